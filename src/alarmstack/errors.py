@@ -1,0 +1,63 @@
+"""Every error the package raises on purpose.
+
+AlarmstackError
+├── PlantError          plant.toml says something it must not say
+├── SourceError         a historian export cannot be read at all
+├── GateRefused         the quality gate turned a drop away; carries the verdict's lines
+├── StorageError        the store cannot be read or written
+├── FeatureError        a feature was asked for by a name nobody defined
+└── RegistryError       the model registry cannot give or take a model
+    ├── ParityError     a graph and its estimator disagree: no parity, no registration
+    └── NotPromotedError  nobody promoted a model of that name
+
+Messages name the value, what is allowed, and the likely fix.
+"""
+
+
+class AlarmstackError(Exception):
+    """Base of all errors that a user can mend; the CLI prints its message on one line."""
+
+
+class PlantError(AlarmstackError):
+    """A plant description holds a key or value that is not allowed."""
+
+
+class SourceError(AlarmstackError):
+    """A historian export cannot be read at all."""
+
+
+class GateRefused(AlarmstackError):  # noqa: N818 - the gate's verdict, named as people say it
+    """The quality gate refused a drop."""
+
+
+class StorageError(AlarmstackError):
+    """The store cannot be read or written."""
+
+
+class FeatureError(AlarmstackError):
+    """An unknown feature name, or a block that features cannot be built from."""
+
+
+class RegistryError(AlarmstackError):
+    """The model registry cannot give or take a model."""
+
+
+class ParityError(RegistryError):
+    """An exported graph disagrees with its estimator."""
+
+
+class NotPromotedError(RegistryError):
+    """No version of the model carries the alias that serving looks for."""
+
+
+__all__ = [
+    "AlarmstackError",
+    "FeatureError",
+    "GateRefused",
+    "NotPromotedError",
+    "ParityError",
+    "PlantError",
+    "RegistryError",
+    "SourceError",
+    "StorageError",
+]

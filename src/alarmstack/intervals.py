@@ -1,0 +1,89 @@
+"""Readings and intervals: the two shapes that plant data has.
+
+A *reading* is (tag, instant, value): one line of a historian. Readings travel as a Polars frame with `READING_SCHEMA`; instants are
+UTC, a bad value never becomes a reading.
+
+An *interval* is [start, start + cadence) with, for each signal, the median, minimum and maximum of the readings inside, their
+count, and the age of the last reading at the interval's end. A row is stamped with its start and known at its end. Nothing inside:
+all three statistics are the held value (count 0); stale: missing (NaN).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from alarmstack.errors import FeatureError
+
+Floats = npt.NDArray[np.float64]
+READING_SCHEMA = {"tag": pl.String, "time": pl.Datetime("us", "UTC"), "value": pl.Float64}
+STATISTICS = ("median", "min", "max")
+NO_SEGMENT = -1
+
+
+@dataclass(frozen=True)
+class IntervalBlock:
+    """Closed intervals of one asset, oldest first, one row a cadence without holes in the grid.
+
+    `values` is float64 [rows, signals, 3] in the order of `STATISTICS`; `count` int32 [rows, signals] (−1: not known);
+    `age` float64 seconds [rows, signals] (NaN: not known); `segment` int32 [rows]: rows of one number may share a window, rows of a
+    long gap carry `NO_SEGMENT`.
+    """
+
+    start: npt.NDArray[np.datetime64]
+    cadence: timedelta
+    signals: tuple[str, ...]
+    values: Floats
+    count: npt.NDArray[np.int32]
+    age: Floats
+    segment: npt.NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        rows, signals = len(self.start), len(self.signals)
+        if self.values.shape != (rows, signals, len(STATISTICS)):
+            raise FeatureError(f"block of {rows} rows × {signals} signals carries values of shape {self.values.shape}")
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def statistic(self, signal: str, statistic: str = "median") -> Floats:
+        """One column: float64 [rows]."""
+        return self.values[:, self.signals.index(signal), STATISTICS.index(statistic)]
+
+    def rows(self, begin: int, end: int) -> IntervalBlock:
+        """The rows begin … end − 1."""
+        cut = slice(max(begin, 0), end)
+        return replace(
+            self,
+            start=self.start[cut],
+            values=self.values[cut],
+            count=self.count[cut],
+            age=self.age[cut],
+            segment=self.segment[cut],
+        )
+
+
+def number_segments(values: Floats, longest_gap_rows: int) -> npt.NDArray[np.int32]:
+    """Segment of each row: a run of more than `longest_gap_rows` rows without any value cuts the series.
+
+    Causal but for one thing: the rows of a gap are known to be one only when it has lasted that long, so they keep their segment
+    until then.
+    """
+    empty = np.isnan(values[:, :, 0]).all(axis=1)
+    segment = np.zeros(len(values), np.int32)
+    number, run = 0, 0
+    for row, is_empty in enumerate(empty):
+        if is_empty:
+            run += 1
+        else:
+            number += run > longest_gap_rows
+            run = 0
+        segment[row] = NO_SEGMENT if run > longest_gap_rows else number
+    return segment
+
+
+__all__ = ["NO_SEGMENT", "READING_SCHEMA", "STATISTICS", "Floats", "IntervalBlock", "number_segments"]

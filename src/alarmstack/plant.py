@@ -1,0 +1,363 @@
+"""The plant: what is measured, what is normal, what counts as an alarm. Read from a plant.toml, frozen.
+
+A *tag* names one instrument; a *controller* adds an output (OP) and a setpoint (SP) to its process value (PV). Every column of
+readings is a *signal*: an instrument, an OP or an SP. A *row* covers one cadence. All durations stay durations here; how many
+rows they are is asked with `Plant.rows`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from alarmstack.errors import PlantError
+
+ALLOWED_UNITS = (
+    "°C",
+    "K",
+    "bar",
+    "mbar",
+    "kPa",
+    "Pa",
+    "%",
+    "m³/h",
+    "kg/h",
+    "t/h",
+    "m",
+    "A",
+    "V",
+    "Hz",
+    "rpm",
+    "1",
+)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|min|h|d)")
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration(text: object) -> timedelta:
+    """A duration written as `30s`, `5min`, `1h` or `2d`.
+
+    >>> parse_duration("12h")
+    datetime.timedelta(seconds=43200)
+    """
+    match = _DURATION.fullmatch(str(text))
+    if match is None:
+        raise ValueError(f"{text!r} is no duration: write a number and s, min, h or d, such as '1h'")
+    return timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+
+
+def write_duration(duration: timedelta) -> str:
+    """The shortest whole form of a duration, as plant.toml writes it.
+
+    >>> write_duration(timedelta(hours=3))
+    '3h'
+    """
+    seconds = duration.total_seconds()
+    for unit in ("h", "min"):
+        if seconds and seconds % _SECONDS[unit] == 0:
+            return f"{int(seconds // _SECONDS[unit])}{unit}"
+    return f"{seconds:g}s"
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Unit(_Part):
+    """A process unit: the equipment that instruments belong to."""
+
+    key: str
+    title: str
+
+
+class Instrument(_Part):
+    """One transmitter. `range` is what it can say, `normal` where it lives; both in `unit`."""
+
+    tag: str
+    title: str
+    process_unit: str
+    unit: str
+    range: tuple[float, float]
+    normal: tuple[float, float]
+    stale_after: Duration
+    role: Literal["monitored", "input", "ambient", "dead"] = "monitored"
+    saturated_above: float | None = None
+
+    @property
+    def key(self) -> str:
+        """The tag as it is written on the wire."""
+        return self.tag.lower()
+
+    @model_validator(mode="after")
+    def _limits_inside_range(self) -> Instrument:
+        low, high = self.range
+        if self.unit not in ALLOWED_UNITS:
+            raise ValueError(f"{self.tag}: unit {self.unit!r} is unknown: use one of {', '.join(ALLOWED_UNITS)}")
+        if not low < high:
+            raise ValueError(f"{self.tag}: range [{low}, {high}] is empty: write the lower end first")
+        limits = {"normal": self.normal} | ({"saturated_above": (self.saturated_above,)} if self.saturated_above else {})
+        for name, values in limits.items():
+            for value in values:
+                if value is not None and not low <= value <= high:
+                    raise ValueError(
+                        f"{self.tag}: {name} {value} lies outside the range [{low}, {high}] {self.unit}: "
+                        "mend the limit or widen the range"
+                    )
+        return self
+
+
+class Controller(_Part):
+    """A control loop. Its PV is the instrument `<name>_PV`."""
+
+    name: str
+    setpoint_stale_after: Duration
+    deviation_max: bool = False
+
+    @property
+    def pv(self) -> str:
+        """Signal of the process value."""
+        return f"{self.name}_PV"
+
+    @property
+    def op(self) -> str:
+        """Signal of the controller's output."""
+        return f"{self.name}_OP"
+
+    @property
+    def sp(self) -> str:
+        """Signal of the setpoint."""
+        return f"{self.name}_SP"
+
+    @property
+    def deviation(self) -> str:
+        """Column of PV − SP."""
+        return f"{self.name}_deviation"
+
+
+class Limit(_Part):
+    """A label rule: in alarm while `column` (or its absolute value) is above `above`."""
+
+    name: str
+    column: str
+    above: float
+    unit: str
+    absolute: bool = False
+
+
+class Transition(_Part):
+    """Regime 1: not in alarm, but one of `columns` above its `quantile`."""
+
+    columns: tuple[str, ...]
+    quantile: float = Field(gt=0, lt=1)
+
+
+class Labels(_Part):
+    """What counts as an alarm on this plant."""
+
+    rules: tuple[Limit, ...]
+    transition: Transition
+
+
+class Time(_Part):
+    """The durations that everything is measured in."""
+
+    cadence: Duration
+    window: Duration
+    horizons: tuple[Duration, ...]
+    quiet_gap: Duration
+    longest_useful_lead: Duration
+    longest_gap: Duration
+    statistics_window: Duration
+    frequency_window: Duration
+    short_window: Duration
+
+    @model_validator(mode="after")
+    def _multiples_of_cadence(self) -> Time:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            for one in value if isinstance(value, tuple) else (value,):
+                if one <= timedelta(0) or one % self.cadence:
+                    raise ValueError(
+                        f"time.{name} = {write_duration(one)!r} is no multiple of the cadence "
+                        f"{write_duration(self.cadence)!r}: choose a whole number of cadences"
+                    )
+        return self
+
+
+class Derived(_Part):
+    """Signals that carry short rolling statistics in the cleaned dataset."""
+
+    short_statistics: tuple[str, ...]
+
+
+class Warnings(_Part):
+    """How scores become warnings: the budget, and the delays of the alarm engine."""
+
+    false_alarms_per_day: float = Field(gt=0)
+    on_delay: Duration
+    off_delay: Duration
+    minimum_on: Duration
+    hysteresis: float = Field(gt=0, le=1)
+
+
+class DeviationTarget(_Part):
+    """The controller whose next deviation is predicted."""
+
+    controller: str
+
+
+class SimpleColumns(_Part):
+    """Where a simple instrument's value and time stand in its sheet (A = 0)."""
+
+    value: int
+    time: int
+
+
+class Historian(_Part):
+    """Layout of the historian's workbooks."""
+
+    header_rows: int
+    file_pattern: str
+    simple: SimpleColumns
+    controller: dict[Literal["PV", "OP", "SP"], tuple[int, int]]
+
+
+class Plant(_Part):
+    """One plant, as its plant.toml describes it."""
+
+    name: str
+    title: str
+    timezone: str
+    registry_prefix: str
+    operator_log: str | None = None
+    time: Time
+    units: tuple[Unit, ...]
+    instruments: tuple[Instrument, ...]
+    controllers: tuple[Controller, ...] = ()
+    derived: Derived
+    labels: Labels
+    warnings: Warnings
+    deviation_target: DeviationTarget
+    historian: Historian
+    folder: Path = Field(default=Path(), exclude=True)
+    fingerprint: str = Field(default="", exclude=True)
+
+    @model_validator(mode="after")
+    def _names_fit_together(self) -> Plant:
+        tags = [i.tag for i in self.instruments]
+        for tag in tags:
+            if tags.count(tag) > 1:
+                raise ValueError(f"instruments: tag {tag!r} stands twice: keep one")
+        known = {u.key for u in self.units}
+        for instrument in self.instruments:
+            if instrument.process_unit not in known:
+                raise ValueError(
+                    f"{instrument.tag}: process_unit {instrument.process_unit!r} is unknown: use one of {sorted(known)}"
+                )
+        for controller in self.controllers:
+            if controller.pv not in tags:
+                raise ValueError(f"controller {controller.name}: no instrument {controller.pv!r}: add it")
+        for tag in self.derived.short_statistics:
+            if tag not in tags:
+                raise ValueError(f"derived.short_statistics: unknown tag {tag!r}: use one of {tags}")
+        if self.deviation_target.controller not in {c.name for c in self.controllers}:
+            raise ValueError(f"deviation_target.controller {self.deviation_target.controller!r} is no controller")
+        if self.timezone not in available_timezones():
+            raise ValueError(f"timezone {self.timezone!r} is unknown: use an IANA name such as 'Europe/Berlin'")
+        return self
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone of the plant's clock."""
+        return ZoneInfo(self.timezone)
+
+    @cached_property
+    def signals(self) -> tuple[str, ...]:
+        """All columns of readings, in the order of the cleaned dataset."""
+        loops = {c.pv: (c.pv, c.op, c.sp) for c in self.controllers}
+        return tuple(s for i in self.instruments for s in loops.get(i.tag, (i.tag,)))
+
+    @cached_property
+    def modelled(self) -> tuple[Instrument, ...]:
+        """Instruments that models may use: all but the dead ones."""
+        return tuple(i for i in self.instruments if i.role != "dead")
+
+    @cached_property
+    def stale_after(self) -> dict[str, timedelta]:
+        """How long each signal holds its last value."""
+        by_tag = {i.tag: i.stale_after for i in self.instruments}
+        for c in self.controllers:
+            by_tag |= {c.op: by_tag[c.pv], c.sp: c.setpoint_stale_after}
+        return by_tag
+
+    def instrument(self, tag: str) -> Instrument:
+        """The instrument of that tag, in either case."""
+        for instrument in self.instruments:
+            if instrument.tag.lower() == tag.lower():
+                return instrument
+        raise PlantError(f"{self.name} has no instrument {tag!r}: it has {', '.join(i.tag for i in self.instruments)}")
+
+    def rows(self, duration: timedelta) -> int:
+        """How many rows of this plant's cadence a duration spans."""
+        return duration // self.time.cadence
+
+    @cached_property
+    def lookback(self) -> int:
+        """Rows that give every feature of the last one (a rolling window behind the failure-frequency window)."""
+        return self.rows(self.time.frequency_window) + self.rows(self.time.statistics_window)
+
+
+def load_plant(path: Path | str) -> Plant:
+    """Read a plant.toml.
+
+    Raises PlantError that names the key, the value and the way to mend it.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes()
+        content = tomllib.loads(text.decode("utf-8"))
+    except FileNotFoundError:
+        raise PlantError(f"{path}: no such file: give --plant plants/NAME/plant.toml") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PlantError(f"{path}: not readable as TOML: {error}") from error
+    try:
+        plant = Plant.model_validate(content)
+    except ValidationError as error:
+        raise PlantError(f"{path}: {_first_complaint(error)}") from error
+    return plant.model_copy(update={"folder": path.parent, "fingerprint": hashlib.sha256(text).hexdigest()[:16]})
+
+
+def _first_complaint(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = f"unknown key (its value: {first['input']!r}): remove it or mend its spelling"
+    elif first["type"] == "missing":
+        message = "this key is missing: add it"
+    elif first["type"] != "value_error":
+        message = f"{message}, but it is {first['input']!r}"
+    return f"{where}: {message}" if where else message
+
+
+__all__ = [
+    "Controller",
+    "Instrument",
+    "Limit",
+    "Plant",
+    "Unit",
+    "load_plant",
+    "parse_duration",
+    "write_duration",
+]

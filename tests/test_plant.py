@@ -1,0 +1,45 @@
+"""A plant.toml that says something wrong gets an error that names the key, the value and the way to mend it."""
+
+from pathlib import Path
+
+import pytest
+
+from alarmstack.errors import PlantError
+from alarmstack.plant import load_plant
+
+PLANT_FILE = Path("plants/gas_treatment/plant.toml")
+
+MISTAKES = [
+    ('title = "DEA gas', 'colour = "blue"\ntitle = "DEA gas', ["colour", "blue", "remove"]),
+    ('unit = "°C"', 'unit = "furlong"', ["TE301020", "furlong", "use one of"]),
+    ("normal = [102.0, 112.0]", "normal = [102.0, 212.0]", ["TE301020", "212", "range"]),
+    ('tag = "PDT31007"', 'tag = "PDT31008"', ["PDT31008", "twice"]),
+    ('horizons = ["1h", "3h"', 'horizons = ["90min", "3h"', ["horizons", "90min", "cadence"]),
+    ('cadence = "1h"', 'cadence = "one hour"', ["cadence", "one hour", "1h"]),
+    ('timezone = "UTC"', 'timezone = "Mars/Base"', ["Mars/Base", "IANA"]),
+    ('process_unit = "d301"', 'process_unit = "d999"', ["d999", "d301"]),
+    ("quantile = 0.90", "quantile = 1.9", ["quantile", "1.9"]),
+    ('title = "DEA gas treatment"', "", ["title", "missing"]),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "words"), MISTAKES, ids=[w[0] for _, _, w in MISTAKES])
+def test_mistakes_are_named(tmp_path: Path, right: str, wrong: str, words: list[str]) -> None:
+    text = PLANT_FILE.read_text()
+    assert right in text
+    broken = tmp_path / "plant.toml"
+    broken.write_text(text.replace(right, wrong, 1))
+    with pytest.raises(PlantError) as caught:
+        load_plant(broken)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_the_gas_plant_has_nine_instruments_that_models_use_and_sixteen_signals() -> None:
+    plant = load_plant(PLANT_FILE)
+    assert [i.key for i in plant.modelled] == [
+        *("te301020", "pdt31008", "pdt31001", "pdt31007", "fq31050", "lt301031"),
+        *("lic31012_pv", "lic31002_pv", "fic31011_pv"),
+    ]
+    assert len(plant.signals) == 16
+    assert plant.lookback == 61
