@@ -1,0 +1,26 @@
+"""Fixtures that several test files share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from alarmstack.plant import Plant, load_plant
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def plant() -> Plant:
+    return load_plant(REPOSITORY / "plants/gas_treatment/plant.toml")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The public yardstick data, which lies beside the repository and is never part of it."""
+    folder = Path(os.environ.get("ALARMSTACK_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        if os.environ.get("ALARMSTACK_TEST_ALL") == "1":
+            pytest.fail(f"{folder} is missing, and ALARMSTACK_TEST_ALL=1 leaves nothing out")
+        pytest.skip(f"yardstick data not found at {folder}: set ALARMSTACK_DATA")
+    return folder
