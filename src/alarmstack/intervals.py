@@ -73,7 +73,7 @@ def number_segments(values: Floats, longest_gap_rows: int) -> npt.NDArray[np.int
     Causal but for one thing: the rows of a gap are known to be one only when it has lasted that long, so they keep their segment
     until then.
     """
-    empty = np.isnan(values[:, :, 0]).all(axis=1)
+    empty: npt.NDArray[np.bool_] = np.asarray(np.isnan(values[:, :, 0]).all(axis=1))
     segment = np.zeros(len(values), np.int32)
     number, run = 0, 0
     for row, is_empty in enumerate(empty):
