@@ -10,6 +10,7 @@ all three statistics are the held value (count 0); stale: missing (NaN).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -20,7 +21,11 @@ import polars as pl
 from alarmstack.errors import FeatureError
 
 Floats = npt.NDArray[np.float64]
-READING_SCHEMA = {"tag": pl.String, "time": pl.Datetime("us", "UTC"), "value": pl.Float64}
+READING_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "tag": pl.String,
+    "time": pl.Datetime("us", "UTC"),
+    "value": pl.Float64,
+}
 STATISTICS = ("median", "min", "max")
 NO_SEGMENT = -1
 
@@ -67,15 +72,15 @@ class IntervalBlock:
         )
 
 
-def number_segments(values: Floats, longest_gap_rows: int) -> npt.NDArray[np.int32]:
-    """Segment of each row: a run of more than `longest_gap_rows` rows without any value cuts the series.
+def number_segments(
+    empty: npt.NDArray[np.bool_], longest_gap_rows: int, number: int = 0, run: int = 0
+) -> tuple[npt.NDArray[np.int32], int, int]:
+    """Segment of each row, and the number and the run of empty rows to go on with.
 
-    Causal but for one thing: the rows of a gap are known to be one only when it has lasted that long, so they keep their segment
-    until then.
+    A run of more than `longest_gap_rows` empty rows cuts the series. Causal: the rows of a gap keep their segment until it has
+    lasted that long.
     """
-    empty: npt.NDArray[np.bool_] = np.asarray(np.isnan(values[:, :, 0]).all(axis=1))
-    segment = np.zeros(len(values), np.int32)
-    number, run = 0, 0
+    segment = np.zeros(len(empty), np.int32)
     for row, is_empty in enumerate(empty):
         if is_empty:
             run += 1
@@ -83,7 +88,19 @@ def number_segments(values: Floats, longest_gap_rows: int) -> npt.NDArray[np.int
             number += run > longest_gap_rows
             run = 0
         segment[row] = NO_SEGMENT if run > longest_gap_rows else number
-    return segment
+    return segment, number, run
 
 
-__all__ = ["NO_SEGMENT", "READING_SCHEMA", "STATISTICS", "Floats", "IntervalBlock", "number_segments"]
+def join(blocks: Sequence[IntervalBlock]) -> IntervalBlock:
+    """Blocks that follow one another, as one."""
+    return replace(
+        blocks[0],
+        start=np.concatenate([b.start for b in blocks]),
+        values=np.concatenate([b.values for b in blocks]),
+        count=np.concatenate([b.count for b in blocks]),
+        age=np.concatenate([b.age for b in blocks]),
+        segment=np.concatenate([b.segment for b in blocks]),
+    )
+
+
+__all__ = ["NO_SEGMENT", "READING_SCHEMA", "STATISTICS", "Floats", "IntervalBlock", "join", "number_segments"]
