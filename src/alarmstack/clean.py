@@ -53,7 +53,7 @@ def open_at(plant: Plant, begin: datetime) -> CloserState:
 def close(plant: Plant, state: CloserState, readings: pl.DataFrame, until: datetime) -> tuple[CloserState, IntervalBlock]:
     """Take `readings`, close every interval that ends at or before `until`."""
     begin = state.begin
-    arrived = pl.concat([state.pending, readings.select(READING_SCHEMA)])
+    arrived = pl.concat([state.pending, readings.select(*READING_SCHEMA)])
     on_time = arrived.filter(pl.col("time") >= _moment(begin))
     cadence = np.timedelta64(plant.time.cadence)
     rows = max(int((_instant(until) - begin) // cadence), 0)
@@ -61,7 +61,7 @@ def close(plant: Plant, state: CloserState, readings: pl.DataFrame, until: datet
     inside = pl.col("time") < _moment(end)
     block, last_time, last_value = _summarise(plant, state, on_time.filter(inside), rows)
     segment, number, run = number_segments(
-        np.asarray(np.isnan(block.values[:, :, 0]).all(axis=1)),
+        (block.count == 0).all(axis=1),
         plant.rows(plant.time.longest_gap),
         state.segment,
         state.empty_run,

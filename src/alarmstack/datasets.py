@@ -58,7 +58,8 @@ def cleaned_table(plant: Plant, block: IntervalBlock) -> pl.DataFrame:
 def block_from_table(plant: Plant, table: pl.DataFrame) -> IntervalBlock:
     """The block behind a cleaned dataset; rows the file leaves out are missing rows of the grid.
 
-    Counts and ages are not in such a file: −1 and NaN. Raises SourceError when signals are absent or stamps are off the grid.
+    Counts and ages are not in such a file: −1 and NaN. Only instruments have `_max` and `_min` there; outputs and setpoints stand
+    for themselves. Raises SourceError when signals are absent or stamps are off the grid.
     """
     absent = [i.tag for i in plant.modelled if i.tag not in table.columns]
     if absent:
@@ -74,13 +75,15 @@ def block_from_table(plant: Plant, table: pl.DataFrame) -> IntervalBlock:
             "give raw readings and let the interval closer make the rows"
         )
     rows = int(row[-1]) + 1
+    measured = {i.tag for i in plant.instruments}
     values = np.full((rows, len(plant.signals), len(STATISTICS)), np.nan)
     for place, signal in enumerate(plant.signals):
         for at, statistic in enumerate(STATISTICS):
-            name = next((n for n in (f"{signal}_{statistic}", signal) if n in table.columns), None)
-            if name is not None:
+            name = f"{signal}_{statistic}" if statistic != "median" and signal in measured else signal
+            if name in table.columns:
                 values[row, place, at] = table[name].cast(pl.Float64).to_numpy()
-    empty = np.asarray(np.isnan(values[:, :, 0]).all(axis=1))
+    told = [plant.signals.index(i.tag) for i in plant.modelled]
+    empty = np.asarray(np.isnan(values[:, told, 0]).all(axis=1))
     return IntervalBlock(
         start=stamps[0] + np.arange(rows) * cadence,
         cadence=plant.time.cadence,

@@ -1,0 +1,40 @@
+"""Interval blocks and readings made up from a seed, for property tests."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from alarmstack.clean import close_intervals
+from alarmstack.intervals import READING_SCHEMA, IntervalBlock
+from alarmstack.plant import Plant
+
+BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def readings(plant: Plant, hours: int, seed: int, gap: tuple[int, int] | None = None) -> pl.DataFrame:
+    """Uneven readings of every signal around the middle of its range; hours inside `gap` have none."""
+    random = np.random.default_rng(seed)
+    ranges = {i.tag: i.range for i in plant.instruments}
+    frames = []
+    for signal in plant.signals:
+        low, high = ranges.get(signal, (0.0, 100.0))
+        seconds = np.unique(random.integers(0, hours * 3600, hours * 2))
+        if gap is not None:
+            seconds = seconds[(seconds < gap[0] * 3600) | (seconds >= gap[1] * 3600)]
+        walk = np.cumsum(random.normal(0, 0.02, len(seconds)))
+        frames.append(
+            pl.DataFrame(
+                {
+                    "tag": signal,
+                    "time": [BEGIN + timedelta(seconds=int(s)) for s in seconds],
+                    "value": (low + high) / 2 + (high - low) * (walk + random.normal(0, 0.02, len(seconds))),
+                },
+                schema=READING_SCHEMA,
+            )
+        )
+    return pl.concat(frames).sort("time")
+
+
+def block(plant: Plant, hours: int, seed: int, gap: tuple[int, int] | None = None) -> IntervalBlock:
+    return close_intervals(plant, readings(plant, hours, seed, gap))
