@@ -77,8 +77,8 @@ def number_segments(
 ) -> tuple[npt.NDArray[np.int32], int, int]:
     """Segment of each row, and the number and the run of empty rows to go on with.
 
-    A row is empty when no instrument spoke in it. A run of more than `longest_gap_rows` empty rows cuts the series. Causal: the rows of a gap keep their segment until it has
-    lasted that long.
+    A row is empty when no instrument spoke in it. A run of more than `longest_gap_rows` empty rows cuts the series.
+    Causal: the rows of a gap keep their segment until it has lasted that long.
     """
     segment = np.zeros(len(empty), np.int32)
     for row, is_empty in enumerate(empty):

@@ -1,0 +1,62 @@
+"""Warnings as an operator sees them: tables of scores, one letter an hour (W: a warning stands)."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alarmstack.alarms import IDLE, WarningRule, activations, standing, step
+
+NAN = float("nan")
+HOUR = 3600.0
+
+STORIES = [
+    # what happens, rule, scores, expected
+    ("a peak warns for the minimum on time", WarningRule(0.5, minimum_on=2 * HOUR), [0, 0.9, 0, 0, 0], ".WW.."),
+    ("no delay: it ends with its cause", WarningRule(0.5), [0, 0.9, 0.9, 0.4, 0], ".WW.."),
+    ("chatter around the threshold stays one warning", WarningRule(0.5, hysteresis=0.8), [0.5, 0.45, 0.5, 0.41, 0.3], "WWWW."),
+    ("without hysteresis it flaps", WarningRule(0.5), [0.5, 0.45, 0.5, 0.41, 0.3], "W.W.."),
+    ("an on-delay waits for persistence", WarningRule(0.5, on_delay=2 * HOUR), [0.9, 0.1, 0.9, 0.9, 0.9, 0.1], "....W."),
+    ("an off-delay bridges a dip", WarningRule(0.5, off_delay=HOUR), [0.9, 0.1, 0.9, 0.1, 0.1, 0.1], "WWWW.."),
+    ("an unknown score ends nothing", WarningRule(0.5), [0.9, NAN, NAN, 0.1], "WWW."),
+    ("an unknown score begins nothing", WarningRule(0.5, on_delay=HOUR), [0.9, NAN, 0.9, 0.9], "...W"),
+]
+
+
+def drawn(on: np.ndarray) -> str:
+    return "".join("W" if o else "." for o in on)
+
+
+@pytest.mark.parametrize(("what", "rule", "scores", "expected"), STORIES, ids=[s[0] for s in STORIES])
+def test_stories(what: str, rule: WarningRule, scores: list[float], expected: str) -> None:
+    assert drawn(standing(rule, np.array(scores, float), HOUR)) == expected
+
+
+def test_an_alarm_takes_the_warnings_place() -> None:
+    alarm = np.array([False, False, True, True, False])
+    on = standing(WarningRule(0.5, minimum_on=9 * HOUR), np.full(5, 0.9), HOUR, alarm)
+    assert drawn(on) == "WW..W"
+    assert activations(on).tolist() == [0, 4]
+
+
+def test_a_cut_in_the_data_clears_the_warning() -> None:
+    segment = np.array([0, 0, -1, 1, 1], np.int32)
+    on = standing(WarningRule(0.5, on_delay=HOUR), np.full(5, 0.9), HOUR, segment=segment)
+    assert drawn(on) == ".W..W"
+
+
+@given(scores=st.lists(st.floats(0, 1) | st.just(NAN), min_size=1, max_size=60), cut=st.integers(0, 60))
+def test_live_and_batch_are_the_same_fold(scores: list[float], cut: int) -> None:
+    rule = WarningRule(0.5, 0.8, HOUR, HOUR, 2 * HOUR)
+    state, live = IDLE, []
+    for row, score in enumerate(scores):
+        state = step(rule, state, (row + 1) * HOUR, score)
+        live.append(state.on)
+    assert live == standing(rule, np.array(scores, float), HOUR).tolist()
+
+
+@given(scores=st.lists(st.floats(0, 1), min_size=1, max_size=60))
+def test_a_warning_stands_at_least_its_minimum(scores: list[float]) -> None:
+    on = standing(WarningRule(0.5, 0.8, 0, HOUR, 3 * HOUR), np.array(scores, float), HOUR)
+    for begin in activations(on):
+        assert on[begin : begin + 3].all()
