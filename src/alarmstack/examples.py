@@ -20,6 +20,8 @@ from alarmstack.intervals import Floats, IntervalBlock
 from alarmstack.labels import Episode, RegimeBands, episodes, forecastable, onset_within
 from alarmstack.plant import Plant
 
+SEALED_SHARE = 0.2
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -60,6 +62,15 @@ class Examples:
         """Rows that forecasters learn from and are judged on: outside every episode."""
         return forecastable(self.episodes, self.segment)
 
+    @cached_property
+    def sealed_from(self) -> int:
+        """First row of the sealed last fifth, which no fit, choice or threshold may see."""
+        return _sealed_from(self.episodes, len(self))
+
+    def before_episode(self, row: int) -> int:
+        """The row, moved back to the beginning of an episode it would cut."""
+        return _before(self.episodes, row)
+
     def onset_target(self, horizon: timedelta) -> Floats:
         """1.0 where an alarm begins within the horizon, 0.0 where not, NaN in alarm and where the horizon runs over the end."""
         rows = self.plant.rows(horizon)
@@ -83,8 +94,11 @@ class Examples:
         )
 
 
-def examples(plant: Plant, block: IntervalBlock, alarm: Mask, bands: RegimeBands) -> Examples:
-    """Features and targets of a block. `bands` must come from training rows."""
+def examples(plant: Plant, block: IntervalBlock, alarm: Mask, bands: RegimeBands | None = None) -> Examples:
+    """Features and targets of a block. Without `bands`, those of the rows before the sealed last fifth are taken."""
+    if bands is None:
+        found = episodes(alarm, block.segment, plant.rows(plant.time.quiet_gap))
+        bands = RegimeBands.fit(plant, block.rows(0, _sealed_from(found, len(block))))
     controller = next(c for c in plant.controllers if c.name == plant.deviation_target.controller)
     now = deviation(block, controller)
     ahead = shifted(now[::-1], block.segment[::-1], 1)[::-1]
@@ -98,6 +112,14 @@ def examples(plant: Plant, block: IntervalBlock, alarm: Mask, bands: RegimeBands
         regime=bands.regime(plant, block, alarm).astype(float),
         next_deviation=ahead,
     )
+
+
+def _sealed_from(found: tuple[Episode, ...], rows: int) -> int:
+    return _before(found, int(rows * (1 - SEALED_SHARE)))
+
+
+def _before(found: tuple[Episode, ...], row: int) -> int:
+    return next((e.first for e in found if e.first <= row <= e.last), row)
 
 
 def join(parts: Sequence[Examples]) -> Examples:

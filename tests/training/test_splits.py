@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alarmstack.plant import Plant
-from alarmstack.training.splits import inner_folds, purge_rows, sealed_from
+from alarmstack.training.splits import inner_folds, purge_rows
 from tests.training.stories import drawn
 
 LETTERS = st.lists(st.sampled_from(["." * 30, "." * 7, "AAAA", "A"]), min_size=30, max_size=80).map("".join)
@@ -26,6 +26,6 @@ def test_every_row_is_held_back_once_and_no_training_row_is_near(plant: Plant, l
 @settings(max_examples=25, deadline=None)
 def test_no_split_cuts_an_episode(plant: Plant, letters: str) -> None:
     examples = drawn(plant, letters)
-    borders = [*(int(f.held_back[0]) for f in inner_folds(examples)[1:]), sealed_from(examples)]
+    borders = [*(int(f.held_back[0]) for f in inner_folds(examples)[1:]), examples.sealed_from]
     for border in borders:
         assert not any(e.first < border <= e.last for e in examples.episodes)

@@ -1,4 +1,4 @@
-"""Splits in time. The last fifth is sealed; inside the rest, blocks of whole events take turns to be held back.
+"""Splits in time: outside the sealed last fifth, blocks of whole events take turns to be held back.
 
 Around every held-back block rows are purged, as many as a window and the farthest horizon span, so that no training row shares
 readings with a held-back one.
@@ -16,7 +16,6 @@ from alarmstack.examples import Examples
 from alarmstack.plant import Plant
 
 Rows = npt.NDArray[np.intp]
-SEALED_SHARE = 0.2
 FOLDS = 5
 
 
@@ -31,12 +30,6 @@ class Fold:
 def purge_rows(plant: Plant) -> int:
     """Rows between training and held-back rows: a window and the farthest horizon."""
     return plant.rows(plant.time.window) + plant.rows(max(plant.time.horizons))
-
-
-def sealed_from(examples: Examples) -> int:
-    """First row of the sealed last fifth, moved back to the beginning of an episode it would cut."""
-    row = int(len(examples) * (1 - SEALED_SHARE))
-    return _before_episode(examples, row)
 
 
 def inner_folds(examples: Examples, count: int = FOLDS) -> tuple[Fold, ...]:
@@ -55,11 +48,7 @@ def inner_folds(examples: Examples, count: int = FOLDS) -> tuple[Fold, ...]:
 def _edge(examples: Examples, share: float) -> int:
     onsets = examples.onsets
     row = int(onsets[int(len(onsets) * share)]) if len(onsets) >= FOLDS else int(len(examples) * share)
-    return _before_episode(examples, max(row - max(examples.plant.rows(h) for h in examples.plant.time.horizons), 0))
+    return examples.before_episode(max(row - max(examples.plant.rows(h) for h in examples.plant.time.horizons), 0))
 
 
-def _before_episode(examples: Examples, row: int) -> int:
-    return next((e.first for e in examples.episodes if e.first <= row <= e.last), row)
-
-
-__all__ = ["FOLDS", "SEALED_SHARE", "Fold", "inner_folds", "purge_rows", "sealed_from"]
+__all__ = ["FOLDS", "Fold", "inner_folds", "purge_rows"]
