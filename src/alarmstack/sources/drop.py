@@ -1,0 +1,249 @@
+"""A drop: what somebody put in front of us, a folder of exports or one file, read as far as it can be read.
+
+Good rows are loaded, bad ones reported. A drop holds raw readings or one finished dataset (a *table*), never both: readings win.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from alarmstack.errors import SourceError
+from alarmstack.intervals import READING_SCHEMA
+from alarmstack.plant import Plant
+from alarmstack.sources.grids import SUFFIXES, read_grid
+from alarmstack.sources.layouts import LABEL_NAMES, Sheet, historian_names, read_sheet
+from alarmstack.sources.operator_log import read_operator_log
+from alarmstack.sources.problems import FINDING_SCHEMA, Problem, as_problems, finding
+
+OPERATOR_LOG = "operator_log"
+TRUTH = "truth"  # what a simulator knows; never read as data
+_SILENT_SUFFIXES = frozenset({".json"})
+
+
+@dataclass(frozen=True)
+class Drop:
+    """What was read: `readings` (READING_SCHEMA, sorted by tag and time) or a `table` (`timestamp` UTC and dataset columns).
+
+    `operator_log` (start, end UTC, description) is None if the drop brought none. A table is passed on as it stands, with its
+    duplicate, missing or future stamps: the gate judges those.
+    """
+
+    readings: pl.DataFrame | None
+    table: pl.DataFrame | None
+    operator_log: pl.DataFrame | None
+    problems: tuple[Problem, ...]
+    files: tuple[Path, ...]
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the drop is a table that carries labels."""
+        return self.table is not None and LABEL_NAMES[0] in self.table.columns
+
+
+@dataclass(frozen=True)
+class _Read:
+    path: Path
+    sheet: Sheet
+
+
+def read_source(plant: Plant, path: Path, *, operator_log: Path | None = None, now: datetime | None = None) -> Drop:
+    """Read a folder of exports or one file.
+
+    Readings after `now` (default: the wall clock) are not loaded. `operator_log` beats the drop's own log. Raises SourceError when
+    nothing can be read: the path is missing, or no file in it is a readable export.
+    """
+    path = Path(path)
+    now = now or datetime.now(UTC)
+    exports, logs, problems = _sort_out(path)
+    sheets: list[_Read] = []
+    spoilt: set[str] = set()
+    for file in exports:
+        sheet, complaints = _read_file(plant, file)
+        problems += complaints
+        if sheet is None:
+            spoilt.add(file.stem.lower())
+        else:
+            sheets.append(_Read(file, sheet))
+    if not sheets:
+        raise SourceError(_nothing_read(plant, path, problems))
+    log, complaints = _log(plant, operator_log, logs)
+    problems += complaints
+    raw = [s for s in sheets if s.sheet.table is None]
+    readings, table = None, None
+    if raw:
+        readings, stamps = _merge(raw, now)
+    else:
+        table, stamps = _best_table(sheets, now)
+    problems += stamps
+    problems += _unused_tables(sheets, bool(raw))
+    problems += _missing(plant, path, [s.sheet for s in (raw or sheets)], spoilt)
+    return Drop(readings, table, log, tuple(problems), tuple(s.path for s in sheets))
+
+
+def _sort_out(path: Path) -> tuple[list[Path], list[Path], list[Problem]]:
+    """Exports, operator logs, and notes about the rest."""
+    if path.is_file():
+        return [path], [], []
+    if not path.is_dir():
+        raise SourceError(f"{path}: no such file or folder: give a folder of historian exports or one file")
+    exports: list[Path] = []
+    logs: list[Path] = []
+    notes: list[Problem] = []
+    for entry in sorted(path.iterdir(), key=lambda p: p.name.lower()):
+        name = entry.name.lower()
+        if name.startswith((".", "~$")) or entry.suffix.lower() in _SILENT_SUFFIXES or entry.stem.lower() == TRUTH:
+            continue
+        if entry.is_dir():
+            notes.append(Problem(entry.name, None, "unread file", "a folder inside the drop is not read: move its exports up"))
+        elif entry.suffix.lower() not in SUFFIXES:
+            notes.append(Problem(entry.name, None, "unknown file", f"not one of {', '.join(SUFFIXES)}: left alone"))
+        else:
+            (logs if entry.stem.lower() == OPERATOR_LOG else exports).append(entry)
+    return exports, logs, notes
+
+
+def _read_file(plant: Plant, file: Path) -> tuple[Sheet | None, tuple[Problem, ...]]:
+    if file.suffix.lower() not in SUFFIXES:
+        return None, (Problem(file.name, None, "unknown file", f"not one of {', '.join(SUFFIXES)}: left alone"),)
+    try:
+        grid = read_grid(file)
+    except SourceError as error:
+        return None, (Problem(file.name, None, "corrupt file", str(error)),)
+    if grid.rows == 0:
+        what = "a header and nothing below it" if grid.names else "no cell is filled"
+        return None, (Problem(file.name, None, "empty file", f"{what}: export it again"),)
+    sheet = read_sheet(plant, file, grid)
+    if sheet is None:
+        known = "name it after an instrument, or head its columns timestamp and tags, or tag, time, value"
+        return None, (Problem(file.name, None, "unknown file", f"no layout of {plant.name}: {known}"),)
+    findings = [sheet.findings]
+    findings += [finding("unread sheet", f"sheet {name!r} is not read: one sheet a workbook") for name in grid.unread]
+    return sheet, as_problems(file.name, pl.concat(findings))
+
+
+def _nothing_read(plant: Plant, path: Path, problems: Iterable[Problem]) -> str:
+    reasons = "; ".join(str(p) for p in list(problems)[:3]) or "the folder is empty"
+    expected = plant.historian.file_pattern.format(name=plant.instruments[0].tag)
+    return f"{path}: no readable export ({reasons}): give files such as {expected}, or a CSV with timestamp and one column a tag"
+
+
+def _log(plant: Plant, given: Path | None, own: list[Path]) -> tuple[pl.DataFrame | None, tuple[Problem, ...]]:
+    if given is not None:
+        return read_operator_log(plant, given)
+    if not own:
+        return None, ()
+    try:
+        log, problems = read_operator_log(plant, own[0])
+    except SourceError as error:
+        return None, (Problem(own[0].name, None, "corrupt file", str(error)),)
+    unread = (Problem(p.name, None, "unread file", f"{own[0].name} is the drop's operator log: keep one") for p in own[1:])
+    return log, (*problems, *unread)
+
+
+def _merge(sheets: list[_Read], now: datetime) -> tuple[pl.DataFrame, list[Problem]]:
+    """All readings, sorted, one an instant, and what was wrong with their times."""
+    tags = pl.Enum(sorted({tag for s in sheets for tag in s.sheet.claims}))
+    stacked = pl.concat(
+        s.sheet.readings.select(file=pl.lit(place, pl.Int32), row="row", tag=pl.col("tag").cast(tags), time="time", value="value")
+        for place, s in enumerate(sheets)
+    )
+    future = stacked["time"] > now
+    late = pl.format(
+        "{} lies after now ({}): not loaded; is the zone or the clock right?", "time", pl.lit(f"{now:%Y-%m-%d %H:%M:%S%z}")
+    )
+    findings = [_finding_rows(stacked.filter(future), "future time", late)]
+    stacked = stacked.filter(~future)
+    order = stacked.select("file", "row", early=pl.col("time") < pl.col("time").cum_max().shift().over("file", "tag"))
+    findings.append(_unordered(order.filter("early")))
+    ordered = stacked.sort("tag", "time", maintain_order=True)
+    same = (pl.col("tag") == pl.col("tag").shift()) & (pl.col("time") == pl.col("time").shift())
+    clash = pl.format("{} has {} and {} at {}: the later row is kept", "tag", pl.col("value").shift(), "value", "time")
+    double = same & (pl.col("value") != pl.col("value").shift())
+    marked = ordered.with_columns(double=double, last=~same.shift(-1, fill_value=False))
+    if marked["double"].any():
+        findings.append(
+            _finding_rows(ordered.with_columns(reason=clash).filter(marked["double"]), "duplicate time", pl.col("reason"))
+        )
+    kept = marked.filter("last").select(pl.col("tag").cast(pl.String), "time", "value")
+    found = pl.concat(findings)
+    problems = [p for place, s in enumerate(sheets) for p in as_problems(s.path.name, _of_file(found, place))]
+    return kept.select(*READING_SCHEMA), problems
+
+
+def _finding_rows(rows: pl.DataFrame, kind: str, reason: pl.Expr) -> pl.DataFrame:
+    return rows.select("file", "row", kind=pl.lit(kind), reason=reason).cast(
+        pl.Schema([("file", pl.Int32()), *FINDING_SCHEMA.items()])
+    )
+
+
+def _of_file(findings: pl.DataFrame, place: int) -> pl.DataFrame:
+    return findings.filter(pl.col("file") == place).drop("file")
+
+
+def _unordered(early: pl.DataFrame) -> pl.DataFrame:
+    """One finding a file: how many rows are out of order and the first of them."""
+    counted = early.group_by("file").agg(pl.col("row").min(), count=pl.col("row").n_unique())
+    reason = pl.format("{} rows are earlier than a row above them, this is the first: loaded and sorted", "count")
+    return _finding_rows(counted, "unordered time", reason)
+
+
+def _best_table(sheets: list[_Read], now: datetime) -> tuple[pl.DataFrame, list[Problem]]:
+    """The labelled table if there is one, else the first; its stamps are reported and left for the gate."""
+    chosen = _chosen(sheets)
+    table = chosen.sheet.table
+    assert table is not None
+    stamp = table["timestamp"]
+    problems = []
+    if twice := len(stamp.drop_nulls()) - stamp.drop_nulls().n_unique():
+        first = stamp.drop_nulls().filter(stamp.drop_nulls().is_duplicated())[0]
+        reason = f"{twice} stamps stand more than once with different values, first {first}: keep one row of each"
+        problems.append(Problem(chosen.path.name, None, "duplicate time", reason))
+    if late := int((stamp > now).sum()):
+        which = f"{late} stamps lie after now ({now:%Y-%m-%d %H:%M:%S%z}), the first {stamp.filter(stamp > now)[0]}"
+        reason = f"{which}: is the zone or the clock right?"
+        problems.append(Problem(chosen.path.name, None, "future time", reason))
+    if early := int((stamp.drop_nulls().diff().dt.total_microseconds() < 0).sum()):
+        problems.append(
+            Problem(chosen.path.name, None, "unordered time", f"{early} rows are earlier than the row above them: sorted")
+        )
+    return table.sort("timestamp", nulls_last=True, maintain_order=True), problems
+
+
+def _chosen(sheets: list[_Read]) -> _Read:
+    labelled = [s for s in sheets if s.sheet.table is not None and LABEL_NAMES[0] in s.sheet.table.columns]
+    return (labelled or sheets)[0]
+
+
+def _unused_tables(sheets: list[_Read], beside_readings: bool) -> list[Problem]:
+    tables = [s for s in sheets if s.sheet.table is not None]
+    if beside_readings:
+        reason = "a finished dataset beside raw readings: the readings are taken"
+        return [Problem(s.path.name, None, "unread file", reason) for s in tables]
+    taken = _chosen(sheets).path
+    reason = f"a drop holds one finished dataset: {taken.name} is taken"
+    return [Problem(s.path.name, None, "unread file", reason) for s in tables if s.path != taken]
+
+
+def _missing(plant: Plant, path: Path, sheets: list[Sheet], spoilt: set[str]) -> list[Problem]:
+    """One problem for each historian file whose signals nobody brought; a file that was there and bad is reported already."""
+    claimed = {signal for sheet in sheets for signal in sheet.claims}
+    parts = {c.name: (c.pv, c.op, c.sp) for c in plant.controllers}
+    loops = {signal for part in parts.values() for signal in part}
+    expected = {i.tag: (i.tag,) for i in plant.instruments if i.tag not in loops} | parts
+    stems = {name: stem for stem, name in historian_names(plant).items()}
+    problems = []
+    for name, signals in expected.items():
+        absent = [s for s in signals if s not in claimed]
+        if absent and stems[name] not in spoilt:
+            file = plant.historian.file_pattern.format(name=name)
+            reason = f"no {file} and no column for {', '.join(absent)}: missing throughout; add the export if there is one"
+            problems.append(Problem(path.name, None, "missing instrument", reason))
+    return problems
+
+
+__all__ = ["Drop", "read_source"]

@@ -1,0 +1,151 @@
+"""Grids: one sheet of a file, whatever the format: a header of names and columns of cells.
+
+Excel (xlsx, xlsm, xls) is read by calamine, CSV and Parquet by Polars. Rows keep the number a person sees: row 1 is the first line
+of a sheet or CSV; Parquet has no header line, its first record is row 1.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum
+
+from alarmstack.errors import SourceError
+from alarmstack.sources.cells import Cells, cells_of, cells_of_objects, cells_of_series
+
+EXCEL = (".xlsx", ".xlsm", ".xls")
+TEXT = (".csv",)
+PARQUET = (".parquet",)
+SUFFIXES = EXCEL + TEXT + PARQUET
+_VALUE_LIKE = re.compile(r"[+-]?[\d.,:\-/ TZ]*\d[\d.,:\-/ TZ+]*")
+_ENCODINGS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_LINES_SNIFFED = 50
+Rows = Sequence[Sequence[object]]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A sheet. `names` is the header (empty: the file has none), `first_row` the number of the first row of `column(i)`."""
+
+    names: tuple[str, ...]
+    first_row: int
+    rows: int
+    width: int
+    column: Callable[[int], Cells]
+    decimal_comma: bool = False
+    unread: tuple[str, ...] = field(default=())
+
+
+def read_grid(path: Path) -> Grid:
+    """The first sheet of a file that holds anything.
+
+    Raises SourceError when the file cannot be opened: truncated, encrypted, or not what its name says.
+    """
+    try:
+        if path.suffix.lower() in PARQUET:
+            return _parquet(path)
+        return _csv(path) if path.suffix.lower() in TEXT else _workbook(path)
+    except SourceError:
+        raise
+    except (CalamineError, pl.exceptions.PolarsError, OSError, UnicodeError, ValueError) as error:
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        form = path.suffix[1:].upper()
+        raise SourceError(f"{path.name} cannot be opened ({why}): truncated or not {form}; export it again") from error
+
+
+def _workbook(path: Path) -> Grid:
+    with CalamineWorkbook.from_path(path) as book, _no_collection():
+        names = [s.name for s in book.sheets_metadata if s.typ is SheetTypeEnum.WorkSheet]
+        filled: list[str] = []
+        rows: Rows = []
+        for name in names:
+            sheet = book.get_sheet_by_name(name)
+            if sheet.height == 0:
+                continue
+            filled.append(name)
+            if len(filled) == 1:
+                rows = sheet.to_python(skip_empty_area=False)
+    head, below = _split_header(rows)
+    while below < len(rows) and not any(cell != "" for cell in rows[below]):
+        below += 1
+    body = rows[below:]
+
+    def column(place: int) -> Cells:
+        return cells_of_objects([row[place] for row in body])
+
+    return Grid(head, below + 1, len(body), len(rows[0]) if rows else 0, cache(column), unread=tuple(filled[1:]))
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """A workbook becomes a million small lists; looking for cycles among them costs a third of the reading time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _split_header(rows: Rows) -> tuple[tuple[str, ...], int]:
+    first = rows[0] if rows else ()
+    if any(not _is_name(cell) for cell in first):
+        return (), 0
+    return tuple(str(cell).strip() for cell in first), min(len(rows), 1)
+
+
+def _is_name(cell: object) -> bool:
+    return isinstance(cell, str) and _VALUE_LIKE.fullmatch(cell.strip()) is None
+
+
+def _csv(path: Path) -> Grid:
+    content = path.read_bytes()
+    text = _decoded(path, content)
+    lines = text.splitlines()[:_LINES_SNIFFED]
+    if not any(line.strip() for line in lines):
+        return Grid((), 1, 0, 0, lambda _: cells_of(0))
+    separator = max(";\t,", key=lambda mark: lines[0].count(mark))
+    width = max(line.count(separator) for line in lines) + 1
+    frame = pl.read_csv(
+        text.encode(),
+        has_header=False,
+        schema={f"c{place}": pl.String for place in range(width)},
+        separator=separator,
+        truncate_ragged_lines=True,
+    )
+    head, below = _split_header([[cell or "" for cell in row] for row in frame.head(1).rows()])
+    body = frame.slice(below)
+    return Grid(
+        head,
+        below + 1,
+        len(body),
+        width,
+        lambda place: cells_of(len(body), text=body.to_series(place)),
+        decimal_comma=separator == ";",
+    )
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    if b"\x00" in content[:1000] and content[:2] not in _ENCODINGS:
+        raise SourceError(f"{path.name} cannot be opened: it is no text; export it again as CSV")
+    encoding = next((e for mark, e in _ENCODINGS.items() if content.startswith(mark)), "utf-8")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError:
+        return content.decode("cp1252")  # what a German or English Windows writes
+
+
+def _parquet(path: Path) -> Grid:
+    frame = pl.read_parquet(path)
+    return Grid(tuple(frame.columns), 1, len(frame), frame.width, lambda place: cells_of_series(frame.to_series(place)))
+
+
+__all__ = ["EXCEL", "PARQUET", "SUFFIXES", "TEXT", "Grid", "read_grid"]

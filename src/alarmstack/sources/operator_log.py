@@ -1,0 +1,58 @@
+"""The operator log: periods in which people say that something was wrong. Columns start, end, description, in plant time.
+
+People write late and by hand, so rows may be wrong: a good row is read, a bad one is reported.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from alarmstack.errors import SourceError
+from alarmstack.plant import Plant
+from alarmstack.sources.cells import cells_of, read_instants
+from alarmstack.sources.grids import read_grid
+from alarmstack.sources.problems import FINDING_SCHEMA, Problem, as_problems
+
+LOG_SCHEMA = {"start": pl.Datetime("us", "UTC"), "end": pl.Datetime("us", "UTC"), "description": pl.String()}
+
+
+def read_operator_log(plant: Plant, path: Path) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
+    """Periods (start, end UTC, description), oldest first, and what was wrong with the others.
+
+    Raises SourceError when the file is not there or has no columns start and end.
+    """
+    if not path.is_file():
+        raise SourceError(f"{path}: no such operator log: give a CSV with the columns start,end,description")
+    grid = read_grid(path)
+    names = [name.lower() for name in grid.names]
+    if not {"start", "end"} <= set(names):
+        raise SourceError(
+            f"{path.name}: columns {', '.join(grid.names) or 'none'}, an operator log needs start,end,description: name them so"
+        )
+    blank = cells_of(grid.rows)
+    start, end = (read_instants(grid.column(names.index(name)), plant.zone) for name in ("start", "end"))
+    description = grid.column(names.index("description")) if "description" in names else blank
+    empty = grid.column(names.index("start")).blank() & grid.column(names.index("end")).blank()
+    backwards = (end.values < start.values).fill_null(False)
+    periods = pl.DataFrame(
+        {
+            "row": pl.int_range(grid.first_row, grid.first_row + grid.rows, eager=True),
+            "start": start.values,
+            "end": end.values,
+            "description": description.shown().fill_null(""),
+        }
+    )
+    order = pl.format("the period ends at {} before it starts at {}: swap or mend them", "end", "start")
+    findings = [
+        periods.select("row", kind=start.kind, reason=pl.lit("start ") + start.reason).filter(start.kind.is_not_null() & ~empty),
+        periods.select("row", kind=end.kind, reason=pl.lit("end ") + end.reason).filter(end.kind.is_not_null() & ~empty),
+        periods.select("row", kind=pl.lit("bad period"), reason=order).filter(backwards),
+    ]
+    good = periods.filter(~backwards & start.values.is_not_null() & end.values.is_not_null())
+    problems = as_problems(path.name, pl.concat([f.cast(FINDING_SCHEMA) for f in findings]))
+    return good.select(*LOG_SCHEMA).sort("start", maintain_order=True), problems
+
+
+__all__ = ["LOG_SCHEMA", "read_operator_log"]

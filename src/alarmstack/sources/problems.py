@@ -1,0 +1,74 @@
+"""What is wrong with a drop, said so that a person can mend it: the file, the row as it is counted there, the kind, the reason.
+
+While a file is read its faults are *findings*: a frame (row, kind, reason), one row a fault. `as_problems` makes the report of
+them; after the first twenty of a kind the rest is a count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import polars as pl
+
+Kind = Literal[
+    "text",
+    "bad number",
+    "blank",
+    "bad time",
+    "clock change",
+    "duplicate time",
+    "unordered time",
+    "future time",
+    "unit mismatch",
+    "unknown tag",
+    "unknown column",
+    "unknown file",
+    "unread file",
+    "unread sheet",
+    "empty file",
+    "corrupt file",
+    "missing instrument",
+    "bad period",
+]
+KINDS: tuple[str, ...] = get_args(Kind)
+FINDING_SCHEMA = pl.Schema({"row": pl.Int64(), "kind": pl.String(), "reason": pl.String()})
+SHOWN_OF_A_KIND = 20
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault of a drop. `row` counts as the sheet does (1 = first line); None: the whole file."""
+
+    file: str
+    row: int | None
+    kind: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = self.file if self.row is None else f"{self.file}, row {self.row}"
+        return f"{where}: {self.kind}: {self.reason}"
+
+
+def finding(kind: Kind, reason: str, row: int | None = None) -> pl.DataFrame:
+    """One finding."""
+    return pl.DataFrame({"row": [row], "kind": [kind], "reason": [reason]}, schema=FINDING_SCHEMA)
+
+
+def no_findings() -> pl.DataFrame:
+    """Nothing to complain about."""
+    return pl.DataFrame(schema=FINDING_SCHEMA)
+
+
+def as_problems(file: str, findings: pl.DataFrame) -> tuple[Problem, ...]:
+    """The findings of one file, oldest row first; more than twenty of a kind end in a count."""
+    problems: list[Problem] = []
+    for (kind,), group in findings.sort("kind", "row", nulls_last=False, maintain_order=True).group_by("kind", maintain_order=True):
+        shown = group.head(SHOWN_OF_A_KIND)
+        problems += [Problem(file, row, kind, reason) for row, _, reason in shown.iter_rows()]
+        if rest := len(group) - len(shown):
+            problems.append(Problem(file, None, kind, f"{rest} more like these, the last in row {group['row'][-1]}"))
+    return tuple(problems)
+
+
+__all__ = ["FINDING_SCHEMA", "KINDS", "SHOWN_OF_A_KIND", "Kind", "Problem", "as_problems", "finding", "no_findings"]
