@@ -28,7 +28,7 @@ def readings(plant: Plant, hours: int, seed: int, gap: tuple[int, int] | None = 
                 {
                     "tag": signal,
                     "time": [BEGIN + timedelta(seconds=int(s)) for s in seconds],
-                    "value": (low + high) / 2 + (high - low) * (walk + random.normal(0, 0.02, len(seconds))),
+                    "value": (low + high) / 2 + 0.4 * (high - low) * np.tanh(walk + random.normal(0, 0.02, len(seconds))),
                 },
                 schema=READING_SCHEMA,
             )

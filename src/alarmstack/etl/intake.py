@@ -1,0 +1,97 @@
+"""Intake: a source is read, closed into intervals, labelled, and judged by the gate. What comes out is whole, or nothing does.
+
+A drop may be raw readings or a finished dataset. Labels that a dataset brings are taken as they are; otherwise the operator log
+(the one given, else the drop's own, else the plant's) and the limit rules make them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from alarmstack.clean import close_intervals
+from alarmstack.datasets import LABEL, REGIME, block_from_table, cleaned_table, write_csv
+from alarmstack.derived import Mask
+from alarmstack.intervals import IntervalBlock
+from alarmstack.labels import RegimeBands, in_alarm
+from alarmstack.plant import Plant
+from alarmstack.quality import Verdict, refuse_or_pass, validate
+from alarmstack.sources import Drop, Problem, read_operator_log, read_source
+
+
+@dataclass(frozen=True)
+class Intake:
+    """A source that passed: its intervals, which rows are in alarm, what the gate said, what could not be loaded."""
+
+    block: IntervalBlock
+    alarm: Mask
+    verdict: Verdict
+    problems: tuple[Problem, ...]
+    files: tuple[Path, ...]
+
+
+def take_in(plant: Plant, source: Path, *, operator_log: Path | None = None, now: datetime | None = None) -> Intake:
+    """Read a source through the gate.
+
+    Raises SourceError when nothing can be read, GateRefused (which carries the verdict's lines) when the gate turns it away.
+    """
+    drop = read_source(plant, source, operator_log=operator_log, now=now)
+    block, table = _intervals(plant, drop)
+    verdict = validate(plant, table, labelled=drop.labelled, now=now)
+    refuse_or_pass(verdict)
+    if block is None:
+        block = block_from_table(plant, table)
+    alarm = _given_label(table, block) if drop.labelled else in_alarm(plant, block, _log(plant, drop.operator_log))
+    return Intake(block, alarm, verdict, drop.problems, drop.files)
+
+
+def judge(plant: Plant, source: Path, *, now: datetime | None = None) -> tuple[Verdict, tuple[Problem, ...]]:
+    """What the gate says of a source, and what of it could not be loaded; nothing is refused."""
+    drop = read_source(plant, source, now=now)
+    return validate(plant, _intervals(plant, drop)[1], labelled=drop.labelled, now=now), drop.problems
+
+
+def ingest(plant: Plant, taken: Intake, out: Path) -> tuple[Path, Path]:
+    """Write cleaned_dataset.csv and labeled_dataset.csv.
+
+    The labelled file's regimes use quantiles of the whole file, as the plant's first file did: a picture of the data, not causal,
+    and read by no model (training fits its own bands on training rows).
+    """
+    cleaned = cleaned_table(plant, taken.block)
+    regime = RegimeBands.fit(plant, taken.block).regime(plant, taken.block, taken.alarm)
+    labelled = cleaned.with_columns(pl.Series(LABEL, taken.alarm).cast(pl.Int64), pl.Series(REGIME, regime))
+    paths = out / "cleaned_dataset.csv", out / "labeled_dataset.csv"
+    for path, table in zip(paths, (cleaned, labelled), strict=True):
+        write_csv(plant, table, path)
+    return paths
+
+
+def _intervals(plant: Plant, drop: Drop) -> tuple[IntervalBlock | None, pl.DataFrame]:
+    """The table that the gate judges, and the block behind it where the drop holds readings."""
+    if drop.readings is None:
+        assert drop.table is not None, "a drop holds readings or a table"
+        return None, drop.table
+    block = close_intervals(plant, drop.readings)
+    return block, cleaned_table(plant, block)
+
+
+def _log(plant: Plant, own: pl.DataFrame | None) -> pl.DataFrame | None:
+    if own is not None or plant.operator_log is None:
+        return own
+    return read_operator_log(plant, plant.folder / plant.operator_log)[0]
+
+
+def _given_label(table: pl.DataFrame, block: IntervalBlock) -> Mask:
+    """The file's label on the block's grid; rows the file leaves out are not in alarm."""
+    rows = table.unique("timestamp", keep="last").sort("timestamp")
+    stamps = rows["timestamp"].dt.replace_time_zone(None).cast(pl.Datetime("us")).to_numpy()
+    alarm = np.zeros(len(block), bool)
+    alarm[(stamps - stamps[0]) // np.timedelta64(block.cadence)] = rows[LABEL].to_numpy() == 1
+    return alarm
+
+
+__all__ = ["Intake", "ingest", "judge", "take_in"]

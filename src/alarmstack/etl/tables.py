@@ -1,0 +1,111 @@
+"""The feature store's tables, and back: what one ETL run publishes and what training reads.
+
+`train` and `valid` hold point features and labels of the first four fifths and the sealed last fifth; `train_smote` the training
+part evened out with synthetic rows, marked as such; `windows_<horizon>` the window features of all rows with that horizon's target.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+from imblearn.over_sampling import SMOTE
+from sklearn.impute import SimpleImputer
+
+from alarmstack.examples import Examples
+from alarmstack.features import Group, feature_names
+from alarmstack.intervals import Floats
+from alarmstack.plant import Plant, write_duration
+from alarmstack.storage import Store
+
+NEIGHBOURS = 5
+"""SMOTE's default number of neighbours (Chawla et al. 2002, section 4.2)."""
+
+
+def tables(examples: Examples) -> dict[str, pl.DataFrame]:
+    """All tables of a run, by name."""
+    plant = examples.plant
+    sealed = examples.sealed_from
+    point = _point_table(examples)
+    train = point.head(sealed)
+    made = {"train": train, "valid": point.slice(sealed), "train_smote": evened_out(plant, train)}
+    for horizon in plant.time.horizons:
+        target = pl.Series("onset", examples.onset_target(horizon)).fill_nan(None)
+        made[f"windows_{write_duration(horizon)}"] = _keys(examples).with_columns(
+            pl.Series("part", ["train"] * sealed + ["valid"] * (len(examples) - sealed)),
+            *_feature_columns(plant, examples.window, "window"),
+            target,
+        )
+    return made
+
+
+def evened_out(plant: Plant, train: pl.DataFrame) -> pl.DataFrame:
+    """Training rows with missing values filled by their medians and the rarer label filled up by SMOTE; `synthetic` marks new rows.
+
+    Its rows have no time: they belong in no sequence, no calibration set and no test. With too few alarms to find neighbours among,
+    no row is added.
+    """
+    names = list(feature_names(plant, "point"))
+    label = train["anomaly_label"].to_numpy()
+    values = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(train.select(names).to_numpy())
+    if np.bincount(label, minlength=2).min() > NEIGHBOURS:
+        values, label = SMOTE(random_state=0, k_neighbors=NEIGHBOURS).fit_resample(values, label)
+    synthetic = np.arange(len(label)) >= len(train)
+    return pl.DataFrame(values, schema=names).with_columns(
+        pl.Series("anomaly_label", label, pl.Int64), pl.Series("synthetic", synthetic)
+    )
+
+
+def read_examples(plant: Plant, store: Store, manifest: Mapping[str, Any]) -> Examples:
+    """The examples behind a run: training and sealed rows, in time order."""
+    point = pl.concat([read_table(store, manifest, "train"), read_table(store, manifest, "valid")])
+    window = read_table(store, manifest, f"windows_{write_duration(plant.time.horizons[0])}")
+    return Examples(
+        plant=plant,
+        start=point["timestamp"].dt.replace_time_zone(None).to_numpy(),
+        segment=point["segment"].to_numpy().astype(np.int32),
+        point=_matrix(plant, point, "point"),
+        window=_matrix(plant, window, "window"),
+        alarm=point["anomaly_label"].to_numpy().astype(bool),
+        regime=point["regime"].to_numpy().astype(float),
+        next_deviation=point["next_deviation"].fill_null(np.nan).to_numpy(),
+    )
+
+
+def read_table(store: Store, manifest: Mapping[str, Any], name: str) -> pl.DataFrame:
+    """One table of a run."""
+    return pl.read_parquet(io.BytesIO(store.read(manifest, f"{name}.parquet")))
+
+
+def as_parquet(table: pl.DataFrame) -> bytes:
+    """A table's bytes in the store."""
+    buffer = io.BytesIO()
+    table.write_parquet(buffer, compression="zstd", statistics=False)
+    return buffer.getvalue()
+
+
+def _keys(examples: Examples) -> pl.DataFrame:
+    stamps = pl.Series("timestamp", examples.start.astype("datetime64[us]")).dt.replace_time_zone("UTC")
+    return pl.DataFrame([stamps, pl.Series("segment", examples.segment), pl.Series("anomaly_label", examples.alarm).cast(pl.Int64)])
+
+
+def _point_table(examples: Examples) -> pl.DataFrame:
+    return _keys(examples).with_columns(
+        *_feature_columns(examples.plant, examples.point, "point"),
+        pl.Series("regime", examples.regime.astype(np.int64)),
+        pl.Series("next_deviation", examples.next_deviation).fill_nan(None),
+    )
+
+
+def _feature_columns(plant: Plant, values: Floats, group: Group) -> list[pl.Series]:
+    return [pl.Series(name, values[:, place]).fill_nan(None) for place, name in enumerate(feature_names(plant, group))]
+
+
+def _matrix(plant: Plant, table: pl.DataFrame, group: Group) -> Floats:
+    return table.select(feature_names(plant, group)).fill_null(np.nan).to_numpy()
+
+
+__all__ = ["as_parquet", "evened_out", "read_examples", "read_table", "tables"]

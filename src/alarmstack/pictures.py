@@ -1,0 +1,104 @@
+"""Pictures for people: what was measured, what the models said, when a warning stood and what happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from alarmstack.derived import Mask, column, holds
+from alarmstack.intervals import IntervalBlock
+from alarmstack.labels import Episode
+from alarmstack.plant import Plant, write_duration
+
+INK, GRID, ALARM, WARNING = "#2b2f33", "#d5d8db", "#b3261e", "#8a5a00"
+FORECAST = ("#9db7d5", "#5580b4", "#1f4e8c")
+"""Lines of the forecasts, nearest horizon last and darkest."""
+
+
+def timeline(plant: Plant, block: IntervalBlock, results: pl.DataFrame, found: tuple[Episode, ...], path: Path) -> None:
+    """Risk, forecasts, warnings, alarm episodes and the limits' columns over time, as a PNG."""
+    rules = plant.labels.rules
+    figure = Figure(figsize=(15, 3 + 1.6 * len(rules)), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2 + len(rules), 1, sharex=True, height_ratios=[2, 0.7, *[1.3] * len(rules)])
+    when = block.start.astype("datetime64[us]")
+    _scores(axes[0], plant, when, results, found)
+    _warnings(axes[1], plant, when, results)
+    for axis, rule in zip(axes[2:], rules, strict=True):
+        value = column(plant, block, rule.column)
+        value = np.abs(value) if rule.absolute else value
+        axis.plot(when, value, color=INK, linewidth=0.8)
+        axis.axhline(rule.above, color=ALARM, linewidth=0.8, linestyle=(0, (6, 3)))
+        axis.annotate(
+            f"limit {rule.above:g} {rule.unit}", (0.005, rule.above), xycoords=("axes fraction", "data"), fontsize=8, color=ALARM
+        )
+        axis.fill_between(
+            when, *axis.get_ylim(), where=holds(plant, block, rule), color=ALARM, alpha=0.25, step="post", linewidth=0
+        )
+        axis.set_ylabel(f"{rule.column}\n{rule.unit}", fontsize=8)
+    for axis in axes:
+        _plain(axis, when, found)
+    axes[-1].set_xlabel(f"plant time ({plant.timezone})", fontsize=9)
+    axes[0].set_title(
+        f"{plant.title}: what the models said, and what happened (shaded: in alarm)", fontsize=11, loc="left", color=INK
+    )
+    save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure; the old picture stays until the new one is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with mpl.rc_context({"svg.hashsalt": "alarmstack"}):
+        figure.savefig(partial, format="png", dpi=110, metadata={"Software": None})
+    partial.replace(path)
+
+
+def _scores(axis: Axes, plant: Plant, when: np.ndarray, results: pl.DataFrame, found: tuple[Episode, ...]) -> None:
+    axis.plot(when, results["risk_score"].to_numpy(), color=INK, linewidth=1.0, label="risk now")
+    for colour, horizon in zip(FORECAST, reversed(plant.time.horizons), strict=False):
+        name = write_duration(horizon)
+        axis.plot(
+            when,
+            results[f"forecast_{name}"].to_numpy(),
+            color=colour,
+            linewidth=1.1,
+            linestyle=(0, (4, 1.5)),
+            label=f"alarm begins within {name}",
+        )
+    axis.set_ylim(-0.02, 1.02)
+    axis.set_ylabel("probability", fontsize=8)
+    axis.legend(loc="upper left", fontsize=8, ncols=4, frameon=False)
+
+
+def _warnings(axis: Axes, plant: Plant, when: np.ndarray, results: pl.DataFrame) -> None:
+    names = [write_duration(h) for h in plant.time.horizons]
+    for place, name in enumerate(names):
+        on = results[f"warning_{name}"].to_numpy().astype(bool)
+        axis.fill_between(when, place + 0.15, place + 0.85, where=_whole_rows(on), color=WARNING, step="post", linewidth=0)
+    axis.set_yticks([p + 0.5 for p in range(len(names))], [f"warning {n}" for n in names], fontsize=8)
+    axis.set_ylim(0, len(names))
+
+
+def _whole_rows(on: Mask) -> Mask:
+    """A row that is on is drawn to the beginning of the next one."""
+    return np.asarray(on | np.concatenate(([False], on[:-1])))
+
+
+def _plain(axis: Axes, when: np.ndarray, found: tuple[Episode, ...]) -> None:
+    for episode in found:
+        axis.axvspan(when[episode.first], when[min(episode.last + 1, len(when) - 1)], color=ALARM, alpha=0.10, linewidth=0)
+    axis.grid(color=GRID, linewidth=0.5)
+    axis.tick_params(labelsize=8)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+    axis.set_xlim(when[0], when[-1])
+
+
+__all__ = ["save", "timeline"]
