@@ -1,6 +1,7 @@
 """The same readings in every format and layout come out the same; what a cell says is read as people mean it."""
 
 import random
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alarmstack.errors import SourceError
 from alarmstack.intervals import READING_SCHEMA
 from alarmstack.plant import Plant
 from alarmstack.sources import read_source
@@ -177,3 +179,57 @@ def test_a_finished_dataset_beside_raw_readings_is_not_read(plant: Plant, tmp_pa
     drop = read_source(plant, tmp_path, now=NOW)
     assert drop.table is None and drop.readings is not None and drop.readings["value"].to_list() == [229.5]
     assert ("cleaned_dataset.csv", "unread file") in [(p.file, p.kind) for p in drop.problems]
+
+
+CSV_FILES = [
+    # a file's text, its readings of PDT31008, the row of its fault
+    ("a truly blank second line", "Value,Timestamp\n\n229.5,2024-05-01 06:00\nBad,2024-05-01 07:00\n", [229.5], 4),
+    (
+        "Windows line ends, quotes, an unnamed index",
+        ',PDT31008\r\n2024-05-01 06:00,"229,5"\r\n2024-05-01 07:00,Bad\r\n',
+        [229.5],
+        3,
+    ),
+    ("tabs", "timestamp\tPDT31008\n2024-05-01 06:00\t229.5\nsoon\t1\n", [229.5], 3),
+    ("cut off in the last line", "timestamp,TE301020,PDT31008\n2024-05-01 06:00,107,229.5\n2024-05-01 0", [229.5], 3),
+    ("commas after the last column", "timestamp,PDT31008\n2024-05-01 06:00,229.5,,\nsoon,1,,\n", [229.5], 3),
+]
+
+
+@pytest.mark.parametrize(("text", "values", "row"), [c[1:] for c in CSV_FILES], ids=[c[0] for c in CSV_FILES])
+def test_csv_as_people_write_it(plant: Plant, tmp_path: Path, text: str, values: list[float], row: int) -> None:
+    path = tmp_path / "PDT31008.csv"
+    path.write_bytes(text.encode())
+    drop = read_source(plant, path, now=NOW)
+    assert drop.readings is not None and drop.readings.filter(tag="PDT31008")["value"].to_list() == values
+    assert [p.row for p in drop.problems if p.kind != "missing instrument"] == [row]
+
+
+def test_umlauts_of_an_old_windows(plant: Plant, tmp_path: Path) -> None:
+    for encoding in ("cp1252", "utf-16", "utf-8-sig"):
+        (tmp_path / "drop.csv").write_bytes("timestamp,TE301020 [°C]\n2024-05-01 06:00,107\n".encode(encoding))
+        assert pairs(loaded(plant, tmp_path), "TE301020") == expected({BEGIN: 107.0})
+
+
+def damaged(content: bytes) -> Iterator[bytes]:
+    """Cut short at 32 places (a transfer that broke off), and with 50 bytes zeroed at 32 places (a bad disk block)."""
+    for part in range(32):
+        at = len(content) * part // 32
+        yield content[:at]
+        yield content[:at] + bytes(len(content[at : at + 50])) + content[at + 50 :]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_damaged_file_is_read_or_refused_and_never_breaks_the_reader(plant: Plant, tmp_path: Path, suffix: str) -> None:
+    whole = writers.simple(tmp_path / f"PDT31008{suffix}", writers.hours(BEGIN, [229.5] * 50)).read_bytes()
+    path, refused = tmp_path / f"TE301020{suffix}", 0
+    for content in damaged(whole):
+        path.write_bytes(content)
+        try:
+            drop = read_source(plant, path, now=NOW)
+        except SourceError as error:
+            refused += 1
+            assert path.name in str(error)
+        else:
+            assert drop.readings is not None and len(drop.readings) <= 50
+    assert refused >= (1 if suffix == ".csv" else 32)  # cut short, a binary file cannot be opened; a CSV keeps its first lines

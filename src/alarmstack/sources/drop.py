@@ -58,7 +58,7 @@ def read_source(plant: Plant, path: Path, *, operator_log: Path | None = None, n
     nothing can be read: the path is missing, or no file in it is a readable export.
     """
     path = Path(path)
-    now = now or datetime.now(UTC)
+    now = (now or datetime.now(UTC)).astimezone(UTC)
     exports, logs, problems = _sort_out(path)
     sheets: list[_Read] = []
     spoilt: set[str] = set()

@@ -6,6 +6,7 @@ of a sheet or CSV; Parquet has no header line, its first record is row 1.
 
 from __future__ import annotations
 
+import csv
 import gc
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -54,10 +55,18 @@ def read_grid(path: Path) -> Grid:
         return _csv(path) if path.suffix.lower() in TEXT else _workbook(path)
     except SourceError:
         raise
-    except (CalamineError, pl.exceptions.PolarsError, OSError, UnicodeError, ValueError) as error:
+    except BaseException as error:
+        if not _says_unreadable(error):
+            raise
         why = next(iter(str(error).splitlines()), type(error).__name__)
         form = path.suffix[1:].upper()
         raise SourceError(f"{path.name} cannot be opened ({why}): truncated or not {form}; export it again") from error
+
+
+def _says_unreadable(error: BaseException) -> bool:
+    """A library's complaint about the file. A panic of the Rust readers is one too, though no Exception and of no public class."""
+    complaints = (CalamineError, pl.exceptions.PolarsError, OSError, UnicodeError, ValueError)
+    return isinstance(error, complaints) or type(error).__name__ == "PanicException"
 
 
 def _workbook(path: Path) -> Grid:
@@ -113,13 +122,14 @@ def _csv(path: Path) -> Grid:
     if not any(line.strip() for line in lines):
         return Grid((), 1, 0, 0, lambda _: cells_of(0))
     separator = max(";\t,", key=lambda mark: lines[0].count(mark))
-    width = max(line.count(separator) for line in lines) + 1
+    width = max(map(len, csv.reader(lines, delimiter=separator)))
     frame = pl.read_csv(
         text.encode(),
         has_header=False,
         schema={f"c{place}": pl.String for place in range(width)},
         separator=separator,
         truncate_ragged_lines=True,
+        missing_columns="insert",
     )
     head, below = _split_header([[cell or "" for cell in row] for row in frame.head(1).rows()])
     body = frame.slice(below)

@@ -46,11 +46,12 @@ class Sheet:
 def read_sheet(plant: Plant, path: Path, grid: Grid) -> Sheet | None:
     """What the sheet says, by the layout it is in; None when it has none of them."""
     names = [split_unit(name)[0].lower() for name in grid.names]
+    if names and not names[0] and not _has(names, TIME_NAMES):
+        names[0] = "timestamp"  # pandas writes its index without a name
     if all(_has(names, wanted) for wanted in (TAG_NAMES, TIME_NAMES, VALUE_NAMES)):
         return _long(plant, grid, names)
     source = historian_names(plant).get(path.stem.lower())
-    time_first = bool(names) and names[0] in TIME_NAMES
-    if source is not None and not time_first:
+    if source is not None and not (names and names[0] in TIME_NAMES):
         return _historian(plant, grid, source)
     if _has(names, TIME_NAMES) and any(_signal(plant, name) for name in names):
         return _table(plant, grid, names) if _is_table(plant, names) else _wide(plant, grid, names)
@@ -150,7 +151,7 @@ def _pair(plant: Plant, grid: Grid, signal: str, values: Cells, times: Cells) ->
     time, value = read_instants(times, plant.zone), read_numbers(values, decimal_comma=grid.decimal_comma)
     row = _numbered(grid, len(values))
     both_blank = values.blank() & times.blank()
-    header = (row <= plant.historian.header_rows) & time.values.is_null()
+    header = (row <= plant.historian.header_rows) & time.values.is_null() & value.values.is_null()
     used = ~(both_blank | header)
     no_value = values.blank() & used
     frame = pl.DataFrame({"row": row, "time": time.values, "value": value.values}).with_columns(tag=pl.lit(signal))
@@ -196,6 +197,8 @@ def _wide(plant: Plant, grid: Grid, names: list[str]) -> Sheet:
     claims: set[str] = set()
     for place, name in enumerate(names):
         if place == at:
+            continue
+        if not name and grid.column(place).blank().all():
             continue
         signal = _signal(plant, name)
         if signal is None:
