@@ -249,3 +249,20 @@ def test_the_real_plant_s_files(plant: Plant, real_data: Path) -> None:
 def test_every_kind_has_been_shown(plant: Plant) -> None:
     here = "".join(p.read_text() for p in Path(__file__).parent.glob("test_*.py"))
     assert [kind for kind in KINDS if here.count(f'"{kind}"') == 0] == []
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".csv"])
+@pytest.mark.parametrize(("unit", "loaded"), [("mbar", [229.5, 230.0]), ("[mbar]", [229.5, 230.0]), ("psi", [])])
+def test_a_row_of_units_below_the_header(plant: Plant, tmp_path: Path, suffix: str, unit: str, loaded: list[float]) -> None:
+    head, units = ("timestamp", "PDT31008", "TE301020"), ("", unit, "°C")
+    rows = [head, units, (BEGIN, 229.5, 107.0), (BEGIN + timedelta(hours=1), 230.0, "Bad")]
+    drop = read(plant, writers.write(tmp_path / f"wide{suffix}", rows))
+    assert values(drop) == loaded and values(drop, "TE301020") == [107.0]
+    wrong = [] if loaded else [(f"wide{suffix}", None, "unit mismatch")]
+    assert sorted(complaints(drop), key=str) == sorted([*wrong, (f"wide{suffix}", 4, "text")], key=str)
+
+
+def test_a_unit_below_the_header_of_a_historian_s_sheet(plant: Plant, tmp_path: Path) -> None:
+    writers.write(tmp_path / "PDT31008.xlsx", [("Value", "Timestamp"), ("bar", ""), (0.23, BEGIN)])
+    drop = read(plant, tmp_path)
+    assert complaints(drop) == [("PDT31008.xlsx", None, "unit mismatch")] and values(drop) == []

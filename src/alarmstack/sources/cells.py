@@ -50,6 +50,10 @@ class Cells:
         frame = pl.DataFrame({"i": self.instant, "m": self.moment, "t": self.text, "n": self.number})
         return frame.select(pl.coalesce(*(pl.col(name).cast(pl.String) for name in "itmn"))).to_series()
 
+    def cut(self, begin: int, length: int | None = None) -> Cells:
+        """The cells from `begin` on."""
+        return Cells(*(series.slice(begin, length) for series in (self.number, self.text, self.moment, self.instant)))
+
     def blank(self) -> pl.Series:
         """Where there is nothing."""
         return self.number.is_null() & self.text.is_null() & self.moment.is_null() & self.instant.is_null()

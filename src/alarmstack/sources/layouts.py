@@ -11,12 +11,12 @@ Every layout ends in the same two frames: numbered readings and findings.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
-from alarmstack.plant import Plant
+from alarmstack.plant import ALLOWED_UNITS, Plant
 from alarmstack.sources.cells import Cells, Read, read_instants, read_numbers
 from alarmstack.sources.grids import Grid
 from alarmstack.sources.problems import FINDING_SCHEMA, finding, no_findings
@@ -45,6 +45,7 @@ class Sheet:
 
 def read_sheet(plant: Plant, path: Path, grid: Grid) -> Sheet | None:
     """What the sheet says, by the layout it is in; None when it has none of them."""
+    grid = _with_units_in_header(grid)
     names = [split_unit(name)[0].lower() for name in grid.names]
     if names and not names[0] and not _has(names, TIME_NAMES):
         names[0] = "timestamp"  # pandas writes its index without a name
@@ -56,6 +57,21 @@ def read_sheet(plant: Plant, path: Path, grid: Grid) -> Sheet | None:
     if _has(names, TIME_NAMES) and any(_signal(plant, name) for name in names):
         return _table(plant, grid, names) if _is_table(plant, names) else _wide(plant, grid, names)
     return None
+
+
+def _with_units_in_header(grid: Grid) -> Grid:
+    """The grid with a row of units below the header folded into it: `PDT31008` above `mbar` is `PDT31008 [mbar]`."""
+    if not grid.names or grid.rows == 0:
+        return grid
+    below = [grid.column(place).cut(0, 1).shown()[0] if name else None for place, name in enumerate(grid.names)]
+    known = {_spelled(unit) for unit in ALLOWED_UNITS if unit != "1"}
+    units = [None if cell is None or cell.strip("[]()").lower() in TIME_NAMES else cell.strip("[]()") for cell in below]
+    written = [unit for unit in units if unit is not None]
+    if not any(_spelled(unit) in known for unit in written) or any(re.search(r"\d{2}|^\d$", unit) for unit in written):
+        return grid
+    names = tuple(f"{n} [{u}]" if u and split_unit(n)[1] is None else n for n, u in zip(grid.names, units, strict=False))
+    column = grid.column
+    return replace(grid, names=names, first_row=grid.first_row + 1, rows=grid.rows - 1, column=lambda place: column(place).cut(1))
 
 
 def historian_names(plant: Plant) -> dict[str, str]:
