@@ -158,6 +158,13 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         set_aside(drop, file, REFUSED)
 
 
+def test_a_drop_is_not_kept_inside_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("one")
+    with pytest.raises(StorageError, match="give a folder outside"):
+        set_aside(tmp_path, tmp_path / "refused", REFUSED)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+
+
 def test_the_gate_is_silent_and_slow_to_load_only_when_used(plant: Plant) -> None:
     script = (
         "import sys\nfrom alarmstack.plant import load_plant\nfrom alarmstack.quality import validate\nimport polars as pl\n"

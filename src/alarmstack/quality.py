@@ -121,6 +121,8 @@ def set_aside(path: Path, folder: Path, verdict: Verdict) -> Path:
 
     Whole or not at all; the same drop with the same verdict is kept once. Raises StorageError when it cannot be written.
     """
+    if folder.resolve().is_relative_to(path.resolve()):
+        raise StorageError(f"{folder} lies inside the drop {path} and would be copied into itself: give a folder outside")
     report = json.dumps(asdict(verdict), ensure_ascii=False, indent=1)
     try:
         target = folder / f"{path.stem}-{_fingerprint(path, report)}"
