@@ -1,0 +1,8 @@
+"""The models: a catalogue of recipes, one way to fit them, one way to export them."""
+
+from alarmstack.models.calibration import Calibration
+from alarmstack.models.catalogue import Recipe, recipes
+from alarmstack.models.fit import Fitted, fit
+from alarmstack.models.graph import parity, to_graph
+
+__all__ = ["Calibration", "Fitted", "Recipe", "fit", "parity", "recipes", "to_graph"]

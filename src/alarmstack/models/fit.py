@@ -1,0 +1,159 @@
+"""Fitting a recipe: the best candidate on held-back rows, scores of rows their model did not see, calibration, the final fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from imblearn.over_sampling import SMOTE
+from sklearn.impute import SimpleImputer
+from sklearn.metrics import average_precision_score
+
+from alarmstack.intervals import Floats
+from alarmstack.models.calibration import Calibration
+from alarmstack.models.catalogue import Recipe
+from alarmstack.models.estimators import Estimator
+
+Rows = npt.NDArray[np.intp]
+Maker = Callable[[int], Estimator]
+CHOICE_FOLDS = 3
+"""Folds that candidates are compared on; the scores that count come from all folds."""
+THINNED_WEIGHT = 0.5
+"""Weight of a row with inputs dropped beside the whole row's 1."""
+NEIGHBOURS = 5
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A recipe's estimator and how it came about.
+
+    `out_of_fold` float64 [rows]: calibrated scores of held-back rows (NaN where a row was not held back, or where no threshold will
+    be chosen); `tried` average precision of each candidate on held-back rows.
+    """
+
+    recipe: Recipe
+    names: tuple[str, ...]
+    estimator: Estimator
+    chosen: str
+    tried: dict[str, float]
+    calibration: Calibration | None
+    out_of_fold: Floats
+
+    def predict(self, x: Floats) -> Floats:
+        """Calibrated scores: float64 [rows], or [rows, classes]."""
+        raw = self.estimator.raw(x)
+        return raw if self.calibration is None else self.calibration(raw)
+
+
+def fit(
+    recipe: Recipe,
+    names: Sequence[str],
+    sources: Sequence[str | None],
+    x: Floats,
+    target: Floats,
+    folds: Sequence[tuple[Rows, Rows]],
+    *,
+    seed: int = 0,
+) -> Fitted:
+    """Fit a recipe on rows [rows, features] whose target is known (not NaN).
+
+    `sources` names the instrument behind each feature, whose features are lost together; `folds` are (train, held back) rows.
+    Inputs are left untouched; the same seed gives the same model.
+    """
+    trainer = _Trainer(recipe, sources, x, target, seed)
+    chosen, smote, tried = trainer.choose(folds[-CHOICE_FOLDS:])
+    make = recipe.candidates[chosen]
+    raw = np.full(len(x), np.nan)
+    if recipe.target in ("alarm", "onset", "none"):
+        for train, held_back in folds:
+            raw[held_back] = trainer.train(make, train, smote).raw(x[held_back])
+    calibration, out_of_fold = _calibrate(recipe, raw, target, folds)
+    estimator = trainer.train(make, np.arange(len(x)), smote)
+    name = f"{chosen} with SMOTE" if smote else chosen
+    return Fitted(recipe, tuple(names), estimator, name, tried, calibration, out_of_fold)
+
+
+@dataclass(frozen=True)
+class _Trainer:
+    """Trains a recipe's candidates on chosen rows of one matrix."""
+
+    recipe: Recipe
+    sources: Sequence[str | None]
+    x: Floats
+    target: Floats
+    seed: int
+
+    def train(self, make: Maker, rows: Rows, smote: bool = False) -> Estimator:
+        """One estimator on the rows whose target is known, with thinned copies beside them."""
+        known = rows[~np.isnan(self.target[rows])]
+        x, y = self.x[known], self.target[known]
+        if smote:
+            x, y = _evened_out(x, y)
+        weight = np.ones(len(x))
+        if self.recipe.dropout:
+            thinned = _thinned(self.x[known], self.sources, np.random.default_rng(self.seed))
+            x = np.concatenate([x, thinned])
+            y = np.concatenate([y, self.target[known]])
+            weight = np.concatenate([weight, np.full(len(thinned), THINNED_WEIGHT)])
+        return make(self.seed).fit(x, y, weight)
+
+    def choose(self, folds: Sequence[tuple[Rows, Rows]]) -> tuple[str, bool, dict[str, float]]:
+        """The candidate with the best average precision on held-back rows, and whether SMOTE helps it."""
+        names = list(self.recipe.candidates)
+        if len(names) == 1:
+            return names[0], False, {}
+        tried = {name: self._precision(self.recipe.candidates[name], folds, False) for name in names}
+        best = max(names, key=lambda name: tried[name])
+        if not self.recipe.smote:
+            return best, False, tried
+        tried[f"{best} with SMOTE"] = self._precision(self.recipe.candidates[best], folds, True)
+        return best, tried[f"{best} with SMOTE"] > tried[best], tried
+
+    def _precision(self, make: Maker, folds: Sequence[tuple[Rows, Rows]], smote: bool) -> float:
+        scores, labels = [], []
+        for train, held_back in folds:
+            known = held_back[~np.isnan(self.target[held_back])]
+            scores.append(self.train(make, train, smote).raw(self.x[known]))
+            labels.append(self.target[known])
+        return float(average_precision_score(np.concatenate(labels), np.concatenate(scores)))
+
+
+def _thinned(x: Floats, sources: Sequence[str | None], random: np.random.Generator) -> Floats:
+    """A copy in which each row has lost some instruments whole, or all but a few single features. Blind to the target."""
+    known = sorted({s for s in sources if s is not None})
+    of_feature = np.array([known.index(s) if s is not None else len(known) for s in sources])
+    rows = len(x)
+    lost_source = random.random((rows, len(known) + 1)) < random.uniform(0.1, 0.6, (rows, 1))
+    lost_single = random.random(x.shape) > random.uniform(0.03, 0.5, (rows, 1))
+    lost = np.where(random.random((rows, 1)) < 0.5, lost_source[:, of_feature], lost_single)
+    return np.where(lost, np.nan, x)
+
+
+def _evened_out(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Rows filled with medians and the rarer label filled up by SMOTE; as they were where there are too few to find neighbours."""
+    if np.bincount(y.astype(int), minlength=2).min() <= NEIGHBOURS:
+        return x, y
+    filled = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(x)
+    evened = SMOTE(random_state=0, k_neighbors=NEIGHBOURS).fit_resample(filled, y)
+    return evened[0], evened[1]
+
+
+def _calibrate(
+    recipe: Recipe, raw: Floats, target: Floats, folds: Sequence[tuple[Rows, Rows]]
+) -> tuple[Calibration | None, Floats]:
+    """The calibration of the final estimator, and scores that were calibrated without the fold they belong to."""
+    known = ~np.isnan(raw) & ~np.isnan(target)
+    if not recipe.calibrated or len(np.unique(target[known])) < 2:
+        return None, raw
+    scores = np.full(len(raw), np.nan)
+    for _, held_back in folds:
+        others = known.copy()
+        others[held_back] = False
+        if len(np.unique(target[others])) == 2:
+            scores[held_back] = Calibration.fit(raw[others], target[others])(raw[held_back])
+    return Calibration.fit(raw[known], target[known]), scores
+
+
+__all__ = ["Fitted", "fit"]

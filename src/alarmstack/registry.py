@@ -1,0 +1,386 @@
+"""The registry: a model as a Bundle that can stand alone, and MLflow, which keeps versions of it and says which one speaks.
+
+A Bundle is everything that scoring needs: the graph, the names of its inputs in order, calibration and thresholds as numbers, the
+time contract and the fingerprints of plant and data, so that a score can always be traced to what made it. Only the version with
+the alias `champion` speaks.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from alarmstack.errors import FeatureError, NotPromotedError, RegistryError
+from alarmstack.intervals import Floats
+from alarmstack.models import Calibration, Fitted, parity, to_graph
+from alarmstack.models.graph import INPUT, open_graph
+from alarmstack.models.native import to_native
+from alarmstack.plant import Plant, write_duration
+
+Kind = Literal["probability", "classes", "anomaly", "value"]
+KINDS: dict[str, Kind] = {
+    "alarm": "probability",
+    "onset": "probability",
+    "regime": "classes",
+    "none": "anomaly",
+    "next_deviation": "value",
+}
+"""What a score is, for each target of the catalogue."""
+REGIMES = ("normal", "transition", "alarm")
+CHAMPION = "champion"
+LOWER_IS_BETTER = ("rmse", "mae", "log_loss", "brier", "false_alarms_per_day", "share_in_warning")
+"""Metrics of these names, bare or behind a prefix such as `sealed_`, are errors or costs."""
+PYFUNC = Path(__file__).with_name("pyfunc.py")
+GRAPH, CONTENT, CARD, NATIVE = "model.onnx", "bundle.json", "card.md", "native.bin"
+RUNTIME = ("alarmstack", "numpy", "onnxruntime", "scikit-learn", "lightgbm", "xgboost-cpu")
+"""Packages whose versions a Bundle remembers, and that opening it needs."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One fitted model, complete. Scores: higher means worse, except the kind `value`, which is in the target's own unit.
+
+    `prefix` is the plant's registry prefix; `thresholds` maps a false-alarm budget a day, and "operating", to a score (None: no
+    score keeps the budget); `time` holds cadence, window and horizon as plant.toml writes them; `example` is one row of inputs
+    (None: missing); `made` says when and by which versions; `native` is the model in its library's own form (`models.native`).
+    """
+
+    name: str
+    title: str
+    prefix: str
+    graph: bytes
+    names: tuple[str, ...]
+    group: str
+    kind: Kind
+    classes: tuple[str, ...]
+    calibration: Calibration | None
+    thresholds: Mapping[str, float | None]
+    time: Mapping[str, str | None]
+    plant_fingerprint: str
+    data_fingerprint: str
+    metrics: Mapping[str, float]
+    card: str
+    example: Mapping[str, float | None]
+    made: Mapping[str, str]
+    native_form: str
+    native: bytes
+
+    def score(self, x: Floats) -> Floats:
+        """Calibrated scores of rows [rows, features] (NaN: missing): float64 [rows], or [rows, classes] for the kind `classes`."""
+        if x.ndim != 2 or x.shape[1] != len(self.names):
+            raise FeatureError(f"{self.name}: a matrix of shape {x.shape} was given, [rows, {len(self.names)}] is needed")
+        if not len(x):
+            return np.empty((0, len(self.classes)) if self.classes else 0)
+        raw = np.asarray(self._session.run(None, {INPUT: x.astype(np.float32)})[0], float)
+        return raw if self.calibration is None else self.calibration(raw)
+
+    def row(self, features: Mapping[str, float | None]) -> Floats:
+        """A matrix of one row from some of the features; others, and None, are missing. Raises FeatureError for unknown names."""
+        unknown = sorted(set(features) - set(self.names))
+        if unknown:
+            raise FeatureError(f"{self.name} knows no feature {', '.join(unknown)}: use some of {', '.join(self.names)}")
+        given = (features.get(name) for name in self.names)
+        return np.array([[np.nan if value is None else value for value in given]])
+
+    def save(self, folder: Path) -> Path:
+        """Write the Bundle's four files into a folder, which is made where it is missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / GRAPH).write_bytes(self.graph)
+        (folder / NATIVE).write_bytes(self.native)
+        (folder / CARD).write_text(self.card, encoding="utf-8")
+        content = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("graph", "native", "card")}
+        content["calibration"] = None if self.calibration is None else {"x": self.calibration.x, "y": self.calibration.y}
+        (folder / CONTENT).write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+        return folder
+
+    @classmethod
+    def load(cls, folder: Path) -> Bundle:
+        """Read a folder that `save` wrote. Raises RegistryError where a file is missing or damaged."""
+        try:
+            content = json.loads((folder / CONTENT).read_text(encoding="utf-8"))
+            drawn = content.pop("calibration")
+            for name in ("names", "classes"):
+                content[name] = tuple(content[name])
+            return cls(
+                graph=(folder / GRAPH).read_bytes(),
+                native=(folder / NATIVE).read_bytes(),
+                card=(folder / CARD).read_text(encoding="utf-8"),
+                calibration=None if drawn is None else Calibration(tuple(drawn["x"]), tuple(drawn["y"])),
+                **content,
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RegistryError(f"{folder} holds no whole Bundle ({error}): publish the model again") from error
+
+    @cached_property
+    def _session(self) -> Any:
+        return open_graph(self.graph)
+
+
+def make_bundle(
+    plant: Plant,
+    fitted: Fitted,
+    *,
+    thresholds: Mapping[str, float | None],
+    metrics: Mapping[str, float],
+    card: str,
+    data_fingerprint: str,
+    check: Floats,
+) -> Bundle:
+    """A Bundle of a fitted recipe. Raises ParityError unless graph and estimator agree on the rows of `check` [rows, features]."""
+    recipe, graph = fitted.recipe, to_graph(fitted)
+    parity(fitted, graph, check)
+    form, native = to_native(fitted.estimator)
+    fullest = check[int(np.isnan(check).sum(axis=1).argmin())]
+    kind = KINDS[recipe.target]
+    return Bundle(
+        name=recipe.name,
+        title=recipe.title,
+        prefix=plant.registry_prefix,
+        graph=graph,
+        names=tuple(fitted.names),
+        group=recipe.group,
+        kind=kind,
+        classes=REGIMES if kind == "classes" else (),
+        calibration=fitted.calibration,
+        thresholds=dict(thresholds),
+        time={
+            "cadence": write_duration(plant.time.cadence),
+            "window": write_duration(plant.time.window),
+            "horizon": None if recipe.horizon is None else write_duration(recipe.horizon),
+        },
+        plant_fingerprint=plant.fingerprint,
+        data_fingerprint=data_fingerprint,
+        metrics={name: float(value) for name, value in metrics.items() if np.isfinite(value)},
+        card=card,
+        example={n: None if np.isnan(v) else float(v) for n, v in zip(fitted.names, fullest, strict=True)},
+        made={
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "estimator": fitted.chosen,
+            "python": platform.python_version(),
+            **{package: installed(package) for package in RUNTIME},
+        },
+        native_form=form,
+        native=native,
+    )
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered version of a name."""
+
+    number: str
+    aliases: tuple[str, ...]
+    metrics: Mapping[str, float]
+    run: str
+
+
+class Registry:
+    """Versions of Bundles in MLflow: an SQLite file with its artefacts beside it, or a server.
+
+    Publishing points MLflow's process-wide tracking address at this registry.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+
+    def publish(
+        self,
+        bundle: Bundle,
+        metrics: Mapping[str, float] | None = None,
+        params: Mapping[str, object] | None = None,
+        artefacts: Sequence[Path] = (),
+    ) -> str:
+        """Log a run with the Bundle and register it as the next version of its name; the version is returned.
+
+        `metrics` stand beside the Bundle's own; `artefacts` are further files of the run.
+        """
+        mlflow = self._mlflow
+        with _translated(f"{bundle.name} cannot be published to {self.uri}"):
+            experiment = self._experiment(f"{bundle.prefix}_training")
+            with mlflow.start_run(experiment_id=experiment, run_name=bundle.name) as run:
+                mlflow.log_metrics({**bundle.metrics, **(metrics or {})})
+                mlflow.log_params({**bundle.made, **(params or {})})
+                mlflow.set_tags(_tags(bundle))
+                for path in artefacts:
+                    mlflow.log_artifact(str(path))
+                source = self._log_model(bundle)
+            return self._register(bundle, source, run.info.run_id)
+
+    def promote(self, name: str, version: str) -> None:
+        """Give the alias `champion` to a version. Raises RegistryError where there is no such version."""
+        known = [v.number for v in self.versions(name)]
+        if str(version) not in known:
+            raise RegistryError(f"{name} has no version {version}: it has {', '.join(known) or 'none; train first'}")
+        with _translated(f"{name} version {version} cannot be promoted"):
+            self._client.set_registered_model_alias(name, CHAMPION, str(version))
+
+    def promote_best(self, name: str, metric: str) -> str:
+        """Promote the version that is best by a logged metric, the newest among equals; its number is returned.
+
+        Raises RegistryError that names the metrics there are.
+        """
+        versions = self.versions(name)
+        judged = [v for v in versions if metric in v.metrics]
+        if not judged:
+            logged = sorted({m for v in versions for m in v.metrics})
+            raise RegistryError(
+                f"no version of {name} has a metric {metric!r}: "
+                + (f"set MODEL_PROMOTION_METRIC to one of {', '.join(logged)}" if logged else "train it first")
+            )
+        sign = -1 if lower_is_better(metric) else 1
+        best = max(judged, key=lambda v: (sign * v.metrics[metric], int(v.number)))
+        self.promote(name, best.number)
+        return best.number
+
+    def champion(self, name: str) -> Bundle:
+        """The Bundle that speaks. Raises NotPromotedError where no version of the name does."""
+        speaking = [v for v in self.versions(name) if CHAMPION in v.aliases]
+        if not speaking:
+            raise NotPromotedError(f"no version of {name} is @{CHAMPION} in {self.uri}: `alarmstack promote {name}` makes one")
+        return self.load(name, speaking[0].number)
+
+    def load(self, name: str, version: str) -> Bundle:
+        """The Bundle of one version."""
+        with _translated(f"{name} version {version} cannot be read from {self.uri}"), tempfile.TemporaryDirectory() as folder:
+            self._mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=folder)
+            found = [path.parent for path in Path(folder).rglob(CONTENT)]
+            if not found:
+                raise RegistryError(f"{name} version {version} holds no Bundle: something else was registered under this name")
+            return Bundle.load(found[0])
+
+    def versions(self, name: str) -> tuple[Version, ...]:
+        """All versions of a name, oldest first, with the metrics that were logged; empty for a name nobody published."""
+        with _translated(f"the versions of {name} cannot be read from {self.uri}"):
+            client = self._client
+            found = sorted(client.search_model_versions(f"name='{name}'"), key=lambda v: int(v.version))
+            aliases = {number: alias for alias, number in self._aliases(name).items()} if found else {}
+            return tuple(
+                Version(
+                    str(v.version),
+                    (aliases[str(v.version)],) if str(v.version) in aliases else (),
+                    dict(client.get_run(v.run_id).data.metrics),
+                    v.run_id,
+                )
+                for v in found
+            )
+
+    def _aliases(self, name: str) -> dict[str, str]:
+        return {alias: str(number) for alias, number in self._client.get_registered_model(name).aliases.items()}
+
+    def _log_model(self, bundle: Bundle) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            bundle.save(Path(folder) / "bundle")
+            info = self._mlflow.pyfunc.log_model(
+                name=bundle.name,
+                python_model=str(PYFUNC),
+                artifacts={"bundle": str(Path(folder) / "bundle")},
+                signature=_signature(bundle),
+                input_example=_example(bundle),
+                pip_requirements=[f"{package}=={installed(package)}" for package in RUNTIME],
+            )
+        return str(info.model_uri)
+
+    def _register(self, bundle: Bundle, source: str, run: str) -> str:
+        if not self._client.search_registered_models(f"name='{bundle.name}'"):
+            self._client.create_registered_model(bundle.name, description=bundle.title)
+        made = self._client.create_model_version(
+            bundle.name, source, run_id=run, tags=_tags(bundle), description=bundle.card, await_creation_for=0
+        )
+        return str(made.version)
+
+    def _experiment(self, title: str) -> str:
+        found = self._client.get_experiment_by_name(title)
+        return str(found.experiment_id if found else self._client.create_experiment(title, artifact_location=self._artefacts))
+
+    @property
+    def _artefacts(self) -> str | None:
+        """Where artefacts go: beside an SQLite file; a server decides for itself."""
+        if not self.uri.startswith("sqlite:///"):
+            return None
+        return (Path(self.uri.removeprefix("sqlite:///")).resolve().parent / "mlartifacts").as_uri()
+
+    @property
+    def _mlflow(self) -> Any:
+        mlflow = _open_mlflow()
+        if self.uri.startswith("sqlite:///"):
+            Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(self.uri)
+        mlflow.set_registry_uri(self.uri)
+        return mlflow
+
+    @property
+    def _client(self) -> Any:
+        return self._mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+
+@cache
+def _open_mlflow() -> Any:
+    """MLflow without its telemetry and chatter; imported on first use, as it takes seconds and scoring does without."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # The user's own project files are no part of a model.
+    os.environ.setdefault("MLFLOW_LOG_UV_FILES", "false")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow
+    import mlflow.artifacts
+    import mlflow.pyfunc
+
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    return mlflow
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a metric is an error or a cost.
+
+    >>> lower_is_better("sealed_false_alarms_per_day"), lower_is_better("brier_skill"), lower_is_better("f1_anomaly")
+    (True, False, False)
+    """
+    return any(metric == name or metric.endswith(f"_{name}") for name in LOWER_IS_BETTER)
+
+
+def _tags(bundle: Bundle) -> dict[str, str]:
+    time = {f"time_{name}": value for name, value in bundle.time.items() if value is not None}
+    return {"plant_fingerprint": bundle.plant_fingerprint, "data_fingerprint": bundle.data_fingerprint, **time}
+
+
+def _signature(bundle: Bundle) -> Any:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema, TensorSpec
+
+    shape = (-1, len(bundle.classes)) if bundle.classes else (-1,)
+    return ModelSignature(
+        inputs=Schema([ColSpec("double", name) for name in bundle.names]),
+        outputs=Schema([TensorSpec(np.dtype(np.float64), shape)]),
+    )
+
+
+def _example(bundle: Bundle) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame([bundle.example], columns=list(bundle.names), dtype=float)
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """MLflow's errors, and those of a missing file, as ours."""
+    mlflow = _open_mlflow()
+    try:
+        yield
+    except (mlflow.MlflowException, OSError) as error:
+        raise RegistryError(f"{what}: {str(error).splitlines()[0]}") from error
+
+
+__all__ = ["CHAMPION", "Bundle", "Registry", "Version", "lower_is_better", "make_bundle"]

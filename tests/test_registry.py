@@ -1,0 +1,111 @@
+"""The registry on a real SQLite MLflow: what is published comes back, and only the promoted version speaks."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from alarmstack.errors import NotPromotedError, RegistryError
+from alarmstack.models import fit, recipes
+from alarmstack.plant import Plant
+from alarmstack.registry import Bundle, Registry, lower_is_better, make_bundle
+
+NAMES = ("pressure", "level", "steam")
+X = np.random.default_rng(2).normal(0, 1, (200, 3))
+
+
+@pytest.fixture(scope="module")
+def bundle(plant: Plant) -> Bundle:
+    recipe = next(r for r in recipes(plant) if r.name.endswith("lr_soft_alarm"))
+    rows = np.arange(len(X))
+    folds = [(np.setdiff1d(rows, block), block) for block in np.array_split(rows, 3)]
+    fitted = fit(recipe, NAMES, NAMES, X, (X[:, 0] > 0.8).astype(float), folds)
+    return make_bundle(
+        plant, fitted, thresholds={"operating": 0.4}, metrics={}, card="# Linear\n", data_fingerprint="data", check=X
+    )
+
+
+@pytest.fixture(scope="module")
+def published(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """Three versions: the second has the best F1, the first the least error, and only some know `lead`."""
+    registry = Registry(f"sqlite:///{tmp_path_factory.mktemp('registry') / 'new folder' / 'mlflow.db'}")
+    figures = [
+        {"f1_anomaly": 0.5, "rmse": 0.1},
+        {"f1_anomaly": 0.9, "rmse": 0.3},
+        {"f1_anomaly": 0.7, "rmse": 0.2, "lead": 1.0},
+    ]
+    numbers = [registry.publish(replace(bundle, metrics=f), {"extra": 1.0}, {"estimator": "logistic"}) for f in figures]
+    assert numbers == ["1", "2", "3"]
+    yield registry
+
+
+def test_nobody_speaks_before_promotion(published: Registry) -> None:
+    with pytest.raises(NotPromotedError, match=r"plant_alarm_forecaster_1h.*alarmstack promote"):
+        published.champion("plant_alarm_forecaster_1h")
+
+
+@pytest.mark.parametrize(("metric", "best"), [("f1_anomaly", "2"), ("rmse", "1"), ("lead", "3"), ("extra", "3")])
+def test_the_best_version_by_any_logged_metric(published: Registry, bundle: Bundle, metric: str, best: str) -> None:
+    assert published.promote_best(bundle.name, metric) == best
+    assert [v.number for v in published.versions(bundle.name) if "champion" in v.aliases] == [best]
+
+
+def test_an_unknown_metric_names_those_there_are(published: Registry, bundle: Bundle) -> None:
+    with pytest.raises(RegistryError, match=r"f1_anomly.*MODEL_PROMOTION_METRIC.*extra, f1_anomaly, lead, rmse"):
+        published.promote_best(bundle.name, "f1_anomly")
+
+
+def test_an_unknown_version_names_those_there_are(published: Registry, bundle: Bundle) -> None:
+    with pytest.raises(RegistryError, match="no version 9: it has 1, 2, 3"):
+        published.promote(bundle.name, "9")
+    with pytest.raises(RegistryError, match="version 9 cannot be read"):
+        published.load(bundle.name, "9")
+
+
+def test_the_champion_comes_back_whole(published: Registry, bundle: Bundle) -> None:
+    published.promote(bundle.name, "2")
+    back = published.champion(bundle.name)
+    assert back == replace(bundle, metrics={"f1_anomaly": 0.9, "rmse": 0.3})
+    np.testing.assert_array_equal(back.score(X), bundle.score(X))
+
+
+def test_another_process_sees_the_same_registry(published: Registry, bundle: Bundle) -> None:
+    assert [v.metrics["f1_anomaly"] for v in Registry(published.uri).versions(bundle.name)] == [0.5, 0.9, 0.7]
+
+
+def test_mlflow_itself_gives_the_calibrated_score(published: Registry, bundle: Bundle) -> None:
+    import mlflow
+    import pandas as pd
+
+    published.promote(bundle.name, "3")
+    model = mlflow.pyfunc.load_model(f"models:/{bundle.name}@champion")
+    table = pd.DataFrame(X, columns=list(NAMES))
+    table.iloc[3, 1] = np.nan
+    np.testing.assert_array_equal(model.predict(table), bundle.score(table.to_numpy()))
+    assert model.metadata.signature.inputs.input_names() == list(NAMES)
+
+
+def test_a_run_keeps_what_the_model_was_made_from(published: Registry, bundle: Bundle) -> None:
+    import mlflow
+
+    run = mlflow.MlflowClient(tracking_uri=published.uri).get_run(published.versions(bundle.name)[0].run)
+    assert run.data.tags["data_fingerprint"] == "data"
+    assert run.data.tags["plant_fingerprint"] == bundle.plant_fingerprint
+    assert run.data.params["estimator"] == "logistic"
+    assert mlflow.get_experiment(run.info.experiment_id).name == "plant_alarm_training"
+
+
+def test_a_damaged_bundle_says_so(bundle: Bundle, tmp_path: Path) -> None:
+    folder = bundle.save(tmp_path / "bundle")
+    (folder / "bundle.json").write_text("{")
+    with pytest.raises(RegistryError, match="no whole Bundle"):
+        Bundle.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("metric", "lower"), [("rmse", True), ("sealed_false_alarms_per_day", True), ("brier_skill", False), ("f1_anomaly", False)]
+)
+def test_which_way_a_metric_points(metric: str, lower: bool) -> None:
+    assert lower_is_better(metric) is lower
