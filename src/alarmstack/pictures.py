@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,6 +16,7 @@ from alarmstack.derived import Mask, column, holds
 from alarmstack.intervals import IntervalBlock
 from alarmstack.labels import Episode
 from alarmstack.plant import Plant, write_duration
+from alarmstack.training.evaluate import Row
 
 INK, GRID, ALARM, WARNING = "#2b2f33", "#d5d8db", "#b3261e", "#8a5a00"
 FORECAST = ("#9db7d5", "#5580b4", "#1f4e8c")
@@ -49,6 +51,38 @@ def timeline(plant: Plant, block: IntervalBlock, results: pl.DataFrame, found: t
         f"{plant.title}: what the models said, and what happened (shaded: in alarm)", fontsize=11, loc="left", color=INK
     )
     save(figure, path)
+
+
+def recall_picture(rows: Sequence[Row], path: Path) -> None:
+    """Event recall of each model beside every floor at each budget, with 95 % intervals, as a PNG."""
+    models = list(dict.fromkeys(r.model for r in rows if r.metric.startswith("event_recall")))
+    budgets = [r.metric.removeprefix("event_recall") for r in rows if r.model == models[0] and r.metric.startswith("event_recall")]
+    figure = Figure(figsize=(4.2 * len(budgets), 1.2 + 0.75 * len(models)), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = np.atleast_1d(figure.subplots(1, len(budgets), sharey=True))
+    for axis, budget in zip(axes, budgets, strict=True):
+        for place, model in enumerate(reversed(models)):
+            _recall_line(axis, [r for r in rows if r.model == model and r.metric.endswith(budget)], place)
+        axis.set_title(budget.removeprefix("@").replace("/day", " false alarms a day"), fontsize=10, loc="left", color=INK)
+        axis.set_yticks(range(len(models)), list(reversed(models)), fontsize=8)
+        axis.set_xlim(-0.02, 1.02)
+        axis.set_xlabel("share of onsets warned of (dot, 95 % interval); ticks: floors", fontsize=8)
+        axis.grid(color=GRID, linewidth=0.5, axis="x")
+        axis.tick_params(labelsize=8)
+        for side in ("top", "right", "left"):
+            axis.spines[side].set_visible(False)
+    save(figure, path)
+
+
+def _recall_line(axis: Axes, rows: Sequence[Row], place: int) -> None:
+    recall = next(r for r in rows if r.metric.startswith("event_recall"))
+    if recall.value is None or recall.low is None or recall.high is None:
+        axis.annotate("not measurable", (0.3, place), fontsize=8, color=INK, va="center")
+        return
+    axis.plot(np.array([recall.low, recall.high]), [place, place], color=FORECAST[1], linewidth=2)
+    axis.plot(recall.value, place, "o", color=FORECAST[2], markersize=6)
+    for floor in (r for r in rows if r.metric.startswith("recall_gain") and r.floor_value is not None):
+        axis.plot(floor.floor_value or 0.0, place, "|", color=WARNING, markersize=12, markeredgewidth=1.5)
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -101,4 +135,4 @@ def _plain(axis: Axes, when: np.ndarray, found: tuple[Episode, ...]) -> None:
     axis.set_xlim(when[0], when[-1])
 
 
-__all__ = ["save", "timeline"]
+__all__ = ["recall_picture", "save", "timeline"]

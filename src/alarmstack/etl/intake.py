@@ -19,7 +19,7 @@ from alarmstack.derived import Mask
 from alarmstack.intervals import IntervalBlock
 from alarmstack.labels import RegimeBands, in_alarm
 from alarmstack.plant import Plant
-from alarmstack.quality import Verdict, refuse_or_pass, validate
+from alarmstack.quality import Verdict, refuse_or_pass, set_aside, validate
 from alarmstack.sources import Drop, Problem, read_operator_log, read_source
 
 
@@ -34,14 +34,18 @@ class Intake:
     files: tuple[Path, ...]
 
 
-def take_in(plant: Plant, source: Path, *, operator_log: Path | None = None, now: datetime | None = None) -> Intake:
-    """Read a source through the gate.
+def take_in(
+    plant: Plant, source: Path, *, operator_log: Path | None = None, now: datetime | None = None, refused: Path | None = None
+) -> Intake:
+    """Read a source through the gate; a drop that is turned away is kept in the folder `refused` with its verdict.
 
     Raises SourceError when nothing can be read, GateRefused (which carries the verdict's lines) when the gate turns it away.
     """
     drop = read_source(plant, source, operator_log=operator_log, now=now)
     block, table = _intervals(plant, drop)
     verdict = validate(plant, table, labelled=drop.labelled, now=now)
+    if not verdict.passed and refused is not None:
+        set_aside(source, refused, verdict)
     refuse_or_pass(verdict)
     if block is None:
         block = block_from_table(plant, table)

@@ -1,0 +1,153 @@
+"""Training: every recipe is fitted, calibrated, given thresholds, judged on the sealed fifth, and registered, by one loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from alarmstack.examples import Examples
+from alarmstack.features import feature_names, source_of
+from alarmstack.intervals import Floats
+from alarmstack.models import Fitted, Recipe, fit, recipes
+from alarmstack.plant import Plant
+from alarmstack.registry import Bundle, Registry, make_bundle
+from alarmstack.training.card import Verdict, write_card
+from alarmstack.training.events import BUDGETS, threshold_for
+from alarmstack.training.metrics import judge
+from alarmstack.training.splits import Fold, inner_folds
+
+Progress = Callable[[str], None]
+OPERATING = "operating"
+Thresholds = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A registered version, what was measured of it, and its figure beside the floor that it must beat to be promoted."""
+
+    bundle: Bundle
+    version: str
+    metrics: Mapping[str, float]
+    verdict: Verdict
+
+
+def train(
+    plant: Plant,
+    examples: Examples,
+    registry: Registry,
+    data_fingerprint: str,
+    *,
+    seed: int = 0,
+    progress: Progress = lambda name: None,
+) -> list[Trained]:
+    """Fit and register all recipes on the rows before the sealed fifth; the sealed rows only judge."""
+    open_rows = examples.rows(0, examples.sealed_from)
+    sealed = examples.rows(examples.sealed_from, len(examples))
+    folds = inner_folds(open_rows)
+    done = []
+    for recipe in recipes(plant):
+        progress(recipe.name)
+        names = feature_names(plant, recipe.group)
+        fitted = fit(
+            recipe,
+            names,
+            [source_of(plant, name) for name in names],
+            open_rows.features(recipe.group),
+            target_of(recipe, open_rows),
+            [(f.train, f.held_back) for f in folds],
+            seed=seed,
+        )
+        done.append(_register(plant, recipe, fitted, open_rows, sealed, folds, registry, data_fingerprint))
+    return done
+
+
+def _register(
+    plant: Plant,
+    recipe: Recipe,
+    fitted: Fitted,
+    open_rows: Examples,
+    sealed: Examples,
+    folds: Sequence[Fold],
+    registry: Registry,
+    data_fingerprint: str,
+) -> Trained:
+    thresholds = choose_thresholds(recipe, fitted.out_of_fold, open_rows)
+    metrics, verdict = judge(recipe, fitted, thresholds, open_rows, sealed, folds)
+    period = f"{len(open_rows)} rows, {open_rows.start[0]} to {open_rows.start[-1]}, {len(open_rows.onsets)} onsets"
+    bundle = make_bundle(
+        plant,
+        fitted,
+        thresholds=thresholds,
+        metrics=metrics,
+        card=write_card(plant, recipe, fitted.chosen, metrics, thresholds, verdict, period),
+        data_fingerprint=data_fingerprint,
+        check=np.concatenate([open_rows.features(recipe.group)[:: max(len(open_rows) // 500, 1)], sealed.features(recipe.group)]),
+    )
+    version = registry.publish(
+        bundle, params={"estimator": fitted.chosen, **{f"average_precision: {k}": v for k, v in fitted.tried.items()}}
+    )
+    return Trained(bundle, version, metrics, verdict)
+
+
+def target_of(recipe: Recipe, examples: Examples) -> Floats:
+    """What a recipe learns at each row; NaN: nothing."""
+    if recipe.target == "onset":
+        assert recipe.horizon is not None
+        return examples.onset_target(recipe.horizon)
+    targets: dict[str, Floats] = {
+        "alarm": examples.alarm.astype(float),
+        "none": examples.alarm.astype(float),
+        "regime": examples.regime,
+        "next_deviation": examples.next_deviation,
+    }
+    return np.where(examples.segment >= 0, targets[recipe.target], np.nan)
+
+
+def choose_thresholds(recipe: Recipe, out_of_fold: Floats, open_rows: Examples) -> Thresholds:
+    """A threshold for each false-alarm budget, and the operating one, all on held-back rows. None: no threshold keeps the budget.
+
+    A forecaster operates at the plant's budget; a model of the present where the F1 of its label is best.
+    """
+    if recipe.target in ("regime", "next_deviation"):
+        return {}
+    budgets = {f"{b:g}": _finite(threshold_for(open_rows, out_of_fold, b)) for b in BUDGETS}
+    if recipe.target == "onset":
+        budget = open_rows.plant.warnings.false_alarms_per_day
+        return budgets | {OPERATING: _finite(threshold_for(open_rows, out_of_fold, budget))}
+    known = ~np.isnan(out_of_fold)
+    return budgets | {OPERATING: _best_f1(open_rows.alarm[known], out_of_fold[known])}
+
+
+def promote(plant: Plant, registry: Registry, trained: Sequence[Trained], mode: str, metric: str) -> list[str]:
+    """Give @champion to what was trained, where the mode is auto and a model beats its floor; the names promoted are returned.
+
+    The champion's name goes to its best version by `metric`, new or old; a model that loses to a floor waits for a person.
+    """
+    if mode != "auto":
+        return []
+    promoted = []
+    for model in trained:
+        if not model.verdict.beaten:
+            continue
+        if model.bundle.name == recipes(plant)[0].name:
+            registry.promote_best(model.bundle.name, metric)
+        else:
+            registry.promote(model.bundle.name, model.version)
+        promoted.append(model.bundle.name)
+    return promoted
+
+
+def _best_f1(label: np.ndarray, score: Floats) -> float | None:
+    order = np.argsort(-score, kind="stable")
+    hits = np.cumsum(label[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + max(int(label.sum()), 1))
+    return float(score[order][int(np.argmax(f1))]) if label.any() else None
+
+
+def _finite(threshold: float) -> float | None:
+    return threshold if np.isfinite(threshold) else None
+
+
+__all__ = ["OPERATING", "Trained", "choose_thresholds", "promote", "target_of", "train"]

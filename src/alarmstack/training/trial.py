@@ -1,0 +1,57 @@
+"""Trials: plants that nobody trained on, simulated from unseen seeds, with the truth about which onsets announce themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from alarmstack.clean import close_intervals
+from alarmstack.examples import Examples, examples, join
+from alarmstack.labels import in_alarm
+from alarmstack.plant import Plant
+from alarmstack.simulator import simulate
+
+LATE = timedelta(hours=3)
+"""How long after the truth's limit crossing an episode may begin and still be that fault's (operators write late)."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Examples of unseen plants and, for each onset, whether the simulator gave it a precursor."""
+
+    examples: Examples
+    precursor: npt.NDArray[np.bool_]
+
+
+def simulated_trial(plant: Plant, start: datetime, days: int, seeds: Sequence[int], workers: int = 2) -> Trial:
+    """One simulated plant a seed, made in parallel processes, joined as separate series."""
+    with ProcessPoolExecutor(max_workers=min(workers, len(seeds))) as pool:
+        parts = list(pool.map(_one, [plant] * len(seeds), [start] * len(seeds), [days] * len(seeds), seeds))
+    return Trial(join([p.examples for p in parts]), np.concatenate([p.precursor for p in parts]))
+
+
+def _one(plant: Plant, start: datetime, days: int, seed: int) -> Trial:
+    made = simulate(plant, start=start, days=days, seed=seed)
+    block = close_intervals(plant, made.readings)
+    found = examples(plant, block, in_alarm(plant, block, made.operator_log))
+    return Trial(found, _announced(found, made.truth))
+
+
+def _announced(found: Examples, truth: pl.DataFrame) -> npt.NDArray[np.bool_]:
+    """Whether an onset's row lies in a fault with a precursor: from its physical onset to a little after its end."""
+    cadence = np.timedelta64(found.plant.time.cadence)
+    announced = np.zeros(len(found.onsets), bool)
+    for begin, end in truth.filter("has_precursor").select("physical_onset", "end").iter_rows():
+        first, last = (np.datetime64(t.replace(tzinfo=None), "us") for t in (begin, end + LATE))
+        when = found.start[found.onsets] + cadence
+        announced |= (when > first) & (when <= last + cadence)
+    return announced
+
+
+__all__ = ["Trial", "simulated_trial"]
