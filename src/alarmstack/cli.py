@@ -17,7 +17,13 @@ from alarmstack.errors import AlarmstackError, GateRefused
 from alarmstack.plant import load_plant
 from alarmstack.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Early warnings for process plants.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Early warnings for process plants.",
+)
 console = Console()
 
 PlantFile = Annotated[

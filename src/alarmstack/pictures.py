@@ -108,7 +108,7 @@ def _scores(axis: Axes, plant: Plant, when: np.ndarray, results: pl.DataFrame, f
         )
     axis.set_ylim(-0.02, 1.02)
     axis.set_ylabel("probability", fontsize=8)
-    axis.legend(loc="upper left", fontsize=8, ncols=4, frameon=False)
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, ncols=4, frameon=False)
 
 
 def _warnings(axis: Axes, plant: Plant, when: np.ndarray, results: pl.DataFrame) -> None:

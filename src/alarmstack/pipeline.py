@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from alarmstack import __version__
 from alarmstack.datasets import LABEL, write_csv
 from alarmstack.demo import Steps
 from alarmstack.derived import any_rule
-from alarmstack.errors import StorageError
+from alarmstack.errors import NotPromotedError, StorageError
 from alarmstack.etl.intake import Intake, ingest, take_in
 from alarmstack.etl.local import run as run_etl
 from alarmstack.etl.tables import read_examples
@@ -70,10 +71,15 @@ def latest_examples(plant: Plant, settings: Settings) -> tuple[Examples, dict[st
 
 
 def champions(plant: Plant, settings: Settings) -> dict[str, Bundle]:
-    """The promoted Bundle of every recipe that has one. Raises NotPromotedError when the champion's own name has none."""
+    """The promoted Bundle of every recipe that has one; only promoted models speak. Raises NotPromotedError when none has."""
     registry = Registry(settings.registry)
-    names = [recipe.name for recipe in recipes(plant)]
-    return {name: registry.champion(name) for name in names}
+    found = {}
+    for recipe in recipes(plant):
+        with suppress(NotPromotedError):
+            found[recipe.name] = registry.champion(recipe.name)
+    if not found:
+        raise NotPromotedError(f"no model of {plant.name} is promoted in {settings.registry}: `alarmstack train`, then `promote`")
+    return found
 
 
 def evaluate_simulated(plant: Plant, settings: Settings, start: datetime, days: int, seeds: Sequence[int]) -> list[Row]:
@@ -93,7 +99,7 @@ def _evaluate(plant: Plant, settings: Settings, data: str, found: Examples, prec
     training = training.rows(0, training.sealed_from)
     bundles = champions(plant, settings)
     judged = [recipe for recipe in recipes(plant) if recipe.target == "onset" or recipe.name == recipes(plant)[0].name]
-    models = [_contestant(recipe, bundles[recipe.name], found) for recipe in judged]
+    models = [_contestant(recipe, bundles[recipe.name], found) for recipe in judged if recipe.name in bundles]
     return judge(data, found, models, _floors(training, found), precursor)
 
 

@@ -64,7 +64,7 @@ def _budget_table(rows: Sequence[Row], about: dict[str, float | None], budget: f
     counts = [f"{about['onsets']:.0f} onsets", *([] if announced is None else [f"{announced:.0f} with precursor"])]
     title = f"{data}: {budget:g} false alarms a day ({', '.join(counts)}, {about['quiet_days']:.0f} quiet days{claim})"
     table = Table(title=title, title_justify="left")
-    table.add_column("model")
+    table.add_column("model", no_wrap=True)
     for heading, _ in FIGURES.values():
         table.add_column(heading, justify="right")
     table.add_column("best floor")

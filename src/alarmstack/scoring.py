@@ -21,27 +21,31 @@ REGIMES = ("normal", "transition", "alarm")
 def score_block(plant: Plant, block: IntervalBlock, bundles: Mapping[str, Bundle], in_alarm: Mask) -> pl.DataFrame:
     """model_results: `timestamp` and what each model said, one row an interval.
 
-    A row's scores rest on that row and earlier ones only, and are known at the row's end. While `in_alarm` no warning stands: the
-    alarm has taken its place.
+    A model that is not promoted says nothing: its columns are empty. A row's scores rest on that row and earlier ones only, and are
+    known at the row's end. While `in_alarm` no warning stands: the alarm has taken its place.
     """
     matrices = {group: build(plant, block, group) for group in GROUPS}
     columns: dict[str, np.ndarray] = {}
     for recipe in recipes(plant):
-        bundle = bundles[recipe.name]
-        columns |= _columns(plant, block, recipe, bundle, bundle.score(matrices[recipe.group]), in_alarm)
+        bundle = bundles.get(recipe.name)
+        shape = (len(block), len(REGIMES)) if recipe.target == "regime" else len(block)
+        score = np.full(shape, np.nan) if bundle is None else bundle.score(matrices[recipe.group])
+        threshold = None if bundle is None else bundle.thresholds.get("operating")
+        columns |= _columns(plant, block, recipe, score, threshold, in_alarm)
     stamps = pl.Series("timestamp", block.start.astype("datetime64[us]")).dt.replace_time_zone("UTC")
     return pl.DataFrame([stamps, *(pl.Series(name, values) for name, values in columns.items())]).fill_nan(None)
 
 
 def _columns(
-    plant: Plant, block: IntervalBlock, recipe: Recipe, bundle: Bundle, score: np.ndarray, in_alarm: Mask
+    plant: Plant, block: IntervalBlock, recipe: Recipe, score: np.ndarray, threshold: float | None, in_alarm: Mask
 ) -> dict[str, np.ndarray]:
     if recipe.target == "regime":
-        return {f"regime_{name}": score[:, place] for place, name in enumerate(REGIMES)} | {"regime_pred": score.argmax(axis=1)}
+        return {f"regime_{name}": score[:, place] for place, name in enumerate(REGIMES)} | {
+            "regime_pred": np.where(np.isnan(score[:, 0]), np.nan, score.argmax(axis=1))
+        }
     if recipe.horizon is None:
         return {recipe.column: score}
     horizon = write_duration(recipe.horizon)
-    threshold = bundle.thresholds["operating"]
     rule = WarningRule.of(plant, float("inf") if threshold is None else threshold)
     on = standing(rule, score, plant.time.cadence.total_seconds(), in_alarm, block.segment)
     return {f"forecast_{horizon}": score, f"warning_{horizon}": on.astype(np.int64)}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from multiprocessing import get_context
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,8 @@ class Trial:
 
 def simulated_trial(plant: Plant, start: datetime, days: int, seeds: Sequence[int], workers: int = 2) -> Trial:
     """One simulated plant a seed, made in parallel processes, joined as separate series."""
-    with ProcessPoolExecutor(max_workers=min(workers, len(seeds))) as pool:
+    # Spawned, not forked: a fork would inherit the locks of the tree libraries' threads.
+    with ProcessPoolExecutor(max_workers=min(workers, len(seeds)), mp_context=get_context("spawn")) as pool:
         parts = list(pool.map(_one, [plant] * len(seeds), [start] * len(seeds), [days] * len(seeds), seeds))
     return Trial(join([p.examples for p in parts]), np.concatenate([p.precursor for p in parts]))
 

@@ -1,0 +1,85 @@
+"""From a drop to warnings on paper, by the command line: ETL, training, promotion, scoring, evaluation of a small plant."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from alarmstack.pipeline import champions
+from alarmstack.plant import load_plant
+from alarmstack.settings import load_settings
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in which everything up to the promoted models has been done."""
+    home = tmp_path_factory.mktemp("home")
+    alarmstack(home, "simulate", "--days", "365", "--seed", "1", "--format", "parquet", "--out", str(home / "training"))
+    alarmstack(home, "etl", str(home / "training"))
+    alarmstack(home, "train", "--json", str(home / "trained.json"))
+    alarmstack(home, "simulate", "--days", "28", "--seed", "7", "--out", str(home / "drop"))
+    return home
+
+
+def alarmstack(home: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"ALARMSTACK_DATA_DIR": str(home), "MODEL_PROMOTION_MODE": "auto", "COLUMNS": "160"}
+    command = [str(Path(sys.executable).with_name("alarmstack")), *words]
+    done = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or not check, done.stderr[-2000:]
+    return done
+
+
+def test_all_nine_are_registered_with_metrics(home: Path) -> None:
+    trained = json.loads((home / "trained.json").read_text())
+    assert len(trained) == 9
+    assert all(model["metrics"] for model in trained)
+
+
+def test_the_champion_makes_sense_of_part_of_its_inputs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALARMSTACK_DATA_DIR", str(home))
+    plant = load_plant(REPOSITORY / "plants/gas_treatment/plant.toml")
+    champion = champions(plant, load_settings())["plant_alarm_champion"]
+    trouble = {"failure_frequency_48": 9, "pdt31008_max": 340.0, "lic31002_deviation": 20.5, "lt301031": 8.0}
+    ordinary = {i.key: sum(i.normal) / 2 for i in plant.modelled}
+    assert champion.score(champion.row(trouble))[0] >= 0.9
+    assert champion.score(champion.row(ordinary))[0] <= 0.2
+
+
+def test_any_drop_is_scored_into_a_table_and_a_picture(home: Path) -> None:
+    alarmstack(home, "score", str(home / "drop"), "--out", str(home / "results"))
+    results = pl.read_csv(home / "results/model_results.csv")
+    assert len(results) == 673
+    forecast = results["forecast_3h"].drop_nulls()
+    assert forecast.is_between(0, 1).all() and forecast.max() > 10 * forecast.median()  # type: ignore[operator]
+    assert (home / "results/timeline.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_real_months_file_is_scored_as_it_is(home: Path, real_data: Path) -> None:
+    alarmstack(home, "score", str(real_data / "gas_plant/labeled_dataset.csv"), "--out", str(home / "real"))
+    assert len(pl.read_csv(home / "real/model_results.csv")) == 673
+
+
+def test_the_evaluation_is_written_in_the_contracts_form(home: Path) -> None:
+    alarmstack(home, "evaluate", "--days", "60", "--seeds", "5", "--json", str(home / "evaluation.json"))
+    rows = json.loads((home / "evaluation.json").read_text())
+    assert set(rows[0]) == {"data", "model", "horizon", "metric", "value", "low", "high", "floor", "floor_value"}
+    floors = {r["floor"] for r in rows if r["metric"].startswith("recall_gain@0.5")}
+    assert floors == {"random", "static limit", "slope", "last value"}
+
+
+def test_errors_are_one_line_and_name_the_fix(home: Path, tmp_path: Path) -> None:
+    done = alarmstack(tmp_path, "score", str(tmp_path / "nothing.csv"), check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "nothing.csv: no such file" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["simulate", "ingest", "validate", "etl", "train", "evaluate", "promote", "score", "demo"])
+def test_every_verb_helps_with_an_example(tmp_path: Path, verb: str) -> None:
+    assert "Example:" in alarmstack(tmp_path, verb, "--help").stdout
