@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export UV_PYTHON_DOWNLOADS ?= never
-UV_HOME := .venv/.uv
+UV_HOME := .uv
 UV := $(shell command -v uv || echo $(UV_HOME)/bin/uv)
 RUN := $(UV) run --frozen --no-sync
 

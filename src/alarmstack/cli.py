@@ -138,6 +138,9 @@ def ingest(
 ) -> None:
     """Read a drop through the gate and write cleaned_dataset.csv and labeled_dataset.csv.
 
+    Layouts (xlsx, xls, csv, parquet): one file an instrument or controller as the historian exports it; tag, time, value; timestamp
+    and one column a tag; or a finished dataset.
+
     Example: alarmstack ingest data/drop --out data
     """
     from alarmstack.etl.intake import ingest as write
