@@ -6,6 +6,8 @@ AlarmstackError
 ├── GateRefused         the quality gate turned a drop away; carries the verdict's lines
 ├── StorageError        the store cannot be read or written
 ├── FeatureError        a feature was asked for by a name nobody defined
+├── ObservationError    rows of plant data on the wire that cannot be taken: unknown keys, wrong order, wrong cadence
+├── ServiceError        a service cannot start or cannot be reached
 └── RegistryError       the model registry cannot give or take a model
     ├── ParityError     a graph and its estimator disagree: no parity, no registration
     └── NotPromotedError  nobody promoted a model of that name
@@ -38,6 +40,14 @@ class FeatureError(AlarmstackError):
     """An unknown feature name, or a block that features cannot be built from."""
 
 
+class ObservationError(AlarmstackError):
+    """Rows of plant data that came over the wire and cannot be taken."""
+
+
+class ServiceError(AlarmstackError):
+    """A service cannot start, or another one cannot be reached."""
+
+
 class RegistryError(AlarmstackError):
     """The model registry cannot give or take a model."""
 
@@ -55,9 +65,11 @@ __all__ = [
     "FeatureError",
     "GateRefused",
     "NotPromotedError",
+    "ObservationError",
     "ParityError",
     "PlantError",
     "RegistryError",
+    "ServiceError",
     "SourceError",
     "StorageError",
 ]

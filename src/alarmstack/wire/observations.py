@@ -1,0 +1,158 @@
+"""Plant data on the wire: rows of named numbers, lower-case keys, and how they become an interval block and back.
+
+A *reading* is what each instrument last said. An *interval row* is a closed interval: each key's median, beside it `<key>_max`,
+`<key>_min`, `<key>_count`, `<key>_age` (seconds at the interval's end), for each controller `<name>_sp` and `<name>_op`, and
+`segment`: rows of one number may share a window. Only the keys of the modelled instruments are asked for; everything else sharpens.
+`null` is missing, and stays missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import numpy as np
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from alarmstack.errors import ObservationError
+from alarmstack.intervals import STATISTICS, Floats, IntervalBlock, number_segments
+from alarmstack.plant import Plant, write_duration
+
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""Where rows without times begin; nothing but the time of day depends on it, and that is then missing."""
+
+
+class Observation(BaseModel):
+    """One row of named numbers; `null` means missing."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Number | None]
+
+    timestamp: AwareDatetime | None = Field(default=None, description="Start of the interval, with offset.")
+    segment: int | None = Field(
+        default=None,
+        ge=-1,
+        lt=2**31,
+        description="Rows of one number may share a window; -1: inside a long gap. Default: found anew.",
+    )
+
+    @property
+    def numbers(self) -> Mapping[str, float | None]:
+        """The named numbers."""
+        return self.__pydantic_extra__
+
+
+def observation_keys(plant: Plant) -> dict[str, tuple[str, str]]:
+    """Every key a row may carry, and where it belongs: (signal, `median`, `min`, `max`, `count` or `age`)."""
+    keys = {}
+    for instrument in plant.modelled:
+        keys[instrument.key] = (instrument.tag, "median")
+        for part in ("max", "min", "count", "age"):
+            keys[f"{instrument.key}_{part}"] = (instrument.tag, part)
+    for controller in plant.controllers:
+        for signal in (controller.sp, controller.op):
+            keys[signal.lower()] = (signal, "median")
+    return keys
+
+
+def to_rows(plant: Plant, block: IntervalBlock) -> list[Observation]:
+    """Rows of a block, oldest first."""
+    columns = {key: _column(block, signal, part) for key, (signal, part) in observation_keys(plant).items()}
+    stamps = [moment(start) for start in block.start]
+    return [
+        Observation(
+            timestamp=stamp,
+            segment=int(block.segment[row]),
+            **{key: None if np.isnan(values[row]) else float(values[row]) for key, values in columns.items()},
+        )
+        for row, stamp in enumerate(stamps)
+    ]
+
+
+def to_block(plant: Plant, rows: Sequence[Observation]) -> IntervalBlock:
+    """A block of rows, oldest first. A hole between two timestamps becomes missing rows; without timestamps rows follow one another.
+
+    Raises ObservationError for unknown keys, for rows out of order or off the cadence, and where only some carry a timestamp.
+    """
+    keys = observation_keys(plant)
+    unknown = sorted({name for row in rows for name in row.numbers} - set(keys))
+    if unknown:
+        raise ObservationError(f"unknown keys: {', '.join(unknown)}. Known: {', '.join(keys)}")
+    place, count = _places(plant, rows)
+    signals = {signal: at for at, signal in enumerate(plant.signals)}
+    shape = (count, len(signals))
+    values, counts, age = np.full((*shape, len(STATISTICS)), np.nan), np.full(shape, -1, np.int32), np.full(shape, np.nan)
+    spoke = np.zeros(count, bool)
+    for row, observation in zip(place, rows, strict=True):
+        for name, value in observation.numbers.items():
+            signal, part = keys[name]
+            if value is None:
+                continue
+            if part == "count":
+                counts[row, signals[signal]] = int(min(max(value, 0), 2**31 - 1))
+            elif part == "age":
+                age[row, signals[signal]] = value
+            else:
+                values[row, signals[signal], STATISTICS.index(part)] = value
+        spoke[row] = _spoke(counts[row], values[row])
+    first = rows[0].timestamp if rows and rows[0].timestamp is not None else EPOCH
+    start = np.datetime64(first.astimezone(UTC).replace(tzinfo=None), "us") + np.arange(count) * np.timedelta64(plant.time.cadence)
+    segment, _, _ = number_segments(~spoke, plant.rows(plant.time.longest_gap))
+    if count == len(rows) and all(row.segment is not None for row in rows):
+        segment = np.array([row.segment for row in rows], np.int32)
+    return IntervalBlock(start, plant.time.cadence, plant.signals, values, counts, age, segment)
+
+
+def dated(rows: Sequence[Observation]) -> bool:
+    """Whether rows carry timestamps."""
+    return bool(rows) and rows[0].timestamp is not None
+
+
+def moment(instant: np.datetime64) -> datetime:
+    """An instant of a block as an aware datetime."""
+    return datetime.fromisoformat(str(instant)).replace(tzinfo=UTC)
+
+
+def _column(block: IntervalBlock, signal: str, part: str) -> Floats:
+    at = block.signals.index(signal)
+    if part == "count":
+        return np.where(block.count[:, at] < 0, np.nan, block.count[:, at])
+    return block.age[:, at] if part == "age" else block.statistic(signal, part)
+
+
+def _spoke(count: np.ndarray, values: Floats) -> bool:
+    """Whether any instrument spoke in a row: by the counts where they are known, else by the values."""
+    return bool((count > 0).any() if (count >= 0).any() else ~np.isnan(values).all())
+
+
+def _places(plant: Plant, rows: Sequence[Observation]) -> tuple[list[int], int]:
+    """The row of each observation on the grid, and how many rows the grid has."""
+    stamps = [row.timestamp for row in rows if row.timestamp is not None]
+    if not stamps:
+        return list(range(len(rows))), len(rows)
+    if len(stamps) < len(rows):
+        raise ObservationError(f"{len(rows) - len(stamps)} of {len(rows)} rows carry no timestamp: give it in all rows or in none")
+    cadence, places = plant.time.cadence, [0]
+    for number, (before, after) in enumerate(zip(stamps, stamps[1:], strict=False), start=2):
+        step = after - before
+        if step <= timedelta(0):
+            raise ObservationError(
+                f"row {number} ({after.isoformat()}) does not come after the row before it: oldest first, each once"
+            )
+        if step % cadence:
+            raise ObservationError(
+                f"row {number} comes {step} after the row before it, no multiple of the cadence {write_duration(cadence)}: "
+                "close intervals at the plant's cadence first"
+            )
+        places.append(places[-1] + step // cadence)
+    if places[-1] >= MOST_ROWS:
+        raise ObservationError(f"the rows span {places[-1] + 1} intervals: at most {MOST_ROWS}")
+    return places, places[-1] + 1
+
+
+MOST_ROWS = 1000
+"""Longest stretch of intervals that one body may span."""
+
+__all__ = ["MOST_ROWS", "Number", "Observation", "dated", "moment", "observation_keys", "to_block", "to_rows"]

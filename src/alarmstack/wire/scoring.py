@@ -1,0 +1,279 @@
+"""Bodies of the inference API: what is asked of the models, and what they say."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from alarmstack.wire.observations import MOST_ROWS, Number, Observation
+
+MOST_FEATURES = 2000
+Kind = Literal["probability", "classes", "anomaly", "value"]
+Scale = Literal["log-odds", "probability", "score", "unit"]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Problem(BaseModel):
+    """An error as `application/problem+json` (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    model: str | None = None
+
+
+class Spoke(_Body):
+    """The model that gave a score."""
+
+    name: str
+    version: str
+    unpromoted: bool = Field(default=False, description="True where no version is @champion and the newest speaks instead.")
+
+
+class Inputs(_Body):
+    """What was wrong with the inputs. Features and keys are named; nothing is filled in without saying so."""
+
+    missing: list[str] = Field(default=[], description="Features the model would have used and did not get.")
+    out_of_range: list[str] = Field(default=[], description="Inputs outside what their transmitter can say.")
+    stale: list[str] = Field(default=[], description="Instruments whose last reading is older than they may hold it.")
+
+
+class PredictRequest(_Body):
+    """Any subset of the champion's features; `null` counts as missing."""
+
+    features: Annotated[dict[str, Number | None], Field(max_length=MOST_FEATURES)] = Field(
+        examples=[{"failure_frequency_48": 9, "pdt31008_max": 340.0, "lic31002_deviation": 20.5, "lt301031": 8.0}]
+    )
+
+
+class Prediction(Inputs):
+    """Risk that the plant is in alarm at this row. `alarm`: 1 where the score reaches the operating threshold."""
+
+    risk_score: float
+    alarm: int
+    threshold: float | None
+    model: Spoke
+
+
+class ForecastRequest(_Body):
+    """The last rows of the plant, oldest first; at least a window of them."""
+
+    horizon: int = Field(examples=[1, 3, 6], description="Hours.")
+    recent_observations: Annotated[list[Observation], Field(min_length=1, max_length=MOST_ROWS)]
+
+
+class Forecast(Inputs):
+    """Probability that an alarm begins within the horizon. In alarm now, nothing begins: the probability is then no forecast."""
+
+    anomaly_probability: float
+    alarm: int
+    horizon_hours: int
+    n_observations: int
+    in_alarm_now: bool
+    threshold: float | None
+    known_at: AwareDatetime | None = Field(description="End of the last row: nothing later was used.")
+    model: Spoke
+
+
+class RecommendRequest(_Body):
+    """How often limits were broken lately, and the risk now."""
+
+    failure_frequency_48: Annotated[float, Field(ge=0, le=1e6)]
+    risk_score: Annotated[float, Field(ge=0, le=1)]
+
+
+class Recommendation(_Body):
+    """What to do, in a sentence, and how urgently."""
+
+    recommendation: str
+    urgency: Literal["high", "medium", "low"]
+
+
+class ExplainRequest(_Body):
+    """Features for the champion, or a horizon and rows for a forecaster."""
+
+    features: Annotated[dict[str, Number | None], Field(max_length=MOST_FEATURES)] | None = None
+    horizon: int | None = None
+    recent_observations: Annotated[list[Observation], Field(min_length=1, max_length=MOST_ROWS)] | None = None
+
+
+class Contribution(_Body):
+    """What one input did to a score, on the scale of the explanation. `key`: the instrument or controller behind it."""
+
+    feature: str
+    key: str | None
+    value: float | None
+    contribution: float
+
+
+class Explanation(_Body):
+    """base_value + all contributions = score_on_scale. `score` is what the model answers, after calibration."""
+
+    score: float
+    score_on_scale: float
+    base_value: float
+    scale: Scale
+    method: str
+    contributions: list[Contribution] = Field(description="Largest first, by size.")
+    model: Spoke
+
+
+class Importance(_Body):
+    """How much a feature moves a model's scores: the mean size of its contribution over the training's example rows, shares of 1."""
+
+    feature: str
+    key: str | None
+    share: float
+
+
+class Importances(_Body):
+    """Importances of one model, largest first."""
+
+    model: Spoke
+    method: str
+    features: list[Importance]
+
+
+class AssessRequest(_Body):
+    """Closed intervals, oldest first; the last one is assessed."""
+
+    intervals: Annotated[list[Observation], Field(min_length=1, max_length=MOST_ROWS)]
+
+
+class Said(_Body):
+    """What one of the plant's models said. Without a `model` it could not speak, and `reason` says why.
+
+    `score` is a probability, an anomaly score or a value in `unit`, by `kind`; `probabilities` those of classes.
+    """
+
+    name: str
+    column: str
+    title: str
+    kind: Kind
+    horizon_hours: int | None = None
+    unit: str | None = None
+    score: float | None = None
+    probabilities: dict[str, float] | None = None
+    threshold: float | None = None
+    alarm: int | None = None
+    missing: list[str] = []
+    model: Spoke | None = None
+    reason: str | None = None
+
+
+class Driver(Contribution):
+    """One of the strongest contributions to a model's score, in words a screen can show."""
+
+    column: str = Field(description="Column of the model whose score it drives.")
+    text: str
+
+
+class TagQuality(_Body):
+    """How far an instrument can be trusted at the end of the last interval."""
+
+    key: str
+    status: Literal["good", "missing", "stale", "flat", "out_of_range", "saturated"]
+    value: float | None
+    age_seconds: float | None
+
+
+class RuleState(_Body):
+    """A limit rule at the last row: `met` means the plant is in alarm by it."""
+
+    name: str
+    column: str
+    value: float | None
+    above: float
+    unit: str
+    met: bool
+
+
+class Assessment(_Body):
+    """Everything the models say of the last of the intervals. `timestamp`: its start; `known_at`: its end."""
+
+    timestamp: AwareDatetime | None
+    known_at: AwareDatetime | None
+    n_intervals: int
+    in_alarm_now: bool
+    models: list[Said]
+    drivers: list[Driver]
+    rules: list[RuleState]
+    quality: list[TagQuality]
+
+
+class ModelStatus(_Body):
+    """An expected model and what became of it."""
+
+    name: str
+    column: str
+    title: str
+    kind: Kind
+    horizon_hours: int | None
+    status: Literal["loaded", "kept", "unpromoted", "missing"] = Field(
+        description="loaded from the registry; kept: last good copy from disk; unpromoted: newest version, no @champion; missing."
+    )
+    reason: str | None = None
+    version: str | None = None
+    alias: str | None = None
+    loaded_at: AwareDatetime | None = None
+    trained_at: AwareDatetime | None = None
+    estimator: str | None = None
+    metrics: dict[str, float] = {}
+    thresholds: dict[str, float | None] = {}
+    card: str | None = None
+
+
+class Models(_Body):
+    """All expected models."""
+
+    models: list[ModelStatus]
+
+
+class Ready(_Body):
+    """Whether every expected model speaks, and from where."""
+
+    ready: bool
+    registry: str
+    registry_reachable: bool
+    reason: str | None
+    models: list[ModelStatus]
+
+
+class Health(_Body):
+    """The process is alive."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+__all__ = [
+    "AssessRequest",
+    "Assessment",
+    "Contribution",
+    "Driver",
+    "ExplainRequest",
+    "Explanation",
+    "Forecast",
+    "ForecastRequest",
+    "Health",
+    "Importance",
+    "Importances",
+    "Inputs",
+    "ModelStatus",
+    "Models",
+    "PredictRequest",
+    "Prediction",
+    "Problem",
+    "Ready",
+    "RecommendRequest",
+    "Recommendation",
+    "RuleState",
+    "Said",
+    "Spoke",
+    "TagQuality",
+]

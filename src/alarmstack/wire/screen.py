@@ -1,0 +1,286 @@
+"""Bodies of the gateway: who is there, what was asked, what the plant did, and everything the screen must know to show it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from alarmstack.wire.observations import Observation
+from alarmstack.wire.scoring import Assessment, Kind
+
+Role = Literal["viewer", "operator", "engineer", "admin"]
+ROLES: tuple[Role, ...] = ("viewer", "operator", "engineer", "admin")
+"""Each may do what those before it may."""
+EntryType = Literal["predict", "forecast", "explain", "assess", "auto"]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Registration(_Body):
+    """A new account. `invitation` where registration is by invitation."""
+
+    username: Annotated[str, Field(min_length=3, max_length=64, pattern=r"^[A-Za-z0-9._@-]+$")]
+    password: Annotated[str, Field(min_length=10, max_length=200)]
+    invitation: str | None = Field(default=None, max_length=200)
+
+
+class Person(_Body):
+    """An account as others see it."""
+
+    username: str
+    role: Role
+
+
+class Session(_Body):
+    """A short-lived access token, for the header `Authorization: Bearer …`; a cookie renews it."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"
+    expires_in: int = Field(description="Seconds.")
+    person: Person
+
+
+class SignIn(_Body):
+    """What the login page must know before anyone is logged in."""
+
+    registration: Literal["open", "invitation", "closed"]
+    plant_title: str
+    simulated: bool
+
+
+class Entry(_Body):
+    """One stored result. `plant_time`: the instant on the plant's clock that it speaks of; `score`: its main figure."""
+
+    id: int
+    type: EntryType
+    created_at: AwareDatetime
+    plant_time: AwareDatetime | None
+    horizon_hours: int | None
+    score: float | None
+    alarm: int | None
+    model: str | None
+    model_version: str | None
+    deleted: bool
+    request: dict[str, Any]
+    response: dict[str, Any]
+
+
+class History(_Body):
+    """A page of one's own entries, newest first."""
+
+    entries: list[Entry]
+    page: int
+    size: int
+    total: int
+
+
+class Stored(_Body):
+    """An answer of the inference API and the entry it was stored as."""
+
+    entry_id: int
+    plant_time: AwareDatetime | None
+    result: dict[str, Any]
+
+
+class Series(_Body):
+    """One tag or model column over time. Thinned points are the mean of their stretch, between its `low` and `high`."""
+
+    key: str
+    title: str
+    unit: str
+    kind: Literal["measured", "setpoint", "output", "predicted"]
+    range: tuple[float, float]
+    value: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+
+
+class LimitLine(_Body):
+    """A limit to draw on a tag's trend."""
+
+    key: str
+    value: float
+    title: str
+
+
+class Span(_Body):
+    """A stretch of time to shade: in alarm by a rule, or warned of by a forecaster."""
+
+    kind: Literal["alarm", "warning"]
+    title: str
+    begin: AwareDatetime
+    end: AwareDatetime
+
+
+class Trends(_Body):
+    """Series on one time axis (the end of each interval), with limits and events."""
+
+    time: list[AwareDatetime]
+    series: list[Series]
+    limits: list[LimitLine]
+    spans: list[Span]
+
+
+class PlantUnit(_Body):
+    """Equipment that instruments belong to."""
+
+    key: str
+    title: str
+
+
+class PlantTag(_Body):
+    """An instrument, and everything needed to draw it."""
+
+    key: str
+    tag: str
+    title: str
+    unit: str
+    process_unit: str
+    range: tuple[float, float]
+    normal: tuple[float, float]
+    limits: list[LimitLine]
+    stale_after_seconds: float
+    setpoint: str | None = Field(description="Key of the setpoint, where a controller holds this tag.")
+    output: str | None = Field(description="Key of the controller's output.")
+
+
+class PlantModel(_Body):
+    """A model that the plant is expected to have."""
+
+    name: str
+    column: str
+    title: str
+    kind: Kind
+    horizon_hours: int | None
+    unit: str | None
+
+
+class PredictField(_Body):
+    """An input of the predict form."""
+
+    feature: str
+    title: str
+    unit: str
+    low: float
+    high: float
+
+
+class PredictPreset(_Body):
+    """Inputs to start a prediction from."""
+
+    name: str
+    title: str
+    features: dict[str, float | None]
+
+
+class ForecastPreset(_Body):
+    """A window of rows to start a forecast from."""
+
+    name: str
+    title: str
+    rows: list[Observation]
+
+
+class PlantView(_Body):
+    """Everything the screen knows about the plant. Durations in seconds."""
+
+    name: str
+    title: str
+    timezone: str
+    simulated: bool
+    cadence_seconds: float
+    window_rows: int
+    longest_useful_lead_seconds: float
+    horizons_hours: list[int]
+    units: list[PlantUnit]
+    tags: list[PlantTag]
+    models: list[PlantModel]
+    predict_fields: list[PredictField]
+    predict_presets: list[PredictPreset]
+    forecast_presets: list[ForecastPreset]
+
+
+class FeedStatus(_Body):
+    """How the gateway's own sources are: the feed of readings, and the models."""
+
+    feed: Literal["live", "stale", "down"]
+    feed_reason: str | None
+    inference: Literal["ready", "partial", "down"]
+    inference_reason: str | None
+    plant_time: AwareDatetime | None
+    server_time: AwareDatetime
+
+
+class WarningState(_Body):
+    """A forecaster's warning as the alarm engine holds it: on-delay, hysteresis, off-delay and minimum on time applied."""
+
+    column: str
+    horizon_hours: int
+    standing: bool
+    since: AwareDatetime | None
+
+
+class PlantAssessment(_Body):
+    """The server's own assessment of a closed interval, with the warnings that stand after it."""
+
+    interval: Observation
+    assessment: Assessment
+    warnings: list[WarningState]
+
+
+class Overview(_Body):
+    """The last assessments of the plant, oldest first, as the dashboard needs them at once."""
+
+    assessments: list[PlantAssessment]
+    status: FeedStatus
+
+
+class ReadingEvent(_Body):
+    """A `reading` event of the stream."""
+
+    reading: Observation
+    scenario: str
+    scenario_description: str
+    scenario_color: str
+
+
+class GatewayHealth(_Body):
+    """The gateway is alive; what it depends on is in `status`."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+    feed: FeedStatus
+
+
+__all__ = [
+    "ROLES",
+    "Entry",
+    "EntryType",
+    "FeedStatus",
+    "ForecastPreset",
+    "GatewayHealth",
+    "History",
+    "LimitLine",
+    "Overview",
+    "Person",
+    "PlantAssessment",
+    "PlantModel",
+    "PlantTag",
+    "PlantUnit",
+    "PlantView",
+    "PredictField",
+    "PredictPreset",
+    "ReadingEvent",
+    "Registration",
+    "Role",
+    "Series",
+    "Session",
+    "SignIn",
+    "Span",
+    "Stored",
+    "Trends",
+    "WarningState",
+]

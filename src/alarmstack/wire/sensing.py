@@ -1,0 +1,73 @@
+"""Bodies of the sensor API: what the plant says now, said lately, and what it is."""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from alarmstack.wire.observations import Observation
+
+
+class Live(BaseModel):
+    """The newest value of each instrument and the scenario that is being played."""
+
+    reading: Observation
+    scenario: str
+    scenario_description: str
+    scenario_color: str
+
+
+class Readings(BaseModel):
+    """Readings, oldest first."""
+
+    readings: list[Observation]
+    count: int
+
+
+class Intervals(BaseModel):
+    """Closed intervals at the plant's cadence, oldest first."""
+
+    intervals: list[Observation]
+    count: int
+
+
+class Scenario(BaseModel):
+    """Something the simulated plant can be asked to do."""
+
+    name: str
+    description: str
+    color: str
+    active: bool
+
+
+class Activation(BaseModel):
+    """Which scenario to play from now on."""
+
+    name: str = Field(examples=["pressure_rise"], max_length=100)
+
+
+class Sensor(BaseModel):
+    """One instrument as the feed names it."""
+
+    key: str
+    tag: str
+    title: str
+    unit: str
+    process_unit: str
+
+
+class FeedMeta(BaseModel):
+    """What plays, on which clock. `speed`: plant seconds in a wall second; durations in seconds."""
+
+    plant: str
+    fingerprint: str
+    simulated: bool
+    simulator_version: str
+    timezone: str
+    cadence_seconds: float
+    step_seconds: float
+    speed: float
+    plant_time: AwareDatetime
+    sensors: list[Sensor]
+
+
+__all__ = ["Activation", "FeedMeta", "Intervals", "Live", "Readings", "Scenario", "Sensor"]
