@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
@@ -72,7 +73,7 @@ def to_rows(plant: Plant, block: IntervalBlock) -> list[Observation]:
 
 
 def to_block(plant: Plant, rows: Sequence[Observation]) -> IntervalBlock:
-    """A block of rows, oldest first. A hole between two timestamps becomes missing rows; without timestamps rows follow one another.
+    """A block of rows, oldest first. A hole between two timestamps becomes missing rows; undated rows follow one another.
 
     Raises ObservationError for unknown keys, for rows out of order or off the cadence, and where only some carry a timestamp.
     """
@@ -135,7 +136,7 @@ def _places(plant: Plant, rows: Sequence[Observation]) -> tuple[list[int], int]:
     if len(stamps) < len(rows):
         raise ObservationError(f"{len(rows) - len(stamps)} of {len(rows)} rows carry no timestamp: give it in all rows or in none")
     cadence, places = plant.time.cadence, [0]
-    for number, (before, after) in enumerate(zip(stamps, stamps[1:], strict=False), start=2):
+    for number, (before, after) in enumerate(pairwise(stamps), start=2):
         step = after - before
         if step <= timedelta(0):
             raise ObservationError(

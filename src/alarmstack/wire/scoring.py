@@ -124,7 +124,7 @@ class Explanation(_Body):
 
 
 class Importance(_Body):
-    """How much a feature moves a model's scores: the mean size of its contribution over the training's example rows, shares of 1."""
+    """How much a feature moves a model's scores: its contributions' mean size, as shares of 1."""
 
     feature: str
     key: str | None

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from alarmstack.wire.observations import Observation
-from alarmstack.wire.scoring import Assessment, Kind
+from alarmstack.wire.scoring import Assessment, Explanation, Forecast, Kind, Prediction
 
 Role = Literal["viewer", "operator", "engineer", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "operator", "engineer", "admin")
@@ -77,12 +77,28 @@ class History(_Body):
     total: int
 
 
-class Stored(_Body):
-    """An answer of the inference API and the entry it was stored as."""
+class StoredPrediction(Prediction):
+    """A prediction and the entry it was stored as."""
 
     entry_id: int
-    plant_time: AwareDatetime | None
-    result: dict[str, Any]
+
+
+class StoredForecast(Forecast):
+    """A forecast and the entry it was stored as."""
+
+    entry_id: int
+
+
+class StoredExplanation(Explanation):
+    """An explanation and the entry it was stored as."""
+
+    entry_id: int
+
+
+class StoredAssessment(Assessment):
+    """An assessment and the entry it was stored as."""
+
+    entry_id: int
 
 
 class Series(_Body):
@@ -280,7 +296,10 @@ __all__ = [
     "Session",
     "SignIn",
     "Span",
-    "Stored",
+    "StoredAssessment",
+    "StoredExplanation",
+    "StoredForecast",
+    "StoredPrediction",
     "Trends",
     "WarningState",
 ]
