@@ -110,6 +110,14 @@ class Rates(_Part):
     mean: Duration
 
 
+class Scenario(_Part):
+    """What the live plant can be asked to do: a fault by name, or none; `color` as CSS writes it."""
+
+    fault: str
+    description: str
+    color: str
+
+
 class Parameters(_Part):
     """All numbers of a simulated plant."""
 
@@ -126,7 +134,7 @@ class Parameters(_Part):
     other_rate: Rates
     faults: tuple[Event, ...]
     others: tuple[Event, ...]
-    scenarios: dict[str, str]
+    scenarios: dict[str, Scenario]
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Parameters:
@@ -138,9 +146,9 @@ class Parameters(_Part):
             for effect in event.effects:
                 if effect.signal not in self.signals:
                     raise ValueError(f"event {event.name}: no signal {effect.signal!r}: use one of {', '.join(self.signals)}")
-        for scenario, fault in self.scenarios.items():
-            if fault and fault not in {f.name for f in self.faults}:
-                raise ValueError(f"scenarios.{scenario}: no fault {fault!r}")
+        for name, scenario in self.scenarios.items():
+            if scenario.fault and scenario.fault not in {f.name for f in self.faults}:
+                raise ValueError(f"scenarios.{name}: no fault {scenario.fault!r}")
         return self
 
 

@@ -21,28 +21,31 @@ from alarmstack.intervals import STATISTICS, Floats, IntervalBlock, number_segme
 from alarmstack.plant import Plant, write_duration
 
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-"""Where rows without times begin; nothing but the time of day depends on it, and that is then missing."""
 
 
-class Observation(BaseModel):
-    """One row of named numbers; `null` means missing."""
+class Reading(BaseModel):
+    """What instruments said at an instant: named numbers; `null` means missing."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Number | None]
 
-    timestamp: AwareDatetime | None = Field(default=None, description="Start of the interval, with offset.")
+    timestamp: AwareDatetime | None = Field(default=None, description="With offset; of an interval, its start.")
+
+    @property
+    def numbers(self) -> Mapping[str, float | None]:
+        """The named numbers."""
+        return self.__pydantic_extra__
+
+
+class Observation(Reading):
+    """One interval as a row of named numbers; `null` means missing."""
+
     segment: int | None = Field(
         default=None,
         ge=-1,
         lt=2**31,
         description="Rows of one number may share a window; -1: inside a long gap. Default: found anew.",
     )
-
-    @property
-    def numbers(self) -> Mapping[str, float | None]:
-        """The named numbers."""
-        return self.__pydantic_extra__
 
 
 def observation_keys(plant: Plant) -> dict[str, tuple[str, str]]:
@@ -73,7 +76,8 @@ def to_rows(plant: Plant, block: IntervalBlock) -> list[Observation]:
 
 
 def to_block(plant: Plant, rows: Sequence[Observation]) -> IntervalBlock:
-    """A block of rows, oldest first. A hole between two timestamps becomes missing rows; undated rows follow one another.
+    """A block of rows, oldest first. A hole between two timestamps becomes missing rows; undated rows follow one another
+    and have no start (NaT).
 
     Raises ObservationError for unknown keys, for rows out of order or off the cadence, and where only some carry a timestamp.
     """
@@ -98,22 +102,22 @@ def to_block(plant: Plant, rows: Sequence[Observation]) -> IntervalBlock:
             else:
                 values[row, signals[signal], STATISTICS.index(part)] = value
         spoke[row] = _spoke(counts[row], values[row])
-    first = rows[0].timestamp if rows and rows[0].timestamp is not None else EPOCH
-    start = np.datetime64(first.astimezone(UTC).replace(tzinfo=None), "us") + np.arange(count) * np.timedelta64(plant.time.cadence)
+    start = _first(rows) + np.arange(count) * np.timedelta64(plant.time.cadence)
     segment, _, _ = number_segments(~spoke, plant.rows(plant.time.longest_gap))
     if count == len(rows) and all(row.segment is not None for row in rows):
         segment = np.array([row.segment for row in rows], np.int32)
     return IntervalBlock(start, plant.time.cadence, plant.signals, values, counts, age, segment)
 
 
-def dated(rows: Sequence[Observation]) -> bool:
-    """Whether rows carry timestamps."""
-    return bool(rows) and rows[0].timestamp is not None
+def _first(rows: Sequence[Observation]) -> np.datetime64:
+    """Start of the first row; NaT where rows are undated, so that what depends on the time of day is missing."""
+    first = rows[0].timestamp if rows else None
+    return np.datetime64("NaT", "us") if first is None else np.datetime64(first.astimezone(UTC).replace(tzinfo=None), "us")
 
 
-def moment(instant: np.datetime64) -> datetime:
-    """An instant of a block as an aware datetime."""
-    return datetime.fromisoformat(str(instant)).replace(tzinfo=UTC)
+def moment(instant: np.datetime64) -> datetime | None:
+    """An instant of a block as an aware datetime; None for an undated row."""
+    return None if np.isnat(instant) else datetime.fromisoformat(str(instant)).replace(tzinfo=UTC)
 
 
 def _column(block: IntervalBlock, signal: str, part: str) -> Floats:
@@ -156,4 +160,4 @@ def _places(plant: Plant, rows: Sequence[Observation]) -> tuple[list[int], int]:
 MOST_ROWS = 1000
 """Longest stretch of intervals that one body may span."""
 
-__all__ = ["MOST_ROWS", "Number", "Observation", "dated", "moment", "observation_keys", "to_block", "to_rows"]
+__all__ = ["MOST_ROWS", "Number", "Observation", "Reading", "moment", "observation_keys", "to_block", "to_rows"]

@@ -254,15 +254,6 @@ class Overview(_Body):
     status: FeedStatus
 
 
-class ReadingEvent(_Body):
-    """A `reading` event of the stream."""
-
-    reading: Observation
-    scenario: str
-    scenario_description: str
-    scenario_color: str
-
-
 class GatewayHealth(_Body):
     """The gateway is alive; what it depends on is in `status`."""
 
@@ -289,7 +280,6 @@ __all__ = [
     "PlantView",
     "PredictField",
     "PredictPreset",
-    "ReadingEvent",
     "Registration",
     "Role",
     "Series",

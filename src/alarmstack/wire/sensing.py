@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from alarmstack.wire.observations import Observation
+from alarmstack.wire.observations import Observation, Reading
 
 
 class Live(BaseModel):
     """The newest value of each instrument and the scenario that is being played."""
 
-    reading: Observation
+    reading: Reading
     scenario: str
     scenario_description: str
     scenario_color: str
+    ages: dict[str, float | None] = Field(default={}, description="Seconds since each instrument's last reading.")
 
 
 class Readings(BaseModel):
     """Readings, oldest first."""
 
-    readings: list[Observation]
+    readings: list[Reading]
     count: int
 
 

@@ -1,0 +1,181 @@
+"""What the services have in common: errors as problem+json, figures for Prometheus, log lines, and how they are run."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Sequence
+from time import perf_counter
+from typing import Generic, TypeVar
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from alarmstack.errors import ServiceError
+from alarmstack.wire.scoring import Problem
+
+T = TypeVar("T")
+PROBLEM = "application/problem+json"
+LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+LARGEST_BODY = 4 * 1024 * 1024
+"""Bytes; the longest block of intervals with every key stays well below."""
+
+
+def problem(status: int, title: str, detail: str, **more: str) -> JSONResponse:
+    """An error answer."""
+    body = Problem(title=title, status=status, detail=detail, **more)
+    return JSONResponse(body.model_dump(exclude_none=True), status, media_type=PROBLEM)
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, object]]:
+    """OpenAPI entries for the error statuses that an endpoint may give."""
+    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": TITLES[status], "content": content, "model": Problem} for status in statuses}
+
+
+TITLES = {
+    400: "The request cannot be read",
+    401: "Not logged in",
+    403: "Not allowed",
+    404: "Not there",
+    409: "Already there",
+    413: "The body is too large",
+    422: "The values cannot be taken",
+    429: "Too many attempts",
+    502: "An upstream service gave no usable answer",
+    503: "Not available now",
+    504: "An upstream service did not answer in time",
+}
+
+
+def speak_problems(app: FastAPI) -> None:
+    """Answer every error as problem+json that says what was wrong with which value."""
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return problem(422, TITLES[422], "; ".join(_complaint(e) for e in error.errors()[:5]))
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        answer = problem(error.status_code, TITLES.get(error.status_code, "Error"), str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
+
+
+def _complaint(error: dict[str, object]) -> str:
+    where = ".".join(str(part) for part in error["loc"] if part != "body")  # type: ignore[attr-defined]
+    value = repr(error.get("input"))
+    return f"{where or 'body'}: {error['msg']}" + (f" (got {value})" if len(value) <= 80 else "")
+
+
+class Meter:
+    """Counts and latencies by endpoint and outcome, in a registry of the app's own; a body that is too large is refused."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._count = Counter(
+            "alarmstack_requests_total", "Requests answered.", ("endpoint", "method", "status"), registry=self.registry
+        )
+        self._latency = Histogram(
+            "alarmstack_request_seconds", "Time to answer.", ("endpoint", "method"), buckets=LATENCIES, registry=self.registry
+        )
+
+    def watch(self, app: FastAPI) -> None:
+        """Measure every request of the app and serve the figures at /metrics."""
+        app.add_middleware(_Watched, meter=self)
+
+        @app.get("/metrics", include_in_schema=False)
+        async def _metrics() -> Response:
+            return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
+
+    def note(self, endpoint: str, method: str, status: int, seconds: float) -> None:
+        """One request was answered."""
+        self._count.labels(endpoint, method, str(status)).inc()
+        self._latency.labels(endpoint, method).observe(seconds)
+
+
+class _Watched:
+    """Plain ASGI: half the cost of a middleware that wraps requests."""
+
+    def __init__(self, app: ASGIApp, meter: Meter) -> None:
+        self.app, self.meter = app, meter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        begin, status, taken = perf_counter(), 500, 0
+
+        async def bounded() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > LARGEST_BODY:
+                raise HTTPException(413, f"more than {LARGEST_BODY} bytes")
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, bounded, watched)
+        finally:
+            endpoint = getattr(scope.get("route"), "path", "unknown")
+            self.meter.note(endpoint, scope["method"], status, perf_counter() - begin)
+
+
+class Hub(Generic[T]):
+    """One source, any number of listeners. A listener that is too slow loses the oldest, never holds up the others."""
+
+    def __init__(self, depth: int = 100) -> None:
+        self._depth = depth
+        self._queues: set[asyncio.Queue[T]] = set()
+
+    def publish(self, item: T) -> None:
+        """Give an item to every listener."""
+        for queue in self._queues:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(item)
+
+    async def listen(self) -> AsyncIterator[T]:
+        """Items from now on, for as long as the listener stays."""
+        queue: asyncio.Queue[T] = asyncio.Queue(self._depth)
+        self._queues.add(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._queues.discard(queue)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises ServiceError that says which port is taken."""
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise ServiceError(
+            f"port {port} on {host} cannot be used ({error.strerror}): end what listens there, or choose --port"
+        ) from error
+    return made
+
+
+def run(app: FastAPI, sockets: Sequence[socket.socket]) -> None:
+    """Serve until the process is asked to stop; requests under way are answered first."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+    uvicorn.Server(config).run(sockets=list(sockets))
+
+
+__all__ = ["LARGEST_BODY", "PROBLEM", "TITLES", "Hub", "Meter", "answers", "listen", "problem", "run", "speak_problems"]
