@@ -252,6 +252,21 @@ class Registry:
             raise NotPromotedError(f"no version of {name} is @{CHAMPION} in {self.uri}: `alarmstack promote {name}` makes one")
         return self.load(name, speaking[0].number)
 
+    def speaking(self, name: str) -> tuple[str | None, str | None]:
+        """Number of the version that is @champion, and of the newest, each None where there is none. One cheap question.
+
+        Raises RegistryError where the registry cannot be asked.
+        """
+        if self._file is not None and not self._file.exists():
+            raise RegistryError(f"{self.uri} is not there: `alarmstack train` makes it")
+        with _translated(f"{name} cannot be looked up in {self.uri}"):
+            found = self._client.search_registered_models(f"name='{name}'")
+            if not found:
+                return None, None
+            numbers = [int(v.version) for v in self._client.search_model_versions(f"name='{name}'")]
+            alias = dict(found[0].aliases).get(CHAMPION)
+            return None if alias is None else str(alias), str(max(numbers)) if numbers else None
+
     def load(self, name: str, version: str) -> Bundle:
         """The Bundle of one version."""
         with _translated(f"{name} version {version} cannot be read from {self.uri}"), tempfile.TemporaryDirectory() as folder:
@@ -308,15 +323,18 @@ class Registry:
     @property
     def _artefacts(self) -> str | None:
         """Where artefacts go: beside an SQLite file; a server decides for itself."""
-        if not self.uri.startswith("sqlite:///"):
-            return None
-        return (Path(self.uri.removeprefix("sqlite:///")).resolve().parent / "mlartifacts").as_uri()
+        return None if self._file is None else (self._file.resolve().parent / "mlartifacts").as_uri()
+
+    @property
+    def _file(self) -> Path | None:
+        """The SQLite file; None where the registry is a server."""
+        return Path(self.uri.removeprefix("sqlite:///")) if self.uri.startswith("sqlite:///") else None
 
     @property
     def _mlflow(self) -> Any:
         mlflow = _open_mlflow()
-        if self.uri.startswith("sqlite:///"):
-            Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        if self._file is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
         return mlflow

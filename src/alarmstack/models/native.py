@@ -5,7 +5,7 @@
 | `lightgbm` | the model text; `Booster(model_str=…).predict(x, pred_contrib=True)` gives contributions in log-odds |
 | `xgboost` | the model as UBJSON; `Booster.load_model`, then `predict(…, pred_contribs=True)`, in log-odds |
 | `linear` | arrays `medians`, `centre`, `scale`, `coefficients` [classes, features], `intercept`: contributions are the products |
-| `trees` | arrays `tree` … `cover`, one entry a node, and `medians`: node values and covers, for Shapley contributions |
+| `trees` | arrays `tree` … `cover`, one entry a node; `medians`, `rate`, `initial`; `odds`: values are log-odds |
 
 Arrays are an npz without pickled objects: reading one runs no code.
 """
@@ -68,7 +68,17 @@ def _trees(estimator: Filled) -> bytes:
         value=np.concatenate([t.value[:, 0, -1] for t in trees]),
         cover=np.concatenate([t.weighted_n_node_samples for t in trees]),
         rate=np.array(getattr(model, "learning_rate", 1 / len(trees))),
+        initial=np.array(_initial(model)),
+        odds=np.array(hasattr(model, "learning_rate")),
     )
+
+
+def _initial(model: Any) -> float:
+    """What boosting starts from, in log-odds; a forest starts from nothing."""
+    if not hasattr(model, "learning_rate"):
+        return 0.0
+    share = float(model.init_.class_prior_[1])
+    return float(np.log(share / (1 - share)))
 
 
 def _written(**arrays: Any) -> bytes:

@@ -35,12 +35,9 @@ class Spoke(_Body):
     unpromoted: bool = Field(default=False, description="True where no version is @champion and the newest speaks instead.")
 
 
-class Inputs(_Body):
-    """What was wrong with the inputs. Features and keys are named; nothing is filled in without saying so."""
-
-    missing: list[str] = Field(default=[], description="Features the model would have used and did not get.")
-    out_of_range: list[str] = Field(default=[], description="Inputs outside what their transmitter can say.")
-    stale: list[str] = Field(default=[], description="Instruments whose last reading is older than they may hold it.")
+Missing = Annotated[list[str], Field(description="Features the model would have used and did not get.")]
+OutOfRange = Annotated[list[str], Field(description="Inputs outside what their transmitter can say.")]
+Stale = Annotated[list[str], Field(description="Instruments whose last reading is older than they may hold it.")]
 
 
 class PredictRequest(_Body):
@@ -51,12 +48,14 @@ class PredictRequest(_Body):
     )
 
 
-class Prediction(Inputs):
+class Prediction(_Body):
     """Risk that the plant is in alarm at this row. `alarm`: 1 where the score reaches the operating threshold."""
 
     risk_score: float
     alarm: int
     threshold: float | None
+    missing: Missing
+    out_of_range: OutOfRange
     model: Spoke
 
 
@@ -67,7 +66,7 @@ class ForecastRequest(_Body):
     recent_observations: Annotated[list[Observation], Field(min_length=1, max_length=MOST_ROWS)]
 
 
-class Forecast(Inputs):
+class Forecast(_Body):
     """Probability that an alarm begins within the horizon. In alarm now, nothing begins: the probability is then no forecast."""
 
     anomaly_probability: float
@@ -77,6 +76,9 @@ class Forecast(Inputs):
     in_alarm_now: bool
     threshold: float | None
     known_at: AwareDatetime | None = Field(description="End of the last row: nothing later was used.")
+    missing: Missing
+    out_of_range: OutOfRange
+    stale: Stale
     model: Spoke
 
 
@@ -263,7 +265,6 @@ __all__ = [
     "Health",
     "Importance",
     "Importances",
-    "Inputs",
     "ModelStatus",
     "Models",
     "PredictRequest",

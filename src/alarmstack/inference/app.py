@@ -1,0 +1,179 @@
+"""The inference API (port 7502): requests in, what the promoted models say out. See docs/architecture.md for its place."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+from fastapi import FastAPI, HTTPException, Query
+from prometheus_client import Counter, Gauge, Histogram
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from alarmstack import __version__
+from alarmstack.errors import AlarmstackError, FeatureError, NotPromotedError, ObservationError
+from alarmstack.inference import answers as say
+from alarmstack.inference.shelf import Shelf
+from alarmstack.service import TITLES, Meter, answers, problem, speak_problems
+from alarmstack.wire.observations import Observation
+from alarmstack.wire.scoring import (
+    Assessment,
+    AssessRequest,
+    ExplainRequest,
+    Explanation,
+    Forecast,
+    ForecastRequest,
+    Health,
+    Importances,
+    Models,
+    Prediction,
+    PredictRequest,
+    Ready,
+    Recommendation,
+    RecommendRequest,
+)
+
+REFRESH_SECONDS = 5.0
+"""Wall seconds between two looks at the registry."""
+BINS = tuple(i / 10 for i in range(1, 11))
+log = logging.getLogger(__name__)
+
+
+class ScoreMeter:
+    """What the models said, for Prometheus: scores, versions, inputs that were missing."""
+
+    def __init__(self, meter: Meter, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._scores = Histogram("alarmstack_score", "Scores given.", ("model",), buckets=BINS, registry=meter.registry)
+        self._missing = Counter(
+            "alarmstack_missing_inputs", "Inputs a model did without, counted by score.", ("model",), registry=meter.registry
+        )
+        self._version = Gauge("alarmstack_model_version", "Version that speaks; 0: none.", ("model",), registry=meter.registry)
+        self._reachable = Gauge("alarmstack_registry_reachable", "1: the registry answers.", registry=meter.registry)
+        self._reachable.set_function(lambda: float(shelf.unreachable is None))
+        for recipe in shelf.recipes:
+            self._version.labels(recipe.name).set_function(partial(self._number, recipe.name))
+
+    def note(self, model: str, score: float | None, missing: int) -> None:
+        """One score was given."""
+        if score is not None:
+            self._scores.labels(model).observe(score)
+        self._missing.labels(model).inc(missing)
+
+    def _number(self, name: str) -> float:
+        speaker = self._shelf.speakers.get(name)
+        return float(speaker.version) if speaker else 0.0
+
+
+def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAPI:
+    """The inference API over a shelf of models."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(shelf.open_kept)
+        task = asyncio.create_task(_keep_up(shelf, refresh_seconds))
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    app = FastAPI(title="alarmstack inference API", version=__version__, lifespan=lifespan)
+    speak_problems(app)
+    _speak_own_errors(app)
+    meter = Meter()
+    meter.watch(app)
+    scores = ScoreMeter(meter, shelf)
+    plant, champion = shelf.plant, shelf.recipes[0].name
+    refused, silent = answers(413, 422), answers(413, 422, 503)
+
+    @app.get("/health")
+    async def health() -> Health:
+        """The process is alive."""
+        return Health(version=__version__)
+
+    @app.get("/ready", responses={503: {"model": Ready, "description": "Some model does not speak"}})
+    async def ready(response: Response) -> Ready:
+        """Which models speak, from where, how old; 503 while one does not."""
+        found = shelf.ready()
+        response.status_code = 200 if found.ready else 503
+        return found
+
+    @app.get("/models")
+    async def models() -> Models:
+        """Every expected model: version, alias, load status, metrics, thresholds, card."""
+        return Models(models=shelf.statuses())
+
+    @app.post("/predict", responses=silent)
+    async def predict(asked: PredictRequest) -> Prediction:
+        """Risk of one row of features; any subset of them will do."""
+        answer = say.predict(plant, shelf.speaker(champion), asked.features)
+        scores.note(champion, answer.risk_score, len(answer.missing))
+        return answer
+
+    @app.post("/forecast", responses=silent)
+    def forecast(asked: ForecastRequest) -> Forecast:
+        """Probability that an alarm begins within the horizon after the last of the rows."""
+        answer = say.forecast(plant, shelf, asked.horizon, asked.recent_observations)
+        scores.note(answer.model.name, answer.anomaly_probability, len(answer.missing))
+        return answer
+
+    @app.post("/recommend", responses=refused)
+    async def recommend(asked: RecommendRequest) -> Recommendation:
+        """What to do about a risk, and how urgently."""
+        return say.recommend(asked.failure_frequency_48, asked.risk_score)
+
+    @app.post("/explain", responses=silent)
+    def explain(asked: ExplainRequest) -> Explanation:
+        """Contribution of each input to a score, for the model that gives it."""
+        if asked.features is not None and asked.recent_observations is None and asked.horizon is None:
+            return say.explain_features(plant, shelf.speaker(champion), asked.features)
+        if asked.features is None and asked.recent_observations is not None and asked.horizon is not None:
+            return say.explain_window(plant, shelf, asked.horizon, asked.recent_observations)
+        raise ObservationError("give either features, or horizon and recent_observations")
+
+    @app.get("/importance", responses=answers(404, 422, 503))
+    def importance(model: str = Query(default=champion, max_length=200, description="Registry name.")) -> Importances:
+        """How much each feature matters to a model."""
+        if model not in {recipe.name for recipe in shelf.recipes}:
+            raise HTTPException(404, f"model {model!r} is unknown: use one of {', '.join(r.name for r in shelf.recipes)}")
+        return say.importances(plant, shelf.speaker(model))
+
+    @app.post("/assess", responses=silent)
+    def assess(asked: AssessRequest) -> Assessment:
+        """What all models say of the last of the intervals, in one call."""
+        answer = _assess(shelf, asked.intervals)
+        for said in answer.models:
+            if said.model is not None:
+                scores.note(said.name, said.score if said.kind == "probability" else None, len(said.missing))
+        return answer
+
+    return app
+
+
+def _assess(shelf: Shelf, rows: list[Observation]) -> Assessment:
+    if not shelf.speakers:
+        raise NotPromotedError(next(iter(shelf.reasons.values()), shelf.unreachable or "no model is loaded"))
+    return say.assess(shelf.plant, shelf, rows)
+
+
+def _speak_own_errors(app: FastAPI) -> None:
+    @app.exception_handler(AlarmstackError)
+    async def _own(request: Request, error: AlarmstackError) -> JSONResponse:
+        status = 422 if isinstance(error, (FeatureError, ObservationError)) else 503
+        return problem(status, TITLES[status], str(error))
+
+
+async def _keep_up(shelf: Shelf, seconds: float) -> None:
+    """Look at the registry again and again, in a thread: requests never wait for it."""
+    while True:
+        try:
+            await asyncio.to_thread(shelf.refresh)
+        except Exception:
+            log.exception("looking at the registry failed; the models that are loaded go on")
+        await asyncio.sleep(seconds)
+
+
+__all__ = ["REFRESH_SECONDS", "create_app"]

@@ -1,0 +1,188 @@
+"""The shelf: the models that speak, kept up to date with the registry while requests go on.
+
+Every look at the registry fetches what an alias has moved to and swaps it in whole; a request uses the model it began with. A copy
+of what was loaded is kept on disk, so that the service answers at once after a start, and goes on when the registry is away.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alarmstack.errors import AlarmstackError, NotPromotedError, RegistryError
+from alarmstack.features import feature_names
+from alarmstack.models import Recipe, recipes
+from alarmstack.plant import Plant, write_duration
+from alarmstack.registry import KINDS, Bundle, Registry
+from alarmstack.wire.scoring import ModelStatus, Ready, Spoke
+
+CURRENT = "current.json"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A model that answers. `kept`: it came from the copy on disk, and the registry has not confirmed it since."""
+
+    bundle: Bundle
+    version: str
+    promoted: bool
+    loaded_at: datetime
+    kept: bool = False
+
+    @property
+    def spoke(self) -> Spoke:
+        """How an answer names it."""
+        return Spoke(name=self.bundle.name, version=self.version, unpromoted=not self.promoted)
+
+
+@dataclass
+class Shelf:
+    """The expected models of a plant and which of them speak. `folder`: where copies are kept.
+
+    `unpromoted`: where no version is @champion, the newest speaks, and its answers say so.
+    """
+
+    plant: Plant
+    registry: Registry
+    folder: Path
+    unpromoted: bool = False
+    speakers: Mapping[str, Speaker] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    unreachable: str | None = "the registry was not asked yet"
+
+    def __post_init__(self) -> None:
+        self.recipes: tuple[Recipe, ...] = recipes(self.plant)
+
+    def speaker(self, name: str) -> Speaker:
+        """The model of that name. Raises NotPromotedError that says why it does not speak."""
+        found = self.speakers.get(name)
+        if found is None:
+            raise NotPromotedError(self.reasons.get(name) or f"{name} is not loaded: {self.unreachable or 'no such model'}")
+        return found
+
+    def open_kept(self) -> None:
+        """Load the copies on disk, so that there are answers before the registry gives any."""
+        for recipe in self.recipes:
+            current = self.folder / recipe.name / CURRENT
+            try:
+                about = json.loads(current.read_text(encoding="utf-8"))
+                bundle = self._fitting(Bundle.load(current.parent / about["version"]))
+            except FileNotFoundError:
+                continue
+            except (AlarmstackError, ValueError, KeyError) as error:
+                log.warning("the kept copy of %s cannot be used: %s", recipe.name, error)
+                continue
+            made = Speaker(bundle, about["version"], about["promoted"], datetime.now(UTC), kept=True)
+            self.speakers = {**self.speakers, recipe.name: made}
+
+    def refresh(self) -> None:
+        """Ask the registry once about every model; fetch what has changed. What cannot be fetched leaves the last good one."""
+        for recipe in self.recipes:
+            try:
+                self._refresh(recipe.name)
+                self.unreachable = None
+            except RegistryError as error:
+                self.unreachable = str(error)
+                self.reasons = {**self.reasons, recipe.name: str(error)}
+                log.warning("%s", error)
+
+    def _refresh(self, name: str) -> None:
+        champion, newest = self.registry.speaking(name)
+        wanted = champion or (newest if self.unpromoted else None)
+        if wanted is None:
+            known = f"version {newest} is there, `alarmstack promote {name}` lets it speak" if newest else "train it first"
+            self._drop(name, f"no version of {name} is @champion in {self.registry.uri}: {known}")
+            return
+        current = self.speakers.get(name)
+        if current is None or (current.version, current.promoted) != (wanted, champion is not None):
+            bundle = self._fitting(self.registry.load(name, wanted))
+            # The first score opens the graph: no request waits for it.
+            bundle.score(bundle.row(dict(bundle.example)))
+            current = Speaker(bundle, wanted, champion is not None, datetime.now(UTC))
+            self._keep(current)
+            log.info("%s version %s speaks", name, wanted)
+        self.speakers = {**self.speakers, name: replace(current, kept=False)}
+        self.reasons = {other: why for other, why in self.reasons.items() if other != name}
+
+    def _drop(self, name: str, reason: str) -> None:
+        """A model that nobody promotes any more falls silent."""
+        self.speakers = {other: speaker for other, speaker in self.speakers.items() if other != name}
+        self.reasons = {**self.reasons, name: reason}
+        (self.folder / name / CURRENT).unlink(missing_ok=True)
+
+    def _fitting(self, bundle: Bundle) -> Bundle:
+        """The Bundle, if it was made for this plant's rows and features. Raises RegistryError where not."""
+        known = feature_names(self.plant, "point" if bundle.group == "point" else "window")
+        cadence, window = write_duration(self.plant.time.cadence), write_duration(self.plant.time.window)
+        if bundle.names != known or (bundle.time["cadence"], bundle.time["window"]) != (cadence, window):
+            raise RegistryError(
+                f"{bundle.name} was trained for other features or another cadence than this plant.toml: train again"
+            )
+        return bundle
+
+    def _keep(self, speaker: Speaker) -> None:
+        """Copy a model to disk: whole before it is named, and what it replaces goes."""
+        home = self.folder / speaker.bundle.name
+        speaker.bundle.save(home / speaker.version)
+        partial = home / "current.partial"
+        partial.write_text(json.dumps({"version": speaker.version, "promoted": speaker.promoted}), encoding="utf-8")
+        partial.replace(home / CURRENT)
+        for old in home.iterdir():
+            if old.is_dir() and old.name != speaker.version:
+                shutil.rmtree(old)
+
+    def ready(self) -> Ready:
+        """Which models speak, from where; ready when all do."""
+        models = self.statuses()
+        silent = [m.name for m in models if m.status == "missing"]
+        return Ready(
+            ready=not silent,
+            registry=self.registry.uri,
+            registry_reachable=self.unreachable is None,
+            reason=f"{', '.join(silent)}: no model loaded" if silent else self.unreachable,
+            models=models,
+        )
+
+    def statuses(self) -> list[ModelStatus]:
+        """What became of every expected model."""
+        return [self._status(recipe) for recipe in self.recipes]
+
+    def _status(self, recipe: Recipe) -> ModelStatus:
+        about = {
+            "name": recipe.name,
+            "column": recipe.column,
+            "title": recipe.title,
+            "kind": KINDS[recipe.target],
+            "horizon_hours": horizon_hours(recipe),
+        }
+        speaker = self.speakers.get(recipe.name)
+        if speaker is None:
+            return ModelStatus(**about, status="missing", reason=self.reasons.get(recipe.name) or self.unreachable)
+        bundle = speaker.bundle
+        return ModelStatus(
+            **about,
+            status="kept" if speaker.kept or self.unreachable else "loaded" if speaker.promoted else "unpromoted",
+            reason=self.reasons.get(recipe.name) or self.unreachable,
+            version=speaker.version,
+            alias="champion" if speaker.promoted else None,
+            loaded_at=speaker.loaded_at,
+            trained_at=datetime.fromisoformat(bundle.made["at"]),
+            estimator=bundle.made["estimator"],
+            metrics=dict(bundle.metrics),
+            thresholds=dict(bundle.thresholds),
+            card=bundle.card,
+        )
+
+
+def horizon_hours(recipe: Recipe) -> int | None:
+    """A forecaster's horizon in hours."""
+    return None if recipe.horizon is None else round(recipe.horizon.total_seconds() / 3600)
+
+
+__all__ = ["Shelf", "Speaker", "horizon_hours"]

@@ -1,0 +1,71 @@
+"""Features in words: what a screen says of a driver, with the unit of its value."""
+
+from __future__ import annotations
+
+from alarmstack.features import source_of
+from alarmstack.plant import Plant, write_duration
+
+CLOCK = {"time_of_day_sin": "time of day", "time_of_day_cos": "time of day"}
+
+
+def in_words(plant: Plant, feature: str) -> tuple[str, str]:
+    """A feature as people name it, and the unit of its value ("" where it has none)."""
+    if feature in CLOCK:
+        return CLOCK[feature], ""
+    key = source_of(plant, feature)
+    if key is None:
+        return _rule(plant, feature)
+    part = feature.removeprefix(key).removeprefix("_")
+    instrument = next((i for i in plant.instruments if i.key == key), None)
+    name, unit = (f"{instrument.title} {instrument.tag}", instrument.unit) if instrument else (key.upper(), "%")
+    if instrument is None:
+        controlled = plant.instrument(f"{key}_pv")
+        unit = "%" if part.startswith(("op", "effort")) else controlled.unit
+    words = _part(plant, part)
+    return f"{name}, {words}" if words else name, f"{unit}/h" if part == "trend" else unit
+
+
+def _part(plant: Plant, part: str) -> str:
+    window, usual = write_duration(plant.time.window), write_duration(plant.time.frequency_window)
+    known = {
+        "": "",
+        "last": "",
+        "max": "highest",
+        "min": "lowest",
+        "max_last": "highest",
+        "min_last": "lowest",
+        "spread": "spread within the hour",
+        "mean": f"mean of {window}",
+        "std": f"variation over {window}",
+        "trend": f"trend over {window}",
+        "shift": "last 3 rows against the window",
+        "recent": f"last 3 rows against the {usual} before",
+        "half": f"half window against the {usual} before",
+        "level": f"window against the {usual} before",
+        "unrest": "movement from row to row",
+        "spread_recent": "recent spread within the hour",
+        "spread_mean": "spread within the hour",
+        "deviation": "deviation from setpoint",
+        "deviation_max": "highest deviation from setpoint",
+        "deviation_last": "deviation from setpoint",
+        "op": "output",
+        "sp": "setpoint",
+        "op_last": "output",
+        "sp_last": "setpoint",
+        "op_shift": "output, change",
+        "sp_shift": "setpoint, change",
+    }
+    return known.get(part, part.replace("_", " "))
+
+
+def _rule(plant: Plant, feature: str) -> tuple[str, str]:
+    for rule in plant.labels.rules:
+        if feature.startswith(f"{rule.name}_"):
+            part = feature.removeprefix(f"{rule.name}_")
+            words = {"margin": "distance to the limit", "peak": "highest of the window", "hours_to_limit": "time to the limit"}
+            unit = "h" if part == "hours_to_limit" else rule.unit
+            return f"{rule.name.replace('_', ' ')}: {words.get(part, part.replace('_', ' '))}", unit
+    return feature.replace("_", " "), ""
+
+
+__all__ = ["in_words"]
