@@ -24,3 +24,12 @@ def real_data() -> Path:
             pytest.fail(f"{folder} is missing, and ALARMSTACK_TEST_ALL=1 leaves nothing out")
         pytest.skip(f"yardstick data not found at {folder}: set ALARMSTACK_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with promoted models; making it takes a minute. `ALARMSTACK_TEST_HOME` names one to use again."""
+    from tests.home import furnish
+
+    known = os.environ.get("ALARMSTACK_TEST_HOME")
+    return Path(known) if known else furnish(tmp_path_factory.mktemp("home"))

@@ -1,9 +1,6 @@
 """From a drop to warnings on paper, by the command line: ETL, training, promotion, scoring, evaluation of a small plant."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -13,27 +10,9 @@ from alarmstack.pipeline import champions
 from alarmstack.plant import load_plant
 from alarmstack.settings import load_settings
 from tests.conftest import REPOSITORY
+from tests.home import alarmstack
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder in which everything up to the promoted models has been done."""
-    home = tmp_path_factory.mktemp("home")
-    alarmstack(home, "simulate", "--days", "365", "--seed", "1", "--format", "parquet", "--out", str(home / "training"))
-    alarmstack(home, "etl", str(home / "training"))
-    alarmstack(home, "train", "--json", str(home / "trained.json"))
-    alarmstack(home, "simulate", "--days", "28", "--seed", "7", "--out", str(home / "drop"))
-    return home
-
-
-def alarmstack(home: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"ALARMSTACK_DATA_DIR": str(home), "MODEL_PROMOTION_MODE": "auto", "COLUMNS": "160"}
-    command = [str(Path(sys.executable).with_name("alarmstack")), *words]
-    done = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 or not check, done.stderr[-2000:]
-    return done
 
 
 def test_all_nine_are_registered_with_metrics(home: Path) -> None:

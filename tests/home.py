@@ -1,0 +1,26 @@
+"""A data folder in which everything up to the promoted models has been done by the command line, once for all tests."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import REPOSITORY
+
+
+def alarmstack(home: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run the command line on a data folder of its own."""
+    environment = os.environ | {"ALARMSTACK_DATA_DIR": str(home), "MODEL_PROMOTION_MODE": "auto", "COLUMNS": "160"}
+    command = [str(Path(sys.executable).with_name("alarmstack")), *words]
+    done = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or not check, done.stderr[-2000:]
+    return done
+
+
+def furnish(home: Path) -> Path:
+    """Simulate a year, train and promote; simulate a month beside it."""
+    alarmstack(home, "simulate", "--days", "365", "--seed", "1", "--format", "parquet", "--out", str(home / "training"))
+    alarmstack(home, "etl", str(home / "training"))
+    alarmstack(home, "train", "--json", str(home / "trained.json"))
+    alarmstack(home, "simulate", "--days", "28", "--seed", "7", "--out", str(home / "drop"))
+    return home

@@ -1,0 +1,91 @@
+"""The shelf keeps up with the registry: aliases move under traffic, the registry goes away, copies on disk go on."""
+
+import shutil
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from alarmstack.inference import Shelf, create_app
+from alarmstack.plant import Plant
+from alarmstack.registry import Registry
+
+pytestmark = pytest.mark.slow
+NAME = "plant_alarm_champion"
+
+
+@pytest.fixture
+def registry(shelf: Shelf, plant: Plant, tmp_path: Path) -> Registry:
+    """A registry of its own with one promoted champion."""
+    made = Registry(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    made.promote(NAME, made.publish(shelf.speaker(NAME).bundle))
+    return made
+
+
+def test_an_alias_moves_without_one_failed_request(registry: Registry, shelf: Shelf, plant: Plant, tmp_path: Path) -> None:
+    mine = Shelf(plant, registry, tmp_path / "kept")
+    mine.refresh()
+    client = TestClient(create_app(mine))
+    bundle = shelf.speaker(NAME).bundle
+    registry.promote(NAME, registry.publish(replace(bundle, thresholds={**bundle.thresholds, "operating": 0.123})))
+    done, seen = threading.Event(), []
+
+    def ask() -> None:
+        while not done.is_set():
+            answer = client.post("/predict", json={"features": {"lt301031": 8.0}})
+            seen.append((answer.status_code, answer.json()["model"]["version"], answer.json()["threshold"]))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    mine.refresh()
+    done.set()
+    asking.join()
+    after = client.post("/predict", json={"features": {"lt301031": 8.0}}).json()
+    assert after["model"]["version"] == "2" and after["threshold"] == 0.123
+    assert seen and {status for status, _, _ in seen} == {200}
+    assert {(v, t == 0.123) for _, v, t in seen} <= {("1", False), ("2", True)}
+
+
+def test_the_last_good_copy_speaks_when_the_registry_is_away(registry: Registry, plant: Plant, tmp_path: Path) -> None:
+    Shelf(plant, registry, tmp_path / "kept").refresh()
+    away = Shelf(plant, Registry(f"sqlite:///{tmp_path / 'nowhere' / 'mlflow.db'}"), tmp_path / "kept")
+    away.open_kept()
+    away.refresh()
+    client = TestClient(create_app(away))
+    assert client.post("/predict", json={"features": {"lt301031": 8.0}}).json()["model"]["version"] == "1"
+    ready = client.get("/ready").json()
+    status = {m["name"]: m for m in ready["models"]}[NAME]
+    assert ready["registry_reachable"] is False and status["status"] == "kept" and "not there" in status["reason"]
+
+
+def test_a_model_that_loses_its_alias_falls_silent(registry: Registry, plant: Plant, tmp_path: Path) -> None:
+    mine = Shelf(plant, registry, tmp_path / "kept")
+    mine.refresh()
+    registry._client.delete_registered_model_alias(NAME, "champion")
+    mine.refresh()
+    answer = TestClient(create_app(mine)).post("/predict", json={"features": {}})
+    assert answer.status_code == 503 and f"alarmstack promote {NAME}" in answer.json()["detail"]
+    again = Shelf(plant, registry, tmp_path / "kept")
+    again.open_kept()
+    assert not again.speakers
+
+
+def test_the_newest_speaks_unpromoted_only_where_that_is_allowed(registry: Registry, plant: Plant, tmp_path: Path) -> None:
+    registry._client.delete_registered_model_alias(NAME, "champion")
+    mine = Shelf(plant, registry, tmp_path / "kept", unpromoted=True)
+    mine.refresh()
+    answer = TestClient(create_app(mine)).post("/predict", json={"features": {}})
+    assert answer.json()["model"]["unpromoted"] is True
+
+
+def test_a_damaged_copy_is_passed_over(registry: Registry, plant: Plant, tmp_path: Path) -> None:
+    Shelf(plant, registry, tmp_path / "kept").refresh()
+    (tmp_path / "kept" / NAME / "1" / "bundle.json").write_text("{")
+    mine = Shelf(plant, registry, tmp_path / "kept")
+    mine.open_kept()
+    assert not mine.speakers
+    mine.refresh()
+    assert mine.speakers[NAME].version == "1"
+    shutil.rmtree(tmp_path / "kept")
