@@ -87,7 +87,7 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
     meter.watch(app)
     scores = ScoreMeter(meter, shelf)
     plant, champion = shelf.plant, shelf.recipes[0].name
-    refused, silent = answers(413, 422), answers(413, 422, 503)
+    refused, silent = answers(400, 413, 422), answers(400, 413, 422, 503)
 
     @app.get("/health")
     async def health() -> Health:

@@ -216,7 +216,7 @@ def create_app(player: Player) -> FastAPI:
             for name, view in live.parameters.scenarios.items()
         ]
 
-    @app.post("/scenarios/activate", responses=answers(404, 422))
+    @app.post("/scenarios/activate", responses=answers(400, 404, 422))
     async def activate(wanted: Activation) -> Live:
         """Play a scenario from now on. What was is not rewritten."""
         try:
