@@ -96,7 +96,6 @@ def evaluate_file(plant: Plant, settings: Settings, source: Path) -> list[Row]:
 
 def _evaluate(plant: Plant, settings: Settings, data: str, found: Examples, precursor: np.ndarray | None) -> list[Row]:
     training, _ = latest_examples(plant, settings)
-    training = training.rows(0, training.sealed_from)
     bundles = champions(plant, settings)
     judged = [recipe for recipe in recipes(plant) if recipe.target == "onset" or recipe.name == recipes(plant)[0].name]
     models = [_contestant(recipe, bundles[recipe.name], found) for recipe in judged if recipe.name in bundles]

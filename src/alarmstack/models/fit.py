@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ CHOICE_FOLDS = 3
 THINNED_WEIGHT = 0.5
 """Weight of a row with inputs dropped beside the whole row's 1."""
 NEIGHBOURS = 5
+SCORED = ("alarm", "onset", "none")
+"""Targets whose scores get thresholds, and therefore need scores of rows their model did not see."""
+WITH_SMOTE = " with SMOTE"
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Fitted:
     """A recipe's estimator and how it came about.
 
     `out_of_fold` float64 [rows]: calibrated scores of held-back rows (NaN where a row was not held back, or where no threshold will
-    be chosen); `tried` average precision of each candidate on held-back rows.
+    be chosen), `raw_out_of_fold` the same before calibration; `tried` average precision of each candidate on held-back rows.
     """
 
     recipe: Recipe
@@ -40,6 +43,8 @@ class Fitted:
     tried: dict[str, float]
     calibration: Calibration | None
     out_of_fold: Floats
+    raw_out_of_fold: Floats
+    smote: bool
 
     def predict(self, x: Floats) -> Floats:
         """Calibrated scores: float64 [rows], or [rows, classes]."""
@@ -66,13 +71,35 @@ def fit(
     chosen, smote, tried = trainer.choose(folds[-CHOICE_FOLDS:])
     make = recipe.candidates[chosen]
     raw = np.full(len(x), np.nan)
-    if recipe.target in ("alarm", "onset", "none"):
+    if recipe.target in SCORED:
         for train, held_back in folds:
             raw[held_back] = trainer.train(make, train, smote).raw(x[held_back])
     calibration, out_of_fold = _calibrate(recipe, raw, target, folds)
     estimator = trainer.train(make, np.arange(len(x)), smote)
-    name = f"{chosen} with SMOTE" if smote else chosen
-    return Fitted(recipe, tuple(names), estimator, name, tried, calibration, out_of_fold)
+    name = chosen + WITH_SMOTE if smote else chosen
+    return Fitted(recipe, tuple(names), estimator, name, tried, calibration, out_of_fold, raw, smote)
+
+
+def refit(fitted: Fitted, sources: Sequence[str | None], x: Floats, target: Floats, *, seed: int = 0) -> Fitted:
+    """What was chosen, learnt again from more rows: those it was fitted on and, after them, rows that have judged it since.
+
+    Scores of the rows it was fitted on stay out of fold; those of the others are the judged model's, which had not seen them. The
+    calibration rests on all of them. A model with more of the past behind it warns better; its figures remain the judged ones.
+    """
+    seen = len(fitted.out_of_fold)
+    unseen = x[seen:]
+    raw, scores = fitted.raw_out_of_fold, fitted.out_of_fold
+    if fitted.recipe.target in SCORED:
+        raw = np.concatenate([raw, fitted.estimator.raw(unseen)])
+        scores = np.concatenate([scores, fitted.predict(unseen)])
+    calibration = fitted.calibration
+    if calibration is not None:
+        known = ~np.isnan(raw) & ~np.isnan(target)
+        calibration = Calibration.fit(raw[known], target[known])
+    chosen = fitted.chosen.removesuffix(WITH_SMOTE)
+    trainer = _Trainer(fitted.recipe, sources, x, target, seed)
+    estimator = trainer.train(fitted.recipe.candidates[chosen], np.arange(len(x)), fitted.smote)
+    return replace(fitted, estimator=estimator, calibration=calibration, out_of_fold=scores, raw_out_of_fold=raw)
 
 
 @dataclass(frozen=True)
@@ -108,8 +135,8 @@ class _Trainer:
         best = max(names, key=lambda name: tried[name])
         if not self.recipe.smote:
             return best, False, tried
-        tried[f"{best} with SMOTE"] = self._precision(self.recipe.candidates[best], folds, True)
-        return best, tried[f"{best} with SMOTE"] > tried[best], tried
+        tried[best + WITH_SMOTE] = self._precision(self.recipe.candidates[best], folds, True)
+        return best, tried[best + WITH_SMOTE] > tried[best], tried
 
     def _precision(self, make: Maker, folds: Sequence[tuple[Rows, Rows]], smote: bool) -> float:
         scores, labels = [], []
@@ -156,4 +183,4 @@ def _calibrate(
     return Calibration.fit(raw[known], target[known]), scores
 
 
-__all__ = ["Fitted", "fit"]
+__all__ = ["Fitted", "fit", "refit"]

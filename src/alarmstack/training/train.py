@@ -10,13 +10,13 @@ import numpy as np
 from alarmstack.examples import Examples
 from alarmstack.features import feature_names, source_of
 from alarmstack.intervals import Floats
-from alarmstack.models import Fitted, Recipe, fit, recipes
+from alarmstack.models import Fitted, Recipe, fit, recipes, refit
 from alarmstack.plant import Plant
 from alarmstack.registry import Bundle, Registry, make_bundle
 from alarmstack.training.card import Verdict, write_card
 from alarmstack.training.events import BUDGETS, threshold_for
 from alarmstack.training.metrics import judge
-from alarmstack.training.splits import Fold, inner_folds
+from alarmstack.training.splits import inner_folds
 
 Progress = Callable[[str], None]
 OPERATING = "operating"
@@ -42,7 +42,11 @@ def train(
     seed: int = 0,
     progress: Progress = lambda name: None,
 ) -> list[Trained]:
-    """Fit and register all recipes on the rows before the sealed fifth; the sealed rows only judge."""
+    """Fit, judge and register all recipes.
+
+    The sealed fifth judges a model that was fitted, chosen and given thresholds without it. What is registered is that choice,
+    fitted again on all rows, with thresholds from held-back scores of all rows; it is named by the judged figures.
+    """
     open_rows = examples.rows(0, examples.sealed_from)
     sealed = examples.rows(examples.sealed_from, len(examples))
     folds = inner_folds(open_rows)
@@ -50,16 +54,19 @@ def train(
     for recipe in recipes(plant):
         progress(recipe.name)
         names = feature_names(plant, recipe.group)
+        sources = [source_of(plant, name) for name in names]
         fitted = fit(
             recipe,
             names,
-            [source_of(plant, name) for name in names],
+            sources,
             open_rows.features(recipe.group),
             target_of(recipe, open_rows),
             [(f.train, f.held_back) for f in folds],
             seed=seed,
         )
-        done.append(_register(plant, recipe, fitted, open_rows, sealed, folds, registry, data_fingerprint))
+        judged = judge(recipe, fitted, choose_thresholds(recipe, fitted.out_of_fold, open_rows), open_rows, sealed, folds)
+        final = refit(fitted, sources, examples.features(recipe.group), target_of(recipe, examples), seed=seed)
+        done.append(_register(plant, recipe, final, *judged, examples, registry, data_fingerprint))
     return done
 
 
@@ -67,15 +74,14 @@ def _register(
     plant: Plant,
     recipe: Recipe,
     fitted: Fitted,
-    open_rows: Examples,
-    sealed: Examples,
-    folds: Sequence[Fold],
+    metrics: Mapping[str, float],
+    verdict: Verdict,
+    examples: Examples,
     registry: Registry,
     data_fingerprint: str,
 ) -> Trained:
-    thresholds = choose_thresholds(recipe, fitted.out_of_fold, open_rows)
-    metrics, verdict = judge(recipe, fitted, thresholds, open_rows, sealed, folds)
-    period = f"{len(open_rows)} rows, {open_rows.start[0]} to {open_rows.start[-1]}, {len(open_rows.onsets)} onsets"
+    thresholds = choose_thresholds(recipe, fitted.out_of_fold, examples)
+    period = f"{len(examples)} rows, {examples.start[0]} to {examples.start[-1]}, {len(examples.onsets)} onsets"
     bundle = make_bundle(
         plant,
         fitted,
@@ -83,7 +89,7 @@ def _register(
         metrics=metrics,
         card=write_card(plant, recipe, fitted.chosen, metrics, thresholds, verdict, period),
         data_fingerprint=data_fingerprint,
-        check=np.concatenate([open_rows.features(recipe.group)[:: max(len(open_rows) // 500, 1)], sealed.features(recipe.group)]),
+        check=examples.features(recipe.group)[:: max(len(examples) // 2500, 1)],
     )
     version = registry.publish(
         bundle, params={"estimator": fitted.chosen, **{f"average_precision: {k}": v for k, v in fitted.tried.items()}}
@@ -105,19 +111,19 @@ def target_of(recipe: Recipe, examples: Examples) -> Floats:
     return np.where(examples.segment >= 0, targets[recipe.target], np.nan)
 
 
-def choose_thresholds(recipe: Recipe, out_of_fold: Floats, open_rows: Examples) -> Thresholds:
+def choose_thresholds(recipe: Recipe, out_of_fold: Floats, examples: Examples) -> Thresholds:
     """A threshold for each false-alarm budget, and the operating one, all on held-back rows. None: no threshold keeps the budget.
 
     A forecaster operates at the plant's budget; a model of the present where the F1 of its label is best.
     """
     if recipe.target in ("regime", "next_deviation"):
         return {}
-    budgets = {f"{b:g}": _finite(threshold_for(open_rows, out_of_fold, b)) for b in BUDGETS}
+    budgets = {f"{b:g}": _finite(threshold_for(examples, out_of_fold, b)) for b in BUDGETS}
     if recipe.target == "onset":
-        budget = open_rows.plant.warnings.false_alarms_per_day
-        return budgets | {OPERATING: _finite(threshold_for(open_rows, out_of_fold, budget))}
+        budget = examples.plant.warnings.false_alarms_per_day
+        return budgets | {OPERATING: _finite(threshold_for(examples, out_of_fold, budget))}
     known = ~np.isnan(out_of_fold)
-    return budgets | {OPERATING: _best_f1(open_rows.alarm[known], out_of_fold[known])}
+    return budgets | {OPERATING: _best_f1(examples.alarm[known], out_of_fold[known])}
 
 
 def promote(plant: Plant, registry: Registry, trained: Sequence[Trained], mode: str, metric: str) -> list[str]:
