@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from alarmstack.errors import AlarmstackError
+
+SHORTEST_SECRET = 32
+"""Characters of a JWT_SECRET: HS256 keys shorter than its 256-bit hash are weak (RFC 7518, 3.2)."""
+FEWEST_DIFFERENT = 10
+"""A secret with fewer different characters than this was typed, not generated."""
 
 
 class Settings(BaseSettings):
@@ -22,6 +27,28 @@ class Settings(BaseSettings):
     tracking_uri: str | None = Field(default=None, alias="MLFLOW_TRACKING_URI")
     promotion_mode: Literal["manual", "auto"] = Field(default="manual", alias="MODEL_PROMOTION_MODE")
     promotion_metric: str = Field(default="f1_anomaly", alias="MODEL_PROMOTION_METRIC")
+    database_url: str | None = Field(default=None, alias="ALARMSTACK_DATABASE_URL")
+    sensors_url: str = Field(default="http://127.0.0.1:7500", alias="ALARMSTACK_SENSORS_URL")
+    inference_url: str = Field(default="http://127.0.0.1:7502", alias="ALARMSTACK_INFERENCE_URL")
+    registration: Literal["open", "invitation", "closed"] = Field(default="invitation", alias="ALARMSTACK_REGISTRATION")
+    jwt_secret: SecretStr | None = Field(default=None, alias="JWT_SECRET")
+    metrics_token: SecretStr | None = Field(default=None, alias="ALARMSTACK_METRICS_TOKEN")
+    public_origins: str = Field(default="", alias="ALARMSTACK_PUBLIC_ORIGINS")
+    page: Path = Field(default=Path("ui/dist"), alias="ALARMSTACK_PAGE_DIR")
+
+    @field_validator("jwt_secret", "metrics_token")
+    @classmethod
+    def _strong(cls, secret: SecretStr | None) -> SecretStr | None:
+        """Refuse what can be guessed. An empty value is what a compose file passes for an unset one."""
+        if secret is None or not secret.get_secret_value():
+            return None
+        length, different = len(secret.get_secret_value()), len(set(secret.get_secret_value()))
+        if length < SHORTEST_SECRET or different < FEWEST_DIFFERENT:
+            raise ValueError(
+                f"too weak ({length} characters, {different} different ones): use at least {SHORTEST_SECRET} random ones, "
+                "such as `openssl rand -hex 32` prints"
+            )
+        return secret
 
     @property
     def store(self) -> str:
@@ -33,6 +60,16 @@ class Settings(BaseSettings):
         """URI of the model registry; by default an SQLite file of the data folder."""
         return self.tracking_uri or f"sqlite:///{(self.data / 'mlflow.db').resolve()}"
 
+    @property
+    def database(self) -> str:
+        """URL of the database of users, history and journal; by default an SQLite file of the data folder."""
+        return self.database_url or f"sqlite:///{(self.data / 'alarmstack.db').resolve()}"
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Origins, beside the one a request is sent to, whose pages may change state: `ALARMSTACK_PUBLIC_ORIGINS`, comma-separated."""
+        return frozenset(origin.strip().rstrip("/") for origin in self.public_origins.split(",") if origin.strip())
+
 
 def load_settings() -> Settings:
     """Settings from the environment. Raises AlarmstackError that names the variable and what it may be."""
@@ -40,7 +77,8 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        raise AlarmstackError(f"{first['loc'][0]}={first['input']!r}: {first['msg']}") from error
+        said = "" if "secret" in str(first["input"]).lower() or first["type"] == "value_error" else f"={first['input']!r}"
+        raise AlarmstackError(f"{first['loc'][0]}{said}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
 __all__ = ["Settings", "load_settings"]
