@@ -77,7 +77,7 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        said = "" if "secret" in str(first["input"]).lower() or first["type"] == "value_error" else f"={first['input']!r}"
+        said = "" if first["type"] == "value_error" else f"={first['input']!r}"
         raise AlarmstackError(f"{first['loc'][0]}{said}: {first['msg'].removeprefix('Value error, ')}") from error
 
 

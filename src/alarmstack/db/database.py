@@ -1,0 +1,80 @@
+"""A database by its URL: `sqlite:///file.db` or `postgresql://user@host/name`, and short sessions on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from alarmstack.errors import ServiceError
+
+BUSY_SECONDS = 10.0
+"""How long a writer waits for another one on SQLite."""
+DRIVERS = {"sqlite": ("sqlite+pysqlite", "sqlite+aiosqlite"), "postgresql": ("postgresql+psycopg", "postgresql+psycopg")}
+"""Kind of database → driver for migrations, driver for the service."""
+
+
+class Database:
+    """A pool of connections. `async with database.begin() as session` is one transaction: all of it, or nothing."""
+
+    def __init__(self, url: str) -> None:
+        parsed = driven(url, service=True)
+        self.engine = create_async_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite", **_waiting(parsed))
+        if parsed.get_backend_name() == "sqlite":
+            event.listen(self.engine.sync_engine, "connect", _prepare)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    def begin(self) -> Any:
+        """A transaction, committed at the end of its `async with`."""
+        return self._sessions.begin()
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self.engine.dispose()
+
+
+def plain_engine(url: str) -> Engine:
+    """A blocking engine, for migrations."""
+    parsed = driven(url, service=False)
+    engine = create_engine(parsed, **_waiting(parsed))
+    if parsed.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _prepare)
+    return engine
+
+
+def driven(url: str, *, service: bool) -> URL:
+    """The URL with the driver this package brings.
+
+    Raises ServiceError for another kind of database. The folder of an SQLite file is made.
+    """
+    try:
+        parsed = make_url(url)
+        kind = parsed.get_backend_name()
+        name = DRIVERS["postgresql" if kind == "postgres" else kind][service]
+    except (ArgumentError, KeyError):
+        scheme = url.partition(":")[0]
+        raise ServiceError(
+            f"ALARMSTACK_DATABASE_URL: {scheme!r} is no database this service knows: "
+            "use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+        ) from None
+    if kind == "sqlite" and parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    return parsed.set(drivername=name)
+
+
+def _waiting(url: URL) -> dict[str, Any]:
+    return {"connect_args": {"timeout": BUSY_SECONDS}} if url.get_backend_name() == "sqlite" else {}
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    """Every SQLite connection: readers beside a writer, foreign keys held."""
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={int(BUSY_SECONDS * 1000)}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+__all__ = ["Database", "driven", "plain_engine"]

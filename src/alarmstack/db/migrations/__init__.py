@@ -1,0 +1,1 @@
+"""Alembic migrations, packaged so that a service can run them wherever it is installed."""

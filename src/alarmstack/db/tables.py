@@ -1,0 +1,161 @@
+"""Tables, typed. Instants are stored as UTC and come back aware; bodies are stored as the JSON that travelled.
+
+Every table has one writer, named in its docstring: nothing else inserts or updates there. Lengths are those the wire allows.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Body = dict[str, Any]
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, kept as UTC: with its zone on Postgres, without one on SQLite, which knows none."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """What is stored. A naive time is a bug of the caller."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no offset: instants in the database are UTC")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """What is read."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Table(DeclarativeBase):
+    """Base of all tables; constraint names are fixed so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: Instant, Body: JSON, list[Body]: JSON}  # noqa: RUF012 - SQLAlchemy's own way
+
+
+class User(Table):
+    """An account. Writer: `accounts`."""
+
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(String(64))
+    login: Mapped[str] = mapped_column(String(64), unique=True, doc="The name in lower case: Anna and anna are one account.")
+    password_hash: Mapped[str] = mapped_column(String(300))
+    role: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+
+
+class RefreshSession(Table):
+    """One refresh token of a login; only its hash is kept. All tokens of one login are a `family`. Writer: `sessions`."""
+
+    __tablename__ = "refresh_sessions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    family: Mapped[str] = mapped_column(String(36), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    rotated_at: Mapped[datetime | None] = mapped_column(default=None)
+    revoked_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class Invitation(Table):
+    """Leave to register once, with a role; only the token's hash is kept. Writer: `accounts`."""
+
+    __tablename__ = "invitations"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class HistoryEntry(Table):
+    """A result that somebody asked for, with what was asked. Deleting it marks it. Writer: `entries`."""
+
+    __tablename__ = "entries"
+    __table_args__ = (Index("ix_entries_user_id_created_at", "user_id", "created_at"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    type: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+    plant_time: Mapped[datetime | None]
+    horizon_hours: Mapped[int | None]
+    score: Mapped[float | None]
+    alarm: Mapped[int | None]
+    model: Mapped[str | None] = mapped_column(String(200))
+    model_version: Mapped[str | None] = mapped_column(String(64))
+    request: Mapped[Body]
+    response: Mapped[Body]
+    deleted_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class PlantInterval(Table):
+    """A closed interval of the plant as the feed told it. One row a start. Writer: the monitor, by `plant_history`."""
+
+    __tablename__ = "plant_intervals"
+    plant: Mapped[str] = mapped_column(String(100), primary_key=True)
+    start: Mapped[datetime] = mapped_column(primary_key=True)
+    row: Mapped[Body]
+    stored_at: Mapped[datetime]
+
+
+class PlantAssessed(Table):
+    """What the models said of an interval when it was assessed. Writer: the monitor, by `plant_history`.
+
+    `said` is the little of it that trends and warnings need (column → score, and of forecasters the threshold), so that a long
+    stretch can be read without the whole bodies.
+    """
+
+    __tablename__ = "plant_assessments"
+    plant: Mapped[str] = mapped_column(String(100), primary_key=True)
+    start: Mapped[datetime] = mapped_column(primary_key=True)
+    body: Mapped[Body]
+    said: Mapped[Body]
+    in_alarm: Mapped[bool]
+    stored_at: Mapped[datetime]
+
+
+class JournalLine(Table):
+    """What somebody did. Never changed, never deleted: triggers of the database refuse it. Writer: `journal`."""
+
+    __tablename__ = "journal"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plant_time: Mapped[datetime | None]
+    server_time: Mapped[datetime] = mapped_column(index=True)
+    user: Mapped[str | None] = mapped_column("username", String(64))
+    action: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str | None] = mapped_column(Text)
+    value: Mapped[Body]
+
+
+__all__ = [
+    "Body",
+    "HistoryEntry",
+    "Instant",
+    "Invitation",
+    "JournalLine",
+    "PlantAssessed",
+    "PlantInterval",
+    "RefreshSession",
+    "Table",
+    "User",
+]
