@@ -8,6 +8,8 @@ AlarmstackError
 ├── FeatureError        a feature was asked for by a name nobody defined
 ├── ObservationError    rows of plant data on the wire that cannot be taken: unknown keys, wrong order, wrong cadence
 ├── ServiceError        a service cannot start or cannot be reached
+├── AccountError        an account cannot be made or changed as asked
+│   └── NameTakenError  there is one of that name already
 └── RegistryError       the model registry cannot give or take a model
     ├── ParityError     a graph and its estimator disagree: no parity, no registration
     └── NotPromotedError  nobody promoted a model of that name
@@ -48,6 +50,14 @@ class ServiceError(AlarmstackError):
     """A service cannot start, or another one cannot be reached."""
 
 
+class AccountError(AlarmstackError):
+    """An account cannot be made or changed as asked."""
+
+
+class NameTakenError(AccountError):
+    """An account of that name is already there."""
+
+
 class RegistryError(AlarmstackError):
     """The model registry cannot give or take a model."""
 
@@ -61,9 +71,11 @@ class NotPromotedError(RegistryError):
 
 
 __all__ = [
+    "AccountError",
     "AlarmstackError",
     "FeatureError",
     "GateRefused",
+    "NameTakenError",
     "NotPromotedError",
     "ObservationError",
     "ParityError",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class Database:
             event.listen(self.engine.sync_engine, "connect", _prepare)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
-    def begin(self) -> Any:
+    def begin(self) -> AbstractAsyncContextManager[AsyncSession]:
         """A transaction, committed at the end of its `async with`."""
         return self._sessions.begin()
 

@@ -71,7 +71,7 @@ def _entries() -> None:
         sa.Column("created_at", Instant, nullable=False),
         sa.Column("plant_time", Instant),
         sa.Column("horizon_hours", sa.Integer),
-        sa.Column("score", sa.Float),
+        sa.Column("score", sa.Double),
         sa.Column("alarm", sa.Integer),
         sa.Column("model", sa.String(200)),
         sa.Column("model_version", sa.String(64)),

@@ -1,0 +1,65 @@
+"""Questions about people's own history. The only writer of `entries`. Every question is asked for one user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alarmstack.db.tables import HistoryEntry
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which entries: of a type, made since … until, deleted ones or the others."""
+
+    type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    deleted: bool = False
+
+    def conditions(self, user_id: int) -> list[ColumnElement[bool]]:
+        """The same as SQL, for one user."""
+        table = HistoryEntry
+        asked = [
+            None if self.type is None else table.type == self.type,
+            None if self.since is None else table.created_at >= self.since,
+            None if self.until is None else table.created_at < self.until,
+            table.deleted_at.is_not(None) if self.deleted else table.deleted_at.is_(None),
+        ]
+        return [table.user_id == user_id, *(condition for condition in asked if condition is not None)]
+
+
+async def add(session: AsyncSession, entry: HistoryEntry) -> int:
+    """Keep an entry; its number."""
+    session.add(entry)
+    await session.flush()
+    return entry.id
+
+
+async def page(session: AsyncSession, user_id: int, wanted: Filter, first: int, most: int) -> Sequence[HistoryEntry]:
+    """A user's entries, newest first."""
+    asked = select(HistoryEntry).where(*wanted.conditions(user_id))
+    return (await session.scalars(asked.order_by(HistoryEntry.id.desc()).offset(first).limit(most))).all()
+
+
+async def count(session: AsyncSession, user_id: int, wanted: Filter) -> int:
+    """How many there are."""
+    return await session.scalar(select(func.count()).select_from(HistoryEntry).where(*wanted.conditions(user_id))) or 0
+
+
+async def mark(session: AsyncSession, user_id: int, number: int, deleted_at: datetime | None) -> HistoryEntry | None:
+    """Delete one of the user's entries, or take that back (None); None where the user has no such entry."""
+    marked = await session.scalars(
+        update(HistoryEntry)
+        .where(HistoryEntry.id == number, HistoryEntry.user_id == user_id)
+        .values(deleted_at=deleted_at)
+        .returning(HistoryEntry)
+    )
+    return marked.one_or_none()
+
+
+__all__ = ["Filter", "add", "count", "mark", "page"]
