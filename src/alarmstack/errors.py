@@ -8,6 +8,7 @@ AlarmstackError
 ├── FeatureError        a feature was asked for by a name nobody defined
 ├── ObservationError    rows of plant data on the wire that cannot be taken: unknown keys, wrong order, wrong cadence
 ├── ServiceError        a service cannot start or cannot be reached
+│   └── UpstreamError   another service did not give what was asked of it; carries the status to answer with
 ├── AccountError        an account cannot be made or changed as asked
 │   └── NameTakenError  there is one of that name already
 └── RegistryError       the model registry cannot give or take a model
@@ -50,6 +51,17 @@ class ServiceError(AlarmstackError):
     """A service cannot start, or another one cannot be reached."""
 
 
+class UpstreamError(ServiceError):
+    """Another service did not give what was asked of it.
+
+    `status` is what a caller gets: the upstream's own 4xx, 502 for an answer that makes no sense, 503 for none, 504 for a late one.
+    """
+
+    def __init__(self, status: int, detail: str, title: str = "", model: str | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.title, self.model = status, detail, title, model
+
+
 class AccountError(AlarmstackError):
     """An account cannot be made or changed as asked."""
 
@@ -84,4 +96,5 @@ __all__ = [
     "ServiceError",
     "SourceError",
     "StorageError",
+    "UpstreamError",
 ]

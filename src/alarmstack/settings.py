@@ -67,7 +67,7 @@ class Settings(BaseSettings):
 
     @property
     def origins(self) -> frozenset[str]:
-        """Origins, beside the one a request is sent to, whose pages may change state: `ALARMSTACK_PUBLIC_ORIGINS`, comma-separated."""
+        """Origins whose pages may change state beside the one a request is sent to (ALARMSTACK_PUBLIC_ORIGINS, comma-separated)."""
         return frozenset(origin.strip().rstrip("/") for origin in self.public_origins.split(",") if origin.strip())
 
 

@@ -1,7 +1,7 @@
-"""Questions about the plant's past. The only writer of `plant_intervals` and `plant_assessments`; the monitor alone writes through it.
+"""Questions about the plant's past. The only writer of `plant_intervals` and `plant_assessments`, on behalf of the monitor alone.
 
-An interval is known by its start: storing it twice changes nothing, and a row that the feed has corrected takes the place of the old
-one, whose assessment goes (it was made of other numbers).
+An interval is known by its start: storing it twice changes nothing, and a row that the feed has corrected takes the place of the
+old one, whose assessment goes (it was made of other numbers).
 """
 
 from __future__ import annotations
