@@ -1,0 +1,109 @@
+"""Who asks, and whether they may. The role is read from the database at each request, so that a change takes effect at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from alarmstack.db import sessions
+from alarmstack.gateway.credentials import read_access
+from alarmstack.gateway.problems import Refusal
+from alarmstack.gateway.state import Gateway, State
+from alarmstack.wire.screen import ROLES, Person, Role
+
+CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+COOKIE = "alarmstack_refresh"
+_bearer = HTTPBearer(auto_error=False, description="The access token of /auth/login.")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The person behind a request, and until when the token speaks for them."""
+
+    user_id: int
+    username: str
+    role: Role
+    family: str
+    expires_at: datetime
+
+    @property
+    def person(self) -> Person:
+        """As others see them."""
+        return Person(username=self.username, role=self.role)
+
+
+async def caller(
+    state: Gateway, request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Caller:
+    """Whoever the bearer token names, while the login lasts."""
+    check_origin(state, request)
+    known = await recognise(state, bearer.credentials if bearer else "")
+    if known is None:
+        raise Refusal(
+            401, "log in first: no valid access token was sent, or its login has ended", {"WWW-Authenticate": "Bearer"}
+        )
+    return known
+
+
+async def recognise(state: State, token: str) -> Caller | None:
+    """Whose token it is; None where it is not valid or the login was ended."""
+    access = read_access(state.secret, token, state.clock.now())
+    if access is None:
+        return None
+    async with state.database.begin() as session:
+        user = await sessions.holder(session, access.user_id, access.family)
+    return user and Caller(user.id, user.username, as_role(user.role), access.family, access.expires_at)
+
+
+def as_role(written: str) -> Role:
+    """A role of the database; one nobody knows may do least."""
+    return next((role for role in ROLES if role == written), ROLES[0])
+
+
+def at_least(role: Role) -> Callable[..., Any]:
+    """A dependency that lets a role and those above it through."""
+
+    async def allowed(person: Annotated[Caller, Depends(caller)]) -> Caller:
+        if ROLES.index(person.role) < ROLES.index(role):
+            raise Refusal(403, f"{person.username} is {person.role}; this takes {role}: ask an admin")
+        return person
+
+    return allowed
+
+
+def check_origin(state: State, request: Request, *, cookie: bool = False) -> None:
+    """Refuse what another site's page sends.
+
+    A page names its origin in every request that changes something. A program names none, and may do so where no cookie speaks for
+    it: a bearer token is sent on purpose, a cookie by itself.
+    """
+    origin = request.headers.get("origin")
+    if origin is None:
+        if cookie:
+            raise Refusal(403, "this request uses a cookie and names no Origin: send it from the page, or add the header")
+        return
+    if not cookie and request.method not in CHANGING:
+        return
+    if not (origin in state.settings.origins or _netloc(origin) == request.headers.get("host", "").lower()):
+        raise Refusal(403, f"origin {origin!r} is another site: name it in ALARMSTACK_PUBLIC_ORIGINS if it is yours")
+
+
+def _netloc(origin: str) -> str | None:
+    """Host and port of an origin; `null` and nonsense have none."""
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return None
+    return parts.netloc.lower() if parts.scheme in ("http", "https") and parts.netloc else None
+
+
+Viewer = Annotated[Caller, Depends(caller)]
+Engineer = Annotated[Caller, Depends(at_least("engineer"))]
+
+__all__ = ["COOKIE", "Caller", "Engineer", "Viewer", "as_role", "at_least", "caller", "check_origin", "recognise"]

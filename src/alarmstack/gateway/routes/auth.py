@@ -1,0 +1,86 @@
+"""Accounts and logins. The access token goes into the body, the refresh token into a cookie that no script can read."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Cookie, Form, Request, Response
+
+from alarmstack.gateway import logins
+from alarmstack.gateway.access import COOKIE, Viewer, check_origin
+from alarmstack.gateway.credentials import REFRESH_LIFE
+from alarmstack.gateway.problems import Refusal, answers
+from alarmstack.gateway.state import Gateway
+from alarmstack.wire.screen import Person, Registration, Session, SignIn
+
+router = APIRouter(prefix="/auth", tags=["auth"])
+RefreshCookie = Annotated[str | None, Cookie(alias=COOKIE, description="Set by /auth/login; sent by the browser.")]
+
+
+@router.get("/signin", summary="What the login page must know")
+async def signin(state: Gateway) -> SignIn:
+    """Public: nothing here names an account."""
+    return SignIn(
+        registration=state.settings.registration, plant_title=state.plant.title, simulated=state.monitor.simulated
+    )
+
+
+@router.post("/register", status_code=201, summary="Make an account", responses=answers(400, 403, 409, 413, 422))
+async def register(state: Gateway, request: Request, response: Response, wanted: Registration) -> Session:
+    """Make an account and log in to it. The invitation, where one is needed, decides the role."""
+    check_origin(state, request)
+    return _keep(response, request, await logins.register(state, wanted))
+
+
+@router.post("/login", summary="Log in", responses=answers(400, 401, 403, 413, 422, 429))
+async def login(
+    state: Gateway,
+    request: Request,
+    response: Response,
+    username: Annotated[str, Form(max_length=200)],
+    password: Annotated[str, Form(max_length=200)],
+) -> Session:
+    """Trade name and password for an access token and a refresh cookie."""
+    check_origin(state, request)
+    address = request.client.host if request.client else "unknown"
+    return _keep(response, request, await logins.log_in(state, username, password, address))
+
+
+@router.post("/refresh", summary="Stay logged in", responses=answers(401, 403))
+async def refresh(state: Gateway, request: Request, response: Response, token: RefreshCookie = None) -> Session:
+    """Trade the refresh cookie for the next one and a new access token."""
+    check_origin(state, request, cookie=True)
+    if token is None:
+        raise Refusal(401, "nobody is logged in: no refresh cookie was sent", {"WWW-Authenticate": "Bearer"})
+    return _keep(response, request, await logins.refresh(state, token))
+
+
+@router.post("/logout", status_code=204, summary="Log out", responses=answers(403))
+async def logout(state: Gateway, request: Request, response: Response, token: RefreshCookie = None) -> None:
+    """End this login at once; other logins of the account go on."""
+    check_origin(state, request, cookie=True)
+    await logins.log_out(state, token)
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=request.url.scheme == "https")
+
+
+@router.get("/me", summary="Who is logged in", responses=answers(401))
+async def me(person: Viewer) -> Person:
+    """The account of the access token, with the role it has now."""
+    return person.person
+
+
+def _keep(response: Response, request: Request, login: logins.Login) -> Session:
+    """Put the refresh token into its cookie."""
+    response.set_cookie(
+        COOKIE,
+        login.refresh_token,
+        max_age=int(REFRESH_LIFE.total_seconds()),
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return login.session
+
+
+__all__ = ["router"]

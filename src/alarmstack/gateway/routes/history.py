@@ -1,0 +1,80 @@
+"""One's own history: read it, take it away as CSV, delete from it, and take that back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from alarmstack.db import entries
+from alarmstack.db.tables import HistoryEntry
+from alarmstack.gateway.access import Viewer
+from alarmstack.gateway.instants import Moment
+from alarmstack.gateway.problems import Refusal, answers
+from alarmstack.gateway.sheet import MOST_LINES, as_csv
+from alarmstack.gateway.state import Gateway, State
+from alarmstack.wire.screen import Entry, EntryType, History
+
+router = APIRouter(prefix="/history", tags=["history"])
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="The entry's number.")]
+CSV = {"text/csv": {"schema": {"type": "string"}}}
+
+
+@router.get(
+    "",
+    response_model=History,
+    summary="One's own results",
+    responses={**answers(401, 422), 200: {"content": CSV, "description": "A page; with `Accept: text/csv` all, as a table."}},
+)
+async def history(
+    state: Gateway,
+    person: Viewer,
+    request: Request,
+    type: Annotated[EntryType | None, Query(description="Only these.")] = None,
+    since: Annotated[Moment | None, Query(description="Made at or after.")] = None,
+    until: Annotated[Moment | None, Query(description="Made before.")] = None,
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+    size: Annotated[int, Query(ge=1, le=500)] = 50,
+    deleted: Annotated[bool, Query(description="The deleted ones instead.")] = False,
+) -> History | Response:
+    """Newest first. With `Accept: text/csv` the newest 10,000 that fit, whatever the page."""
+    wanted = entries.Filter(type, since, until, deleted)
+    table = "text/csv" in request.headers.get("accept", "")
+    first, most = (0, MOST_LINES) if table else ((page - 1) * size, size)
+    async with state.database.begin() as session:
+        found = [_entry(one) for one in await entries.page(session, person.user_id, wanted, first, most)]
+        total = await entries.count(session, person.user_id, wanted)
+    if table:
+        return Response(as_csv(found), media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="history.csv"'})
+    return History(entries=found, page=page, size=size, total=total)
+
+
+@router.delete("/{number}", summary="Delete an entry", responses=answers(401, 403, 404, 422))
+async def delete(state: Gateway, person: Viewer, number: Number) -> Entry:
+    """It stays restorable."""
+    return await _mark(state, person.user_id, number, state.clock.now())
+
+
+@router.post("/{number}/restore", summary="Take a deletion back", responses=answers(401, 403, 404, 422))
+async def restore(state: Gateway, person: Viewer, number: Number) -> Entry:
+    """The entry as it was."""
+    return await _mark(state, person.user_id, number, None)
+
+
+async def _mark(state: State, user_id: int, number: int, deleted_at: datetime | None) -> Entry:
+    async with state.database.begin() as session:
+        marked = await entries.mark(session, user_id, number, deleted_at)
+    if marked is None:
+        raise Refusal(404, f"you have no entry {number}")
+    return _entry(marked)
+
+
+def _entry(stored: HistoryEntry) -> Entry:
+    return Entry.model_validate(
+        {name: getattr(stored, name) for name in Entry.model_fields if name != "deleted"}
+        | {"deleted": stored.deleted_at is not None}
+    )
+
+
+__all__ = ["router"]

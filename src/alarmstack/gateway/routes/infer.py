@@ -1,0 +1,141 @@
+"""What-if questions to the models. Each answer is kept in the asker's history."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from alarmstack.db import entries
+from alarmstack.db.tables import HistoryEntry
+from alarmstack.gateway.access import Caller, Viewer
+from alarmstack.gateway.problems import UPSTREAM, answers
+from alarmstack.gateway.state import Gateway, State
+from alarmstack.wire.observations import Observation
+from alarmstack.wire.scoring import (
+    AssessRequest,
+    Assessment,
+    ExplainRequest,
+    Explanation,
+    Forecast,
+    ForecastRequest,
+    Importances,
+    Prediction,
+    PredictRequest,
+    Spoke,
+)
+from alarmstack.wire.screen import EntryType, StoredAssessment, StoredExplanation, StoredForecast, StoredPrediction
+from alarmstack.wire.sensing import Intervals
+
+router = APIRouter(prefix="/infer", tags=["infer"])
+ASKING = answers(400, 401, 403, 404, 413, 422, *UPSTREAM)
+AUTO_ROWS = 20
+"""Intervals of the feed that a forecast by one click is made of."""
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+@router.post("/predict", summary="Risk of a set of features", responses=ASKING)
+async def predict(state: Gateway, person: Viewer, asked: PredictRequest) -> StoredPrediction:
+    """Ask the champion, and keep the answer."""
+    said = await state.inference.post(Prediction, "/predict", asked)
+    number = await _keep(state, person, "predict", asked, said, said.model, said.risk_score, said.alarm)
+    return StoredPrediction(**dict(said), entry_id=number)
+
+
+@router.post("/forecast", summary="Probability that an alarm begins", responses=ASKING)
+async def forecast(state: Gateway, person: Viewer, asked: ForecastRequest) -> StoredForecast:
+    """Ask a forecaster, and keep the answer."""
+    return await _forecast(state, person, "forecast", asked)
+
+
+@router.post("/auto", summary="Forecast from the feed", responses=ASKING)
+async def auto(
+    state: Gateway, person: Viewer, horizon: Annotated[int, Query(ge=1, le=1000, description="Hours.")] = 1
+) -> StoredForecast:
+    """Forecast from the feed's last closed intervals, and keep the answer."""
+    lately = await state.sensors.get(Intervals, "/sensors/intervals", n=AUTO_ROWS)
+    asked = ForecastRequest.model_construct(horizon=horizon, recent_observations=lately.intervals)
+    return await _forecast(state, person, "auto", asked)
+
+
+@router.post("/explain", summary="What made a score", responses=ASKING)
+async def explain(state: Gateway, person: Viewer, asked: ExplainRequest) -> StoredExplanation:
+    """Contribution of each input to a score, and keep the answer."""
+    said = await state.inference.post(Explanation, "/explain", asked)
+    last = (asked.recent_observations or [None])[-1]
+    number = await _keep(
+        state, person, "explain", asked, said, said.model, said.score, plant_time=_end(state, last), horizon=asked.horizon
+    )
+    return StoredExplanation(**dict(said), entry_id=number)
+
+
+@router.post("/assess", summary="All models at once", responses=ASKING)
+async def assess(state: Gateway, person: Viewer, asked: AssessRequest) -> StoredAssessment:
+    """Ask all models about a block of closed intervals, and keep the answer."""
+    said = await state.inference.post(Assessment, "/assess", asked)
+    champion = next((one for one in said.models if one.score is not None), None)
+    model, score, alarm = (champion.model, champion.score, champion.alarm) if champion else (None, None, None)
+    number = await _keep(state, person, "assess", asked, said, model, score, alarm, plant_time=said.known_at)
+    return StoredAssessment(**dict(said), entry_id=number)
+
+
+@router.get("/importance", summary="What each model looks at", responses=answers(401, *UPSTREAM))
+async def importance(state: Gateway, _: Viewer) -> list[Importances]:
+    """Global importance, one list for each model."""
+    return await state.inference.get_list(Importances, "/importance")
+
+
+async def _forecast(state: State, person: Caller, kind: EntryType, asked: ForecastRequest) -> StoredForecast:
+    said = await state.inference.post(Forecast, "/forecast", asked)
+    number = await _keep(
+        state,
+        person,
+        kind,
+        asked,
+        said,
+        said.model,
+        said.anomaly_probability,
+        said.alarm,
+        plant_time=said.known_at,
+        horizon=said.horizon_hours,
+    )
+    return StoredForecast(**dict(said), entry_id=number)
+
+
+async def _keep(
+    state: State,
+    person: Caller,
+    kind: EntryType,
+    asked: BaseModel,
+    said: BaseModel,
+    model: Spoke | None,
+    score: float | None,
+    alarm: int | None = None,
+    plant_time: datetime | None = None,
+    horizon: int | None = None,
+) -> int:
+    entry = HistoryEntry(
+        user_id=person.user_id,
+        type=kind,
+        created_at=state.clock.now(),
+        plant_time=plant_time,
+        horizon_hours=horizon,
+        score=score,
+        alarm=alarm,
+        model=model.name if model else None,
+        model_version=model.version if model else None,
+        request=asked.model_dump(mode="json", exclude_unset=True),
+        response=said.model_dump(mode="json"),
+    )
+    async with state.database.begin() as session:
+        return await entries.add(session, entry)
+
+
+def _end(state: State, row: Observation | None) -> datetime | None:
+    """When a row was known: the end of its interval."""
+    return row.timestamp + state.plant.time.cadence if row and row.timestamp else None
+
+
+__all__ = ["router"]
