@@ -88,11 +88,16 @@ class Meter:
 
     def watch(self, app: FastAPI) -> None:
         """Measure every request of the app and serve the figures at /metrics."""
+        self.measure(app)
+        app.get("/metrics", include_in_schema=False)(self.figures)
+
+    def measure(self, app: FastAPI) -> None:
+        """Measure every request of the app."""
         app.add_middleware(_Watched, meter=self)
 
-        @app.get("/metrics", include_in_schema=False)
-        async def _metrics() -> Response:
-            return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
+    async def figures(self) -> Response:
+        """The figures as Prometheus reads them."""
+        return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
     def note(self, endpoint: str, method: str, status: int, seconds: float) -> None:
         """One request was answered."""

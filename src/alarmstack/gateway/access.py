@@ -8,12 +8,11 @@ from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from alarmstack.db import sessions
 from alarmstack.gateway.credentials import read_access
-from alarmstack.gateway.problems import Refusal
 from alarmstack.gateway.state import Gateway, State
 from alarmstack.wire.screen import ROLES, Person, Role
 
@@ -45,7 +44,7 @@ async def caller(
     check_origin(state, request)
     known = await recognise(state, bearer.credentials if bearer else "")
     if known is None:
-        raise Refusal(
+        raise HTTPException(
             401, "log in first: no valid access token was sent, or its login has ended", {"WWW-Authenticate": "Bearer"}
         )
     return known
@@ -71,7 +70,7 @@ def at_least(role: Role) -> Callable[..., Any]:
 
     async def allowed(person: Annotated[Caller, Depends(caller)]) -> Caller:
         if ROLES.index(person.role) < ROLES.index(role):
-            raise Refusal(403, f"{person.username} is {person.role}; this takes {role}: ask an admin")
+            raise HTTPException(403, f"{person.username} is {person.role}; this takes {role}: ask an admin")
         return person
 
     return allowed
@@ -86,12 +85,12 @@ def check_origin(state: State, request: Request, *, cookie: bool = False) -> Non
     origin = request.headers.get("origin")
     if origin is None:
         if cookie:
-            raise Refusal(403, "this request uses a cookie and names no Origin: send it from the page, or add the header")
+            raise HTTPException(403, "this request uses a cookie and names no Origin: send it from the page, or add the header")
         return
     if not cookie and request.method not in CHANGING:
         return
     if not (origin in state.settings.origins or _netloc(origin) == request.headers.get("host", "").lower()):
-        raise Refusal(403, f"origin {origin!r} is another site: name it in ALARMSTACK_PUBLIC_ORIGINS if it is yours")
+        raise HTTPException(403, f"origin {origin!r} is another site: name it in ALARMSTACK_PUBLIC_ORIGINS if it is yours")
 
 
 def _netloc(origin: str) -> str | None:

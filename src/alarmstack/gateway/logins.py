@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import uuid4
 
 import anyio.to_thread
+from fastapi import HTTPException
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alarmstack.db import accounts, journal, sessions
@@ -23,7 +24,6 @@ from alarmstack.gateway.credentials import (
     token_hash,
     write_access,
 )
-from alarmstack.gateway.problems import Refusal
 from alarmstack.gateway.state import State
 from alarmstack.wire.screen import Person, Registration, Role, Session
 
@@ -42,7 +42,7 @@ class Login:
 async def register(state: State, wanted: Registration) -> Login:
     """Make an account, as far as registration is open, and log in to it."""
     if state.settings.registration == "closed":
-        raise Refusal(403, "registration is closed: ask an admin for an account")
+        raise HTTPException(403, "registration is closed: ask an admin for an account")
     password_hash = await anyio.to_thread.run_sync(hash_password, wanted.password, limiter=_hashing)
     now = state.clock.now()
     async with state.database.begin() as session:
@@ -50,7 +50,7 @@ async def register(state: State, wanted: Registration) -> Login:
         try:
             user = await accounts.add(session, wanted.username, password_hash, role, now)
         except NameTakenError as error:
-            raise Refusal(409, str(error)) from error
+            raise HTTPException(409, str(error)) from error
         await journal.write(session, now, "register", user.username, {"role": role}, plant_time=state.plant_time)
         return await _begin(state, session, user, str(uuid4()), now)
 
@@ -60,13 +60,13 @@ async def log_in(state: State, username: str, password: str, address: str) -> Lo
     wait = await state.throttle.try_once(username, address)
     if wait is not None:
         await _note(state, "login_throttled", username, address)
-        raise Refusal(429, f"too many attempts: try again in {wait} s", {"Retry-After": str(wait)})
+        raise HTTPException(429, f"too many attempts: try again in {wait} s", {"Retry-After": str(wait)})
     async with state.database.begin() as session:
         user = await accounts.find(session, username) if username.isprintable() and username.isascii() else None
     stored = user.password_hash if user else None
     if not await anyio.to_thread.run_sync(password_fits, stored, password, limiter=_hashing) or user is None:
         await _note(state, "login_failed", username, address)
-        raise Refusal(401, "user name or password is wrong", {"WWW-Authenticate": "Bearer"})
+        raise HTTPException(401, "user name or password is wrong", {"WWW-Authenticate": "Bearer"})
     await state.throttle.forgive(username, address)
     await _note(state, "login", user.username, address)
     async with state.database.begin() as session:
@@ -91,7 +91,7 @@ async def refresh(state: State, token: str) -> Login:
             await sessions.end_family(session, found[0].family, now)
             reason = "a refresh token was used twice: the login was ended"
             await journal.write(session, now, "refresh_reused", found[1].username, reason=reason, plant_time=state.plant_time)
-    raise Refusal(401, "the login has ended: log in again", {"WWW-Authenticate": "Bearer"})
+    raise HTTPException(401, "the login has ended: log in again", {"WWW-Authenticate": "Bearer"})
 
 
 async def log_out(state: State, token: str | None) -> None:
@@ -108,7 +108,7 @@ async def _role_of_newcomer(state: State, session: AsyncSession, invitation: str
     """The invitation's role; without one, where that is allowed, the least."""
     role = await accounts.use_invitation(session, token_hash(invitation), now) if invitation else None
     if role is None and (invitation or state.settings.registration == "invitation"):
-        raise Refusal(403, "registration takes a valid invitation: ask an admin for one (`alarmstack user invite`)")
+        raise HTTPException(403, "registration takes a valid invitation: ask an admin for one (`alarmstack user invite`)")
     least: Role = "viewer"
     return role or least
 

@@ -1,31 +1,30 @@
-"""What the gateway counts of itself, for Prometheus. A registry of its own, so that two apps in one process do not share counts."""
+"""What the gateway counts beside requests, for Prometheus."""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from alarmstack.monitor import Hub, Monitor
 
 
 class Measures:
-    """The gateway's figures."""
+    """The gateway's own figures, in the registry of its requests' figures."""
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "alarmstack_gateway_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
-        )
-        self.seconds = Histogram(
-            "alarmstack_gateway_request_seconds", "Time to the first byte of an answer.", ["route"], registry=self.registry
-        )
-        self.logins = Counter("alarmstack_gateway_logins", "Attempts to log in.", ["outcome"], registry=self.registry)
-        self.listeners = Gauge("alarmstack_gateway_stream_listeners", "Open streams.", registry=self.registry)
-        self.feed_live = Gauge("alarmstack_gateway_feed_live", "1 while the feed is live.", registry=self.registry)
-        self.inference_ready = Gauge("alarmstack_gateway_inference_ready", "1 while every model speaks.", registry=self.registry)
-        self.intervals = Gauge("alarmstack_gateway_intervals_stored", "Intervals stored since the start.", registry=self.registry)
-        self.assessed = Gauge("alarmstack_gateway_intervals_assessed", "Intervals assessed since the start.", registry=self.registry)
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.logins = Counter("alarmstack_gateway_logins", "Attempts to log in.", ["outcome"], registry=registry)
 
-    def text(self) -> bytes:
-        """All figures in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def watch(self, hub: Hub, monitor: Monitor) -> None:
+        """Figures that are looked up when they are asked for."""
+        status = monitor.status
+        self._gauge("stream_listeners", "Open streams.").set_function(lambda: len(hub))
+        self._gauge("feed_live", "1 while the feed is live.").set_function(lambda: status().feed == "live")
+        self._gauge("inference_ready", "1 while every model speaks.").set_function(lambda: status().inference == "ready")
+        self._gauge("intervals_stored", "Intervals stored since the start.").set_function(lambda: monitor.stored)
+        self._gauge("intervals_assessed", "Intervals assessed since the start.").set_function(lambda: monitor.assessed)
+
+    def _gauge(self, name: str, meaning: str) -> Gauge:
+        return Gauge(f"alarmstack_gateway_{name}", meaning, registry=self.registry)
 
 
 __all__ = ["Measures"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Cookie, Form, Request, Response
+from fastapi import APIRouter, Cookie, Form, HTTPException, Request, Response
 
 from alarmstack.gateway import logins
 from alarmstack.gateway.access import COOKIE, Viewer, check_origin
 from alarmstack.gateway.credentials import REFRESH_LIFE
-from alarmstack.gateway.problems import Refusal, answers
+from alarmstack.gateway.problems import answers
 from alarmstack.gateway.state import Gateway
 from alarmstack.wire.screen import Person, Registration, Session, SignIn
 
@@ -51,7 +51,7 @@ async def refresh(state: Gateway, request: Request, response: Response, token: R
     """Trade the refresh cookie for the next one and a new access token."""
     check_origin(state, request, cookie=True)
     if token is None:
-        raise Refusal(401, "nobody is logged in: no refresh cookie was sent", {"WWW-Authenticate": "Bearer"})
+        raise HTTPException(401, "nobody is logged in: no refresh cookie was sent", {"WWW-Authenticate": "Bearer"})
     return _keep(response, request, await logins.refresh(state, token))
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
 from alarmstack.db import entries
 from alarmstack.db.tables import HistoryEntry
 from alarmstack.gateway.access import Viewer
 from alarmstack.gateway.instants import Moment
-from alarmstack.gateway.problems import Refusal, answers
+from alarmstack.gateway.problems import answers
 from alarmstack.gateway.sheet import MOST_LINES, as_csv
 from alarmstack.gateway.state import Gateway, State
 from alarmstack.wire.screen import Entry, EntryType, History
@@ -66,7 +66,7 @@ async def _mark(state: State, user_id: int, number: int, deleted_at: datetime | 
     async with state.database.begin() as session:
         marked = await entries.mark(session, user_id, number, deleted_at)
     if marked is None:
-        raise Refusal(404, f"you have no entry {number}")
+        raise HTTPException(404, f"you have no entry {number}")
     return _entry(marked)
 
 

@@ -1,0 +1,224 @@
+"""The live loop. Three tasks: one listens to the feed, one has intervals assessed, one watches how the sources are.
+
+Every interval the feed has is stored by its start, once; everything stored is assessed, newest first. What a task needs after a
+restart is in the database, so stopping at any point loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import count
+
+import structlog
+from pydantic import ValidationError
+
+from alarmstack.db import Database, plant_history
+from alarmstack.db.plant_history import Past
+from alarmstack.errors import UpstreamError
+from alarmstack.monitor.clock import Clock
+from alarmstack.monitor.hub import Event, Hub
+from alarmstack.monitor.listening import events
+from alarmstack.monitor.plan import MOST_PULLED, block, missing, pause
+from alarmstack.monitor.status import Sources
+from alarmstack.monitor.upstream import Upstream
+from alarmstack.monitor.warning import LEAD_IN, said, warnings
+from alarmstack.plant import Plant
+from alarmstack.wire.observations import Observation
+from alarmstack.wire.scoring import Assessment, Ready
+from alarmstack.wire.screen import FeedStatus, PlantAssessment
+from alarmstack.wire.sensing import FeedMeta, Intervals, Live
+
+WATCH_SECONDS = 2.0
+"""How often the sources are looked at."""
+READY_EVERY = 5
+"""Every so many looks inference is asked whether its models speak."""
+log = structlog.get_logger(__name__)
+
+
+class Monitor:
+    """Feed → stored intervals → assessments and warnings → hub. `run` it once; it ends when cancelled."""
+
+    def __init__(
+        self, plant: Plant, database: Database, sensors: Upstream, inference: Upstream, hub: Hub, clock: Clock
+    ) -> None:
+        self._plant, self._database, self._sensors, self._inference = plant, database, sensors, inference
+        self._hub, self._clock = hub, clock
+        self._sources = Sources()
+        self._shown: FeedStatus | None = None
+        self._newest: datetime | None = None
+        self._refused: set[datetime] = set()
+        self._work = asyncio.Event()
+        self.simulated = False
+        self.stored = 0
+        self.assessed = 0
+
+    def status(self) -> FeedStatus:
+        """How the sources are now."""
+        return self._sources.view(self._clock.now())
+
+    async def run(self) -> None:
+        """Listen, assess and watch until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_listening())
+            tasks.create_task(self._keep_assessing())
+            tasks.create_task(self._keep_watching())
+
+    async def overview(self, intervals: int) -> list[PlantAssessment]:
+        """The newest assessed intervals, oldest first, with the warnings after each. What lies after the feed's clock is left out."""
+        past = await self._past(intervals + LEAD_IN)
+        folded = list(zip(past, warnings(self._plant, past), strict=True))
+        wanted = [(one, standing) for one, standing in folded if one.said is not None][-intervals:]
+        async with self._database.begin() as session:
+            bodies = await plant_history.bodies(session, self._plant.name, [one.start for one, _ in wanted])
+        return [
+            PlantAssessment(
+                interval=Observation.model_validate(one.row),
+                assessment=Assessment.model_validate(bodies[one.start]),
+                warnings=standing,
+            )
+            for one, standing in wanted
+            if one.start in bodies
+        ]
+
+    async def _past(self, most: int) -> Sequence[Past]:
+        """The newest intervals that the feed's clock has passed."""
+        async with self._database.begin() as session:
+            return await plant_history.past(session, self._plant.name, None, self._sources.plant_time, most)
+
+    async def _keep_listening(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._connect()
+                async with self._sensors.lines("/sensors/stream") as lines:
+                    await self._fill(MOST_PULLED)
+                    failures = 0
+                    async for event in events(lines):
+                        await self._hear(event)
+                raise UpstreamError(503, f"the {self._sensors.title} closed its stream")
+            except UpstreamError as error:
+                failures += 1
+                self._sources.lost(error.detail)
+                log.warning("feed_lost", reason=error.detail, failures=failures)
+                self._tell_status()
+                await self._clock.sleep(pause(failures))
+
+    async def _connect(self) -> None:
+        meta = await self._sensors.get(FeedMeta, "/sensors/meta")
+        if meta.plant != self._plant.name:
+            raise UpstreamError(502, f"the feed at {self._sensors.url} plays {meta.plant}, not {self._plant.name}: mend one of them")
+        self.simulated = meta.simulated
+        self._sources.connected(self._clock.now(), meta.step_seconds, meta.speed, meta.plant_time)
+        self._tell_status()
+
+    async def _hear(self, event: Event) -> None:
+        """An event of the feed."""
+        try:
+            if event.name in ("reading", "scenario"):
+                live = Live.model_validate_json(event.data)
+                self._sources.heard(self._clock.now(), live.reading.timestamp)
+                self._hub.publish(Event("reading", event.data))
+            elif event.name == "interval":
+                await self._arrived(Observation.model_validate_json(event.data))
+        except ValidationError as error:
+            log.warning("feed_nonsense", name=event.name, reason=str(error).splitlines()[0])
+
+    async def _arrived(self, interval: Observation) -> None:
+        """A closed interval: first whatever was missed before it, then itself."""
+        if interval.timestamp is None:
+            return
+        lost = missing(self._newest, interval.timestamp, self._plant.time.cadence)
+        if lost:
+            await self._fill(min(lost + 1, MOST_PULLED))
+        await self._store([interval])
+
+    async def _fill(self, wanted: int) -> None:
+        pulled = await self._sensors.get(Intervals, "/sensors/intervals", n=wanted)
+        await self._store(pulled.intervals)
+
+    async def _store(self, intervals: Sequence[Observation]) -> None:
+        """Keep intervals by their start, and have them assessed."""
+        now = self._clock.now()
+        async with self._database.begin() as session:
+            for interval in intervals:
+                if interval.timestamp is not None:
+                    row = interval.model_dump(mode="json")
+                    self.stored += await plant_history.store(session, self._plant.name, interval.timestamp, row, now)
+                    self._newest = interval.timestamp
+        self._work.set()
+
+    async def _keep_assessing(self) -> None:
+        failures = 0
+        while True:
+            self._work.clear()
+            start = await self._next()
+            if start is None:
+                await self._work.wait()
+                continue
+            try:
+                await self._assess(start)
+                failures = 0
+            except UpstreamError as error:
+                if error.status in (400, 413, 422):
+                    self._refused.add(start)
+                    log.error("interval_refused", start=start.isoformat(), reason=error.detail)
+                    continue
+                failures += 1
+                self._sources.failed(error.detail)
+                log.warning("inference_lost", reason=error.detail, failures=failures)
+                self._tell_status()
+                await self._clock.sleep(pause(failures))
+
+    async def _next(self) -> datetime | None:
+        """The newest interval that nothing was said of, but for those that inference refuses."""
+        async with self._database.begin() as session:
+            waiting = await plant_history.unassessed(session, self._plant.name, len(self._refused) + 1)
+        return next((start for start in waiting if start not in self._refused), None)
+
+    async def _assess(self, start: datetime) -> None:
+        """Have one interval assessed with the rows before it, keep what was said, and tell it where nothing newer was told."""
+        async with self._database.begin() as session:
+            rows = await plant_history.rows_until(session, self._plant.name, start, self._plant.lookback)
+        assessment = await self._inference.post(Assessment, "/assess", {"intervals": block(rows)})
+        body, now = assessment.model_dump(mode="json"), self._clock.now()
+        async with self._database.begin() as session:
+            await plant_history.store_assessment(
+                session, self._plant.name, start, body, said(assessment), assessment.in_alarm_now, now
+            )
+        self.assessed += 1
+        self._sources.answered(assessment)
+        self._tell_status()
+        for told in await self.overview(1):
+            if told.interval.timestamp == start:
+                self._hub.publish(Event("assessment", told.model_dump_json()))
+
+    async def _keep_watching(self) -> None:
+        """Tell when a source changes by falling silent, and ask inference how it is while there is nothing to assess."""
+        for look in count():
+            if look % READY_EVERY == 0:
+                await self._ask_inference()
+            self._tell_status()
+            await self._clock.sleep(WATCH_SECONDS)
+
+    async def _ask_inference(self) -> None:
+        try:
+            self._sources.answered(await self._inference.get(Ready, "/ready"))
+        except UpstreamError as error:
+            self._sources.failed(error.detail)
+
+    def _tell_status(self) -> None:
+        """Publish the status where it says something new."""
+        status = self.status()
+        if self._shown is None or _essence(status) != _essence(self._shown):
+            self._shown = status
+            self._hub.publish(Event("status", status.model_dump_json()))
+
+
+def _essence(status: FeedStatus) -> tuple[str, str, str | None]:
+    """What a viewer would notice; clocks and counted seconds aside."""
+    return status.feed, status.inference, status.inference_reason
+
+
+__all__ = ["READY_EVERY", "WATCH_SECONDS", "Monitor"]

@@ -1,0 +1,41 @@
+"""What to fetch and what to send, decided apart from any I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from alarmstack.db.tables import Body
+
+MOST_PULLED = 240
+"""Intervals that the feed is asked for at once: the ten days it keeps, at an hour each."""
+
+
+def missing(newest: datetime | None, arrived: datetime, cadence: timedelta) -> int:
+    """How many intervals to ask the feed for, so that none is lost between the newest one known and one that just arrived.
+
+    None is missing when they follow one another. Nothing known, or a clock that went back: as many as the feed gives.
+    """
+    if newest is None or arrived < newest:
+        return MOST_PULLED
+    return min(max((arrived - newest) // cadence - 1, 0), MOST_PULLED)
+
+
+def block(rows: Sequence[Body]) -> list[Body]:
+    """Rows as they are sent to be assessed, oldest first.
+
+    A feed that restarts may number its segments anew. Where numbers run backwards they are left out, and found anew from the rows.
+    """
+    numbers = [row["segment"] for row in rows if row.get("segment", -1) not in (None, -1)]
+    if all(before <= after for before, after in pairwise(numbers)):
+        return list(rows)
+    return [{key: value for key, value in row.items() if key != "segment"} for row in rows]
+
+
+def pause(failures: int) -> float:
+    """Seconds to wait after so many failures in a row: 1, 2, 4 … 30."""
+    return float(min(2 ** min(failures - 1, 5), 30))
+
+
+__all__ = ["MOST_PULLED", "block", "missing", "pause"]

@@ -1,0 +1,76 @@
+"""How the monitor's two sources are, and since when: pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from alarmstack.wire.scoring import Assessment, Ready
+from alarmstack.wire.screen import FeedStatus
+
+SHORTEST_SILENCE = timedelta(seconds=10)
+"""A feed is not stale before so long a silence, however fast its clock runs."""
+SILENT_STEPS = 3
+"""Readings that may be missed before the feed counts as stale."""
+
+
+@dataclass
+class Sources:
+    """What is known of the feed and of inference. The monitor alone changes it."""
+
+    feed_reason: str | None = "not connected yet"
+    heard_at: datetime | None = None
+    silence: timedelta = SHORTEST_SILENCE
+    plant_time: datetime | None = None
+    inference: Literal["ready", "partial", "down"] = "down"
+    inference_reason: str | None = "not asked yet"
+
+    def connected(self, now: datetime, step_seconds: float, speed: float, plant_time: datetime) -> None:
+        """The feed is there; `step_seconds` of its clock lie between two readings, `speed` of which pass in a second."""
+        self.feed_reason, self.heard_at, self.plant_time = None, now, plant_time
+        self.silence = max(SHORTEST_SILENCE, timedelta(seconds=SILENT_STEPS * step_seconds / max(speed, 1e-6)))
+
+    def heard(self, now: datetime, plant_time: datetime | None) -> None:
+        """A reading came."""
+        self.heard_at, self.plant_time = now, plant_time or self.plant_time
+
+    def lost(self, reason: str) -> None:
+        """The feed went away."""
+        self.feed_reason = reason
+
+    def answered(self, spoke: Assessment | Ready) -> None:
+        """Inference answered: do all models speak?"""
+        silent = {one.name: one.reason for one in spoke.models if _silent(one)}
+        self.inference = "partial" if silent else "ready"
+        if silent and len(silent) == len(spoke.models):
+            self.inference = "down"
+        reasons = sorted({reason for reason in silent.values() if reason})
+        self.inference_reason = f"{len(silent)} of {len(spoke.models)} models are silent: {'; '.join(reasons[:2])}" if silent else None
+
+    def failed(self, reason: str) -> None:
+        """Inference did not answer."""
+        self.inference, self.inference_reason = "down", reason
+
+    def view(self, now: datetime) -> FeedStatus:
+        """As the screen sees it."""
+        quiet = self.heard_at is None or now - self.heard_at > self.silence
+        feed: Literal["live", "stale", "down"] = "down" if self.feed_reason else "stale" if quiet else "live"
+        silent = f"no reading for {(now - self.heard_at).total_seconds():.0f} s" if quiet and self.heard_at else None
+        return FeedStatus(
+            feed=feed,
+            feed_reason=self.feed_reason or silent,
+            inference=self.inference,
+            inference_reason=self.inference_reason,
+            plant_time=self.plant_time,
+            server_time=now,
+        )
+
+
+def _silent(model: object) -> bool:
+    """A model of an assessment that did not speak, or one of the list of models that is not there."""
+    status = getattr(model, "status", None)
+    return status == "missing" if status is not None else getattr(model, "model", None) is None
+
+
+__all__ = ["SHORTEST_SILENCE", "SILENT_STEPS", "Sources"]

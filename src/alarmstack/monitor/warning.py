@@ -1,0 +1,68 @@
+"""Stored assessments become standing warnings: a fold of the alarm engine over the past, so that a restart changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from math import nan
+
+from alarmstack.alarms import IDLE, State, WarningRule, step
+from alarmstack.db.plant_history import Past
+from alarmstack.db.tables import Body
+from alarmstack.plant import Plant
+from alarmstack.wire.scoring import Assessment
+from alarmstack.wire.screen import WarningState
+
+LEAD_IN = 240
+"""Intervals before those asked for that the fold begins with: longer than warnings stand."""
+
+
+def said(assessment: Assessment) -> Body:
+    """The little of an assessment that trends and warnings need: scores by column, and the forecasters' thresholds."""
+    return {
+        "scores": {one.column: one.score for one in assessment.models},
+        "forecasts": [
+            {"column": one.column, "horizon_hours": one.horizon_hours, "score": one.score, "threshold": one.threshold}
+            for one in assessment.models
+            if one.horizon_hours is not None
+        ],
+    }
+
+
+def warnings(plant: Plant, past: Sequence[Past]) -> list[list[WarningState]]:
+    """The warnings after each interval, oldest first. What was not assessed is an unknown score; a long gap clears warnings."""
+    states: dict[str, State] = {}
+    shown = []
+    cuts = [False, *(_cut(plant, before, after) for before, after in pairwise(past))]
+    horizons = {one["column"]: one["horizon_hours"] for interval in past for one in (interval.said or {}).get("forecasts", [])}
+    for interval, cut in zip(past, cuts, strict=True):
+        states = {} if cut else states
+        states = {column: _next(plant, states.get(column, IDLE), interval, column) for column in horizons}
+        shown.append([_shown(column, hours, states[column]) for column, hours in horizons.items()])
+    return shown
+
+
+def _next(plant: Plant, state: State, interval: Past, column: str) -> State:
+    told = next((one for one in (interval.said or {}).get("forecasts", []) if one["column"] == column), None)
+    if told is None or told["threshold"] is None:
+        return step(WarningRule.of(plant, 1.0), state, _known_at(plant, interval), nan, interval.in_alarm)
+    score = nan if told["score"] is None else told["score"]
+    return step(WarningRule.of(plant, told["threshold"]), state, _known_at(plant, interval), score, interval.in_alarm)
+
+
+def _known_at(plant: Plant, interval: Past) -> float:
+    return (interval.start + plant.time.cadence).timestamp()
+
+
+def _cut(plant: Plant, before: Past, after: Past) -> bool:
+    """Whether a gap lies between two intervals that nothing may be carried over."""
+    return after.start - before.start > plant.time.longest_gap or after.row.get("segment") == -1
+
+
+def _shown(column: str, horizon_hours: int, state: State) -> WarningState:
+    since = datetime.fromtimestamp(state.since, UTC) if state.on and state.since is not None else None
+    return WarningState(column=column, horizon_hours=horizon_hours, standing=state.on, since=since)
+
+
+__all__ = ["LEAD_IN", "said", "warnings"]
