@@ -12,6 +12,7 @@ import re
 import tomllib
 from datetime import timedelta
 from functools import cached_property
+from math import pi, sin
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -233,6 +234,86 @@ class Historian(_Part):
     controller: dict[Literal["PV", "OP", "SP"], tuple[int, int]]
 
 
+class PredictInput(_Part):
+    """A field of the screen's predict form: a feature, and the ends of its slider."""
+
+    feature: str
+    title: str
+    unit: str
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ends_in_order(self) -> PredictInput:
+        if not self.low < self.high:
+            raise ValueError(f"{self.feature}: low {self.low:g} is not below high {self.high:g}: write the lower end first")
+        return self
+
+
+class PredictExample(_Part):
+    """A named operating point for the predict form: values of some of its fields."""
+
+    name: str
+    title: str
+    features: dict[str, float]
+
+
+class Course(_Part):
+    """How one key moves over a window: `value` at its beginning, `ramp` added evenly until its end, `amplitude` of a swing around it.
+
+    `period` is the swing's, in rows.
+    """
+
+    value: float
+    ramp: float = 0.0
+    amplitude: float = 0.0
+    period: float = Field(default=4.0, gt=0)
+
+    def at(self, row: int, rows: int) -> float:
+        """The value in row 0 … rows − 1.
+
+        >>> [Course(value=1.0, ramp=2.0).at(row, 3) for row in range(3)]
+        [1.0, 2.0, 3.0]
+        """
+        return self.value + self.ramp * row / max(rows - 1, 1) + self.amplitude * sin(2 * pi * row / self.period)
+
+
+class ForecastExample(_Part):
+    """A named window for the forecast form. `like` names another one, whose keys it takes where it says nothing itself."""
+
+    name: str
+    title: str
+    like: str | None = None
+    keys: dict[str, Course]
+
+
+class Screen(_Part):
+    """What the screen's forms begin with."""
+
+    predict_fields: tuple[PredictInput, ...] = ()
+    predict_presets: tuple[PredictExample, ...] = ()
+    forecast_presets: tuple[ForecastExample, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_fit_together(self) -> Screen:
+        fields = [field.feature for field in self.predict_fields]
+        for preset in self.predict_presets:
+            for feature in preset.features:
+                if feature not in fields:
+                    raise ValueError(f"preset {preset.name!r}: {feature!r} is no predict_field: use one of {', '.join(fields)}")
+        names: list[str] = []
+        for window in self.forecast_presets:
+            if window.like is not None and window.like not in names:
+                raise ValueError(f"preset {window.name!r}: like = {window.like!r} is no preset above it: use one of {names}")
+            names.append(window.name)
+        return self
+
+    def courses(self, name: str) -> dict[str, Course]:
+        """All keys of a forecast preset, with those it takes from another."""
+        preset = next(one for one in self.forecast_presets if one.name == name)
+        return {**(self.courses(preset.like) if preset.like else {}), **preset.keys}
+
+
 class Plant(_Part):
     """One plant, as its plant.toml describes it."""
 
@@ -250,6 +331,7 @@ class Plant(_Part):
     warnings: Warnings
     deviation_target: DeviationTarget
     historian: Historian
+    screen: Screen = Screen()
     folder: Path = Field(default=Path(), exclude=True)
     fingerprint: str = Field(default="", exclude=True)
 
@@ -273,6 +355,12 @@ class Plant(_Part):
                 raise ValueError(f"derived.short_statistics: unknown tag {tag!r}: use one of {tags}")
         if self.deviation_target.controller not in {c.name for c in self.controllers}:
             raise ValueError(f"deviation_target.controller {self.deviation_target.controller!r} is no controller")
+        keys = [key for i in self.instruments for key in (i.key, f"{i.key}_max", f"{i.key}_min")]
+        keys += [signal.lower() for c in self.controllers for signal in (c.sp, c.op)]
+        for preset in self.screen.forecast_presets:
+            for key in preset.keys:
+                if key not in keys:
+                    raise ValueError(f"screen preset {preset.name!r}: unknown key {key!r}: use one of {', '.join(keys)}")
         if self.timezone not in available_timezones():
             raise ValueError(f"timezone {self.timezone!r} is unknown: use an IANA name such as 'Europe/Berlin'")
         return self
@@ -353,9 +441,14 @@ def _first_complaint(error: ValidationError) -> str:
 
 __all__ = [
     "Controller",
+    "Course",
+    "ForecastExample",
     "Instrument",
     "Limit",
     "Plant",
+    "PredictExample",
+    "PredictInput",
+    "Screen",
     "Unit",
     "load_plant",
     "parse_duration",

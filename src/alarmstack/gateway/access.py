@@ -57,7 +57,7 @@ async def recognise(state: State, token: str) -> Caller | None:
         return None
     async with state.database.begin() as session:
         user = await sessions.holder(session, access.user_id, access.family)
-    return user and Caller(user.id, user.username, as_role(user.role), access.family, access.expires_at)
+    return None if user is None else Caller(user.id, user.username, as_role(user.role), access.family, access.expires_at)
 
 
 def as_role(written: str) -> Role:

@@ -81,9 +81,15 @@ def write_access(secret: str, user_id: int, family: str, now: datetime) -> str:
 def read_access(secret: str, token: str, now: datetime) -> Access | None:
     """What a token says; None for one that is forged, too old, of another kind or for somebody else."""
     required = ["iss", "aud", "typ", "sub", "sid", "iat", "exp"]
-    options = {"require": required, "verify_exp": False, "verify_iat": False}
     try:
-        claims = jwt.decode(token, secret, ["HS256"], audience=AUDIENCE, issuer=ISSUER, options=options)
+        claims = jwt.decode(
+            token,
+            secret,
+            ["HS256"],
+            audience=AUDIENCE,
+            issuer=ISSUER,
+            options={"require": required, "verify_exp": False, "verify_iat": False},
+        )
         expires_at = datetime.fromtimestamp(claims["exp"], now.tzinfo)
         access = Access(int(claims["sub"]), str(claims["sid"]), expires_at)
     except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError):

@@ -11,7 +11,19 @@ from datetime import datetime
 from alarmstack.wire.screen import Entry
 
 MOST_LINES = 10_000
-COLUMNS = ("id", "type", "created_at", "plant_time", "horizon_hours", "score", "alarm", "model", "model_version", "request", "response")
+COLUMNS = (
+    "id",
+    "type",
+    "created_at",
+    "plant_time",
+    "horizon_hours",
+    "score",
+    "alarm",
+    "model",
+    "model_version",
+    "request",
+    "response",
+)
 RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """How a cell begins that a spreadsheet takes for a formula (OWASP, CSV injection)."""
 

@@ -8,5 +8,6 @@ from alarmstack.monitor.clock import Clock, SystemClock
 from alarmstack.monitor.hub import Event, Hub
 from alarmstack.monitor.loop import Monitor
 from alarmstack.monitor.upstream import Upstream
+from alarmstack.monitor.warning import LEAD_IN
 
-__all__ = ["Clock", "Event", "Hub", "Monitor", "SystemClock", "Upstream"]
+__all__ = ["LEAD_IN", "Clock", "Event", "Hub", "Monitor", "SystemClock", "Upstream"]

@@ -40,14 +40,13 @@ log = structlog.get_logger(__name__)
 class Monitor:
     """Feed → stored intervals → assessments and warnings → hub. `run` it once; it ends when cancelled."""
 
-    def __init__(
-        self, plant: Plant, database: Database, sensors: Upstream, inference: Upstream, hub: Hub, clock: Clock
-    ) -> None:
+    def __init__(self, plant: Plant, database: Database, sensors: Upstream, inference: Upstream, hub: Hub, clock: Clock) -> None:
         self._plant, self._database, self._sensors, self._inference = plant, database, sensors, inference
         self._hub, self._clock = hub, clock
         self._sources = Sources()
         self._shown: FeedStatus | None = None
         self._newest: datetime | None = None
+        self._told: datetime | None = None
         self._refused: set[datetime] = set()
         self._work = asyncio.Event()
         self.simulated = False
@@ -66,7 +65,7 @@ class Monitor:
             tasks.create_task(self._keep_watching())
 
     async def overview(self, intervals: int) -> list[PlantAssessment]:
-        """The newest assessed intervals, oldest first, with the warnings after each. What lies after the feed's clock is left out."""
+        """The newest assessed intervals the feed's clock has passed, oldest first, with the warnings after each."""
         past = await self._past(intervals + LEAD_IN)
         folded = list(zip(past, warnings(self._plant, past), strict=True))
         wanted = [(one, standing) for one, standing in folded if one.said is not None][-intervals:]
@@ -108,7 +107,9 @@ class Monitor:
     async def _connect(self) -> None:
         meta = await self._sensors.get(FeedMeta, "/sensors/meta")
         if meta.plant != self._plant.name:
-            raise UpstreamError(502, f"the feed at {self._sensors.url} plays {meta.plant}, not {self._plant.name}: mend one of them")
+            raise UpstreamError(
+                502, f"the feed at {self._sensors.url} plays {meta.plant}, not {self._plant.name}: mend one of them"
+            )
         self.simulated = meta.simulated
         self._sources.connected(self._clock.now(), meta.step_seconds, meta.speed, meta.plant_time)
         self._tell_status()
@@ -190,8 +191,9 @@ class Monitor:
         self.assessed += 1
         self._sources.answered(assessment)
         self._tell_status()
-        for told in await self.overview(1):
-            if told.interval.timestamp == start:
+        if self._told is None or start > self._told or self._told > (self._newest or start):
+            for told in await self.overview(1):
+                self._told = told.interval.timestamp
                 self._hub.publish(Event("assessment", told.model_dump_json()))
 
     async def _keep_watching(self) -> None:

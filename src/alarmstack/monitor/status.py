@@ -46,7 +46,9 @@ class Sources:
         if silent and len(silent) == len(spoke.models):
             self.inference = "down"
         reasons = sorted({reason for reason in silent.values() if reason})
-        self.inference_reason = f"{len(silent)} of {len(spoke.models)} models are silent: {'; '.join(reasons[:2])}" if silent else None
+        self.inference_reason = (
+            f"{len(silent)} of {len(spoke.models)} models are silent: {'; '.join(reasons[:2])}" if silent else None
+        )
 
     def failed(self, reason: str) -> None:
         """Inference did not answer."""

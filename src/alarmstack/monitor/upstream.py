@@ -77,12 +77,16 @@ class Upstream:
 
     def _away(self, path: str, error: httpx.HTTPError) -> UpstreamError:
         if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
-            return UpstreamError(504, f"the {self.title} at {self.url} did not answer {path} in time: try again, or look at its log")
+            return UpstreamError(
+                504, f"the {self.title} at {self.url} did not answer {path} in time: try again, or look at its log"
+            )
         return UpstreamError(503, f"the {self.title} does not answer at {self.url}: start it (`{self.start}`) or mend its address")
 
     def _nonsense(self, path: str, error: Exception) -> UpstreamError:
         first = str(error).splitlines()[0]
-        return UpstreamError(502, f"the {self.title} at {self.url} answered {path} with something else ({first}): are both of one version?")
+        return UpstreamError(
+            502, f"the {self.title} at {self.url} answered {path} with something else ({first}): are both of one version?"
+        )
 
     def _refused(self, path: str, answer: httpx.Response) -> UpstreamError:
         """Its own problem, passed on; a failure without one is a bad gateway."""
@@ -90,7 +94,9 @@ class Upstream:
         title, detail, model = (told.get(part) for part in ("title", "detail", "model"))
         if detail is None:
             status = answer.status_code if answer.status_code == 503 else 502
-            return UpstreamError(status, f"the {self.title} at {self.url} answered {path} with status {answer.status_code}: look at its log")
+            return UpstreamError(
+                status, f"the {self.title} at {self.url} answered {path} with status {answer.status_code}: look at its log"
+            )
         status = answer.status_code if answer.status_code < 500 or answer.status_code == 503 else 502
         return UpstreamError(status, detail, title or "", model)
 

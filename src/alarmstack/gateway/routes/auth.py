@@ -20,9 +20,7 @@ RefreshCookie = Annotated[str | None, Cookie(alias=COOKIE, description="Set by /
 @router.get("/signin", summary="What the login page must know")
 async def signin(state: Gateway) -> SignIn:
     """Public: nothing here names an account."""
-    return SignIn(
-        registration=state.settings.registration, plant_title=state.plant.title, simulated=state.monitor.simulated
-    )
+    return SignIn(registration=state.settings.registration, plant_title=state.plant.title, simulated=state.monitor.simulated)
 
 
 @router.post("/register", status_code=201, summary="Make an account", responses=answers(400, 403, 409, 413, 422))

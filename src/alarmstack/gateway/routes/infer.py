@@ -15,8 +15,8 @@ from alarmstack.gateway.problems import UPSTREAM, answers
 from alarmstack.gateway.state import Gateway, State
 from alarmstack.wire.observations import Observation
 from alarmstack.wire.scoring import (
-    AssessRequest,
     Assessment,
+    AssessRequest,
     ExplainRequest,
     Explanation,
     Forecast,
@@ -64,7 +64,7 @@ async def auto(
 async def explain(state: Gateway, person: Viewer, asked: ExplainRequest) -> StoredExplanation:
     """Contribution of each input to a score, and keep the answer."""
     said = await state.inference.post(Explanation, "/explain", asked)
-    last = (asked.recent_observations or [None])[-1]
+    last = asked.recent_observations[-1] if asked.recent_observations else None
     number = await _keep(
         state, person, "explain", asked, said, said.model, said.score, plant_time=_end(state, last), horizon=asked.horizon
     )

@@ -1,0 +1,5 @@
+"""Prints the OpenAPI document: `python -m alarmstack.gateway > ui/openapi.json`."""
+
+from alarmstack.gateway.openapi import written
+
+print(written(), end="")

@@ -1,0 +1,87 @@
+"""The gateway as one application: the API, the same API under /api for the page, and the page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import anyio.to_thread
+from fastapi import FastAPI, HTTPException
+
+from alarmstack import __version__
+from alarmstack.db import Database, migrate
+from alarmstack.errors import ServiceError
+from alarmstack.gateway.figures import figures
+from alarmstack.gateway.measures import Measures
+from alarmstack.gateway.openapi import describe
+from alarmstack.gateway.page import Guarded, Page
+from alarmstack.gateway.problems import install
+from alarmstack.gateway.routes import ROUTERS
+from alarmstack.gateway.state import State
+from alarmstack.gateway.throttle import Throttle
+from alarmstack.monitor import Clock, Hub, Monitor, SystemClock, Upstream
+from alarmstack.plant import load_plant
+from alarmstack.service import Meter
+from alarmstack.settings import Settings
+
+
+def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int | None = None, monitored: bool = True) -> FastAPI:
+    """The application. `page_port` is the port whose visitors are browsers; `monitored=False` leaves the live loop out.
+
+    Raises ServiceError without a JWT_SECRET, or with a database URL of an unknown kind.
+    """
+    if settings.jwt_secret is None:
+        raise ServiceError("JWT_SECRET is not set: give it at least 32 random characters, such as `openssl rand -hex 32` prints")
+    meter = Meter()
+    state = _state(settings, settings.jwt_secret.get_secret_value(), meter, clock or SystemClock())
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await anyio.to_thread.run_sync(migrate, settings.database)
+        task = asyncio.create_task(state.monitor.run()) if monitored else None
+        yield
+        await _end(state, task)
+
+    app = FastAPI(title="alarmstack gateway", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.gateway = state
+    install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+        app.include_router(router, prefix="/api", include_in_schema=False)
+    app.include_router(figures(meter, settings, page_port))
+    app.add_api_route("/api/{path:path}", _nothing, include_in_schema=False, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    app.mount("/", Page(settings.page))
+    meter.measure(app)
+    app.add_middleware(Guarded)
+    describe(app)
+    return app
+
+
+def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State:
+    plant, hub, database = load_plant(settings.plant), Hub(), Database(settings.database)
+    sensors = Upstream("sensor API", settings.sensors_url, "alarmstack serve sensors")
+    inference = Upstream("inference API", settings.inference_url, "alarmstack serve inference")
+    monitor = Monitor(plant, database, sensors, inference, hub, clock)
+    measures = Measures(meter.registry)
+    measures.watch(hub, monitor)
+    return State(settings, secret, plant, database, sensors, inference, hub, monitor, Throttle(), measures, clock)
+
+
+async def _end(state: State, monitor: asyncio.Task[None] | None) -> None:
+    """Stop in the order of who needs whom."""
+    if monitor is not None:
+        monitor.cancel()
+        with suppress(asyncio.CancelledError):
+            await monitor
+    state.hub.close()
+    await state.sensors.close()
+    await state.inference.close()
+    await state.database.close()
+
+
+async def _nothing(path: str) -> None:
+    raise HTTPException(404, f"the API has no /{path[:200]}")
+
+
+__all__ = ["create_app"]

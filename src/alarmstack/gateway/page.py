@@ -1,0 +1,79 @@
+"""The built page, and the headers that every answer carries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.datastructures import MutableHeaders
+from starlette.responses import PlainTextResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+"""No inline script or style, nothing from elsewhere, no framing."""
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+FOREVER = "public, max-age=31536000, immutable"
+"""Built assets carry a hash of their content in their names."""
+
+
+class Page:
+    """Serves a folder; says what to do where the page was not built."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files = StaticFiles(directory=folder, html=True, check_dir=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A file, or why there is none."""
+        if scope["type"] == "http" and not (self._folder / "index.html").is_file():
+            return await _unbuilt(self._folder)(scope, receive, send)
+        await self._files(scope, receive, send)
+
+
+class Guarded:
+    """Adds the security headers. Answers of the API are never kept by a cache."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The app's answer with more headers."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                if "etag" not in headers:
+                    headers["Cache-Control"] = "no-store"
+                elif "cache-control" not in headers:
+                    headers["Cache-Control"] = FOREVER if scope["path"].startswith("/assets/") else "no-cache"
+            await send(message)
+
+        await self.app(scope, receive, guarded)
+
+
+def _unbuilt(folder: Path) -> Response:
+    told = f"The page is not built: {folder}/index.html is missing.\nBuild it with `make run` or `npm --prefix ui run build`.\n"
+    return PlainTextResponse(f"{told}The API answers under /api; its description is /openapi.json.\n", 503)
+
+
+__all__ = ["HEADERS", "Guarded", "Page"]

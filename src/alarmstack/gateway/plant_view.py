@@ -1,0 +1,92 @@
+"""plant.toml as the screen needs it: every title, unit, range, limit and form preset, so that the page itself knows no tag."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from alarmstack.expected import expected
+from alarmstack.plant import Controller, Instrument, Limit, Plant
+from alarmstack.wire.observations import Observation
+from alarmstack.wire.screen import (
+    ForecastPreset,
+    LimitLine,
+    PlantModel,
+    PlantTag,
+    PlantUnit,
+    PlantView,
+    PredictField,
+    PredictPreset,
+)
+
+
+def plant_view(plant: Plant, *, simulated: bool) -> PlantView:
+    """The whole description."""
+    time = plant.time
+    return PlantView(
+        name=plant.name,
+        title=plant.title,
+        timezone=plant.timezone,
+        simulated=simulated,
+        cadence_seconds=time.cadence.total_seconds(),
+        window_rows=plant.rows(time.window),
+        longest_useful_lead_seconds=time.longest_useful_lead.total_seconds(),
+        horizons_hours=[round(horizon / timedelta(hours=1)) for horizon in time.horizons],
+        units=[PlantUnit(key=unit.key, title=unit.title) for unit in plant.units],
+        tags=[_tag(plant, instrument) for instrument in plant.modelled],
+        models=[
+            PlantModel(
+                name=one.name, column=one.column, title=one.title, kind=one.kind, horizon_hours=one.horizon_hours, unit=one.unit
+            )
+            for one in expected(plant)
+        ],
+        predict_fields=[PredictField(**field.model_dump()) for field in plant.screen.predict_fields],
+        predict_presets=[
+            PredictPreset(name=one.name, title=one.title, features=dict(one.features)) for one in plant.screen.predict_presets
+        ],
+        forecast_presets=[
+            ForecastPreset(name=one.name, title=one.title, rows=preset_rows(plant, one.name))
+            for one in plant.screen.forecast_presets
+        ],
+    )
+
+
+def preset_rows(plant: Plant, name: str) -> list[Observation]:
+    """The window of a forecast preset, oldest row first, undated."""
+    rows, courses = plant.rows(plant.time.window), plant.screen.courses(name)
+    return [Observation(**{key: round(course.at(row, rows), 6) for key, course in courses.items()}) for row in range(rows)]
+
+
+def limits_of(plant: Plant, instrument: Instrument) -> list[LimitLine]:
+    """The label rules on an instrument's own value, as lines to draw on its trend. Rules on what is derived have no place there."""
+    own = {instrument.tag, f"{instrument.tag}_max"}
+    return [line for rule in plant.labels.rules if rule.column in own for line in _lines(instrument, rule)]
+
+
+def controller_of(plant: Plant, instrument: Instrument) -> Controller | None:
+    """The controller whose process value the instrument is."""
+    return next((one for one in plant.controllers if one.pv == instrument.tag), None)
+
+
+def _lines(instrument: Instrument, rule: Limit) -> list[LimitLine]:
+    values = [rule.above, -rule.above] if rule.absolute else [rule.above]
+    return [LimitLine(key=instrument.key, value=value, title=rule.name) for value in values]
+
+
+def _tag(plant: Plant, instrument: Instrument) -> PlantTag:
+    controller = controller_of(plant, instrument)
+    return PlantTag(
+        key=instrument.key,
+        tag=instrument.tag,
+        title=instrument.title,
+        unit=instrument.unit,
+        process_unit=instrument.process_unit,
+        range=instrument.range,
+        normal=instrument.normal,
+        limits=limits_of(plant, instrument),
+        stale_after_seconds=instrument.stale_after.total_seconds(),
+        setpoint=controller.sp.lower() if controller else None,
+        output=controller.op.lower() if controller else None,
+    )
+
+
+__all__ = ["controller_of", "limits_of", "plant_view", "preset_rows"]

@@ -1,0 +1,64 @@
+"""The live stream: server-sent events, read by fetch with the bearer token in a header."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from alarmstack.gateway.access import Caller, Viewer
+from alarmstack.gateway.problems import answers
+from alarmstack.gateway.state import Gateway, State
+from alarmstack.monitor import Event
+
+router = APIRouter(tags=["plant"])
+HEARTBEAT_SECONDS = 10.0
+"""Proxies and browsers give a silent connection up; a comment keeps it."""
+BODIES = ("Live", "PlantAssessment", "FeedStatus")
+"""What `reading`, `assessment` and `status` events carry."""
+SCHEMA = {"oneOf": [{"$ref": f"#/components/schemas/{body}"} for body in BODIES]}
+
+
+class EventStream(StreamingResponse):
+    """`text/event-stream`."""
+
+    media_type = "text/event-stream"
+
+
+@router.get(
+    "/stream",
+    summary="Events as they happen",
+    response_class=EventStream,
+    responses={
+        **answers(401),
+        200: {
+            "description": "`reading` carries Live, `assessment` PlantAssessment, `status` FeedStatus.",
+            "content": {"text/event-stream": {"schema": SCHEMA}},
+        },
+    },
+)
+async def stream(state: Gateway, person: Viewer) -> EventStream:
+    """The newest event of each kind at once, then all that come. It ends with the access token: refresh it and come again."""
+    return EventStream(_events(state, person), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+async def _events(state: State, person: Caller) -> AsyncIterator[str]:
+    with state.hub.listen() as listener:
+        yield _written(Event("status", state.monitor.status().model_dump_json()))
+        while not listener.closed and state.clock.now() < person.expires_at:
+            try:
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    waiting = await listener.take()
+            except TimeoutError:
+                yield ": still here\n\n"
+                continue
+            yield "".join(_written(event) for event in waiting)
+
+
+def _written(event: Event) -> str:
+    return f"event: {event.name}\ndata: {event.data}\n\n"
+
+
+__all__ = ["HEARTBEAT_SECONDS", "router"]
