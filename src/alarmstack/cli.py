@@ -14,6 +14,7 @@ from rich.console import Console
 
 from alarmstack import __version__
 from alarmstack.errors import AlarmstackError, GateRefused
+from alarmstack.people import users
 from alarmstack.plant import load_plant
 from alarmstack.settings import load_settings
 
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Early warnings for process plants.",
 )
+app.add_typer(users, name="user")
 console = Console()
 
 PlantFile = Annotated[

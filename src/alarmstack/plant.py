@@ -259,7 +259,7 @@ class PredictExample(_Part):
 
 
 class Course(_Part):
-    """How one key moves over a window: `value` at its beginning, `ramp` added evenly until its end, `amplitude` of a swing around it.
+    """How one key moves over a window: `value` at its beginning, `ramp` added evenly until its end, a swing of `amplitude` around.
 
     `period` is the swing's, in rows.
     """

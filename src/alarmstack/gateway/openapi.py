@@ -55,6 +55,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas = made["components"]["schemas"]
     for name, schema in streamed["$defs"].items():
         schemas.setdefault(name, schema)
+    events = made["paths"]["/stream"]["get"]["responses"]["200"]["content"]["text/event-stream"]
+    events["schema"] = {"oneOf": [{"$ref": f"#/components/schemas/{one.__name__}"} for one in STREAMED]}
     return made
 
 

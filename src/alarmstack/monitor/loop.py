@@ -206,7 +206,7 @@ class Monitor:
 
     async def _ask_inference(self) -> None:
         try:
-            self._sources.answered(await self._inference.get(Ready, "/ready"))
+            self._sources.answered(await self._inference.get(Ready, "/ready", also=(503,)))
         except UpstreamError as error:
             self._sources.failed(error.detail)
 

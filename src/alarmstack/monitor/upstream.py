@@ -27,9 +27,9 @@ class Upstream:
         self.title, self.url, self.start = title, url.rstrip("/"), start
         self._client = httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT, limits=LIMITS, trust_env=False)
 
-    async def get(self, kind: type[Body], path: str, **query: Any) -> Body:
-        """Ask for a body."""
-        return self._read(kind, path, await self._send("GET", path, params=query))
+    async def get(self, kind: type[Body], path: str, also: tuple[int, ...] = (), **query: Any) -> Body:
+        """Ask for a body. `also`: error statuses that carry such a body as well."""
+        return self._read(kind, path, await self._send("GET", path, also, params=query))
 
     async def get_list(self, kind: type[Body], path: str) -> list[Body]:
         """Ask for a list of bodies."""
@@ -60,12 +60,12 @@ class Upstream:
         """Give the connections back."""
         await self._client.aclose()
 
-    async def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
+    async def _send(self, method: str, path: str, also: tuple[int, ...] = (), **content: Any) -> httpx.Response:
         try:
             answer = await self._client.request(method, path, **content)
         except httpx.HTTPError as error:
             raise self._away(path, error) from error
-        if answer.is_error:
+        if answer.is_error and answer.status_code not in also:
             raise self._refused(path, answer)
         return answer
 

@@ -14,7 +14,7 @@ from alarmstack.gateway.state import Gateway
 from alarmstack.wire.screen import Person, Registration, Session, SignIn
 
 router = APIRouter(prefix="/auth", tags=["auth"])
-RefreshCookie = Annotated[str | None, Cookie(alias=COOKIE, description="Set by /auth/login; sent by the browser.")]
+RefreshCookie = Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=False)]
 
 
 @router.get("/signin", summary="What the login page must know")
@@ -44,7 +44,7 @@ async def login(
     return _keep(response, request, await logins.log_in(state, username, password, address))
 
 
-@router.post("/refresh", summary="Stay logged in", responses=answers(401, 403))
+@router.post("/refresh", summary="Stay logged in", responses=answers(401, 403, 422))
 async def refresh(state: Gateway, request: Request, response: Response, token: RefreshCookie = None) -> Session:
     """Trade the refresh cookie for the next one and a new access token."""
     check_origin(state, request, cookie=True)
@@ -53,7 +53,7 @@ async def refresh(state: Gateway, request: Request, response: Response, token: R
     return _keep(response, request, await logins.refresh(state, token))
 
 
-@router.post("/logout", status_code=204, summary="Log out", responses=answers(403))
+@router.post("/logout", status_code=204, summary="Log out", responses=answers(403, 422))
 async def logout(state: Gateway, request: Request, response: Response, token: RefreshCookie = None) -> None:
     """End this login at once; other logins of the account go on."""
     check_origin(state, request, cookie=True)

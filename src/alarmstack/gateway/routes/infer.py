@@ -81,10 +81,14 @@ async def assess(state: Gateway, person: Viewer, asked: AssessRequest) -> Stored
     return StoredAssessment(**dict(said), entry_id=number)
 
 
-@router.get("/importance", summary="What each model looks at", responses=answers(401, *UPSTREAM))
-async def importance(state: Gateway, _: Viewer) -> list[Importances]:
-    """Global importance, one list for each model."""
-    return await state.inference.get_list(Importances, "/importance")
+@router.get("/importance", summary="What a model looks at", responses=answers(401, 404, 422, *UPSTREAM))
+async def importance(
+    state: Gateway,
+    _: Viewer,
+    model: Annotated[str | None, Query(max_length=200, description="Registry name; default: the champion.")] = None,
+) -> Importances:
+    """Global importance of a model's features, largest first."""
+    return await state.inference.get(Importances, "/importance", **({"model": model} if model is not None else {}))
 
 
 async def _forecast(state: State, person: Caller, kind: EntryType, asked: ForecastRequest) -> StoredForecast:

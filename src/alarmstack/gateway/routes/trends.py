@@ -22,7 +22,7 @@ DEFAULT_ROWS = 48
 
 
 @router.get("/trends", summary="Series over time", responses=answers(401, 422))
-async def read(
+async def trend(
     state: Gateway,
     _: Viewer,
     tags: Annotated[

@@ -1,0 +1,114 @@
+"""Accounts as whoever runs the service changes them, without the service running. Each change is journalled as the command line's."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import anyio.to_thread
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alarmstack.db import Database, accounts, journal, migrate, sessions
+from alarmstack.db.tables import User
+from alarmstack.errors import AccountError
+from alarmstack.gateway.credentials import INVITATION_LIFE, hash_password, new_token, token_hash
+from alarmstack.settings import Settings
+from alarmstack.wire.screen import ROLES, Registration
+
+BY = "command line"
+
+
+async def add(settings: Settings, name: str, password: str, role: str) -> None:
+    """Make an account. Raises AccountError for a name or password that registration would refuse, NameTakenError for one that is there."""
+    _check(name, password, role)
+    async with _open(settings) as (session, now):
+        await accounts.add(session, name, hash_password(password), role, now)
+        await journal.write(session, now, "user_add", name, {"role": role}, BY)
+
+
+async def set_role(settings: Settings, name: str, role: str) -> None:
+    """Give an account another role. Raises AccountError."""
+    _check_role(role)
+    async with _open(settings) as (session, now):
+        await accounts.set_role(session, await _found(session, name), role)
+        await journal.write(session, now, "user_role", name, {"role": role}, BY)
+
+
+async def set_password(settings: Settings, name: str, password: str) -> None:
+    """Give an account another password and end its logins. Raises AccountError."""
+    _check(name, password, ROLES[0])
+    async with _open(settings) as (session, now):
+        await _reset(session, await _found(session, name), password, now)
+
+
+async def ensure(settings: Settings, name: str, password: str, role: str) -> None:
+    """Make the account, or give the one that is there this password and role."""
+    _check(name, password, role)
+    async with _open(settings) as (session, now):
+        user = await accounts.find(session, name)
+        if user is None:
+            await accounts.add(session, name, hash_password(password), role, now)
+            await journal.write(session, now, "user_add", name, {"role": role}, BY)
+        else:
+            await accounts.set_role(session, user, role)
+            await _reset(session, user, password, now)
+
+
+async def everyone(settings: Settings) -> Sequence[User]:
+    """All accounts by name."""
+    async with _open(settings) as (session, _):
+        return await accounts.everyone(session)
+
+
+async def invite(settings: Settings, role: str) -> str:
+    """An invitation's token, which is kept nowhere else."""
+    _check_role(role)
+    token = new_token()
+    async with _open(settings) as (session, now):
+        await accounts.invite(session, token_hash(token), role, now, now + INVITATION_LIFE)
+        await journal.write(session, now, "user_invite", None, {"role": role}, BY)
+    return token
+
+
+@asynccontextmanager
+async def _open(settings: Settings) -> AsyncIterator[tuple[AsyncSession, datetime]]:
+    """A transaction on the database, brought up to date."""
+    await anyio.to_thread.run_sync(migrate, settings.database)
+    database = Database(settings.database)
+    try:
+        async with database.begin() as session:
+            yield session, datetime.now(UTC)
+    finally:
+        await database.close()
+
+
+async def _found(session: AsyncSession, name: str) -> User:
+    user = await accounts.find(session, name)
+    if user is None:
+        raise AccountError(f"there is no account {name!r}: `alarmstack user list` prints those there are")
+    return user
+
+
+async def _reset(session: AsyncSession, user: User, password: str, now: datetime) -> None:
+    await accounts.set_password(session, user, hash_password(password))
+    await sessions.end_all(session, user.id, now)
+    await journal.write(session, now, "user_reset", user.username, reason=BY)
+
+
+def _check(name: str, password: str, role: str) -> None:
+    _check_role(role)
+    try:
+        Registration(username=name, password=password)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise AccountError(f"{first['loc'][0]}: {first['msg']}") from None
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise AccountError(f"role {role!r} is unknown: use one of {', '.join(ROLES)}")
+
+
+__all__ = ["add", "ensure", "everyone", "invite", "set_password", "set_role"]
