@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from alarmstack.plant import Plant, load_plant
+from tests.databases import database_url, postgres
+
+__all__ = ["database_url", "postgres"]
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -33,3 +36,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     known = os.environ.get("ALARMSTACK_TEST_HOME")
     return Path(known) if known else furnish(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"

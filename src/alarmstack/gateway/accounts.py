@@ -1,10 +1,12 @@
-"""Accounts as whoever runs the service changes them, without the service running. Each change is journalled as the command line's."""
+"""Accounts as whoever runs the service changes them, with or without the service running. The journal names who that was."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from getpass import getuser
+from socket import gethostname
 
 import anyio.to_thread
 from pydantic import ValidationError
@@ -20,12 +22,17 @@ from alarmstack.wire.screen import ROLES, Registration
 BY = "command line"
 
 
+def _operator() -> str:
+    """Who runs the command, as the computer knows them."""
+    return f"{getuser()}@{gethostname()}"[:64]
+
+
 async def add(settings: Settings, name: str, password: str, role: str) -> None:
-    """Make an account. Raises AccountError for a name or password that registration would refuse, NameTakenError for one that is there."""
+    """Make an account. Raises AccountError where registration would refuse name or password, NameTakenError where it is there."""
     _check(name, password, role)
     async with _open(settings) as (session, now):
         await accounts.add(session, name, hash_password(password), role, now)
-        await journal.write(session, now, "user_add", name, {"role": role}, BY)
+        await journal.write(session, now, "user_add", _operator(), {"account": name, "role": role}, BY)
 
 
 async def set_role(settings: Settings, name: str, role: str) -> None:
@@ -33,7 +40,7 @@ async def set_role(settings: Settings, name: str, role: str) -> None:
     _check_role(role)
     async with _open(settings) as (session, now):
         await accounts.set_role(session, await _found(session, name), role)
-        await journal.write(session, now, "user_role", name, {"role": role}, BY)
+        await journal.write(session, now, "user_role", _operator(), {"account": name, "role": role}, BY)
 
 
 async def set_password(settings: Settings, name: str, password: str) -> None:
@@ -50,7 +57,7 @@ async def ensure(settings: Settings, name: str, password: str, role: str) -> Non
         user = await accounts.find(session, name)
         if user is None:
             await accounts.add(session, name, hash_password(password), role, now)
-            await journal.write(session, now, "user_add", name, {"role": role}, BY)
+            await journal.write(session, now, "user_add", _operator(), {"account": name, "role": role}, BY)
         else:
             await accounts.set_role(session, user, role)
             await _reset(session, user, password, now)
@@ -68,7 +75,7 @@ async def invite(settings: Settings, role: str) -> str:
     token = new_token()
     async with _open(settings) as (session, now):
         await accounts.invite(session, token_hash(token), role, now, now + INVITATION_LIFE)
-        await journal.write(session, now, "user_invite", None, {"role": role}, BY)
+        await journal.write(session, now, "user_invite", _operator(), {"role": role}, BY)
     return token
 
 
@@ -94,7 +101,7 @@ async def _found(session: AsyncSession, name: str) -> User:
 async def _reset(session: AsyncSession, user: User, password: str, now: datetime) -> None:
     await accounts.set_password(session, user, hash_password(password))
     await sessions.end_all(session, user.id, now)
-    await journal.write(session, now, "user_reset", user.username, reason=BY)
+    await journal.write(session, now, "user_reset", _operator(), {"account": user.username}, BY)
 
 
 def _check(name: str, password: str, role: str) -> None:

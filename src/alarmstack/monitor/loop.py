@@ -49,6 +49,8 @@ class Monitor:
         self._told: datetime | None = None
         self._refused: set[datetime] = set()
         self._work = asyncio.Event()
+        self.caught_up = asyncio.Event()
+        """Set while every stored interval has been assessed."""
         self.simulated = False
         self.stored = 0
         self.assessed = 0
@@ -148,6 +150,7 @@ class Monitor:
                     row = interval.model_dump(mode="json")
                     self.stored += await plant_history.store(session, self._plant.name, interval.timestamp, row, now)
                     self._newest = interval.timestamp
+        self.caught_up.clear()
         self._work.set()
 
     async def _keep_assessing(self) -> None:
@@ -156,8 +159,10 @@ class Monitor:
             self._work.clear()
             start = await self._next()
             if start is None:
+                self.caught_up.set()
                 await self._work.wait()
                 continue
+            self.caught_up.clear()
             try:
                 await self._assess(start)
                 failures = 0

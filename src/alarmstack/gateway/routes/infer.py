@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from alarmstack.db import entries
 from alarmstack.db.tables import HistoryEntry
+from alarmstack.expected import expected
 from alarmstack.gateway.access import Caller, Viewer
 from alarmstack.gateway.problems import UPSTREAM, answers
 from alarmstack.gateway.state import Gateway, State
@@ -88,7 +89,7 @@ async def importance(
     model: Annotated[str | None, Query(max_length=200, description="Registry name; default: the champion.")] = None,
 ) -> Importances:
     """Global importance of a model's features, largest first."""
-    return await state.inference.get(Importances, "/importance", **({"model": model} if model is not None else {}))
+    return await state.inference.get(Importances, "/importance", model=model or expected(state.plant)[0].name)
 
 
 async def _forecast(state: State, person: Caller, kind: EntryType, asked: ForecastRequest) -> StoredForecast:

@@ -1,0 +1,78 @@
+"""The databases every test of stored things runs on: a fresh SQLite file, and a fresh database of a real Postgres."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+KINDS = ("sqlite", "postgres")
+NewUrl = Callable[[], str]
+
+
+class Postgres:
+    """A server of the test run's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self._numbers = count()
+
+    def start(self) -> None:
+        self.folder.mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres", "postgres")
+            for parent in self.folder.parents:
+                if parent.stat().st_uid == 0 and parent != Path("/") and parent != Path("/tmp"):
+                    parent.chmod(0o755)
+        self._run("initdb", "--auth=trust", "--username=test", "--no-sync", "--encoding=UTF8", "-D", str(self.folder / "data"))
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off -c unix_socket_directories={self.folder}"
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-l", str(self.folder / "log"), "-o", options, "-w", "start")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
+
+    def new(self) -> str:
+        name = f"test_{next(self._numbers)}"
+        with psycopg.connect(f"postgresql://test@127.0.0.1:{self.port}/postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+        return f"postgresql+psycopg://test@127.0.0.1:{self.port}/{name}"
+
+    def _run(self, program: str, *options: str) -> None:
+        as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+        done = subprocess.run([*as_postgres, find(program), *options], capture_output=True, text=True, cwd="/", check=False)
+        assert done.returncode == 0, done.stderr
+
+
+def find(program: str) -> str | None:
+    """A program of Postgres, which Debian keeps off the path."""
+    places = [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
+    return shutil.which(program, path=os.pathsep.join([*places, os.environ["PATH"]]))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    if find("initdb") is None or find("pg_ctl") is None:
+        if os.environ.get("ALARMSTACK_TEST_ALL") == "1":
+            pytest.fail("Postgres is missing, and ALARMSTACK_TEST_ALL=1 leaves nothing out: `make system-deps`")
+        pytest.skip("Postgres is not installed: `make system-deps`")
+    server = Postgres(tmp_path_factory.mktemp("postgres") / "server")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'alarmstack.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new()

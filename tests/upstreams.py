@@ -1,0 +1,325 @@
+"""Small real services that speak the wire bodies: a feed whose plant a test moves, and models that say what a test tells them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import uvicorn
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from alarmstack.errors import ObservationError
+from alarmstack.expected import expected
+from alarmstack.features import feature_names
+from alarmstack.plant import Plant
+from alarmstack.service import listen
+from alarmstack.wire.observations import Observation, Reading, to_block
+from alarmstack.wire.scoring import (
+    Assessment,
+    AssessRequest,
+    ExplainRequest,
+    Explanation,
+    Forecast,
+    ForecastRequest,
+    Importances,
+    Models,
+    ModelStatus,
+    Prediction,
+    PredictRequest,
+    Problem,
+    Ready,
+    Said,
+    Spoke,
+)
+from alarmstack.wire.sensing import Activation, FeedMeta, Intervals, Live, Scenario
+
+BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def row(plant: Plant, start: datetime, **values: float | None) -> Observation:
+    """A closed interval in ordinary operation, but for the values given."""
+    usual = {i.key: sum(i.normal) / 2 for i in plant.modelled}
+    spread = {f"{key}_{part}": value + way for key, value in usual.items() for part, way in (("max", 1.0), ("min", -1.0))}
+    setpoints = {c.sp.lower(): usual[c.pv.lower()] for c in plant.controllers} | {c.op.lower(): 50.0 for c in plant.controllers}
+    return Observation(timestamp=start, segment=0, **{**usual, **spread, **setpoints, **values})
+
+
+class Feed:
+    """The sensor API: closed intervals that a test adds, told to whoever listens."""
+
+    def __init__(self, plant: Plant, hours: int = 0) -> None:
+        self.plant = plant
+        self.intervals = [row(plant, BEGIN + n * HOUR) for n in range(hours)]
+        self.scenario = "normal"
+        self.connections = 0
+        self.away = False
+        self.lists_scenarios = True
+        self._streams: set[asyncio.Queue[str | None]] = set()
+        self.connected = asyncio.Event()
+
+    @property
+    def now(self) -> datetime:
+        return self.intervals[-1].timestamp + HOUR if self.intervals else BEGIN
+
+    def close_hour(self, told: bool = True, **values: float | None) -> Observation:
+        """One more interval; `told=False`: nobody hears of it."""
+        made = row(self.plant, self.now, **values)
+        self.intervals.append(made)
+        if told:
+            self.tell("interval", made)
+            self.tell("reading", self.live())
+        return made
+
+    def tell(self, name: str, body: BaseModel) -> None:
+        for stream in self._streams:
+            stream.put_nowait(f"event: {name}\ndata: {body.model_dump_json()}\n\n")
+
+    def hang_up(self) -> None:
+        """End every stream, as a restart does."""
+        for stream in self._streams:
+            stream.put_nowait(None)
+        self.connected.clear()
+
+    def live(self) -> Live:
+        values = {i.key: i.normal[0] for i in self.plant.modelled}
+        return Live(
+            reading=Reading(timestamp=self.now, **values), scenario=self.scenario, scenario_description="d", scenario_color="green"
+        )
+
+    def app(self) -> Starlette:
+        routes = [
+            Route("/sensors/meta", self._or_away(self._meta)),
+            Route("/sensors/intervals", self._or_away(self._intervals)),
+            Route("/sensors/stream", self._or_away(self._stream)),
+            Route("/scenarios", self._or_away(self._scenarios)),
+            Route("/scenarios/activate", self._or_away(self._activate), methods=["POST"]),
+        ]
+        return Starlette(routes=routes)
+
+    def _or_away(self, endpoint: Callable[[Request], Any]) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            return Response("bad gateway", 502) if self.away else await endpoint(request)
+
+        return answer
+
+    async def _meta(self, _: Request) -> Response:
+        return said(
+            FeedMeta(
+                plant=self.plant.name,
+                fingerprint=self.plant.fingerprint,
+                simulated=True,
+                simulator_version="1",
+                timezone=self.plant.timezone,
+                cadence_seconds=3600,
+                step_seconds=60,
+                speed=720,
+                plant_time=self.now,
+                sensors=[],
+            )
+        )
+
+    async def _intervals(self, request: Request) -> Response:
+        kept = self.intervals[-int(request.query_params["n"]) :]
+        return said(Intervals(intervals=kept, count=len(kept)))
+
+    async def _scenarios(self, _: Request) -> Response:
+        names = ("normal", "pressure_rise")
+        return JSONResponse([Scenario(name=n, description="d", color="red", active=n == self.scenario).model_dump() for n in names])
+
+    async def _activate(self, request: Request) -> Response:
+        wanted = Activation.model_validate_json(await request.body())
+        if wanted.name not in ("normal", "pressure_rise"):
+            return refusal(404, f"scenario {wanted.name!r} is unknown")
+        self.scenario = wanted.name
+        self.tell("scenario", self.live())
+        return said(self.live())
+
+    async def _stream(self, _: Request) -> Response:
+        waiting: asyncio.Queue[str | None] = asyncio.Queue()
+
+        async def told() -> AsyncIterator[str]:
+            self._streams.add(waiting)
+            self.connections += 1
+            self.connected.set()
+            try:
+                yield f"event: reading\ndata: {self.live().model_dump_json()}\n\n"
+                while (event := await waiting.get()) is not None:
+                    yield event
+            finally:
+                self._streams.discard(waiting)
+
+        return StreamingResponse(told(), media_type="text/event-stream")
+
+
+class Models_:  # noqa: N801 - beside the wire's Models
+    """The inference API: every score is what `score` says of the last row."""
+
+    def __init__(self, plant: Plant, score: Callable[[Observation], float] = lambda _: 0.1) -> None:
+        self.plant, self.score = plant, score
+        self.away = False
+        self.silent = False
+        self.assessed: list[datetime] = []
+        self.block_sizes: list[int] = []
+
+    def app(self) -> Starlette:
+        endpoints = {
+            "/predict": (PredictRequest, self._predict),
+            "/forecast": (ForecastRequest, self._forecast),
+            "/explain": (ExplainRequest, self._explain),
+            "/assess": (AssessRequest, self._assess),
+        }
+        posts = [Route(path, self._asking(*how), methods=["POST"]) for path, how in endpoints.items()]
+        return Starlette(
+            routes=[*posts, Route("/ready", self._ready), Route("/models", self._models), Route("/importance", self._importance)]
+        )
+
+    def _asking(self, kind: type[Any], say: Callable[[Any], BaseModel]) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            if self.away:
+                return refusal(503, "no promoted version of plant_alarm_champion: promote one")
+            try:
+                return said(say(kind.model_validate_json(await request.body())))
+            except (ValidationError, ObservationError, ValueError) as error:
+                return refusal(422, str(error).splitlines()[0])
+
+        return answer
+
+    def _spoke(self, name: str = "plant_alarm_champion") -> Spoke:
+        return Spoke(name=name, version="7")
+
+    def _predict(self, asked: PredictRequest) -> Prediction:
+        unknown = set(asked.features) - set(feature_names(self.plant, "point"))
+        if unknown:
+            raise ValueError(f"unknown features: {sorted(unknown)}")
+        return Prediction(risk_score=0.97, alarm=1, threshold=0.5, missing=["te301020"], out_of_range=[], model=self._spoke())
+
+    def _forecast(self, asked: ForecastRequest) -> Forecast:
+        if asked.horizon not in (1, 3, 6):
+            raise ValueError(f"horizon {asked.horizon}: use 1, 3 or 6")
+        if len(asked.recent_observations) < 12:
+            raise ValueError(f"{len(asked.recent_observations)} rows: at least 12")
+        to_block(self.plant, asked.recent_observations)
+        last = asked.recent_observations[-1]
+        return Forecast(
+            anomaly_probability=self.score(last),
+            alarm=0,
+            horizon_hours=asked.horizon,
+            n_observations=len(asked.recent_observations),
+            in_alarm_now=False,
+            threshold=0.5,
+            known_at=last.timestamp + HOUR if last.timestamp else None,
+            missing=[],
+            out_of_range=[],
+            stale=[],
+            model=self._spoke(f"plant_alarm_forecaster_{asked.horizon}h"),
+        )
+
+    def _explain(self, asked: ExplainRequest) -> Explanation:
+        if asked.recent_observations:
+            to_block(self.plant, asked.recent_observations)
+        return Explanation(
+            score=0.9, score_on_scale=2.0, base_value=2.0, scale="log-odds", method="m", contributions=[], model=self._spoke()
+        )
+
+    def _assess(self, asked: AssessRequest) -> Assessment:
+        to_block(self.plant, asked.intervals)
+        last = asked.intervals[-1]
+        self.block_sizes.append(len(asked.intervals))
+        if last.timestamp is not None:
+            self.assessed.append(last.timestamp)
+        score = self.score(last)
+        models = [
+            Said(
+                name=one.name,
+                column=one.column,
+                title=one.title,
+                kind=one.kind,
+                horizon_hours=one.horizon_hours,
+                score=None if one.kind == "classes" else score,
+                threshold=0.5,
+                model=None if self.silent else self._spoke(one.name),
+                reason="not promoted" if self.silent else None,
+            )
+            for one in expected(self.plant)
+        ]
+        return Assessment(
+            timestamp=last.timestamp,
+            known_at=last.timestamp + HOUR if last.timestamp else None,
+            n_intervals=len(asked.intervals),
+            in_alarm_now=(last.numbers.get("pdt31008_max") or 0.0) > 300.0,
+            models=models,
+            drivers=[],
+            rules=[],
+            quality=[],
+        )
+
+    def _statuses(self) -> list[ModelStatus]:
+        status = "missing" if self.silent or self.away else "loaded"
+        return [
+            ModelStatus(
+                name=one.name,
+                column=one.column,
+                title=one.title,
+                kind=one.kind,
+                horizon_hours=one.horizon_hours,
+                status=status,
+                reason="not promoted" if status == "missing" else None,
+            )
+            for one in expected(self.plant)
+        ]
+
+    async def _ready(self, _: Request) -> Response:
+        ready = not (self.away or self.silent)
+        told = Ready(ready=ready, registry="r", registry_reachable=True, reason=None, models=self._statuses())
+        return said(told, 200 if ready else 503)
+
+    async def _models(self, _: Request) -> Response:
+        return said(Models(models=self._statuses()))
+
+    async def _importance(self, request: Request) -> Response:
+        name = request.query_params["model"]
+        if name not in {one.name for one in expected(self.plant)}:
+            return refusal(404, f"model {name!r} is unknown")
+        return said(Importances(model=self._spoke(name), method="m", features=[]))
+
+
+def said(body: BaseModel, status: int = 200) -> Response:
+    return Response(body.model_dump_json(), status, media_type="application/json")
+
+
+def refusal(status: int, detail: str) -> Response:
+    problem = Problem(title="Refused", status=status, detail=detail)
+    return Response(json.dumps(problem.model_dump()), status, media_type="application/problem+json")
+
+
+class _Server(uvicorn.Server):
+    """Says when it has started."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+
+@asynccontextmanager
+async def serving(app: Any) -> AsyncIterator[str]:
+    """The app on a free port; its URL."""
+    socket = listen("127.0.0.1", 0)
+    server = _Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+    task = asyncio.create_task(server.serve([socket]))
+    await server.up.wait()
+    try:
+        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+    finally:
+        server.should_exit = server.force_exit = True
+        await task
