@@ -16,6 +16,7 @@ from alarmstack import __version__
 from alarmstack.errors import AlarmstackError, GateRefused
 from alarmstack.people import users
 from alarmstack.plant import load_plant
+from alarmstack.serving import services
 from alarmstack.settings import load_settings
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app = typer.Typer(
     help="Early warnings for process plants.",
 )
 app.add_typer(users, name="user")
+app.add_typer(services, name="serve")
 console = Console()
 
 PlantFile = Annotated[
@@ -282,14 +284,22 @@ def score(
 
 
 @app.command()
-def demo() -> None:
-    """Run everything: simulate, ingest, train, evaluate, score. What was done before is not done again.
+def demo(
+    serve: Annotated[bool, typer.Option(help="End with the living plant on a screen, until Ctrl-C.")] = True,
+) -> None:
+    """Run everything: simulate, ingest, train, evaluate, score, then the services. What was done before is not done again.
 
     Example: alarmstack demo
     """
     from alarmstack.pipeline import run_demo
+    from alarmstack.serving import check_demo, show_demo
 
-    run_demo(load_settings(), console)
+    settings = load_settings()
+    if serve:
+        check_demo(settings)
+    run_demo(settings, console)
+    if serve:
+        show_demo(settings, console)
 
 
 def _plant(path: Path | None) -> Any:

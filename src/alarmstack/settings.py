@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(default=None, alias="ALARMSTACK_METRICS_TOKEN")
     public_origins: str = Field(default="", alias="ALARMSTACK_PUBLIC_ORIGINS")
     page: Path = Field(default=Path("ui/dist"), alias="ALARMSTACK_PAGE_DIR")
+    host: str = Field(default="127.0.0.1", alias="ALARMSTACK_HOST")
+    speed: float = Field(default=720.0, gt=0, le=36_000, alias="ALARMSTACK_SPEED")
+    flush_readings: bool = Field(default=False, alias="ALARMSTACK_FLUSH_READINGS")
+    serve_unpromoted: bool = Field(default=False, alias="ALARMSTACK_SERVE_UNPROMOTED")
 
     @field_validator("jwt_secret", "metrics_token")
     @classmethod

@@ -125,14 +125,14 @@ def light_trees(seed: int) -> Estimator:
 
 
 def light_forecaster(seed: int) -> Estimator:
-    """LightGBM for onsets: rare targets, many weak signs; shallow trees, strong shrinkage."""
+    """LightGBM for onsets: rare targets, many weak signs; shallow trees, strong shrinkage, few of the many features at a time."""
     return LightGBM(
         seed,
-        n_estimators=250,
+        n_estimators=350,
         num_leaves=15,
         learning_rate=0.03,
         min_child_samples=40,
-        colsample_bytree=0.3,
+        colsample_bytree=0.15,
         subsample=0.7,
         subsample_freq=1,
         reg_lambda=5.0,
