@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import socket
+import sys
+import threading
 from collections.abc import AsyncIterator, Sequence
 from time import perf_counter
 from typing import Generic, TypeVar
@@ -23,6 +27,8 @@ from alarmstack.wire.scoring import Problem
 T = TypeVar("T")
 PROBLEM = "application/problem+json"
 LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+SUPERVISED = "ALARMSTACK_SUPERVISED"
+"""Set in the environment of a service whose standard input is a pipe from its supervisor."""
 LARGEST_BODY = 4 * 1024 * 1024
 """Bytes; the longest block of intervals with every key stays well below."""
 
@@ -162,6 +168,12 @@ class Hub(Generic[T]):
             self._queues.discard(queue)
 
 
+def _end_with_supervisor() -> None:
+    """Wait for the end of standard input, a pipe that only the supervisor holds, then ask this process to stop."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises ServiceError that says which port is taken."""
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -177,10 +189,24 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def run(app: FastAPI, sockets: Sequence[socket.socket]) -> None:
-    """Serve until the process is asked to stop; requests under way are answered first."""
+    """Serve until the process is asked to stop, or its supervisor is gone; requests under way are answered first."""
+    if os.environ.get(SUPERVISED):
+        threading.Thread(target=_end_with_supervisor, daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
     uvicorn.Server(config).run(sockets=list(sockets))
 
 
-__all__ = ["LARGEST_BODY", "PROBLEM", "TITLES", "Hub", "Meter", "answers", "listen", "problem", "run", "speak_problems"]
+__all__ = [
+    "LARGEST_BODY",
+    "PROBLEM",
+    "SUPERVISED",
+    "TITLES",
+    "Hub",
+    "Meter",
+    "answers",
+    "listen",
+    "problem",
+    "run",
+    "speak_problems",
+]

@@ -19,13 +19,13 @@ import httpx
 import psutil
 
 from alarmstack.errors import ServiceError
+from alarmstack.service import SUPERVISED
 
 HEALTHY_WITHIN = 90.0
 STOPS_WITHIN = 8.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 STEADY_AFTER = 60.0
 """A service that has run this long is started at once when it dies; one that dies sooner waits longer each time. All in seconds."""
-SUPERVISED = "ALARMSTACK_SUPERVISED"
 Say = Callable[[str], None]
 
 
@@ -171,4 +171,4 @@ def supervise(services: Sequence[Service], logs: Path, ready: Callable[[], None]
     asyncio.run(main())
 
 
-__all__ = ["SUPERVISED", "Service", "Supervisor", "check_ports", "supervise"]
+__all__ = ["Service", "Supervisor", "check_ports", "supervise"]

@@ -1,0 +1,116 @@
+"""The supervisor with real processes: healthy together, restarted when one dies, gone when it goes, and ports named when taken."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from alarmstack.errors import ServiceError
+from alarmstack.supervisor import Service, Supervisor, check_ports
+
+SERVER = """
+import http.server, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"ok")
+    def log_message(self, *words): pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def server(name: str) -> Service:
+    port = free_port()
+    return Service(name, [sys.executable, "-c", SERVER, str(port)], [port], f"http://127.0.0.1:{port}/")
+
+
+def shift(services: list[Service], logs: Path, story: Callable[[Supervisor], Coroutine[Any, Any, None]]) -> list[str]:
+    """Run services, tell the story once all are healthy, stop; what the supervisor said."""
+    said: list[str] = []
+
+    async def main() -> None:
+        ready, stop = asyncio.Event(), asyncio.Event()
+        supervisor = Supervisor(services, logs, said.append)
+        running = asyncio.create_task(supervisor.run(ready.set, stop))
+        await asyncio.wait([running, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
+        if ready.is_set():
+            await story(supervisor)
+        stop.set()
+        await running
+
+    asyncio.run(main())
+    return said
+
+
+def test_a_service_that_dies_is_started_again_and_all_stop_together(tmp_path: Path) -> None:
+    services = [server("one"), server("two")]
+    pids: list[int] = []
+
+    async def story(supervisor: Supervisor) -> None:
+        first = supervisor.pid("two")
+        os.kill(first, signal.SIGKILL)
+        while supervisor.pid("two") == first:
+            await asyncio.sleep(0)
+        pids.extend([supervisor.pid("one"), supervisor.pid("two")])
+
+    said = shift(services, tmp_path, story)
+    assert any("two ended with code -9" in line and "starting it again" in line for line in said)
+    assert len(set(pids)) == 2 and not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def test_a_taken_port_is_named_with_its_holder(tmp_path: Path) -> None:
+    service = server("sensors")
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", service.ports[0]))
+        holder.listen()
+        with pytest.raises(ServiceError, match=rf"port {service.ports[0]} \(sensors\) is taken by process {os.getpid()}"):
+            check_ports([service])
+
+
+def test_a_service_that_never_gets_healthy_is_reported_with_its_last_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alarmstack.supervisor.HEALTHY_WITHIN", 1.0)
+    broken = Service("broken", [sys.executable, "-c", "raise SystemExit('no model folder')"], [], "http://127.0.0.1:9/")
+
+    async def nothing(supervisor: Supervisor) -> None: ...
+
+    with pytest.raises(ServiceError, match=r"broken did not become healthy.*no model folder"):
+        shift([broken], tmp_path, nothing)
+
+
+def test_services_go_when_the_supervisor_is_killed(tmp_path: Path) -> None:
+    """A service run by `alarmstack.service.run` watches the pipe to its supervisor."""
+    port = free_port()
+    child = (
+        "from fastapi import FastAPI; from alarmstack.service import listen, run;"
+        f"print('up', flush=True); run(FastAPI(), [listen('127.0.0.1', {port})])"
+    )
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import subprocess, sys, os\n"
+            f"p = subprocess.Popen([sys.executable, '-c', {child!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE,"
+            " env={**os.environ, 'ALARMSTACK_SUPERVISED': '1'}, start_new_session=True)\n"
+            "p.stdout.readline(); print(p.pid, flush=True); p.wait()",
+        ],
+        stdout=subprocess.PIPE,
+    )
+    assert parent.stdout is not None
+    service = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    service.wait(timeout=15)
+    assert not service.is_running()
