@@ -7,14 +7,15 @@ import pytest
 from rich.console import Console
 
 from alarmstack.demo import Steps
+from alarmstack.progress import Progress
 
 
 def run(folder: Path, *, seed: str = "1", fail_at: str = "") -> list[str]:
     """Three steps, each of which writes a file; what ran is returned."""
     steps = Steps(folder / "stamps", Console(quiet=True))
 
-    def work(name: str) -> Callable[[Callable[[str], None]], str]:
-        def made(progress: Callable[[str], None]) -> str:
+    def work(name: str) -> Callable[[Progress], str]:
+        def made(progress: Progress) -> str:
             if name == fail_at:
                 raise KeyboardInterrupt
             (folder / name).write_text(name)

@@ -16,6 +16,7 @@ from alarmstack import __version__
 from alarmstack.errors import AlarmstackError, GateRefused
 from alarmstack.people import users
 from alarmstack.plant import load_plant
+from alarmstack.progress import bar
 from alarmstack.serving import services
 from alarmstack.settings import load_settings
 
@@ -195,8 +196,8 @@ def etl(
     settings, described = load_settings(), _plant(plant)
     taken = take_in(described, source, operator_log=operator_log, refused=settings.data / "refused")
     _print_problems(taken.problems)
-    with console.status("etl") as status:
-        manifest = run(described, taken, Store(settings.store), lambda stage: status.update(f"etl: {stage}"))
+    with bar(console, "etl") as progress:
+        manifest = run(described, taken, Store(settings.store), progress)
     console.print(f"run {manifest['run']}: {manifest['rows']} rows, {manifest['onsets']} onsets, in {settings.store}")
     _write_json(json_file, manifest)
 
@@ -211,8 +212,8 @@ def train(plant: PlantFile = None, seed: Annotated[int, typer.Option(min=0)] = 0
     from alarmstack.report import training_table
 
     settings = load_settings()
-    with console.status("train") as status:
-        trained, promoted = train_latest(_plant(plant), settings, seed=seed, progress=lambda name: status.update(f"train: {name}"))
+    with bar(console, "train") as progress:
+        trained, promoted = train_latest(_plant(plant), settings, seed=seed, progress=progress)
     console.print(training_table(trained, promoted))
     _write_json(json_file, [{"name": t.bundle.name, "version": t.version, "metrics": dict(t.metrics)} for t in trained])
 
@@ -256,11 +257,12 @@ def evaluate(
     from alarmstack.report import evaluation_tables
 
     settings, described = load_settings(), _plant(plant)
-    with console.status("evaluate"):
+    with bar(console, "evaluate") as progress:
         if data is not None:
             rows = evaluate_file(described, settings, data)
         else:
-            rows = evaluate_simulated(described, settings, FIRST_DAY.replace(tzinfo=UTC), days, [int(s) for s in seeds.split(",")])
+            unseen = [int(s) for s in seeds.split(",")]
+            rows = evaluate_simulated(described, settings, FIRST_DAY.replace(tzinfo=UTC), days, unseen, progress)
     for table in evaluation_tables(rows):
         console.print(table)
     _write_json(json_file, [row.record() for row in rows])

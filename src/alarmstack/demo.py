@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-Work = Callable[[Callable[[str], None]], str]
+from alarmstack.progress import Progress, bar
+
+Work = Callable[[Progress], str]
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Steps:
             self.console.print(f"  [dim]✓[/] {title}: {known['summary']} [dim](as before)[/]")
             return
         begin = monotonic()
-        with _spinner(self.console, title) as progress:
+        with bar(self.console, title) as progress:
             summary = work(progress)
         self.console.print(f"  [green]✓[/] {title}: {summary} [dim]({monotonic() - begin:.0f} s)[/]")
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -45,14 +45,6 @@ class Steps:
         partial.write_text(json.dumps({"chain": self.chain, "title": title, "summary": summary}, ensure_ascii=False))
         partial.replace(stamp)
         self.ran.append(title)
-
-
-@contextmanager
-def _spinner(console: Console, title: str) -> Iterator[Callable[[str], None]]:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as shown:
-        task = shown.add_task(title)
-        yield lambda what: shown.update(task, description=f"{title}: {what}")
 
 
 def _read(stamp: Path) -> dict[str, str] | None:

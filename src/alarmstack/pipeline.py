@@ -24,6 +24,7 @@ from alarmstack.labels import RegimeBands
 from alarmstack.models import Recipe, recipes
 from alarmstack.pictures import recall_picture, timeline
 from alarmstack.plant import Plant
+from alarmstack.progress import Progress, silent
 from alarmstack.registry import Bundle, Registry
 from alarmstack.report import evaluation_tables, training_table
 from alarmstack.scoring import score_block
@@ -38,7 +39,6 @@ from alarmstack.training.splits import inner_folds
 from alarmstack.training.train import Trained, promote, target_of, train
 from alarmstack.training.trial import simulated_trial
 
-Progress = Callable[[str], None]
 FIRST_DAY = datetime(2023, 1, 1, tzinfo=UTC)
 YEAR, MONTH = 365, 28
 TRAINING_SEED, DROP_SEED = 1, 7
@@ -47,7 +47,7 @@ TRIAL_SEEDS = (101, 102)
 
 
 def train_latest(
-    plant: Plant, settings: Settings, *, seed: int = 0, progress: Progress = lambda name: None
+    plant: Plant, settings: Settings, *, seed: int = 0, progress: Progress = silent
 ) -> tuple[list[Trained], list[str]]:
     """Train on the store's latest run and register; what was trained, and the names that were promoted."""
     found, manifest = latest_examples(plant, settings)
@@ -82,9 +82,13 @@ def champions(plant: Plant, settings: Settings) -> dict[str, Bundle]:
     return found
 
 
-def evaluate_simulated(plant: Plant, settings: Settings, start: datetime, days: int, seeds: Sequence[int]) -> list[Row]:
+def evaluate_simulated(
+    plant: Plant, settings: Settings, start: datetime, days: int, seeds: Sequence[int], progress: Progress = silent
+) -> list[Row]:
     """The evaluation table on simulated plants that nobody trained on."""
+    progress("simulating", 0.0)
     trial = simulated_trial(plant, start, days, seeds)
+    progress("judging", 0.4)
     return _evaluate(plant, settings, f"simulated plant, seeds {', '.join(map(str, seeds))}", trial.examples, trial.precursor)
 
 
@@ -152,7 +156,7 @@ def run_demo(settings: Settings, console: Console) -> None:
     def simulated(folder: Path, days: int, seed: int, form: str) -> Callable[[Progress], str]:
         def work(progress: Progress) -> str:
             made = simulate(plant, start=FIRST_DAY, days=days, seed=seed)
-            progress("writing")
+            progress("writing", 0.6)
             export(made, plant, folder, form)
             return f"{days} days, {len(made.readings):,} readings, {form} files in {folder}/"
 
@@ -173,7 +177,7 @@ def run_demo(settings: Settings, console: Console) -> None:
         return f"{len(trained)} models registered, {len(promoted)} promoted, in {settings.registry}"
 
     def judged(progress: Progress) -> str:
-        rows = evaluate_simulated(plant, settings, FIRST_DAY, YEAR, TRIAL_SEEDS)
+        rows = evaluate_simulated(plant, settings, FIRST_DAY, YEAR, TRIAL_SEEDS, progress)
         evaluation = results / "evaluation.json"
         evaluation.parent.mkdir(parents=True, exist_ok=True)
         recall_picture(rows, results / "evaluation.png")

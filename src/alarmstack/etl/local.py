@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,19 +11,18 @@ from alarmstack.etl.intake import Intake
 from alarmstack.etl.tables import as_parquet, tables
 from alarmstack.examples import examples
 from alarmstack.plant import Plant, write_duration
+from alarmstack.progress import Progress, silent
 from alarmstack.storage import Store
 
-Progress = Callable[[str], None]
 
-
-def run(plant: Plant, taken: Intake, store: Store, progress: Progress = lambda stage: None) -> dict[str, Any]:
+def run(plant: Plant, taken: Intake, store: Store, progress: Progress = silent) -> dict[str, Any]:
     """Build and publish a run's tables; the manifest is returned. An interrupted run publishes nothing."""
-    progress("features")
+    progress("features", 0.0)
     found = examples(plant, taken.block, taken.alarm)
     made = tables(found)
     files = {}
-    for name, table in made.items():
-        progress(name)
+    for done, (name, table) in enumerate(made.items()):
+        progress(name, 0.3 + 0.6 * done / len(made))
         files[f"{name}.parquet"] = as_parquet(table)
     data = _fingerprint(taken)
     about = {
@@ -42,7 +40,7 @@ def run(plant: Plant, taken: Intake, store: Store, progress: Progress = lambda s
         "schema": {name: {c: str(t) for c, t in table.schema.items()} for name, table in made.items()},
         "problems": [str(p) for p in taken.problems],
     }
-    progress("publish")
+    progress("publish", 0.9)
     return store.publish(f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{data[:8]}", files, about)
 
 
@@ -53,4 +51,4 @@ def _fingerprint(taken: Intake) -> str:
     return digest.hexdigest()[:16]
 
 
-__all__ = ["Progress", "run"]
+__all__ = ["run"]

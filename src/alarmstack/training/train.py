@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +12,13 @@ from alarmstack.features import feature_names, source_of
 from alarmstack.intervals import Floats
 from alarmstack.models import Fitted, Recipe, fit, recipes, refit
 from alarmstack.plant import Plant
+from alarmstack.progress import Progress, silent
 from alarmstack.registry import Bundle, Registry, make_bundle
 from alarmstack.training.card import Verdict, write_card
 from alarmstack.training.events import BUDGETS, threshold_for
 from alarmstack.training.metrics import judge
 from alarmstack.training.splits import inner_folds
 
-Progress = Callable[[str], None]
 OPERATING = "operating"
 Thresholds = dict[str, float | None]
 
@@ -40,7 +40,7 @@ def train(
     data_fingerprint: str,
     *,
     seed: int = 0,
-    progress: Progress = lambda name: None,
+    progress: Progress = silent,
 ) -> list[Trained]:
     """Fit, judge and register all recipes.
 
@@ -50,9 +50,9 @@ def train(
     open_rows = examples.rows(0, examples.sealed_from)
     sealed = examples.rows(examples.sealed_from, len(examples))
     folds = inner_folds(open_rows)
-    done = []
-    for recipe in recipes(plant):
-        progress(recipe.name)
+    done, wanted = [], recipes(plant)
+    for number, recipe in enumerate(wanted):
+        progress(recipe.name, number / len(wanted))
         names = feature_names(plant, recipe.group)
         sources = [source_of(plant, name) for name in names]
         fitted = fit(
