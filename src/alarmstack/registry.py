@@ -89,11 +89,14 @@ class Bundle:
 
     def row(self, features: Mapping[str, float | None]) -> Floats:
         """A matrix of one row from some of the features; others, and None, are missing. Raises FeatureError for unknown names."""
-        unknown = sorted(set(features) - set(self.names))
-        if unknown:
-            raise FeatureError(f"{self.name} knows no feature {', '.join(unknown)}: use some of {', '.join(self.names)}")
-        given = (features.get(name) for name in self.names)
-        return np.array([[np.nan if value is None else value for value in given]])
+        row = np.full((1, len(self.names)), np.nan)
+        for name, value in features.items():
+            if name not in self._places:
+                unknown = sorted(set(features) - set(self.names))
+                raise FeatureError(f"{self.name} knows no feature {', '.join(unknown)}: use some of {', '.join(self.names)}")
+            if value is not None:
+                row[0, self._places[name]] = value
+        return row
 
     def save(self, folder: Path) -> Path:
         """Write the Bundle's four files into a folder, which is made where it is missing."""
@@ -123,6 +126,10 @@ class Bundle:
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RegistryError(f"{folder} holds no whole Bundle ({error}): publish the model again") from error
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.names)}
 
     @cached_property
     def _session(self) -> Any:

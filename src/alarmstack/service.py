@@ -29,6 +29,7 @@ PROBLEM = "application/problem+json"
 LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 SUPERVISED = "ALARMSTACK_SUPERVISED"
 """Set in the environment of a service whose standard input is a pipe from its supervisor."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LARGEST_BODY = 4 * 1024 * 1024
 """Bytes; the longest block of intervals with every key stays well below."""
 
@@ -91,6 +92,8 @@ class Meter:
         self._latency = Histogram(
             "alarmstack_request_seconds", "Time to answer.", ("endpoint", "method"), buckets=LATENCIES, registry=self.registry
         )
+        # Finding a labelled figure takes longer than counting.
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def watch(self, app: FastAPI) -> None:
         """Measure every request of the app and serve the figures at /metrics."""
@@ -107,8 +110,12 @@ class Meter:
 
     def note(self, endpoint: str, method: str, status: int, seconds: float) -> None:
         """One request was answered."""
-        self._count.labels(endpoint, method, str(status)).inc()
-        self._latency.labels(endpoint, method).observe(seconds)
+        known = self._known.get((endpoint, method, status))
+        if known is None:
+            known = self._count.labels(endpoint, method, str(status)), self._latency.labels(endpoint, method)
+            self._known[endpoint, method, status] = known
+        known[0].inc()
+        known[1].observe(seconds)
 
 
 class _Watched:
@@ -140,7 +147,8 @@ class _Watched:
             await self.app(scope, bounded, watched)
         finally:
             endpoint = getattr(scope.get("route"), "path", "unknown")
-            self.meter.note(endpoint, scope["method"], status, perf_counter() - begin)
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            self.meter.note(endpoint, method, status, perf_counter() - begin)
 
 
 class Hub(Generic[T]):

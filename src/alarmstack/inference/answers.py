@@ -42,8 +42,9 @@ FLAT_ROWS = 24
 """Rows with readings and not the least change after which an instrument counts as flat."""
 
 
-def predict(plant: Plant, speaker: Speaker, features: Mapping[str, float | None]) -> Prediction:
+def predict(shelf: Shelf, features: Mapping[str, float | None]) -> Prediction:
     """Risk of one row of features, of which any may be missing. Raises FeatureError for unknown names."""
+    speaker, ranges = shelf.speaker(shelf.recipes[0].name), shelf.ranges
     bundle = speaker.bundle
     score = float(bundle.score(bundle.row(features))[0])
     threshold = bundle.thresholds.get(OPERATING)
@@ -52,7 +53,11 @@ def predict(plant: Plant, speaker: Speaker, features: Mapping[str, float | None]
         alarm=_alarm(score, threshold),
         threshold=threshold,
         missing=[name for name in bundle.names if features.get(name) is None],
-        out_of_range=[name for name, value in features.items() if value is not None and not _sayable(plant, name, value)],
+        out_of_range=[
+            name
+            for name, value in features.items()
+            if value is not None and name in ranges and not ranges[name][0] <= value <= ranges[name][1]
+        ],
         model=speaker.spoke,
     )
 
@@ -269,14 +274,6 @@ def _known_at(block: IntervalBlock) -> datetime | None:
 
 def _missing(bundle: Bundle, row: Floats) -> list[str]:
     return [name for name, gone in zip(bundle.names, np.isnan(row), strict=True) if gone]
-
-
-def _sayable(plant: Plant, feature: str, value: float) -> bool:
-    """Whether a transmitter could say this value; features that are no transmitter's value always can."""
-    for instrument in plant.modelled:
-        if feature in (instrument.key, f"{instrument.key}_max", f"{instrument.key}_min"):
-            return instrument.range[0] <= value <= instrument.range[1]
-    return True
 
 
 def _alarm(score: float, threshold: float | None) -> int:

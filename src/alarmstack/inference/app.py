@@ -47,21 +47,25 @@ class ScoreMeter:
 
     def __init__(self, meter: Meter, shelf: Shelf) -> None:
         self._shelf = shelf
-        self._scores = Histogram("alarmstack_score", "Scores given.", ("model",), buckets=BINS, registry=meter.registry)
-        self._missing = Counter(
+        scores = Histogram("alarmstack_score", "Scores given.", ("model",), buckets=BINS, registry=meter.registry)
+        missing = Counter(
             "alarmstack_missing_inputs", "Inputs a model did without, counted by score.", ("model",), registry=meter.registry
         )
         self._version = Gauge("alarmstack_model_version", "Version that speaks; 0: none.", ("model",), registry=meter.registry)
         self._reachable = Gauge("alarmstack_registry_reachable", "1: the registry answers.", registry=meter.registry)
         self._reachable.set_function(lambda: float(shelf.unreachable is None))
+        names = [recipe.name for recipe in shelf.recipes]
+        # Looked up once: finding a labelled figure costs as much as a score.
+        self._figures = {name: (scores.labels(name), missing.labels(name)) for name in names}
         for recipe in shelf.recipes:
             self._version.labels(recipe.name).set_function(partial(self._number, recipe.name))
 
     def note(self, model: str, score: float | None, missing: int) -> None:
         """One score was given."""
+        scores, without = self._figures[model]
         if score is not None:
-            self._scores.labels(model).observe(score)
-        self._missing.labels(model).inc(missing)
+            scores.observe(score)
+        without.inc(missing)
 
     def _number(self, name: str) -> float:
         speaker = self._shelf.speakers.get(name)
@@ -109,7 +113,7 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
     @app.post("/predict", responses=silent)
     async def predict(asked: PredictRequest) -> Prediction:
         """Risk of one row of features; any subset of them will do."""
-        answer = say.predict(plant, shelf.speaker(champion), asked.features)
+        answer = say.predict(shelf, asked.features)
         scores.note(champion, answer.risk_score, len(answer.missing))
         return answer
 

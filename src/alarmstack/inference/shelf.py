@@ -58,6 +58,8 @@ class Shelf:
 
     def __post_init__(self) -> None:
         self.recipes: tuple[Recipe, ...] = recipes(self.plant)
+        self.ranges = {f"{i.key}{part}": i.range for i in self.plant.modelled for part in ("", "_max", "_min")}
+        """What a transmitter can say, for the features that are a transmitter's value."""
 
     def speaker(self, name: str) -> Speaker:
         """The model of that name. Raises NotPromotedError that says why it does not speak."""
