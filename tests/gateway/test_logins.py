@@ -72,15 +72,15 @@ async def test_a_login_ends_after_two_weeks_away(plant: Plant, database_url: str
         assert (await anna.post("/auth/refresh")).status_code == 401
 
 
-@pytest.mark.parametrize(("name", "password"), [("anna", "wrong password"), ("nobody", PASSWORD), ("\x00", PASSWORD), ("ä", "")])
-async def test_wrong_name_and_wrong_password_look_alike(plant: Plant, database_url: str, name: str, password: str) -> None:
+async def test_wrong_name_and_wrong_password_look_alike(plant: Plant, database_url: str) -> None:
     async with world(plant, database_url) as w:
         await w.person("anna")
-        refused = await w.browser().post("/auth/login", data={"username": name, "password": password or "x"})
-        assert refused.status_code == 401
-        assert refused.headers["content-type"] == "application/problem+json"
-        assert refused.json()["detail"] == "user name or password is wrong"
-        assert (await actions(w))[-1][0] == "login_failed"
+        for name, password in [("anna", "wrong password"), ("nobody", PASSWORD), ("\x00", PASSWORD), ("ä", "x")]:
+            refused = await log_in(w.browser(), name, password)
+            assert refused.status_code == 401
+            assert refused.headers["content-type"] == "application/problem+json"
+            assert refused.json()["detail"] == "user name or password is wrong"
+            assert (await actions(w))[-1][0] == "login_failed"
 
 
 async def test_the_sixth_guess_in_a_minute_waits_and_others_do_not(plant: Plant, database_url: str) -> None:
@@ -107,14 +107,14 @@ FORGED = {
 }
 
 
-@pytest.mark.parametrize("how", FORGED)
-async def test_forged_tokens_open_nothing(plant: Plant, tmp_path: object, how: str) -> None:
+async def test_forged_tokens_open_nothing(plant: Plant, tmp_path: object) -> None:
     async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
         anna = await w.person("anna")
         token = anna.headers["Authorization"].removeprefix("Bearer ")
         claims = jwt.decode(token, options={"verify_signature": False})
-        anna.headers["Authorization"] = f"Bearer {FORGED[how](claims)}"
-        assert (await anna.get("/auth/me")).status_code == 401
+        for how, forge in FORGED.items():
+            anna.headers["Authorization"] = f"Bearer {forge(claims)}"
+            assert (await anna.get("/auth/me")).status_code == 401, how
 
 
 async def test_a_role_changes_at_once(plant: Plant, database_url: str) -> None:
@@ -132,15 +132,15 @@ async def test_a_role_changes_at_once(plant: Plant, database_url: str) -> None:
         assert (await actions(w))[-1] == ("scenario_activate", "anna")
 
 
-@pytest.mark.parametrize("origin", ["http://evil.test", "null", "http://plant.test.evil.test", "http://plant.test:81"])
-async def test_another_sites_page_changes_nothing(plant: Plant, tmp_path: object, origin: str) -> None:
+async def test_another_sites_page_changes_nothing(plant: Plant, tmp_path: object) -> None:
     async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
         anna = await w.person("anna")
-        anna.headers["Origin"] = origin
-        assert (await anna.post("/auth/refresh")).status_code == 403
-        assert (await anna.post("/auth/logout")).status_code == 403
-        assert (await anna.post("/infer/predict", json={"features": {}})).status_code == 403
-        assert (await log_in(anna, "anna")).status_code == 403
+        for origin in ("http://evil.test", "null", "http://plant.test.evil.test", "http://plant.test:81", "http://[", ""):
+            anna.headers["Origin"] = origin
+            assert (await anna.post("/auth/refresh")).status_code == 403, origin
+            assert (await anna.post("/auth/logout")).status_code == 403
+            assert (await anna.post("/infer/predict", json={"features": {}})).status_code == 403
+            assert (await log_in(anna, "anna")).status_code == 403
 
 
 async def test_a_cookie_needs_an_origin_and_a_bearer_token_does_not(plant: Plant, tmp_path: object) -> None:

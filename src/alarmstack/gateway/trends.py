@@ -124,10 +124,17 @@ def _spans(plant: Plant, past: Sequence[Past], lead_in: int) -> list[Span]:
         on = [any(state.column == column and state.standing for state in states) for states in folded]
         flags["warning", titles.get(column, column)] = on
     return [
-        Span.model_validate({"kind": kind, "title": title, "begin": begin, "end": end})
+        Span.model_validate({"kind": kind, "title": title} | _bounds(plant, kind, begin, end, past[-1].start))
         for (kind, title), on in flags.items()
         for begin, end in _stretches(plant, past[lead_in:], on[lead_in:])
     ]
+
+
+def _bounds(plant: Plant, kind: str, begin: datetime, end: datetime, newest: datetime) -> dict[str, datetime]:
+    """An alarm is in its intervals. A warning begins and ends when it is given and taken back: at the end of an interval."""
+    if kind == "alarm":
+        return {"begin": begin, "end": end}
+    return {"begin": _end(plant, begin), "end": min(_end(plant, end), _end(plant, newest))}
 
 
 def _stretches(plant: Plant, past: Sequence[Past], on: Sequence[bool]) -> list[tuple[datetime, datetime]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
 from math import nan
 
 from alarmstack.alarms import IDLE, State, WarningRule, step
@@ -34,10 +33,9 @@ def warnings(plant: Plant, past: Sequence[Past]) -> list[list[WarningState]]:
     """The warnings after each interval, oldest first. What was not assessed is an unknown score; a long gap clears warnings."""
     states: dict[str, State] = {}
     shown = []
-    cuts = [False, *(_cut(plant, before, after) for before, after in pairwise(past))]
     horizons = {one["column"]: one["horizon_hours"] for interval in past for one in (interval.said or {}).get("forecasts", [])}
-    for interval, cut in zip(past, cuts, strict=True):
-        states = {} if cut else states
+    for before, interval in zip((None, *past), past, strict=False):
+        states = {} if before is not None and _cut(plant, before, interval) else states
         states = {column: _next(plant, states.get(column, IDLE), interval, column) for column in horizons}
         shown.append([_shown(column, hours, states[column]) for column, hours in horizons.items()])
     return shown

@@ -1,0 +1,58 @@
+"""The live stream: many browsers, one connection to the feed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from alarmstack.monitor.listening import events
+from alarmstack.plant import Plant
+from tests.upstreams import serving
+from tests.world import world
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def watching(url: str, token: str) -> AsyncIterator[AsyncIterator[tuple[str, str]]]:
+    async with (
+        httpx.AsyncClient(base_url=url, headers={"Authorization": token}, timeout=10) as client,
+        client.stream("GET", "/api/stream") as answer,
+    ):
+        assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["cache-control"] == "no-store"
+        yield events(answer.aiter_lines())
+
+
+async def until(stream: AsyncIterator[tuple[str, str]], name: str, part: str) -> str:
+    async with asyncio.timeout(10):
+        async for told, data in stream:
+            if told == name and part in data:
+                return data
+    raise AssertionError(f"the stream ended before {name}")
+
+
+async def test_two_browsers_hear_the_same_over_one_connection_to_the_feed(plant: Plant, tmp_path: object) -> None:
+    async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=2, monitored=True) as w, serving(w.app) as url:
+        tokens = [(await w.person(name)).headers["Authorization"] for name in ("anna", "bert")]
+        async with watching(url, tokens[0]) as one, watching(url, tokens[1]) as other:
+            for stream in (one, other):
+                await until(stream, "reading", '"timestamp":"2026-03-01T02:00:00Z"')
+            w.feed.close_hour()
+            for stream in (one, other):
+                assert '"warnings"' in await until(stream, "assessment", '"timestamp":"2026-03-01T02:00:00Z"')
+            assert w.feed.connections == 1 and len(w.state.hub) == 2
+
+
+async def test_a_stream_ends_with_the_access_token(plant: Plant, tmp_path: object) -> None:
+    async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=2, monitored=True) as w, serving(w.app) as url:
+        token = (await w.person("anna")).headers["Authorization"]
+        async with watching(url, token) as stream:
+            await until(stream, "status", '"feed":"live"')
+            w.clock.advance(16 * 60)
+            async with asyncio.timeout(10):
+                assert [name async for name, _ in stream][-1] in ("status", "reading", "assessment")
+        async with httpx.AsyncClient(base_url=url, headers={"Authorization": token}) as client:
+            assert (await client.get("/stream")).status_code == 401
