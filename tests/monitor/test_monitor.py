@@ -1,4 +1,4 @@
-"""The live loop through a shift: intervals come, services go away and come back, the process restarts. Nothing is lost or doubled."""
+"""The live loop through a shift: hours close, services go away and come back, the process restarts. Nothing is lost or doubled."""
 
 import json
 from datetime import timedelta
@@ -26,7 +26,6 @@ def newest_is(hour: int) -> object:
 
 async def test_at_the_start_the_newest_is_assessed_first_then_all_others(plant: Plant, database_url: str) -> None:
     async with world(plant, database_url, hours=70, monitored=True) as w:
-        await w.feed.connected.wait()
         await w.state.monitor.caught_up.wait()
         assert w.models.assessed == [BEGIN + hour * HOUR for hour in reversed(range(70))]
         assert w.models.block_sizes[:9] == [61] * 9 and w.models.block_sizes[-1] == 1
@@ -107,7 +106,6 @@ async def test_models_that_are_silent_are_named(plant: Plant, tmp_path: object) 
     models = Models_(plant)
     models.silent = True
     async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=1, monitored=True, models=models) as w:
-        await w.feed.connected.wait()
         await w.state.monitor.caught_up.wait()
         status = w.state.monitor.status()
         assert status.inference == "down" and "9 of 9" in (status.inference_reason or "")
@@ -167,10 +165,8 @@ async def test_a_corrected_hour_is_assessed_again_and_a_repeated_one_is_not(plan
 async def test_a_plant_clock_that_goes_back_hides_what_has_not_happened(plant: Plant, tmp_path: object) -> None:
     url = f"sqlite:///{tmp_path}/a.db"
     async with world(plant, url, hours=5, monitored=True) as w:
-        await w.feed.connected.wait()
         await w.state.monitor.caught_up.wait()
     async with world(plant, url, hours=3, monitored=True) as w:
-        await w.feed.connected.wait()
         await w.state.monitor.caught_up.wait()
         newest = (await w.state.monitor.overview(10))[-1].interval.timestamp
         assert newest == BEGIN + timedelta(hours=2)

@@ -50,7 +50,7 @@ class Monitor:
         self._refused: set[datetime] = set()
         self._work = asyncio.Event()
         self.caught_up = asyncio.Event()
-        """Set while every stored interval has been assessed."""
+        """Set while everything that the feed has told of since the start is assessed."""
         self.simulated = False
         self.stored = 0
         self.assessed = 0
@@ -143,13 +143,12 @@ class Monitor:
 
     async def _store(self, intervals: Sequence[Observation]) -> None:
         """Keep intervals by their start, and have them assessed."""
-        now = self._clock.now()
+        now, dated = self._clock.now(), [(one.timestamp, one) for one in intervals if one.timestamp is not None]
         async with self._database.begin() as session:
-            for interval in intervals:
-                if interval.timestamp is not None:
-                    row = interval.model_dump(mode="json")
-                    self.stored += await plant_history.store(session, self._plant.name, interval.timestamp, row, now)
-                    self._newest = interval.timestamp
+            for start, interval in dated:
+                row = interval.model_dump(mode="json")
+                self.stored += await plant_history.store(session, self._plant.name, start, row, now)
+        self._newest = dated[-1][0] if dated else self._newest
         self.caught_up.clear()
         self._work.set()
 
@@ -159,7 +158,8 @@ class Monitor:
             self._work.clear()
             start = await self._next()
             if start is None:
-                self.caught_up.set()
+                if self._newest is not None and not self._work.is_set():
+                    self.caught_up.set()
                 await self._work.wait()
                 continue
             self.caught_up.clear()
