@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import anyio.to_thread
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from alarmstack import __version__
@@ -58,8 +58,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
     app.include_router(figures(meter, settings, page_port))
-    app.add_api_route("/api/{path:path}", _nothing, include_in_schema=False, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-    app.mount("/", Page(settings.page))
+    app.mount("/", Page(settings.page, [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]))
     meter.measure(app)
     app.add_middleware(Guarded)
     describe(app)
@@ -91,10 +90,6 @@ async def _end(state: State, monitor: asyncio.Task[None] | None) -> None:
 def _name(route: APIRoute) -> str:
     """Operations are called as their functions: the generated client reads better."""
     return route.name
-
-
-async def _nothing(path: str) -> None:
-    raise HTTPException(404, f"the API has no /{path[:200]}")
 
 
 __all__ = ["create_app"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -34,17 +37,30 @@ FOREVER = "public, max-age=31536000, immutable"
 
 
 class Page:
-    """Serves a folder; says what to do where the page was not built."""
+    """Serves a folder to whatever the API left over; says what to do where the page was not built.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    `endpoints` are the API's: one of them asked with a method it does not have is refused as such.
+    """
+
+    def __init__(self, folder: Path, endpoints: Sequence[Route]) -> None:
+        self._folder, self._endpoints = folder, endpoints
         self._files = StaticFiles(directory=folder, html=True, check_dir=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A file, or why there is none."""
-        if scope["type"] == "http" and not (self._folder / "index.html").is_file():
+        methods = self._methods(scope["path"].removeprefix("/api"))
+        if scope["method"] not in methods:
+            raise HTTPException(405, f"{scope['path'][:200]} takes {', '.join(methods)}", {"Allow": ", ".join(methods)})
+        if scope["path"].startswith("/api/"):
+            raise HTTPException(404, f"the API has no {scope['path'][:200]}")
+        if not (self._folder / "index.html").is_file():
             return await _unbuilt(self._folder)(scope, receive, send)
         await self._files(scope, receive, send)
+
+    def _methods(self, path: str) -> list[str]:
+        """What may be done with a path: what the API's endpoints there take; a file is read."""
+        taken = {method for one in self._endpoints if one.path_regex.match(path) for method in one.methods or ()}
+        return sorted(taken) or ["GET", "HEAD"]
 
 
 class Guarded:
