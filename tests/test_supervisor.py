@@ -34,7 +34,7 @@ def free_port() -> int:
 
 def server(name: str) -> Service:
     port = free_port()
-    return Service(name, [sys.executable, "-c", SERVER, str(port)], [port], f"http://127.0.0.1:{port}/")
+    return Service(name, [sys.executable, "-c", SERVER, str(port)], {port: "THE_PORT"}, f"http://127.0.0.1:{port}/")
 
 
 def shift(services: list[Service], logs: Path, story: Callable[[Supervisor], Coroutine[Any, Any, None]]) -> list[str]:
@@ -73,16 +73,17 @@ def test_a_service_that_dies_is_started_again_and_all_stop_together(tmp_path: Pa
 
 def test_a_taken_port_is_named_with_its_holder(tmp_path: Path) -> None:
     service = server("sensors")
+    port = next(iter(service.ports))
     with socket.socket() as holder:
-        holder.bind(("127.0.0.1", service.ports[0]))
+        holder.bind(("127.0.0.1", port))
         holder.listen()
-        with pytest.raises(ServiceError, match=rf"port {service.ports[0]} \(sensors\) is taken by process {os.getpid()}"):
+        with pytest.raises(ServiceError, match=rf"port {port} \(sensors\) is taken by process {os.getpid()}.*THE_PORT"):
             check_ports([service])
 
 
 def test_a_service_that_never_gets_healthy_is_reported_with_its_last_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alarmstack.supervisor.HEALTHY_WITHIN", 1.0)
-    broken = Service("broken", [sys.executable, "-c", "raise SystemExit('no model folder')"], [], "http://127.0.0.1:9/")
+    broken = Service("broken", [sys.executable, "-c", "raise SystemExit('no model folder')"], {}, "http://127.0.0.1:9/")
 
     async def nothing(supervisor: Supervisor) -> None: ...
 

@@ -301,7 +301,7 @@ def demo(
         check_demo(settings)
     run_demo(settings, console)
     if serve:
-        show_demo(settings, console)
+        show_demo()
 
 
 def _plant(path: Path | None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from typing import Annotated
@@ -14,9 +15,10 @@ from alarmstack.plant import load_plant
 from alarmstack.settings import Settings, load_settings
 from alarmstack.supervisor import Service, check_ports, supervise
 
-SENSORS, GATEWAY, INFERENCE, PAGE = 7500, 7501, 7502, 5173
 services = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Run a service: sensors, inference, gateway.")
-Port = Annotated[int, typer.Option(min=1, max=65535)]
+Port = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Default: the service's own (ALARMSTACK_…_PORT).", show_default=False)
+]
 Host = Annotated[
     str | None, typer.Option(help="Address to listen on; default: ALARMSTACK_HOST, else loopback.", show_default=False)
 ]
@@ -24,7 +26,7 @@ Host = Annotated[
 
 @services.command()
 def sensors(
-    port: Port = SENSORS,
+    port: Port = None,
     host: Host = None,
     speed: Annotated[float | None, typer.Option(min=0.001, help="Plant seconds in a wall second; 1 is real time.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same plant.")] = 11,
@@ -38,7 +40,7 @@ def sensors(
     from alarmstack.storage import Store
 
     settings = load_settings()
-    socket = listen(host or settings.host, port)
+    socket = listen(host or settings.host, port or settings.sensors_port)
     player = start_player(
         load_plant(settings.plant),
         speed=speed or settings.speed,
@@ -50,7 +52,7 @@ def sensors(
 
 
 @services.command()
-def inference(port: Port = INFERENCE, host: Host = None) -> None:
+def inference(port: Port = None, host: Host = None) -> None:
     """Let the promoted models answer.
 
     Example: alarmstack serve inference --port 7502
@@ -60,18 +62,18 @@ def inference(port: Port = INFERENCE, host: Host = None) -> None:
     from alarmstack.service import listen, run
 
     settings = load_settings()
-    socket = listen(host or settings.host, port)
+    socket = listen(host or settings.host, port or settings.inference_port)
     shelf = Shelf(load_plant(settings.plant), Registry(settings.registry), settings.data / "serving", settings.serve_unpromoted)
     run(create_app(shelf), [socket])
 
 
 @services.command()
 def gateway(
-    port: Port = GATEWAY,
+    port: Port = None,
     host: Host = None,
     page_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of the page; 0: the page is on the API's port alone.")
-    ] = PAGE,
+        int | None, typer.Option(min=0, max=65535, help="Port of the page; 0: on the API's port alone.", show_default=False)
+    ] = None,
 ) -> None:
     """Serve users, history and the screen, and watch the plant (needs JWT_SECRET).
 
@@ -80,26 +82,29 @@ def gateway(
     from alarmstack.gateway import serve
 
     settings = load_settings()
-    serve(settings, port, page_port or None, host or settings.host)
+    page = settings.page_port if page_port is None else page_port
+    serve(settings, port or settings.gateway_port, page or None, host or settings.host)
 
 
 def demo_services(settings: Settings) -> list[Service]:
-    """The services of the demo, on their usual ports, with a session secret of this run alone."""
+    """The services of the demo on loopback, with a session secret of this run alone."""
     local = "127.0.0.1"
     environment = {
-        "ALARMSTACK_DATA_DIR": str(settings.data),
-        "ALARMSTACK_PLANT": str(settings.plant),
         "ALARMSTACK_SERVE_UNPROMOTED": "true",
-        "ALARMSTACK_SENSORS_URL": f"http://{local}:{SENSORS}",
-        "ALARMSTACK_INFERENCE_URL": f"http://{local}:{INFERENCE}",
+        "ALARMSTACK_SENSORS_URL": f"http://{local}:{settings.sensors_port}",
+        "ALARMSTACK_INFERENCE_URL": f"http://{local}:{settings.inference_port}",
         "JWT_SECRET": secrets.token_hex(32),
     }
 
-    def one(name: str, port: int, *more: int) -> Service:
+    def one(name: str, ports: dict[int, str]) -> Service:
         command = [sys.executable, "-m", "alarmstack.cli", "serve", name]
-        return Service(name, command, [port, *more], f"http://{local}:{port}/health", environment)
+        return Service(name, command, ports, f"http://{local}:{next(iter(ports))}/health", environment)
 
-    return [one("sensors", SENSORS), one("inference", INFERENCE), one("gateway", GATEWAY, PAGE)]
+    return [
+        one("sensors", {settings.sensors_port: "ALARMSTACK_SENSORS_PORT"}),
+        one("inference", {settings.inference_port: "ALARMSTACK_INFERENCE_PORT"}),
+        one("gateway", {settings.gateway_port: "ALARMSTACK_GATEWAY_PORT", settings.page_port: "ALARMSTACK_PAGE_PORT"}),
+    ]
 
 
 def check_demo(settings: Settings) -> None:
@@ -107,29 +112,47 @@ def check_demo(settings: Settings) -> None:
     check_ports(demo_services(settings))
 
 
-def show_demo(settings: Settings, console: Console) -> None:
-    """Run all services until Ctrl-C; once they are healthy, say where they are and how to log in."""
+@services.command("all")
+def everything() -> None:
+    """Run all services with a login of this run, as the demo does, until Ctrl-C.
+
+    Example: alarmstack serve all
+    """
+    settings, console = load_settings(), Console()
+    check_demo(settings)
     name, password = demo_login(settings)
-
-    def ready() -> None:
-        console.print(
-            f"\n[bold]The plant is live:[/] http://localhost:{PAGE}    log in as [bold]{name}[/], password [bold]{password}[/]\n\n"
-            f"  sensor API     http://localhost:{SENSORS}/docs\n"
-            f"  gateway        http://localhost:{GATEWAY}/health\n"
-            f"  inference API  http://localhost:{INFERENCE}/docs\n"
-            f"  logs           {settings.data / 'logs'}/\n\n"
-            "On the page, choose the scenario pressure_rise and watch the forecasts rise before the limit is crossed.\n"
-            "Ctrl-C stops everything; the next `make run` goes on from here.\n"
-        )
-
     with console.status("starting sensor API, inference API, gateway") as status:
 
-        def started() -> None:
+        def ready() -> None:
             status.stop()
-            ready()
+            console.print(_where(settings, name, password), highlight=False)
 
-        supervise(demo_services(settings), settings.data / "logs", started, lambda line: console.print(line, markup=False))
+        supervise(demo_services(settings), settings.data / "logs", ready, lambda line: console.print(line, markup=False))
     console.print("stopped")
 
 
-__all__ = ["GATEWAY", "INFERENCE", "PAGE", "SENSORS", "check_demo", "demo_services", "services", "show_demo"]
+def _where(settings: Settings, name: str, password: str) -> str:
+    return f"""
+The plant is live.
+
+  page           [bold]http://localhost:{settings.page_port}[/]
+  name           [bold]{name}[/]
+  password       [bold]{password}[/]
+
+  sensor API     http://localhost:{settings.sensors_port}/docs
+  gateway        http://localhost:{settings.gateway_port}/health
+  inference API  http://localhost:{settings.inference_port}/docs
+  logs           {settings.data / "logs"}/
+
+On the page choose the scenario pressure_rise and watch the forecasts rise
+before the limit is crossed. Ctrl-C stops everything; `make run` goes on from here.
+"""
+
+
+def show_demo() -> None:
+    """Become `alarmstack serve all`: a fresh process, without the memory that training took."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "alarmstack.cli", "serve", "all"])
+
+
+__all__ = ["check_demo", "demo_services", "services", "show_demo"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +14,9 @@ SHORTEST_SECRET = 32
 """Characters of a JWT_SECRET: HS256 keys shorter than its 256-bit hash are weak (RFC 7518, 3.2)."""
 FEWEST_DIFFERENT = 10
 """A secret with fewer different characters than this was typed, not generated."""
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Settings(BaseSettings):
@@ -36,6 +39,10 @@ class Settings(BaseSettings):
     public_origins: str = Field(default="", alias="ALARMSTACK_PUBLIC_ORIGINS")
     page: Path = Field(default=Path("ui/dist"), alias="ALARMSTACK_PAGE_DIR")
     host: str = Field(default="127.0.0.1", alias="ALARMSTACK_HOST")
+    sensors_port: Port = Field(default=7500, alias="ALARMSTACK_SENSORS_PORT")
+    gateway_port: Port = Field(default=7501, alias="ALARMSTACK_GATEWAY_PORT")
+    inference_port: Port = Field(default=7502, alias="ALARMSTACK_INFERENCE_PORT")
+    page_port: Port = Field(default=5173, alias="ALARMSTACK_PAGE_PORT")
     speed: float = Field(default=720.0, gt=0, le=36_000, alias="ALARMSTACK_SPEED")
     flush_readings: bool = Field(default=False, alias="ALARMSTACK_FLUSH_READINGS")
     serve_unpromoted: bool = Field(default=False, alias="ALARMSTACK_SERVE_UNPROMOTED")

@@ -31,11 +31,11 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Service:
-    """A process to keep running: `ports` it listens on, `health` the URL that answers 200 once it works."""
+    """A process to keep running: `ports` it listens on and the setting of each, `health` the URL that answers 200 once it works."""
 
     name: str
     command: Sequence[str]
-    ports: Sequence[int]
+    ports: Mapping[int, str]
     health: str
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -145,9 +145,9 @@ def check_ports(services: Sequence[Service]) -> None:
     """Raise ServiceError that says which port is taken by whom."""
     taken = {c.laddr.port: c.pid for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr}
     for service in services:
-        for port in service.ports:
+        for port, setting in service.ports.items():
             if port in taken:
-                raise ServiceError(f"port {port} ({service.name}) is taken by {_who(taken[port])}: end it, or choose another port")
+                raise ServiceError(f"port {port} ({service.name}) is taken by {_who(taken[port])}: end it, or set {setting}")
 
 
 def _who(pid: int | None) -> str:
