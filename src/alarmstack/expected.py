@@ -28,25 +28,36 @@ class Expected:
 
 def expected(plant: Plant) -> tuple[Expected, ...]:
     """The plant's models in the order of the catalogue; the champion comes first, a forecaster for each horizon last."""
-    prefix, controller = plant.registry_prefix, plant.deviation_target.controller
+    controller = plant.deviation_target.controller
     unit = plant.instrument(f"{controller}_PV").unit
-    present = (
-        ("champion", "risk_score", "Risk that the plant is in alarm at this row", "probability"),
-        ("isolation_forest", "anomaly_score", "How unlike the usual rows this row is; learnt without labels", "anomaly"),
-        ("regime_classifier", "regime", "Probabilities of the regimes normal, transition, alarm", "classes"),
-        ("lr_soft_alarm", "lr_soft_alarm", "Calibrated probability of being in alarm at this row, linear", "probability"),
-        ("rf_soft_alarm", "rf_soft_alarm", "Calibrated probability of being in alarm at this row, by a forest", "probability"),
-        ("deviation_predictor", "next_deviation", f"{controller}'s deviation from its setpoint in the next row", "value"),
-    )
-    ahead = (
-        Expected(f"{prefix}_forecaster_{h}", f"forecast_{h}", f"Probability that an alarm begins within {h}", "probability", d)
-        for d in plant.time.horizons
-        for h in (write_duration(d),)
-    )
-    kinds: dict[str, Kind] = {"probability": "probability", "anomaly": "anomaly", "classes": "classes", "value": "value"}
+    soft = "Calibrated probability of being in alarm at this row"
+
+    def one(name: str, column: str, title: str, kind: Kind, horizon: timedelta | None = None, unit: str | None = None) -> Expected:
+        return Expected(f"{plant.registry_prefix}_{name}", column, title, kind, horizon, unit)
+
     return (
-        *(Expected(f"{prefix}_{n}", c, t, kinds[k], unit=unit if k == "value" else None) for n, c, t, k in present),
-        *ahead,
+        one("champion", "risk_score", "Risk that the plant is in alarm at this row", "probability"),
+        one("isolation_forest", "anomaly_score", "How unlike the usual rows this row is; learnt without labels", "anomaly"),
+        one("regime_classifier", "regime", "Probabilities of the regimes normal, transition, alarm", "classes"),
+        one("lr_soft_alarm", "lr_soft_alarm", f"{soft}, linear", "probability"),
+        one("rf_soft_alarm", "rf_soft_alarm", f"{soft}, by a forest", "probability"),
+        one(
+            "deviation_predictor",
+            "next_deviation",
+            f"{controller}'s deviation from its setpoint in the next row",
+            "value",
+            unit=unit,
+        ),
+        *(
+            one(
+                f"forecaster_{written}",
+                f"forecast_{written}",
+                f"Probability that an alarm begins within {written}",
+                "probability",
+                ahead,
+            )
+            for ahead, written in ((horizon, write_duration(horizon)) for horizon in plant.time.horizons)
+        ),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from alarmstack.gateway.app import create_app
 from alarmstack.service import listen, run
 from alarmstack.settings import Settings
@@ -14,6 +16,7 @@ def serve(settings: Settings, port: int = PORT, page_port: int | None = PAGE_POR
 
     Raises ServiceError for a taken port, a missing secret, or a database that cannot be used.
     """
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     app = create_app(settings, page_port=page_port)
     run(app, [listen(host, one) for one in (port, page_port) if one is not None])
 

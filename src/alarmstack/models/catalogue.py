@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from alarmstack.errors import PlantError
+from alarmstack.expected import Expected, expected
 from alarmstack.features import Group
 from alarmstack.models import estimators as make
 from alarmstack.models.estimators import Estimator
-from alarmstack.plant import Plant, write_duration
+from alarmstack.plant import Plant
 
 Target = Literal["alarm", "none", "regime", "next_deviation", "onset"]
+Candidates = dict[str, Callable[[int], Estimator]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Recipe:
     title: str
     group: Group
     target: Target
-    candidates: dict[str, Callable[[int], Estimator]]
+    candidates: Candidates
     horizon: timedelta | None = None
     calibrated: bool = False
     smote: bool = False
@@ -37,81 +40,47 @@ class Recipe:
 
 
 def recipes(plant: Plant) -> tuple[Recipe, ...]:
-    """The plant's models in the order of the catalogue; the champion comes first, a forecaster for each horizon last."""
-    prefix, controller = plant.registry_prefix, plant.deviation_target.controller
-    present = (
-        Recipe(
-            f"{prefix}_champion",
-            "risk_score",
-            "Risk that the plant is in alarm at this row",
-            "point",
-            "alarm",
-            {
+    """The plant's models in the order of `expected`; the champion comes first, a forecaster for each horizon last."""
+    return tuple(_recipe(one) for one in expected(plant))
+
+
+def _recipe(one: Expected) -> Recipe:
+    """How to make a model that the plant is expected to have."""
+    if one.horizon is not None:
+        return _made(one, "window", "onset", {"lightgbm": make.light_forecaster}, calibrated=True)
+    match one.column:
+        case "risk_score":
+            champions: Candidates = {
                 "random forest": make.random_forest,
                 "xgboost": make.extreme_trees,
                 "lightgbm": make.light_trees,
                 "gradient boosting": make.gradient_boosting,
-            },
-            smote=True,
-        ),
-        Recipe(
-            f"{prefix}_isolation_forest",
-            "anomaly_score",
-            "How unlike the usual rows this row is; learnt without labels",
-            "point",
-            "none",
-            {"isolation forest": make.isolation_forest},
-            dropout=False,
-        ),
-        Recipe(
-            f"{prefix}_regime_classifier",
-            "regime",
-            "Probabilities of the regimes normal, transition, alarm",
-            "point",
-            "regime",
-            {"multinomial logistic": make.logistic},
-        ),
-        Recipe(
-            f"{prefix}_lr_soft_alarm",
-            "lr_soft_alarm",
-            "Calibrated probability of being in alarm at this row, linear",
-            "point",
-            "alarm",
-            {"logistic": make.logistic},
-            calibrated=True,
-        ),
-        Recipe(
-            f"{prefix}_rf_soft_alarm",
-            "rf_soft_alarm",
-            "Calibrated probability of being in alarm at this row, by a forest",
-            "point",
-            "alarm",
-            {"random forest": make.random_forest},
-            calibrated=True,
-        ),
-        Recipe(
-            f"{prefix}_deviation_predictor",
-            "next_deviation",
-            f"{controller}'s deviation from its setpoint in the next row",
-            "point",
-            "next_deviation",
-            {"ridge": make.ridge},
-            dropout=False,
-        ),
-    )
-    return present + tuple(
-        Recipe(
-            f"{prefix}_forecaster_{write_duration(horizon)}",
-            f"forecast_{write_duration(horizon)}",
-            f"Probability that an alarm begins within {write_duration(horizon)}",
-            "window",
-            "onset",
-            {"lightgbm": make.light_forecaster},
-            horizon=horizon,
-            calibrated=True,
-        )
-        for horizon in plant.time.horizons
-    )
+            }
+            return _made(one, "point", "alarm", champions, smote=True)
+        case "anomaly_score":
+            return _made(one, "point", "none", {"isolation forest": make.isolation_forest}, dropout=False)
+        case "regime":
+            return _made(one, "point", "regime", {"multinomial logistic": make.logistic})
+        case "lr_soft_alarm":
+            return _made(one, "point", "alarm", {"logistic": make.logistic}, calibrated=True)
+        case "rf_soft_alarm":
+            return _made(one, "point", "alarm", {"random forest": make.random_forest}, calibrated=True)
+        case "next_deviation":
+            return _made(one, "point", "next_deviation", {"ridge": make.ridge}, dropout=False)
+    raise PlantError(f"no recipe makes {one.name} ({one.column}): write one beside the others")
+
+
+def _made(
+    one: Expected,
+    group: Group,
+    target: Target,
+    candidates: Candidates,
+    *,
+    calibrated: bool = False,
+    smote: bool = False,
+    dropout: bool = True,
+) -> Recipe:
+    return Recipe(one.name, one.column, one.title, group, target, candidates, one.horizon, calibrated, smote, dropout)
 
 
 __all__ = ["Recipe", "Target", "recipes"]

@@ -7,11 +7,11 @@ restart is in the database, so stopping at any point loses nothing.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
 
-import structlog
 from pydantic import ValidationError
 
 from alarmstack.db import Database, plant_history
@@ -34,7 +34,7 @@ WATCH_SECONDS = 2.0
 """How often the sources are looked at."""
 READY_EVERY = 5
 """Every so many looks inference is asked whether its models speak."""
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Monitor:
@@ -102,7 +102,7 @@ class Monitor:
             except UpstreamError as error:
                 failures += 1
                 self._sources.lost(error.detail)
-                log.warning("feed_lost", reason=error.detail, failures=failures)
+                log.warning("feed lost (%d in a row): %s", failures, error.detail)
                 self._tell_status()
                 await self._clock.sleep(pause(failures))
 
@@ -126,7 +126,7 @@ class Monitor:
             elif event.name == "interval":
                 await self._arrived(Observation.model_validate_json(event.data))
         except ValidationError as error:
-            log.warning("feed_nonsense", name=event.name, reason=str(error).splitlines()[0])
+            log.warning("the feed's %s makes no sense: %s", event.name, str(error).splitlines()[0])
 
     async def _arrived(self, interval: Observation) -> None:
         """A closed interval: first whatever was missed before it, then itself."""
@@ -169,11 +169,11 @@ class Monitor:
             except UpstreamError as error:
                 if error.status in (400, 413, 422):
                     self._refused.add(start)
-                    log.error("interval_refused", start=start.isoformat(), reason=error.detail)
+                    log.error("interval %s is refused: %s", start.isoformat(), error.detail)
                     continue
                 failures += 1
                 self._sources.failed(error.detail)
-                log.warning("inference_lost", reason=error.detail, failures=failures)
+                log.warning("inference lost (%d in a row): %s", failures, error.detail)
                 self._tell_status()
                 await self._clock.sleep(pause(failures))
 
