@@ -34,4 +34,4 @@ format: install ## let the formatter and the linter mend what they can
 	$(RUN) ruff check --fix .
 
 system-deps: ## what must come from the system (root, Debian)
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 postgresql

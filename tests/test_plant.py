@@ -20,6 +20,10 @@ MISTAKES = [
     ('process_unit = "d301"', 'process_unit = "d999"', ["d999", "d301"]),
     ("quantile = 0.90", "quantile = 1.9", ["quantile", "1.9"]),
     ('title = "DEA gas treatment"', "", ["title", "missing"]),
+    ('feature = "lt301031", title', 'feature = "lt301O31", title', ["lt301031", "predict_field", "lt301O31"]),
+    ("low = -40, high = 40", "low = 40, high = -40", ["lic31002_deviation", "40", "lower end first"]),
+    ('like = "normal"', 'like = "usual"', ["escalating_pressure", "usual", "normal"]),
+    ("fq31050 = { value = 84.0, ramp", "fq31O50 = { value = 84.0, ramp", ["fq31O50", "escalating_pressure", "fq31050_max"]),
 ]
 
 

@@ -7,7 +7,10 @@ import pytest
 
 from alarmstack.db import plant_history
 from alarmstack.plant import Plant
-from tests.upstreams import BEGIN, HOUR, Feed, Models_
+from alarmstack.sensors.app import Player
+from alarmstack.sensors.app import create_app as create_sensors
+from alarmstack.sensors.live import LivePlant
+from tests.upstreams import BEGIN, HOUR, Feed, Models_, serving
 from tests.world import World, next_event, world
 
 pytestmark = pytest.mark.anyio
@@ -160,6 +163,27 @@ async def test_a_corrected_hour_is_assessed_again_and_a_repeated_one_is_not(plan
             await w.state.monitor.caught_up.wait()
         assert w.models.assessed.count(BEGIN + 2 * HOUR) == 2
         assert await stored(w) == (4, 4)
+
+
+async def test_the_real_feed_speaks_the_same_language(plant: Plant, tmp_path: object) -> None:
+    wall = [0.0]
+    live = LivePlant(plant, 8, BEGIN)
+    live.advance(30)
+    player = Player(live, 3600.0, None, None, lambda: wall[0])
+    async with (
+        serving(create_sensors(player)) as url,
+        world(plant, f"sqlite:///{tmp_path}/a.db", monitored=True, sensors_url=url) as w,
+    ):
+        with w.state.hub.listen() as listener:
+            await next_event(listener, "assessment", newest_is(29))
+            wall[0] = 1.0
+            player.tick()
+            await next_event(listener, "assessment", newest_is(30))
+        assert w.state.monitor.simulated and w.state.monitor.status().feed == "live"
+        anna = await w.person("anna", "engineer")
+        assert (await anna.post("/infer/auto")).json()["n_observations"] == 20
+        switched = await anna.post("/scenarios/activate", json={"name": "pressure_rise"})
+        assert switched.json()["scenario"] == "pressure_rise"
 
 
 async def test_a_plant_clock_that_goes_back_hides_what_has_not_happened(plant: Plant, tmp_path: object) -> None:
