@@ -293,13 +293,13 @@ def demo(
 
     Example: alarmstack demo
     """
-    from alarmstack.pipeline import run_demo
     from alarmstack.serving import check_demo, show_demo
+    from alarmstack.tour import run_tour
 
     settings = load_settings()
     if serve:
         check_demo(settings)
-    run_demo(settings, console)
+    run_tour(settings, console)
     if serve:
         show_demo()
 

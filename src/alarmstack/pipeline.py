@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
-from alarmstack import __version__
 from alarmstack.datasets import LABEL, write_csv
-from alarmstack.demo import Steps
 from alarmstack.derived import any_rule
 from alarmstack.errors import NotPromotedError, StorageError
-from alarmstack.etl.intake import Intake, ingest, take_in
-from alarmstack.etl.local import run as run_etl
+from alarmstack.etl.intake import Intake, take_in
 from alarmstack.etl.tables import read_examples
 from alarmstack.examples import Examples, examples
 from alarmstack.labels import RegimeBands
 from alarmstack.models import Recipe, recipes
-from alarmstack.pictures import recall_picture, timeline
+from alarmstack.pictures import timeline
 from alarmstack.plant import Plant
 from alarmstack.progress import Progress, silent
 from alarmstack.registry import Bundle, Registry
-from alarmstack.report import evaluation_tables, training_table
 from alarmstack.scoring import score_block
 from alarmstack.settings import Settings
-from alarmstack.simulator import SIMULATOR_VERSION, export, simulate
 from alarmstack.storage import Store
 from alarmstack.training.evaluate import Contestant, Row
 from alarmstack.training.evaluate import evaluate as judge
@@ -38,12 +31,6 @@ from alarmstack.training.floors import FLOORS, fit_floor, out_of_fold
 from alarmstack.training.splits import inner_folds
 from alarmstack.training.train import Trained, promote, target_of, train
 from alarmstack.training.trial import simulated_trial
-
-FIRST_DAY = datetime(2023, 1, 1, tzinfo=UTC)
-YEAR, MONTH = 365, 28
-TRAINING_SEED, DROP_SEED = 1, 7
-TRIAL_SEEDS = (101, 102)
-"""Seeds of the demo's plants; the trial's are never trained on."""
 
 
 def train_latest(
@@ -142,68 +129,4 @@ def write_scores(plant: Plant, taken: Intake, bundles: dict[str, Bundle], out: P
     return table, picture
 
 
-def run_demo(settings: Settings, console: Console) -> None:
-    """Everything a new user needs, each step once; prints where things are and what to do next."""
-    from alarmstack.plant import load_plant
-
-    plant, data = load_plant(settings.plant), settings.data
-    settings = settings.model_copy(update={"promotion_mode": "auto"})
-    steps = Steps(data / "stamps", console)
-    origin = f"{__version__} {plant.fingerprint} {SIMULATOR_VERSION}"
-    training, drop, results = data / "training", data / "drop", data / "results"
-    console.print(f"\n[bold]{plant.title}[/]: from historian files to scored models, in {data}/\n")
-
-    def simulated(folder: Path, days: int, seed: int, form: str) -> Callable[[Progress], str]:
-        def work(progress: Progress) -> str:
-            made = simulate(plant, start=FIRST_DAY, days=days, seed=seed)
-            progress("writing", 0.6)
-            export(made, plant, folder, form)
-            return f"{days} days, {len(made.readings):,} readings, {form} files in {folder}/"
-
-        return work
-
-    def clean(progress: Progress) -> str:
-        taken = take_in(plant, drop, refused=data / "refused")
-        paths = ingest(plant, taken, data)
-        return f"{len(taken.block)} rows, {int(taken.alarm.sum())} in alarm: {', '.join(str(p) for p in paths)}"
-
-    def features(progress: Progress) -> str:
-        manifest = run_etl(plant, take_in(plant, training, refused=data / "refused"), Store(settings.store), progress)
-        return f"{manifest['rows']} rows, {manifest['onsets']} onsets, in {settings.store}"
-
-    def models(progress: Progress) -> str:
-        trained, promoted = train_latest(plant, settings, progress=progress)
-        console.print(training_table(trained, promoted))
-        return f"{len(trained)} models registered, {len(promoted)} promoted, in {settings.registry}"
-
-    def judged(progress: Progress) -> str:
-        rows = evaluate_simulated(plant, settings, FIRST_DAY, YEAR, TRIAL_SEEDS, progress)
-        evaluation = results / "evaluation.json"
-        evaluation.parent.mkdir(parents=True, exist_ok=True)
-        recall_picture(rows, results / "evaluation.png")
-        evaluation.write_text(json.dumps([row.record() for row in rows], indent=1, ensure_ascii=False))
-        for table in evaluation_tables(rows):
-            console.print(table)
-        return f"{len(rows)} figures in {evaluation}"
-
-    def scored(progress: Progress) -> str:
-        return ", ".join(str(p) for p in score_source(plant, settings, drop, results))
-
-    steps.step(
-        "simulate a year to train on", f"{origin} {TRAINING_SEED}", [training], simulated(training, YEAR, TRAINING_SEED, "parquet")
-    )
-    steps.step("simulate a month of historian exports", f"{DROP_SEED}", [drop], simulated(drop, MONTH, DROP_SEED, "xlsx"))
-    steps.step("ingest the month", "", [data / "cleaned_dataset.csv", data / "labeled_dataset.csv"], clean)
-    steps.step("build features of the year", settings.store, [], features)
-    steps.step("train and register", settings.registry, [], models)
-    steps.step("evaluate on plants nobody trained on", f"{TRIAL_SEEDS}", [results / "evaluation.json"], judged)
-    steps.step("score the month", "", [results / "model_results.csv", results / "timeline.png"], scored)
-    console.print(
-        f"\nWhat the models said of the month: [bold]{results / 'timeline.png'}[/]\n"
-        f"How good they are, and the floors: [bold]{results / 'evaluation.png'}[/]\n"
-        "Your own data:                     [bold].venv/bin/alarmstack score FILE --out DIR[/]\n"
-        "All commands:                      [bold].venv/bin/alarmstack --help[/]\n"
-    )
-
-
-__all__ = ["champions", "evaluate_file", "evaluate_simulated", "latest_examples", "run_demo", "score_source", "train_latest"]
+__all__ = ["champions", "evaluate_file", "evaluate_simulated", "latest_examples", "score_source", "train_latest"]
