@@ -1,0 +1,11 @@
+import createClient, { type Client } from 'openapi-fetch';
+import type { paths } from './schema';
+
+export type Api = Client<paths>;
+
+export const BASE = '/api';
+
+/** The generated client over a fetch that knows how to log in. */
+export function createApi(fetch: (request: Request) => Promise<Response>, origin = location.origin): Api {
+  return createClient<paths>({ baseUrl: `${origin}${BASE}`, fetch });
+}

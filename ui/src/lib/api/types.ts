@@ -1,0 +1,50 @@
+/** The bodies of the API by their own names. */
+import type { components } from './schema';
+
+type Bodies = components['schemas'];
+
+export type Assessment = Bodies['Assessment'];
+export type Contribution = Bodies['Contribution'];
+export type Driver = Bodies['Driver'];
+export type Entry = Bodies['Entry'];
+export type EntryType = Entry['type'];
+export type Explanation = Bodies['Explanation'];
+export type FeedStatus = Bodies['FeedStatus'];
+export type Forecast = Bodies['StoredForecast'];
+export type Importances = Bodies['Importances'];
+export type LimitLine = Bodies['LimitLine'];
+export type Live = Bodies['Live'];
+export type ModelStatus = Bodies['ModelStatus'];
+export type Overview = Bodies['Overview'];
+export type Person = Bodies['Person'];
+export type PlantAssessment = Bodies['PlantAssessment'];
+export type PlantTag = Bodies['PlantTag'];
+export type PlantView = Bodies['PlantView'];
+export type Prediction = Bodies['StoredPrediction'];
+export type Role = Person['role'];
+export type Said = Bodies['Said'];
+export type Scenario = Bodies['Scenario'];
+export type Series = Bodies['Series'];
+export type SignIn = Bodies['SignIn'];
+export type Span = Bodies['Span'];
+export type TagQuality = Bodies['TagQuality'];
+export type Trends = Bodies['Trends'];
+
+/** A row of named numbers as it travels; the generated type cannot say that only some names are numbers. */
+export type Row = { timestamp?: string | null; segment?: number | null } & Record<
+  string,
+  number | string | null | undefined
+>;
+export type Observation = Bodies['Observation'];
+
+/** A row's number; missing is null. */
+export function numberAt(row: object | null | undefined, key: string): number | null {
+  const value = (row as Row | null | undefined)?.[key];
+  return typeof value === 'number' ? value : null;
+}
+
+/** A row's own instant, in milliseconds. */
+export function instantOf(row: object | null | undefined): number | null {
+  const stamp = (row as Row | null | undefined)?.timestamp;
+  return typeof stamp === 'string' ? Date.parse(stamp) : null;
+}

@@ -1,0 +1,23 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { svelteTesting } from '@testing-library/svelte/vite';
+import { loadEnv } from 'vite';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig(({ mode }) => {
+  const env = loadEnv(mode, process.cwd(), 'VITE_');
+  const gateway = env.VITE_FRONTEND_API_URL ?? 'http://localhost:7501';
+  const proxy = { '/api': { target: gateway, changeOrigin: false } };
+  return {
+    plugins: [svelte(), svelteTesting()],
+    resolve: { alias: { $lib: new URL('./src/lib', import.meta.url).pathname } },
+    server: { port: 5173, strictPort: true, proxy },
+    preview: { port: 5173, strictPort: true, proxy },
+    build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+    test: {
+      environment: 'jsdom',
+      include: ['src/**/*.test.ts'],
+      setupFiles: ['src/test-setup.ts'],
+      restoreMocks: true,
+    },
+  };
+});
