@@ -1,0 +1,158 @@
+import { answer } from '../api/problem';
+import type { FeedStatus, Live, PlantAssessment, PlantTag, PlantView } from '../api/types';
+import { readInstrument, type Instrument } from './instrument';
+import { judge, type PlantState } from './plant-state';
+import type { Session } from './session.svelte';
+import { readEvents, type Told } from './stream';
+
+/** Assessments kept for the sparklines. */
+const KEPT = 72;
+/** The server sends a sign of life every ten seconds; longer silence means that nobody is there. */
+const SILENCE_MS = 25_000;
+/** A lost connection may be back at once; values stand that long. */
+const GRACE_MS = 5_000;
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 30_000;
+
+type Clock = { now: () => number; wait: (ms: number, signal: AbortSignal) => Promise<void> };
+
+/** The plant as it is now: the newest readings and assessments, and whether they can be believed. */
+export class LivePlant {
+  reading = $state.raw<Live | null>(null);
+  assessments = $state.raw<PlantAssessment[]>([]);
+  status = $state.raw<FeedStatus | null>(null);
+  connection = $state<'connecting' | 'live' | 'offline'>('connecting');
+  attempts = $state(0);
+  wallNow = $state(0);
+  #heard = $state(0);
+  #stopping: AbortController | null = null;
+  readonly #listeners = new Set<(told: PlantAssessment) => void>();
+
+  /** Wall milliseconds without any sign of life. */
+  readonly silent = $derived(Math.max(0, this.wallNow - this.#heard));
+  readonly lost = $derived(this.#heard > 0 && this.silent > (this.connection === 'live' ? SILENCE_MS : GRACE_MS));
+  /** Why nothing on the screen can be taken as live; null while it can. */
+  readonly blind = $derived(
+    this.lost
+      ? 'The connection to the server is lost.'
+      : this.status && this.status.feed !== 'live'
+        ? (this.status.feed_reason ?? `The feed is ${this.status.feed}.`)
+        : null,
+  );
+  /** Milliseconds on the plant's clock; while nothing is heard it goes on at least as fast as the wall's. */
+  readonly plantNow = $derived.by(() => {
+    const known = [this.reading?.reading.timestamp, this.status?.plant_time, this.latest?.assessment.known_at];
+    const stamps = known.flatMap((stamp) => (stamp ? [Date.parse(stamp)] : []));
+    return stamps.length ? Math.max(...stamps) + (this.lost ? this.silent : 0) : null;
+  });
+
+  constructor(
+    private readonly session: Session,
+    private readonly clock: Clock = { now: Date.now, wait },
+  ) {
+    this.wallNow = clock.now();
+  }
+
+  get latest(): PlantAssessment | undefined {
+    return this.assessments.at(-1);
+  }
+
+  instrument(tag: PlantTag): Instrument {
+    const judged = this.latest?.assessment.quality ?? [];
+    const { reading: live, plantNow, blind } = this;
+    return readInstrument(tag, { live, judged, plantNow, blind: blind !== null });
+  }
+
+  state(plant: PlantView): PlantState {
+    const { assessments, plantNow, blind } = this;
+    return judge({ plant, assessments, plantNow, blind });
+  }
+
+  /** Hear of every new closed interval; returns how to stop. */
+  onAssessment(listener: (told: PlantAssessment) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Stay connected until stopped. */
+  start(): () => void {
+    const stopping = (this.#stopping = new AbortController());
+    const ticking = setInterval(() => (this.wallNow = this.clock.now()), 1000);
+    void this.#run(stopping.signal);
+    return () => {
+      stopping.abort();
+      clearInterval(ticking);
+    };
+  }
+
+  /** Try again at once, not after the wait. */
+  retry(): void {
+    this.#stopping?.signal.dispatchEvent(new Event('retry'));
+  }
+
+  hear({ event, data }: Told): void {
+    if (event === 'reading') this.reading = JSON.parse(data) as Live;
+    if (event === 'status') this.status = JSON.parse(data) as FeedStatus;
+    if (event === 'assessment') this.#add(JSON.parse(data) as PlantAssessment);
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const before = this.clock.now();
+      await this.#connect(signal).catch(() => undefined);
+      if (signal.aborted) return;
+      this.connection = 'offline';
+      if (this.clock.now() - before > LONGEST_WAIT_MS) this.attempts = 0;
+      const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.attempts++);
+      await this.clock.wait(longest * (0.5 + Math.random() / 2), signal);
+    }
+  }
+
+  async #connect(signal: AbortSignal): Promise<void> {
+    const { api } = this.session;
+    const response = await api.GET('/stream', { parseAs: 'stream', signal }).then((told) => told.response);
+    if (!response.ok || !response.body) throw new Error(`stream: ${response.status}`);
+    this.#alive();
+    await this.#catchUp();
+    this.connection = 'live';
+    this.attempts = 0;
+    await readEvents(
+      response.body,
+      (told) => this.hear(told),
+      () => this.#alive(),
+    );
+  }
+
+  async #catchUp(): Promise<void> {
+    const past = await answer(this.session.api.GET('/overview', { params: { query: { n: KEPT } } }));
+    this.assessments = past.assessments;
+    this.status = past.status;
+  }
+
+  #alive(): void {
+    this.#heard = this.wallNow = this.clock.now();
+  }
+
+  /** An assessment told twice counts once. */
+  #add(told: PlantAssessment): void {
+    const known = this.assessments.some((one) => one.assessment.known_at === told.assessment.known_at);
+    if (known) return;
+    this.assessments = [...this.assessments, told].slice(-KEPT);
+    this.#listeners.forEach((listener) => listener(told));
+  }
+}
+
+/** Milliseconds, cut short by the end or by a wish to retry. */
+function wait(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      signal.removeEventListener('retry', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done);
+    signal.addEventListener('retry', done);
+  });
+}
