@@ -64,7 +64,7 @@ export class WindowEditor {
 
   /** The rows to send; blank is missing. Instants travel only where every row still has its own, one after the other. */
   rows(): Observation[] {
-    const dated = this.#beside.every((row) => row.timestamp) && evenlySpaced(this.#beside);
+    const dated = this.#beside.every((row) => row.timestamp) && inOrder(this.#beside);
     return this.cells.map((cells, at) => {
       const { timestamp, segment, ...rest } = this.#beside[at] ?? {};
       const values = this.tags.map((tag, column) => [tag.key, typedNumber(cells[column] ?? '') ?? null]);
@@ -86,8 +86,7 @@ function written(value: number | null): string {
   return value === null ? '' : String(Number(value.toPrecision(6)));
 }
 
-function evenlySpaced(rows: Row[]): boolean {
+function inOrder(rows: Row[]): boolean {
   const stamps = rows.map((row) => Date.parse(row.timestamp ?? ''));
-  const steps = stamps.slice(1).map((stamp, at) => stamp - (stamps[at] ?? 0));
-  return steps.every((step) => step > 0 && step === steps[0]);
+  return stamps.every((stamp, at) => at === 0 || stamp > (stamps[at - 1] ?? Infinity));
 }
