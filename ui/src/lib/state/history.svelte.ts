@@ -26,7 +26,7 @@ export class HistoryState {
 
   async load(): Promise<void> {
     const query = { ...this.#query(), page: this.page, size: SIZE };
-    await this.told.ask(() => answer(this.api.GET('/history', { params: { query } })));
+    await this.told.ask(() => answer(this.api.GET('/history', { params: { query } })) as Promise<Page>);
   }
 
   narrow(change: Partial<Filter>): Promise<void> {

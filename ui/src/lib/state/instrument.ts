@@ -1,4 +1,4 @@
-import { numberAt, type Live, type PlantTag, type TagQuality } from '../api/types';
+import { numberAt, type LimitLine, type Live, type PlantTag, type TagQuality } from '../api/types';
 import { NOTHING, figure } from './format';
 
 export type Quality = TagQuality['status'] | 'no feed';
@@ -47,4 +47,12 @@ function qualityOf(
   if (age !== null && age > tag.stale_after_seconds) return 'stale';
   if (value < tag.range[0] || value > tag.range[1]) return 'out_of_range';
   return judged === 'flat' || judged === 'saturated' ? judged : 'good';
+}
+
+/** The limit that a value has reached. A limit above the middle of the normal band is an upper one, below it a lower one. */
+export function brokenLimit(tag: PlantTag, value: number | null): LimitLine | null {
+  if (value === null) return null;
+  const middle = (tag.normal[0] + tag.normal[1]) / 2;
+  const beyond = (limit: LimitLine) => (limit.value > middle ? value > limit.value : value < limit.value);
+  return tag.limits.find(beyond) ?? null;
 }

@@ -38,7 +38,7 @@ export class Screen {
   }
 
   loadPlant(): Promise<PlantView | null> {
-    return this.view.ask(() => answer(this.api.GET('/plant')));
+    return this.view.ask(() => answer(this.api.GET('/plant')) as Promise<PlantView>);
   }
 
   /** A feature or key in words: the instrument's title where one is behind it. */

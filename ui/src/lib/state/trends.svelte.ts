@@ -75,7 +75,7 @@ export class TrendsState {
     if (!this.keys.length) return this.told.clear();
     const { from, to } = this.shown;
     const query = { tags: this.keys.join(','), from: iso(from), to: iso(to), points: POINTS };
-    await this.told.ask(() => answer(this.api.GET('/trends', { params: { query } })));
+    await this.told.ask(() => answer(this.api.GET('/trends', { params: { query } })) as Promise<Told>);
   }
 }
 
