@@ -100,7 +100,11 @@ function limitLine(chart: uPlot, look: Look, limit: LimitLine): void {
   ctx.font = look.font.replace(/^[\d.]+/, (size) => String(Number(size) * devicePixelRatio));
   ctx.textAlign = 'left';
   ctx.textBaseline = y - top < 20 * devicePixelRatio ? 'top' : 'bottom';
-  ctx.fillText(limit.title.replaceAll('_', ' '), left + 6 * devicePixelRatio, y + (ctx.textBaseline === 'top' ? 2 : -2));
+  ctx.fillText(
+    limit.title.replaceAll('_', ' '),
+    left + 6 * devicePixelRatio,
+    y + (ctx.textBaseline === 'top' ? 2 : -2),
+  );
   ctx.restore();
 }
 

@@ -53,7 +53,9 @@ function warning(latest: PlantAssessment, column: string, hours: number, since: 
 function normal(latest: PlantAssessment): PlantState {
   const silent = latest.assessment.models.filter((one) => one.horizon_hours && one.score === null);
   const hours = silent.map((one) => `${one.horizon_hours} h`).join(', ');
-  const detail = silent.length ? `No limit is broken. No forecast for ${hours}.` : 'No limit is broken, no warning stands.';
+  const detail = silent.length
+    ? `No limit is broken. No forecast for ${hours}.`
+    : 'No limit is broken, no warning stands.';
   return { kind: 'normal', priority: null, title: 'Normal', detail, since: null };
 }
 

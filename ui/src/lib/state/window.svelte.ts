@@ -15,7 +15,8 @@ export class WindowEditor {
 
   /** The first thing that keeps this window from being sent. */
   readonly problem = $derived.by(() => {
-    if (this.cells.length < this.least) return `At least ${this.least} rows are needed; there are ${this.cells.length}.`;
+    if (this.cells.length < this.least)
+      return `At least ${this.least} rows are needed; there are ${this.cells.length}.`;
     const row = this.cells.findIndex((one) => one.some((text) => typedNumber(text) === undefined));
     if (row < 0) return this.empty ? 'Fill in the window, choose a preset or paste from a spreadsheet.' : null;
     const column = this.cells[row]?.findIndex((text) => typedNumber(text) === undefined) ?? 0;
