@@ -15,7 +15,7 @@ export interface paths {
      * What the login page must know
      * @description Public: nothing here names an account.
      */
-    get: operations['signin_auth_signin_get'];
+    get: operations['signin'];
     put?: never;
     post?: never;
     delete?: never;
@@ -37,7 +37,7 @@ export interface paths {
      * Make an account
      * @description Make an account and log in to it. The invitation, where one is needed, decides the role.
      */
-    post: operations['register_auth_register_post'];
+    post: operations['register'];
     delete?: never;
     options?: never;
     head?: never;
@@ -57,7 +57,7 @@ export interface paths {
      * Log in
      * @description Trade name and password for an access token and a refresh cookie.
      */
-    post: operations['login_auth_login_post'];
+    post: operations['login'];
     delete?: never;
     options?: never;
     head?: never;
@@ -77,7 +77,7 @@ export interface paths {
      * Stay logged in
      * @description Trade the refresh cookie for the next one and a new access token.
      */
-    post: operations['refresh_auth_refresh_post'];
+    post: operations['refresh'];
     delete?: never;
     options?: never;
     head?: never;
@@ -97,7 +97,7 @@ export interface paths {
      * Log out
      * @description End this login at once; other logins of the account go on.
      */
-    post: operations['logout_auth_logout_post'];
+    post: operations['logout'];
     delete?: never;
     options?: never;
     head?: never;
@@ -115,7 +115,7 @@ export interface paths {
      * Who is logged in
      * @description The account of the access token, with the role it has now.
      */
-    get: operations['me_auth_me_get'];
+    get: operations['me'];
     put?: never;
     post?: never;
     delete?: never;
@@ -137,7 +137,7 @@ export interface paths {
      * Risk of a set of features
      * @description Ask the champion, and keep the answer.
      */
-    post: operations['predict_infer_predict_post'];
+    post: operations['predict'];
     delete?: never;
     options?: never;
     head?: never;
@@ -157,7 +157,7 @@ export interface paths {
      * Probability that an alarm begins
      * @description Ask a forecaster, and keep the answer.
      */
-    post: operations['forecast_infer_forecast_post'];
+    post: operations['forecast'];
     delete?: never;
     options?: never;
     head?: never;
@@ -177,7 +177,7 @@ export interface paths {
      * Forecast from the feed
      * @description Forecast from the feed's last closed intervals, and keep the answer.
      */
-    post: operations['auto_infer_auto_post'];
+    post: operations['auto'];
     delete?: never;
     options?: never;
     head?: never;
@@ -197,7 +197,7 @@ export interface paths {
      * What made a score
      * @description Contribution of each input to a score, and keep the answer.
      */
-    post: operations['explain_infer_explain_post'];
+    post: operations['explain'];
     delete?: never;
     options?: never;
     head?: never;
@@ -217,7 +217,7 @@ export interface paths {
      * All models at once
      * @description Ask all models about a block of closed intervals, and keep the answer.
      */
-    post: operations['assess_infer_assess_post'];
+    post: operations['assess'];
     delete?: never;
     options?: never;
     head?: never;
@@ -232,10 +232,10 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * What each model looks at
-     * @description Global importance, one list for each model.
+     * What a model looks at
+     * @description Global importance of a model's features, largest first.
      */
-    get: operations['importance_infer_importance_get'];
+    get: operations['importance'];
     put?: never;
     post?: never;
     delete?: never;
@@ -255,7 +255,7 @@ export interface paths {
      * One's own results
      * @description Newest first. With `Accept: text/csv` the newest 10,000 that fit, whatever the page.
      */
-    get: operations['history_history_get'];
+    get: operations['history'];
     put?: never;
     post?: never;
     delete?: never;
@@ -278,7 +278,7 @@ export interface paths {
      * Delete an entry
      * @description It stays restorable.
      */
-    delete: operations['delete_history__number__delete'];
+    delete: operations['delete'];
     options?: never;
     head?: never;
     patch?: never;
@@ -297,7 +297,7 @@ export interface paths {
      * Take a deletion back
      * @description The entry as it was.
      */
-    post: operations['restore_history__number__restore_post'];
+    post: operations['restore'];
     delete?: never;
     options?: never;
     head?: never;
@@ -315,7 +315,7 @@ export interface paths {
      * Series over time
      * @description Series on one time axis, with limits, and the spans of alarms and warnings.
      */
-    get: operations['read_trends_get'];
+    get: operations['trend'];
     put?: never;
     post?: never;
     delete?: never;
@@ -335,7 +335,7 @@ export interface paths {
      * Everything the screen knows about the plant
      * @description plant.toml: units, tags, limits, models, and what the forms begin with.
      */
-    get: operations['plant_plant_get'];
+    get: operations['plant'];
     put?: never;
     post?: never;
     delete?: never;
@@ -355,7 +355,7 @@ export interface paths {
      * How the plant stands
      * @description The last assessed intervals with the warnings after each, and how the sources are.
      */
-    get: operations['overview_overview_get'];
+    get: operations['overview'];
     put?: never;
     post?: never;
     delete?: never;
@@ -375,7 +375,7 @@ export interface paths {
      * Every expected model
      * @description Version, metrics and thresholds of each, as inference tells them.
      */
-    get: operations['models_models_get'];
+    get: operations['models'];
     put?: never;
     post?: never;
     delete?: never;
@@ -395,7 +395,7 @@ export interface paths {
      * What the simulator can play
      * @description Empty names nothing: a real plant has none.
      */
-    get: operations['scenarios_scenarios_get'];
+    get: operations['scenarios'];
     put?: never;
     post?: never;
     delete?: never;
@@ -417,7 +417,7 @@ export interface paths {
      * Play a scenario
      * @description Engineers and admins only; journalled.
      */
-    post: operations['activate_scenarios_activate_post'];
+    post: operations['activate'];
     delete?: never;
     options?: never;
     head?: never;
@@ -435,7 +435,7 @@ export interface paths {
      * Events as they happen
      * @description The newest event of each kind at once, then all that come. It ends with the access token: refresh it and come again.
      */
-    get: operations['stream_stream_get'];
+    get: operations['stream'];
     put?: never;
     post?: never;
     delete?: never;
@@ -455,7 +455,7 @@ export interface paths {
      * Alive, and how the sources are
      * @description Public. The gateway answers with 200 while it runs; what it depends on is in `feed`.
      */
-    get: operations['health_health_get'];
+    get: operations['health'];
     put?: never;
     post?: never;
     delete?: never;
@@ -509,8 +509,8 @@ export interface components {
       /** Quality */
       quality: components['schemas']['TagQuality'][];
     };
-    /** Body_login_auth_login_post */
-    Body_login_auth_login_post: {
+    /** Body_login */
+    Body_login: {
       /** Username */
       username: string;
       /** Password */
@@ -674,11 +674,6 @@ export interface components {
       /** Version */
       version: string;
       feed: components['schemas']['FeedStatus'];
-    };
-    /** HTTPValidationError */
-    HTTPValidationError: {
-      /** Detail */
-      detail?: components['schemas']['ValidationError'][];
     };
     /**
      * History
@@ -1280,24 +1275,6 @@ export interface components {
      * @description A forecast and the entry it was stored as.
      */
     StoredForecast: {
-      /**
-       * Missing
-       * @description Features the model would have used and did not get.
-       * @default []
-       */
-      missing: string[];
-      /**
-       * Out Of Range
-       * @description Inputs outside what their transmitter can say.
-       * @default []
-       */
-      out_of_range: string[];
-      /**
-       * Stale
-       * @description Instruments whose last reading is older than they may hold it.
-       * @default []
-       */
-      stale: string[];
       /** Anomaly Probability */
       anomaly_probability: number;
       /** Alarm */
@@ -1315,6 +1292,21 @@ export interface components {
        * @description End of the last row: nothing later was used.
        */
       known_at: string | null;
+      /**
+       * Missing
+       * @description Features the model would have used and did not get.
+       */
+      missing: string[];
+      /**
+       * Out Of Range
+       * @description Inputs outside what their transmitter can say.
+       */
+      out_of_range: string[];
+      /**
+       * Stale
+       * @description Instruments whose last reading is older than they may hold it.
+       */
+      stale: string[];
       model: components['schemas']['Spoke'];
       /** Entry Id */
       entry_id: number;
@@ -1324,30 +1316,22 @@ export interface components {
      * @description A prediction and the entry it was stored as.
      */
     StoredPrediction: {
-      /**
-       * Missing
-       * @description Features the model would have used and did not get.
-       * @default []
-       */
-      missing: string[];
-      /**
-       * Out Of Range
-       * @description Inputs outside what their transmitter can say.
-       * @default []
-       */
-      out_of_range: string[];
-      /**
-       * Stale
-       * @description Instruments whose last reading is older than they may hold it.
-       * @default []
-       */
-      stale: string[];
       /** Risk Score */
       risk_score: number;
       /** Alarm */
       alarm: number;
       /** Threshold */
       threshold: number | null;
+      /**
+       * Missing
+       * @description Features the model would have used and did not get.
+       */
+      missing: string[];
+      /**
+       * Out Of Range
+       * @description Inputs outside what their transmitter can say.
+       */
+      out_of_range: string[];
       model: components['schemas']['Spoke'];
       /** Entry Id */
       entry_id: number;
@@ -1383,19 +1367,6 @@ export interface components {
       /** Spans */
       spans: components['schemas']['Span'][];
     };
-    /** ValidationError */
-    ValidationError: {
-      /** Location */
-      loc: (string | number)[];
-      /** Message */
-      msg: string;
-      /** Error Type */
-      type: string;
-      /** Input */
-      input?: unknown;
-      /** Context */
-      ctx?: Record<string, never>;
-    };
     /**
      * WarningState
      * @description A forecaster's warning as the alarm engine holds it: on-delay, hysteresis, off-delay and minimum on time applied.
@@ -1419,7 +1390,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-  signin_auth_signin_get: {
+  signin: {
     parameters: {
       query?: never;
       header?: never;
@@ -1439,7 +1410,7 @@ export interface operations {
       };
     };
   };
-  register_auth_register_post: {
+  register: {
     parameters: {
       query?: never;
       header?: never;
@@ -1513,7 +1484,7 @@ export interface operations {
       };
     };
   };
-  login_auth_login_post: {
+  login: {
     parameters: {
       query?: never;
       header?: never;
@@ -1522,7 +1493,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        'application/x-www-form-urlencoded': components['schemas']['Body_login_auth_login_post'];
+        'application/x-www-form-urlencoded': components['schemas']['Body_login'];
       };
     };
     responses: {
@@ -1597,15 +1568,12 @@ export interface operations {
       };
     };
   };
-  refresh_auth_refresh_post: {
+  refresh: {
     parameters: {
       query?: never;
       header?: never;
       path?: never;
-      cookie?: {
-        /** @description Set by /auth/login; sent by the browser. */
-        alarmstack_refresh?: string | null;
-      };
+      cookie?: never;
     };
     requestBody?: never;
     responses: {
@@ -1638,26 +1606,24 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description Validation Error */
+      /** @description The values cannot be taken */
       422: {
         headers: {
           [name: string]: unknown;
         };
         content: {
-          'application/json': components['schemas']['HTTPValidationError'];
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
         };
       };
     };
   };
-  logout_auth_logout_post: {
+  logout: {
     parameters: {
       query?: never;
       header?: never;
       path?: never;
-      cookie?: {
-        /** @description Set by /auth/login; sent by the browser. */
-        alarmstack_refresh?: string | null;
-      };
+      cookie?: never;
     };
     requestBody?: never;
     responses: {
@@ -1678,18 +1644,19 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description Validation Error */
+      /** @description The values cannot be taken */
       422: {
         headers: {
           [name: string]: unknown;
         };
         content: {
-          'application/json': components['schemas']['HTTPValidationError'];
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
         };
       };
     };
   };
-  me_auth_me_get: {
+  me: {
     parameters: {
       query?: never;
       header?: never;
@@ -1719,7 +1686,7 @@ export interface operations {
       };
     };
   };
-  predict_infer_predict_post: {
+  predict: {
     parameters: {
       query?: never;
       header?: never;
@@ -1833,7 +1800,7 @@ export interface operations {
       };
     };
   };
-  forecast_infer_forecast_post: {
+  forecast: {
     parameters: {
       query?: never;
       header?: never;
@@ -1947,7 +1914,7 @@ export interface operations {
       };
     };
   };
-  auto_infer_auto_post: {
+  auto: {
     parameters: {
       query?: {
         /** @description Hours. */
@@ -2060,7 +2027,7 @@ export interface operations {
       };
     };
   };
-  explain_infer_explain_post: {
+  explain: {
     parameters: {
       query?: never;
       header?: never;
@@ -2174,7 +2141,7 @@ export interface operations {
       };
     };
   };
-  assess_infer_assess_post: {
+  assess: {
     parameters: {
       query?: never;
       header?: never;
@@ -2288,9 +2255,12 @@ export interface operations {
       };
     };
   };
-  importance_infer_importance_get: {
+  importance: {
     parameters: {
-      query?: never;
+      query?: {
+        /** @description Registry name; default: the champion. */
+        model?: string | null;
+      };
       header?: never;
       path?: never;
       cookie?: never;
@@ -2303,11 +2273,31 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/json': components['schemas']['Importances'][];
+          'application/json': components['schemas']['Importances'];
         };
       };
       /** @description Not logged in */
       401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Not there */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description The values cannot be taken */
+      422: {
         headers: {
           [name: string]: unknown;
         };
@@ -2348,7 +2338,7 @@ export interface operations {
       };
     };
   };
-  history_history_get: {
+  history: {
     parameters: {
       query?: {
         /** @description Only these. */
@@ -2400,7 +2390,7 @@ export interface operations {
       };
     };
   };
-  delete_history__number__delete: {
+  delete: {
     parameters: {
       query?: never;
       header?: never;
@@ -2463,7 +2453,7 @@ export interface operations {
       };
     };
   };
-  restore_history__number__restore_post: {
+  restore: {
     parameters: {
       query?: never;
       header?: never;
@@ -2526,7 +2516,7 @@ export interface operations {
       };
     };
   };
-  read_trends_get: {
+  trend: {
     parameters: {
       query: {
         /** @description Keys of instruments, setpoints, outputs, model columns; commas between. */
@@ -2575,7 +2565,7 @@ export interface operations {
       };
     };
   };
-  plant_plant_get: {
+  plant: {
     parameters: {
       query?: never;
       header?: never;
@@ -2605,7 +2595,7 @@ export interface operations {
       };
     };
   };
-  overview_overview_get: {
+  overview: {
     parameters: {
       query?: {
         /** @description Intervals, newest kept. */
@@ -2648,7 +2638,7 @@ export interface operations {
       };
     };
   };
-  models_models_get: {
+  models: {
     parameters: {
       query?: never;
       header?: never;
@@ -2708,7 +2698,7 @@ export interface operations {
       };
     };
   };
-  scenarios_scenarios_get: {
+  scenarios: {
     parameters: {
       query?: never;
       header?: never;
@@ -2778,7 +2768,7 @@ export interface operations {
       };
     };
   };
-  activate_scenarios_activate_post: {
+  activate: {
     parameters: {
       query?: never;
       header?: never;
@@ -2892,7 +2882,7 @@ export interface operations {
       };
     };
   };
-  stream_stream_get: {
+  stream: {
     parameters: {
       query?: never;
       header?: never;
@@ -2907,12 +2897,10 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'text/event-stream': string &
-            (
-              | components['schemas']['Live']
-              | components['schemas']['PlantAssessment']
-              | components['schemas']['FeedStatus']
-            );
+          'text/event-stream':
+            | components['schemas']['Live']
+            | components['schemas']['PlantAssessment']
+            | components['schemas']['FeedStatus'];
         };
       };
       /** @description Not logged in */
@@ -2927,7 +2915,7 @@ export interface operations {
       };
     };
   };
-  health_health_get: {
+  health: {
     parameters: {
       query?: never;
       header?: never;
