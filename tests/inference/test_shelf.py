@@ -89,3 +89,14 @@ def test_a_damaged_copy_is_passed_over(registry: Registry, plant: Plant, tmp_pat
     mine.refresh()
     assert mine.speakers[NAME].version == "1"
     shutil.rmtree(tmp_path / "kept")
+
+
+def test_no_assessment_is_half_said_while_models_are_on_their_way(registry: Registry, plant: Plant, tmp_path: Path) -> None:
+    Shelf(plant, registry, tmp_path / "kept").refresh()
+    starting = Shelf(plant, registry, tmp_path / "kept")
+    starting.open_kept()
+    client = TestClient(create_app(starting))
+    body = {"intervals": [{i.key: i.normal[0] for i in plant.modelled}]}
+    assert "still being loaded" in client.post("/assess", json=body).json()["detail"]
+    starting.refresh()
+    assert client.post("/assess", json=body).status_code == 200

@@ -160,6 +160,8 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
 def _assess(shelf: Shelf, rows: list[Observation]) -> Assessment:
     if not shelf.speakers:
         raise NotPromotedError(next(iter(shelf.reasons.values()), shelf.unreachable or "no model is loaded"))
+    if not shelf.settled and len(shelf.speakers) < len(shelf.recipes):
+        raise NotPromotedError("the models are still being loaded: ask again in a few seconds")
     return say.assess(shelf.plant, shelf, rows)
 
 

@@ -55,6 +55,8 @@ class Shelf:
     speakers: Mapping[str, Speaker] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     unreachable: str | None = "the registry was not asked yet"
+    settled: bool = False
+    """Whether the registry has been asked about every model once: until then, one that is missing may just be on its way."""
 
     def __post_init__(self) -> None:
         self.recipes: tuple[Recipe, ...] = recipes(self.plant)
@@ -93,6 +95,7 @@ class Shelf:
                 self.unreachable = str(error)
                 self.reasons = {**self.reasons, recipe.name: str(error)}
                 log.warning("%s", error)
+        self.settled = True
 
     def _refresh(self, name: str) -> None:
         champion, newest = self.registry.speaking(name)
