@@ -6,7 +6,9 @@ UV_HOME := .uv
 UV := $(shell command -v uv || echo $(UV_HOME)/bin/uv)
 RUN := $(UV) run --frozen --no-sync
 
-.PHONY: help run test check system-deps install format
+UI_SOURCES := $(shell find ui/src ui/public -type f 2>/dev/null) ui/index.html ui/vite.config.ts ui/openapi.json
+
+.PHONY: help run test check bench system-deps install format
 
 help: ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -17,21 +19,35 @@ $(UV_HOME)/bin/uv:
 install: $(if $(findstring $(UV_HOME),$(UV)),$(UV)) ## install what the locked environment needs
 	@$(UV) sync --frozen --quiet
 
-run: install ## everything a new user needs: from historian files to scored models
+# npm writes this file last: it stands for a whole installation.
+ui/node_modules/.package-lock.json: ui/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node 20 or newer" >&2; exit 1; }
+	cd ui && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund
+
+ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
+	cd ui && npm run --silent build -- --logLevel warn
+
+run: install ui/dist/index.html ## everything a new user needs: from historian files to a living plant on a screen
 	@$(RUN) alarmstack demo
 
-test: install ## the whole test suite
+test: install ui/dist/index.html ## the whole test suite
+	cd ui && npm test --silent
 	$(RUN) pytest
 
-check: install ## formatter, linter, types, import contracts
+check: install ui/node_modules/.package-lock.json ## formatter, linter, types, import contracts, UI checks
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
 	$(RUN) lint-imports
+	cd ui && npm run --silent check
 
-format: install ## let the formatter and the linter mend what they can
+bench: install ## figures beside their baselines, written to benchmarks/results.json
+	$(RUN) python -m benchmarks
+
+format: install ui/node_modules/.package-lock.json ## let the formatters and the linter mend what they can
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
+	cd ui && npm run --silent format
 
 system-deps: ## what must come from the system (root, Debian)
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 postgresql
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 postgresql chromium wrk

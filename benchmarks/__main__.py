@@ -1,0 +1,21 @@
+"""All benchmarks in turn: `python -m benchmarks` prints their rows and writes them to benchmarks/results.json."""
+
+import json
+from pathlib import Path
+
+from benchmarks import predict_rate, read_excel
+
+RESULTS = Path(__file__).with_name("results.json")
+
+
+def main() -> None:
+    """Run each, print its row, write all."""
+    rows = []
+    for benchmark in (read_excel, predict_rate):
+        rows.append(benchmark.measure())
+        print(json.dumps(rows[-1]), flush=True)
+    RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The screen in a real browser, over the real services and the models of the test home: the stories of ui/e2e."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.slow
+UI = REPOSITORY / "ui"
+PORTS = ("ALARMSTACK_SENSORS_PORT", "ALARMSTACK_INFERENCE_PORT", "ALARMSTACK_GATEWAY_PORT", "ALARMSTACK_PAGE_PORT")
+
+
+@dataclass(frozen=True)
+class Running:
+    """Services that were started by `alarmstack serve all`."""
+
+    page: str
+    user: str
+    password: str
+
+
+def needed(what: str, found: bool) -> None:
+    if not found and os.environ.get("ALARMSTACK_TEST_ALL") == "1":
+        pytest.fail(f"{what}, and ALARMSTACK_TEST_ALL=1 leaves nothing out")
+    if not found:
+        pytest.skip(what)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [int(one.getsockname()[1]) for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+@pytest.fixture(scope="module")
+def running(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    needed("Chromium is missing: `make system-deps`", shutil.which("chromium") is not None)
+    needed("the page is not built: `make ui/dist/index.html`", (UI / "dist/index.html").is_file())
+    ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+    data = tmp_path_factory.mktemp("live")
+    environment = os.environ | ports | {"ALARMSTACK_DATA_DIR": str(data), "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}"}
+    command = [str(Path(sys.executable).with_name("alarmstack")), "serve", "all"]
+    services = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        yield _ready(services, ports["ALARMSTACK_PAGE_PORT"])
+    finally:
+        services.send_signal(signal.SIGINT)
+        assert services.wait(timeout=30) == 0
+
+
+def _ready(services: "subprocess.Popen[str]", page_port: str) -> Running:
+    assert services.stdout is not None
+    told: dict[str, str] = {}
+    for line in services.stdout:
+        if found := re.match(r"\s*(name|password)\s+(\S+)", line):
+            told[found[1]] = found[2]
+        if "Ctrl-C" in line:
+            return Running(f"http://127.0.0.1:{page_port}", told["name"], told["password"])
+    raise AssertionError("the services ended before they were ready")
+
+
+def test_the_stories_of_the_browser(running: Running) -> None:
+    environment = os.environ | {
+        "ALARMSTACK_UI_URL": running.page,
+        "ALARMSTACK_UI_USER": running.user,
+        "ALARMSTACK_UI_PASSWORD": running.password,
+        "CI": "1",
+    }
+    told = subprocess.run(["npm", "run", "e2e"], cwd=UI, env=environment, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-2000:]
