@@ -3,6 +3,7 @@
 import pytest
 import schemathesis
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -31,3 +32,14 @@ def test_every_answer_is_documented(service: FastAPI, mode: GenerationMode) -> N
             case.call_and_validate(checks=CHECKS)
 
         asked()
+
+
+def test_every_example_of_the_document_is_answered(service: FastAPI) -> None:
+    client, asked = TestClient(service), 0
+    for path, methods in service.openapi()["paths"].items():
+        examples = methods.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json", {}).get("examples", {})
+        for name, example in examples.items():
+            answer = client.post(path, json=example["value"])
+            assert answer.status_code == 200, (path, name, answer.json())
+            asked += 1
+    assert asked >= 8

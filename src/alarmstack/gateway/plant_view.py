@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from alarmstack.expected import expected
 from alarmstack.plant import Controller, Instrument, Limit, Plant
-from alarmstack.wire.observations import Observation
+from alarmstack.wire.observations import preset_rows
 from alarmstack.wire.screen import (
     ForecastPreset,
     LimitLine,
@@ -50,12 +50,6 @@ def plant_view(plant: Plant, *, simulated: bool) -> PlantView:
     )
 
 
-def preset_rows(plant: Plant, name: str) -> list[Observation]:
-    """The window of a forecast preset, oldest row first, undated."""
-    rows, courses = plant.rows(plant.time.window), plant.screen.courses(name)
-    return [Observation(**{key: round(course.at(row, rows), 6) for key, course in courses.items()}) for row in range(rows)]
-
-
 def limits_of(plant: Plant, instrument: Instrument) -> list[LimitLine]:
     """The label rules on an instrument's own value, as lines to draw on its trend. Rules on what is derived have no place there."""
     own = {instrument.tag, f"{instrument.tag}_max"}
@@ -89,4 +83,4 @@ def _tag(plant: Plant, instrument: Instrument) -> PlantTag:
     )
 
 
-__all__ = ["controller_of", "limits_of", "plant_view", "preset_rows"]
+__all__ = ["controller_of", "limits_of", "plant_view"]

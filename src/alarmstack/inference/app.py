@@ -17,8 +17,9 @@ from alarmstack import __version__
 from alarmstack.errors import AlarmstackError, FeatureError, NotPromotedError, ObservationError
 from alarmstack.inference import answers as say
 from alarmstack.inference.shelf import Shelf
+from alarmstack.plant import Plant
 from alarmstack.service import TITLES, Meter, answers, problem, speak_problems
-from alarmstack.wire.observations import Observation
+from alarmstack.wire.observations import Observation, preset_rows
 from alarmstack.wire.scoring import (
     Assessment,
     AssessRequest,
@@ -154,7 +155,27 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
                 scores.note(said.name, said.score if said.kind == "probability" else None, len(said.missing))
         return answer
 
+    _give_examples(app, plant)
     return app
+
+
+def _give_examples(app: FastAPI, plant: Plant) -> None:
+    """Put the plant's own presets beside the bodies that the OpenAPI document describes."""
+    schema = app.openapi()
+    features = {p.name: {"summary": p.title, "value": {"features": p.features}} for p in plant.screen.predict_presets}
+    windows = {
+        p.name: (p.title, [row.model_dump(exclude={"timestamp", "segment"}) for row in preset_rows(plant, p.name)])
+        for p in plant.screen.forecast_presets
+    }
+    horizon = round(plant.time.horizons[0].total_seconds() / 3600)
+    forecasts = {
+        name: {"summary": title, "value": {"horizon": horizon, "recent_observations": rows}}
+        for name, (title, rows) in windows.items()
+    }
+    blocks = {name: {"summary": title, "value": {"intervals": rows}} for name, (title, rows) in windows.items()}
+    given = {"/predict": features, "/forecast": forecasts, "/explain": features | forecasts, "/assess": blocks}
+    for path, examples in given.items():
+        schema["paths"][path]["post"]["requestBody"]["content"]["application/json"]["examples"] = examples
 
 
 def _assess(shelf: Shelf, rows: list[Observation]) -> Assessment:

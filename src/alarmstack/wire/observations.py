@@ -115,6 +115,12 @@ def _first(rows: Sequence[Observation]) -> np.datetime64:
     return np.datetime64("NaT", "us") if first is None else np.datetime64(first.astimezone(UTC).replace(tzinfo=None), "us")
 
 
+def preset_rows(plant: Plant, name: str) -> list[Observation]:
+    """The window of one of the plant's forecast presets, oldest row first, undated."""
+    rows, courses = plant.rows(plant.time.window), plant.screen.courses(name)
+    return [Observation(**{key: round(course.at(row, rows), 6) for key, course in courses.items()}) for row in range(rows)]
+
+
 def moment(instant: np.datetime64) -> datetime | None:
     """An instant of a block as an aware datetime; None for an undated row."""
     return None if np.isnat(instant) else datetime.fromisoformat(str(instant)).replace(tzinfo=UTC)
@@ -160,4 +166,4 @@ def _places(plant: Plant, rows: Sequence[Observation]) -> tuple[list[int], int]:
 MOST_ROWS = 1000
 """Longest stretch of intervals that one body may span."""
 
-__all__ = ["MOST_ROWS", "Number", "Observation", "Reading", "moment", "observation_keys", "to_block", "to_rows"]
+__all__ = ["MOST_ROWS", "Number", "Observation", "Reading", "moment", "observation_keys", "preset_rows", "to_block", "to_rows"]

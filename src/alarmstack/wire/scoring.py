@@ -43,9 +43,7 @@ Stale = Annotated[list[str], Field(description="Instruments whose last reading i
 class PredictRequest(_Body):
     """Any subset of the champion's features; `null` counts as missing."""
 
-    features: Annotated[dict[str, Number | None], Field(max_length=MOST_FEATURES)] = Field(
-        examples=[{"failure_frequency_48": 9, "pdt31008_max": 340.0, "lic31002_deviation": 20.5, "lt301031": 8.0}]
-    )
+    features: Annotated[dict[str, Number | None], Field(max_length=MOST_FEATURES)]
 
 
 class Prediction(_Body):

@@ -990,15 +990,7 @@ export interface components {
      * @description Any subset of the champion's features; `null` counts as missing.
      */
     PredictRequest: {
-      /**
-       * Features
-       * @example {
-       *       "failure_frequency_48": 9,
-       *       "lic31002_deviation": 20.5,
-       *       "lt301031": 8,
-       *       "pdt31008_max": 340
-       *     }
-       */
+      /** Features */
       features: {
         [key: string]: number | null;
       };
