@@ -26,7 +26,7 @@ from alarmstack.settings import Settings
 from alarmstack.storage import Store
 from alarmstack.training.evaluate import Contestant, Row
 from alarmstack.training.evaluate import evaluate as judge
-from alarmstack.training.events import BUDGETS, threshold_for
+from alarmstack.training.events import BUDGETS, thresholds_for
 from alarmstack.training.floors import FLOORS, fit_floor, out_of_fold
 from alarmstack.training.splits import inner_folds
 from alarmstack.training.train import Trained, promote, target_of, train
@@ -105,7 +105,7 @@ def _floors(training: Examples, found: Examples) -> list[Contestant]:
     made = []
     for name in FLOORS:
         held_back = out_of_fold(name, training, folds)
-        thresholds = {b: threshold_for(training, held_back, b) for b in BUDGETS}
+        thresholds = dict(zip(BUDGETS, thresholds_for(training, held_back, BUDGETS), strict=True))
         made.append(Contestant(name, fit_floor(name, training)(found), thresholds, np.full(len(found), np.nan)))
     return made
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alarmstack.plant import Plant, parse_duration
-from alarmstack.training.events import outcome, threshold_for
+from alarmstack.training.events import BUDGETS, outcome, threshold_for, thresholds_for
 from tests.training.stories import drawn, scores
 
 NAN = float("nan")
@@ -57,3 +57,9 @@ def test_a_threshold_keeps_its_budget_and_catches_what_it_can(plant: Plant) -> N
 def test_scores_without_skill_get_no_threshold(plant: Plant) -> None:
     examples = drawn(plant, "." * 400 + "A" + "." * 400)
     assert threshold_for(examples, np.zeros(len(examples)), 0.1) == float("inf")
+
+
+def test_several_budgets_at_once_are_the_budgets_one_by_one(plant: Plant) -> None:
+    examples = drawn(plant, ("." * 40 + "AA" + "." * 30) * 20)
+    given = np.random.default_rng(4).random(len(examples))
+    assert thresholds_for(examples, given, BUDGETS) == [threshold_for(examples, given, budget) for budget in BUDGETS]

@@ -8,6 +8,7 @@ activation that no onset follows within that lead. Rows inside an episode are no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -92,13 +93,19 @@ def threshold_for(examples: Examples, scores: Floats, budget: float) -> float:
     The count is raised by its own standard error before it is held against the budget, so that the budget still holds on new data.
     Of equal recalls the highest threshold wins. Scores must not come from a model that was fitted on these rows.
     """
-    best, best_recall = float("inf"), 0.0
+    return thresholds_for(examples, scores, (budget,))[0]
+
+
+def thresholds_for(examples: Examples, scores: Floats, budgets: Sequence[float]) -> list[float]:
+    """`threshold_for` of several budgets; each candidate is tried once for all of them."""
+    best = [(0.0, float("inf"))] * len(budgets)
     for threshold in _candidates(scores[examples.quiet & ~np.isnan(scores)]):
         result = outcome(examples, scores, threshold)
         false = float(result.false.sum())
-        if (false + np.sqrt(false)) <= budget * result.days and result.recall > best_recall:
-            best, best_recall = threshold, result.recall
-    return best
+        for place, budget in enumerate(budgets):
+            if (false + np.sqrt(false)) <= budget * result.days and result.recall > best[place][0]:
+                best[place] = result.recall, threshold
+    return [threshold for _, threshold in best]
 
 
 def _candidates(scores: Floats) -> list[float]:
@@ -109,4 +116,4 @@ def _candidates(scores: Floats) -> list[float]:
     return sorted({float(q) for q in np.quantile(scores, shares)}, reverse=True)
 
 
-__all__ = ["BUDGETS", "MEASURABLE", "Outcome", "outcome", "threshold_for"]
+__all__ = ["BUDGETS", "MEASURABLE", "Outcome", "outcome", "threshold_for", "thresholds_for"]

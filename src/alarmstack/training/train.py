@@ -15,7 +15,7 @@ from alarmstack.plant import Plant
 from alarmstack.progress import Progress, silent
 from alarmstack.registry import Bundle, Registry, make_bundle
 from alarmstack.training.card import Verdict, write_card
-from alarmstack.training.events import BUDGETS, threshold_for
+from alarmstack.training.events import BUDGETS, thresholds_for
 from alarmstack.training.metrics import judge
 from alarmstack.training.splits import inner_folds
 
@@ -118,10 +118,11 @@ def choose_thresholds(recipe: Recipe, out_of_fold: Floats, examples: Examples) -
     """
     if recipe.target in ("regime", "next_deviation"):
         return {}
-    budgets = {f"{b:g}": _finite(threshold_for(examples, out_of_fold, b)) for b in BUDGETS}
+    wanted = (*BUDGETS, examples.plant.warnings.false_alarms_per_day)
+    *found, operating = map(_finite, thresholds_for(examples, out_of_fold, wanted))
+    budgets = {f"{budget:g}": threshold for budget, threshold in zip(BUDGETS, found, strict=True)}
     if recipe.target == "onset":
-        budget = examples.plant.warnings.false_alarms_per_day
-        return budgets | {OPERATING: _finite(threshold_for(examples, out_of_fold, budget))}
+        return budgets | {OPERATING: operating}
     known = ~np.isnan(out_of_fold)
     return budgets | {OPERATING: _best_f1(examples.alarm[known], out_of_fold[known])}
 
