@@ -1,7 +1,7 @@
 import uPlot from 'uplot';
 import type { LimitLine, Series, Span } from '../api/types';
 import type { PlantTime } from '../state/plant-time';
-import { figure } from '../state/format';
+import { isShare, pointOf } from '../state/format';
 import { axis, DASH, frame, level, type Look } from './look';
 
 export type Lane = {
@@ -19,11 +19,19 @@ export type Lane = {
 /** Room for numbers at the left, the same in all lanes so that their times stand under one another. */
 const NUMBERS = 56;
 
+/** The time axis of a lane with another below it: its grid alone. */
+const UNDER: Partial<uPlot.Axis> = {
+  size: 0,
+  space: 90,
+  values: (_, ticks) => ticks.map(() => ''),
+  ticks: { show: false },
+};
+
 /** One series over time: its mean as a line within its lows and highs, limits across, events behind. */
 export function laneOptions(look: Look, lane: () => Lane): Omit<uPlot.Options, 'width' | 'height'> {
   const { time, last, series } = lane();
   return {
-    padding: [6, 8, 0, 0],
+    padding: [8, 8, last ? 0 : 8, 0],
     legend: { show: false },
     tzDate: (second) => uPlot.tzDate(new Date(second * 1000), time.zone),
     cursor: { sync: { key: 'trends' }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },
@@ -32,11 +40,11 @@ export function laneOptions(look: Look, lane: () => Lane): Omit<uPlot.Options, '
       y: { range: (_, low, high) => extent(lane(), low, high) },
     },
     axes: [
-      axis(look, { show: last, size: 34, space: 90, values: (_, ticks) => stamps(ticks, time) }),
-      axis(look, { size: NUMBERS, space: 26, values: (_, ticks) => ticks.map((tick) => figure(tick, series.range)) }),
+      axis(look, last ? { size: 40, space: 90, values: (_, ticks) => stamps(ticks, time) } : UNDER),
+      axis(look, { size: NUMBERS, space: 26, values: (_, ticks) => ticks.map((tick) => pointOf(tick, series)) }),
     ],
-    series: [{}, line(look, series), edge(), edge()],
-    bands: [{ series: [3, 2], fill: look.band }],
+    series: [{}, edge(), edge(), line(look, series)],
+    bands: [{ series: [1, 2], fill: look.band }],
     hooks: {
       drawClear: [(chart) => lane().spans.forEach((span) => shade(chart, look, span))],
       draw: [(chart) => lane().limits.forEach((limit) => limitLine(chart, look, limit))],
@@ -58,7 +66,7 @@ function edge(): uPlot.Series {
 /** What the data needs and a little more; a limit near it is in view too. */
 function extent({ series, limits }: Lane, low: number | null, high: number | null): [number, number] {
   if (low === null || high === null) return [series.range[0], series.range[1]];
-  if (series.kind === 'predicted' && series.range[0] === 0 && series.range[1] === 1) return [0, 1];
+  if (isShare(series)) return [0, 1];
   const span = (series.range[1] - series.range[0]) / 4;
   const near = limits.map((one) => one.value).filter((value) => value > low - span && value < high + span);
   const [from, to] = [Math.min(low, ...near), Math.max(high, ...near)];

@@ -20,7 +20,7 @@ export function lookOf(node: Element): Look {
     warning: token('warning'),
     warningTint: token('warning-tint'),
     edge: token('warning-edge'),
-    font: `${parseFloat(style.fontSize) * 0.8}px ${style.fontFamily}`,
+    font: `${Math.round(parseFloat(style.fontSize) * 0.8)}px ${style.fontFamily}`,
   };
 }
 

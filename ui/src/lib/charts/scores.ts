@@ -13,7 +13,11 @@ export function scoreOptions(look: Look, time: PlantTime): Omit<uPlot.Options, '
     tzDate: (second) => uPlot.tzDate(new Date(second * 1000), time.zone),
     scales: { x: { range: (_, low, high) => widened(low, high) }, y: { range: () => [0, 1] } },
     axes: [
-      axis(look, { size: 24, space: 80, values: (_, ticks) => ticks.map((tick) => time.clock(tick * 1000)) }),
+      axis(look, {
+        size: 24,
+        space: 80,
+        values: (_, ticks, __, ___, step) => ticks.map((tick) => time.clock(tick * 1000, step < 60)),
+      }),
       axis(look, { size: 34, splits: () => [0, 0.5, 1], values: () => ['0', '50', '100'] }),
     ],
     series: [

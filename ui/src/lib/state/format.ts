@@ -42,6 +42,15 @@ export function duration(seconds: number | null | undefined): string {
   return hours % 24 ? `${days} d ${hours % 24} h` : `${days} d`;
 }
 
+/** A point of a series: a share of 1 in per cent, all else to the digits of its range. */
+export function pointOf(value: number | null | undefined, series: { unit: string; range: readonly number[] }): string {
+  return isShare(series) ? percent(value) : figure(value, series.range);
+}
+
+export function isShare({ unit, range }: { unit: string; range: readonly number[] }): boolean {
+  return unitOf(unit) === '' && range[0] === 0 && range[1] === 1;
+}
+
 /** `reboiler_swing` as words. */
 export function words(name: string): string {
   const text = name.replaceAll('_', ' ');

@@ -18,9 +18,9 @@ export class PlantTime {
     return `${year}-${month}-${day}`;
   }
 
-  clock(instant: Instant): string {
-    const { hour, minute } = this.#split(instant);
-    return `${hour}:${minute}`;
+  clock(instant: Instant, seconds = false): string {
+    const { hour, minute, second } = this.#split(instant);
+    return seconds ? `${hour}:${minute}:${second}` : `${hour}:${minute}`;
   }
 
   /** `+01:00`, and `+00:00` for UTC. */
