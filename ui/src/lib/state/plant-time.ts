@@ -43,7 +43,7 @@ export class PlantTime {
 
   /** What was typed into a `datetime-local` input, read on the plant's clock; of a repeated hour the first. */
   fromInput(text: string): number | null {
-    const guess = Date.parse(`${text}:00Z`);
+    const guess = /^\d{4}-\d\d-\d\dT\d\d:\d\d$/.test(text) ? Date.parse(`${text}:00Z`) : NaN;
     if (Number.isNaN(guess)) return null;
     const candidates = [guess - 86_400_000, guess + 86_400_000].map((near) => guess - this.#offsetMs(near));
     const fitting = candidates.filter((instant) => this.toInput(instant) === text);

@@ -1,0 +1,42 @@
+import { expect, type Page } from '@playwright/test';
+
+const USER = process.env.ALARMSTACK_UI_USER ?? 'engineer';
+const PASSWORD = process.env.ALARMSTACK_UI_PASSWORD ?? 'engineer-password';
+
+export const PAGES = ['dashboard', 'trends', 'history', 'predict', 'forecast', 'models'];
+
+/** Log in as a person does, and wait until the plant is alive on the screen. */
+export async function logIn(page: Page): Promise<void> {
+  await page.goto('/#/login');
+  await page.getByLabel('User name').fill(USER);
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await expect(page.getByText('Feed live')).toBeVisible();
+}
+
+/** Go to a page and ask of it what makes it worth seeing. */
+export async function visit(page: Page, name: string): Promise<void> {
+  await page.goto(`/#/${name}`);
+  if (name === 'dashboard') await expect(page.getByRole('img', { name: /^Risk now/ })).toBeVisible();
+  if (name === 'trends') await expect(page.getByRole('region', { name: 'Charts' })).toBeVisible();
+  if (name === 'history') await expect(page.getByRole('region', { name: 'Entries' })).toBeVisible();
+  if (name === 'models') await expect(page.getByRole('heading', { name: 'What it looks at' })).toBeVisible();
+  if (name === 'predict' || name === 'forecast') await ask(page, name === 'predict' ? 'Predict' : 'Forecast');
+}
+
+/** Take the last preset, ask, and wait for the reasons. */
+async function ask(page: Page, title: string): Promise<void> {
+  const presets = page
+    .getByRole('group', { name: 'Presets' })
+    .getByRole('button')
+    .and(page.locator(':not(.quiet):enabled'));
+  await presets.nth(1).click();
+  await page.getByRole('button', { name: title, exact: true }).click();
+  await expect(page.getByText(/contributions make/).first()).toBeVisible();
+}
+
+export async function play(page: Page, scenario: string): Promise<void> {
+  const button = page.getByRole('region', { name: 'Simulation' }).getByRole('button', { name: scenario });
+  await button.click();
+  await expect(button).toHaveAttribute('aria-pressed', 'true');
+}

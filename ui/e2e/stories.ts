@@ -1,0 +1,101 @@
+import { expect, test } from '@playwright/test';
+import { logIn, play, visit } from './operator';
+
+/** Plant hours pass in seconds; a scenario takes some tens of them. */
+const PATIENCE = { timeout: 240_000 };
+
+test('an engineer sees trouble come before it is there', async ({ page }) => {
+  const state = page.getByRole('region', { name: 'State of the plant' });
+  const forecast = page.getByRole('article', { name: 'Alarm within 3 h' });
+
+  await test.step('log in and see the plant live', async () => {
+    await logIn(page);
+    const rows = page.getByRole('region', { name: 'Instruments' }).getByRole('row', { name: /good/ });
+    await expect(rows.first()).toContainText(/\d/);
+    await play(page, 'Normal');
+    await expect(state).toContainText('Normal', PATIENCE);
+    await expect(forecast).toContainText('Below threshold', PATIENCE);
+  });
+
+  await test.step('the forecast rises over its threshold while no limit is broken', async () => {
+    await play(page, 'Pressure rise');
+    await expect(forecast).toContainText('Over threshold', PATIENCE);
+    await expect(state).not.toContainText('In alarm');
+    await expect(state).toContainText(/Warning: alarm likely within \d h/);
+  });
+
+  await test.step('store it, find it in the history and explain it', async () => {
+    await page.getByLabel('Horizon').selectOption('3');
+    await page.getByRole('button', { name: 'Assess now' }).click();
+    const link = page.getByRole('link', { name: /^Entry \d+$/ });
+    const name = (await link.textContent()) ?? '';
+    await link.click();
+    const detail = page.getByRole('dialog', { name });
+    await expect(detail).toContainText('Forecast of the feed');
+    await detail.getByRole('button', { name: 'Explain' }).click();
+    await expect(detail.getByRole('region', { name: 'Contributions' }).getByRole('listitem').first()).toBeVisible();
+    await detail.getByRole('button', { name: 'Close' }).click();
+    await expect(page.getByRole('row', { name: new RegExp(name) })).toContainText('over threshold');
+  });
+
+  await test.step('the limit is then crossed, and the screen says which', async () => {
+    await page.getByRole('link', { name: 'Dashboard' }).click();
+    await expect(state).toContainText('In alarm', PATIENCE);
+    await expect(state).toContainText(/limit \d+/);
+  });
+
+  await test.step('leave', async () => {
+    await play(page, 'Normal');
+    await page.getByLabel(/^User menu/).click();
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await expect(page.getByRole('button', { name: 'Log in' })).toBeVisible();
+    await page.reload();
+    await expect(page.getByRole('button', { name: 'Log in' })).toBeVisible();
+  });
+});
+
+test('a deletion can be taken back, and a reload keeps the login', async ({ page }) => {
+  await logIn(page);
+  await visit(page, 'predict');
+  await page.reload();
+  await visit(page, 'history');
+  const first = page.getByRole('link', { name: /^Entry \d+$/ }).first();
+  const name = (await first.getAttribute('aria-label')) ?? '';
+  await page.getByRole('button', { name: `Delete ${name.toLowerCase()}` }).click();
+  await expect(page.getByRole('link', { name, exact: true })).toHaveCount(0);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await expect(page.getByRole('link', { name, exact: true })).toBeVisible();
+});
+
+test('the dashboard fits one screen, and the keys work', async ({ page }) => {
+  await logIn(page);
+  await visit(page, 'dashboard');
+  const fits = () =>
+    document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth;
+  await expect.poll(() => page.evaluate(fits)).toBe(true);
+  await page.keyboard.press('2');
+  await expect(page).toHaveTitle(/Trends/);
+  await page.keyboard.press('?');
+  await expect(page.getByRole('dialog', { name: 'Keys' })).toContainText('Reset the zoom');
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  for (const width of [360, 600, 900, 1100, 2560]) {
+    await page.setViewportSize({ width, height: 900 });
+    const wide = () => document.documentElement.scrollWidth <= innerWidth;
+    await expect.poll(() => page.evaluate(wide), `width ${width}`).toBe(true);
+  }
+});
+
+test('without the server the screen says so and shows no value as live', async ({ page, context }) => {
+  await logIn(page);
+  await context.setOffline(true);
+  await page.reload().catch(() => undefined);
+  await context.setOffline(false);
+  await page.goto('/');
+  await expect(page.getByText('Feed live')).toBeVisible();
+  await page.route('**/api/stream', (route) => route.abort());
+  await page.route('**/api/overview*', (route) => route.abort());
+  await page.reload();
+  await expect(page.getByText('Offline.')).toBeVisible();
+  await expect(page.getByRole('region', { name: 'State of the plant' })).toContainText('State not known');
+});
