@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { logIn, play, visit } from './operator';
+import { logIn, PAGES, play, visit } from './operator';
 
 /** Plant hours pass in seconds; a scenario takes some tens of them. */
 const PATIENCE = { timeout: 240_000 };
@@ -79,10 +79,17 @@ test('the dashboard fits one screen, and the keys work', async ({ page }) => {
   await expect(page.getByRole('dialog', { name: 'Keys' })).toContainText('Reset the zoom');
   await page.keyboard.press('Escape');
   await expect(page.getByRole('dialog')).toHaveCount(0);
-  for (const width of [360, 600, 900, 1100, 2560]) {
-    await page.setViewportSize({ width, height: 900 });
-    const wide = () => document.documentElement.scrollWidth <= innerWidth;
-    await expect.poll(() => page.evaluate(wide), `width ${width}`).toBe(true);
+});
+
+test('no page is wider than its screen, from a phone to a wall', async ({ page }) => {
+  await logIn(page);
+  for (const name of [...PAGES].reverse()) {
+    await visit(page, name);
+    for (const width of [360, 600, 900, 1100, 2560]) {
+      await page.setViewportSize({ width, height: 900 });
+      const fits = () => document.documentElement.scrollWidth <= innerWidth;
+      await expect.poll(() => page.evaluate(fits), `${name} at ${width}`).toBe(true);
+    }
   }
 });
 

@@ -2,7 +2,18 @@ import type uPlot from 'uplot';
 
 /** Colours and fonts of the theme, as a canvas needs them. */
 export type Look = Record<
-  'ink' | 'soft' | 'line' | 'plot' | 'band' | 'alarm' | 'alarmTint' | 'warning' | 'warningTint' | 'edge' | 'font',
+  | 'ink'
+  | 'panel'
+  | 'soft'
+  | 'line'
+  | 'plot'
+  | 'band'
+  | 'alarm'
+  | 'alarmTint'
+  | 'warning'
+  | 'warningTint'
+  | 'edge'
+  | 'font',
   string
 >;
 
@@ -11,6 +22,7 @@ export function lookOf(node: Element): Look {
   const token = (name: string) => style.getPropertyValue(`--${name}`).trim();
   return {
     ink: token('ink'),
+    panel: token('panel'),
     soft: token('ink-soft'),
     line: token('line'),
     plot: token('ink-plot'),

@@ -17,7 +17,7 @@ type Told = {
 export function riskOptions(look: Look, told: () => Told): Omit<uPlot.Options, 'width' | 'height'> {
   const zone = told().time.zone;
   return {
-    padding: [8, 6, 0, 0],
+    padding: [8, 14, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     tzDate: (second) => uPlot.tzDate(new Date(second * 1000), zone),

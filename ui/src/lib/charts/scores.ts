@@ -1,13 +1,13 @@
 import uPlot from 'uplot';
 import type { PlantTime } from '../state/plant-time';
-import { axis, DASH, type Look } from './look';
+import { axis, type Look } from './look';
 
 /** Room at both ends of the time axis, as a share of what is shown; a lone point gets half a minute. */
 const ROOM = 0.03;
 
 export function scoreOptions(look: Look, time: PlantTime): Omit<uPlot.Options, 'width' | 'height'> {
   return {
-    padding: [6, 8, 0, 0],
+    padding: [8, 8, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     tzDate: (second) => uPlot.tzDate(new Date(second * 1000), time.zone),
@@ -23,7 +23,7 @@ export function scoreOptions(look: Look, time: PlantTime): Omit<uPlot.Options, '
     series: [
       {},
       { stroke: look.plot, width: 0, points: { show: true, size: 8, fill: look.plot } },
-      { stroke: look.plot, width: 1, dash: DASH, spanGaps: true, points: { show: true, size: 8, width: 2 } },
+      { stroke: look.plot, width: 0, points: { show: true, size: 8, width: 2, fill: look.panel } },
     ],
   };
 }

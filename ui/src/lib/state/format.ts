@@ -27,7 +27,7 @@ export function percent(share: number | null | undefined): string {
 }
 
 export function signed(value: number): string {
-  return `${value > 0 ? '+' : ''}${plain(value)}`;
+  return `${value > 0 ? '+' : ''}${minus(value.toFixed(2))}`;
 }
 
 export function duration(seconds: number | null | undefined): string {

@@ -1,0 +1,115 @@
+import { fireEvent, render, screen as page, within } from '@testing-library/svelte';
+import type { Component } from 'svelte';
+import { beforeEach, expect, test, vi } from 'vitest';
+import AnalogBar from './dashboard/AnalogBar.svelte';
+import Instruments from './dashboard/Instruments.svelte';
+import StatePanel from './dashboard/StatePanel.svelte';
+import Contributions from './parts/Contributions.svelte';
+import Toasts from './parts/Toasts.svelte';
+import WithScreen from './parts/WithScreen.svelte';
+import SessionExpired from './shell/SessionExpired.svelte';
+import SimulationBanner from './shell/SimulationBanner.svelte';
+import { json, PLANT, served, TAGS, told } from './state/fixtures';
+import { Screen } from './state/screen.svelte';
+import { Session } from './state/session.svelte';
+
+const SCENARIOS = ['normal', 'pressure_rise'].map((name) => ({ name, description: name, color: 'x', active: false }));
+let screen: Screen;
+let asked: string[];
+
+beforeEach(async () => {
+  const server = served({
+    'GET /plant': () => json(PLANT),
+    'GET /scenarios': () => json(SCENARIOS),
+    'POST /scenarios/activate': () => json(SCENARIOS[1]),
+  });
+  asked = server.asked;
+  screen = new Screen(new Session(server.send));
+  await screen.loadPlant();
+});
+
+function show<Props extends Record<string, unknown>>(component: Component<Props>, props = {} as Props) {
+  return render(WithScreen, { screen, component: component as unknown as Component<Record<string, unknown>>, props });
+}
+const say = (event: string, body: unknown) => screen.live.hear({ event, data: JSON.stringify(body) });
+const reading = (values: object, ages: object) => ({
+  reading: { timestamp: '2026-06-01T12:00:00Z', ...values },
+  scenario: 'normal',
+  scenario_description: 'As ever',
+  scenario_color: 'green',
+  ages,
+});
+
+test('every instrument shows value, unit, age and quality; a stale one shows -- and its age', () => {
+  say('reading', reading({ p1: 8.5, l1: 50 }, { p1: 30, l1: 7200 }));
+  show(Instruments);
+  const row = (name: RegExp) => page.getByRole('row', { name });
+  expect(row(/Pressure/)).toHaveTextContent(/8\.50\s*bar/);
+  expect(row(/Pressure/)).toHaveTextContent(/30 s\s*good/);
+  expect(row(/Pressure/)).toHaveTextContent('Beyond limit: bursting');
+  expect(row(/Level/)).toHaveTextContent(/--\s*%/);
+  expect(row(/Level/)).toHaveTextContent(/2 h\s*stale/);
+});
+
+test.each([
+  [1, /below normal; range 0 to 10, normal 2 to 6, limit 8/],
+  [4, /^normal;/],
+  [9, /above normal/],
+  [null, /no value/],
+])('a bar at %j says where that is', (value, label) => {
+  render(AnalogBar, { tag: TAGS[0]!, value, setpoint: null });
+  expect(page.getByRole('img', { name: label })).toBeVisible();
+});
+
+test('the state panel says in words what its shape and number say', () => {
+  say('assessment', told('2026-06-01T12:00:00Z', {}, [3]));
+  show(StatePanel);
+  const panel = page.getByRole('region', { name: 'State of the plant' });
+  expect(panel).toHaveTextContent('Warning: alarm likely within 3 h');
+  expect(panel).toHaveTextContent('Since 2026-06-01 14:00 +02:00');
+  expect(panel.querySelector('svg')).toHaveTextContent('2');
+});
+
+test.each([
+  ['operator', 0],
+  ['engineer', 2],
+] as const)('the simulator is for engineers: %s', async (role, buttons) => {
+  screen.session.person = { username: 'ada', role };
+  say('reading', reading({}, {}));
+  show(SimulationBanner);
+  const banner = page.getByRole('region', { name: 'Simulation' });
+  expect(banner).toHaveTextContent('SIMULATION');
+  await expect.poll(() => within(banner).queryAllByRole('button').length).toBe(buttons);
+  if (!buttons) return;
+  await fireEvent.click(within(banner).getByRole('button', { name: 'Pressure rise' }));
+  await expect.poll(() => asked).toContain('POST /scenarios/activate');
+});
+
+test('contributions say their direction to those who do not see the bars', () => {
+  const one = { feature: 'p1_max', key: 'p1', value: 7, contribution: -0.5 };
+  show(Contributions as Component<Record<string, unknown>>, { contributions: [one] });
+  expect(page.getByRole('listitem')).toHaveTextContent(/Pressure, max\s*\(7 bar\)\s*lowers the score by −0\.50/);
+});
+
+test('a session that ran out asks the same person to log in', () => {
+  screen.session.person = { username: 'ada', role: 'operator' };
+  show(SessionExpired);
+  expect(page.getByLabelText('User name')).toHaveValue('ada');
+  expect(page.getByLabelText('User name')).toHaveAttribute('readonly');
+});
+
+test('a notice goes by itself, but not while somebody is at it', async () => {
+  vi.useFakeTimers();
+  const run = vi.fn();
+  show(Toasts);
+  screen.notices.tell('Entry 1 is deleted.', { title: 'Undo', run });
+  await vi.advanceTimersByTimeAsync(9_000);
+  const undo = page.getByRole('button', { name: 'Undo' });
+  await fireEvent.focusIn(undo);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(undo).toBeInTheDocument();
+  await fireEvent.click(undo);
+  expect(run).toHaveBeenCalledOnce();
+  expect(page.queryByText('Entry 1 is deleted.')).toBeNull();
+  vi.useRealTimers();
+});
