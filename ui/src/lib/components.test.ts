@@ -29,7 +29,8 @@ beforeEach(async () => {
 });
 
 function show<Props extends Record<string, unknown>>(component: Component<Props>, props = {} as Props) {
-  return render(WithScreen, { screen, component: component as unknown as Component<Record<string, unknown>>, props });
+  const shown = component as unknown as Component<Record<string, unknown>>;
+  return render(WithScreen, { props: { screen, component: shown, props } });
 }
 const say = (event: string, body: unknown) => screen.live.hear({ event, data: JSON.stringify(body) });
 const reading = (values: object, ages: object) => ({
@@ -57,7 +58,7 @@ test.each([
   [9, /above normal/],
   [null, /no value/],
 ])('a bar at %j says where that is', (value, label) => {
-  render(AnalogBar, { tag: TAGS[0]!, value, setpoint: null });
+  render(AnalogBar, { props: { tag: TAGS[0]!, value, setpoint: null } });
   expect(page.getByRole('img', { name: label })).toBeVisible();
 });
 
