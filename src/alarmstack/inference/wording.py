@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from alarmstack.features import source_of
 from alarmstack.plant import Plant, write_duration
 
+TIMED = re.compile(r"roll(?P<time>\w+?)_(?P<last>mean|std)|(?P<what>mean|std|delta|effort)_(?P<span>\w+)")
+"""Feature parts that name a stretch of time: `roll3h_mean`, `std_13h`, `delta_1h`."""
 CLOCK = {"time_of_day_sin": "time of day", "time_of_day_cos": "time of day"}
 
 
@@ -55,7 +59,17 @@ def _part(plant: Plant, part: str) -> str:
         "op_shift": "output, change",
         "sp_shift": "setpoint, change",
     }
-    return known.get(part, part.replace("_", " "))
+    if part in known:
+        return known[part]
+    if timed := TIMED.fullmatch(part):
+        what = {
+            "mean": "mean of {}",
+            "std": "variation over {}",
+            "delta": "change in {}",
+            "effort": "movement of the output over {}",
+        }
+        return what[timed["what"] or timed["last"]].format(timed["span"] or timed["time"])
+    return part.replace("_", " ")
 
 
 def _rule(plant: Plant, feature: str) -> tuple[str, str]:
@@ -65,6 +79,8 @@ def _rule(plant: Plant, feature: str) -> tuple[str, str]:
             words = {"margin": "distance to the limit", "peak": "highest of the window", "hours_to_limit": "time to the limit"}
             unit = "h" if part == "hours_to_limit" else rule.unit
             return f"{rule.name.replace('_', ' ')}: {words.get(part, part.replace('_', ' '))}", unit
+    if feature.startswith("failure_frequency_"):
+        return f"rows beyond a limit in the last {feature.removeprefix('failure_frequency_')}", ""
     return feature.replace("_", " "), ""
 
 
