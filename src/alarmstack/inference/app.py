@@ -85,14 +85,29 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
         with suppress(asyncio.CancelledError):
             await task
 
-    app = FastAPI(title="alarmstack inference API", version=__version__, lifespan=lifespan)
-    speak_problems(app)
-    _speak_own_errors(app)
+    app = FastAPI(
+        title="alarmstack inference API",
+        version=__version__,
+        lifespan=lifespan,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
     meter = Meter()
-    meter.watch(app)
     scores = ScoreMeter(meter, shelf)
     plant, champion = shelf.plant, shelf.recipes[0].name
     refused, silent = answers(400, 413, 422), answers(400, 413, 422, 503)
+
+    # First: routes are tried in turn, and this one is asked most.
+    @app.post("/predict", responses=silent)
+    async def predict(asked: PredictRequest) -> Prediction:
+        """Risk of one row of features; any subset of them will do."""
+        answer = say.predict(shelf, asked.features)
+        scores.note(champion, answer.risk_score, len(answer.missing))
+        return answer
+
+    speak_problems(app)
+    _speak_own_errors(app)
+    meter.watch(app)
 
     @app.get("/health")
     async def health() -> Health:
@@ -110,13 +125,6 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
     async def models() -> Models:
         """Every expected model: version, alias, load status, metrics, thresholds, card."""
         return Models(models=shelf.statuses())
-
-    @app.post("/predict", responses=silent)
-    async def predict(asked: PredictRequest) -> Prediction:
-        """Risk of one row of features; any subset of them will do."""
-        answer = say.predict(shelf, asked.features)
-        scores.note(champion, answer.risk_score, len(answer.missing))
-        return answer
 
     @app.post("/forecast", responses=silent)
     def forecast(asked: ForecastRequest) -> Forecast:
