@@ -1,7 +1,9 @@
 import { expect, test } from '@playwright/test';
-import { logIn, PAGES, visit } from './operator';
+import { logIn, PAGES, play, visit } from './operator';
 
 const FOLDER = '../docs/screens';
+/** Plant hours pass in seconds; a scenario takes some tens of them. */
+const PATIENCE = { timeout: 120_000 };
 const SIZES = { phone: [390, 844], desktop: [1440, 900], wall: [2560, 1440] } as const;
 
 for (const theme of ['light', 'dim']) {
@@ -27,5 +29,15 @@ for (const theme of ['light', 'dim']) {
       await visit(page, name);
       await shoot(name);
     }
+    const state = page.getByRole('region', { name: 'State of the plant' });
+    await page.setViewportSize({ width: 1366, height: 768 });
+    await play(page, 'Pressure rise');
+    await page.getByRole('button', { name: 'Close message' }).click();
+    await expect(state).toContainText('Warning', PATIENCE);
+    await shoot('warning');
+    await expect(state).toContainText('In alarm', PATIENCE);
+    await shoot('alarm');
+    await play(page, 'Normal');
+    await expect(state).toContainText('Normal', PATIENCE);
   });
 }
