@@ -63,7 +63,13 @@ def inference(port: Port = None, host: Host = None) -> None:
 
     settings = load_settings()
     socket = listen(host or settings.host, port or settings.inference_port)
-    shelf = Shelf(load_plant(settings.plant), Registry(settings.registry), settings.data / "serving", settings.serve_unpromoted)
+    shelf = Shelf(
+        load_plant(settings.plant),
+        Registry(settings.registry),
+        settings.data / "serving",
+        unpromoted=settings.serve_unpromoted,
+        predictor=settings.model_name or "",
+    )
     run(create_app(shelf), [socket])
 
 

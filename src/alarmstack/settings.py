@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     tracking_uri: str | None = Field(default=None, alias="MLFLOW_TRACKING_URI")
     promotion_mode: Literal["manual", "auto"] = Field(default="manual", alias="MODEL_PROMOTION_MODE")
     promotion_metric: str = Field(default="f1_anomaly", alias="MODEL_PROMOTION_METRIC")
+    model_name: str | None = Field(default=None, alias="MODEL_NAME")
     database_url: str | None = Field(default=None, alias="ALARMSTACK_DATABASE_URL")
     sensors_url: str = Field(default="http://127.0.0.1:7500", alias="ALARMSTACK_SENSORS_URL")
     inference_url: str = Field(default="http://127.0.0.1:7502", alias="ALARMSTACK_INFERENCE_URL")

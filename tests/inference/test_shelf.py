@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from alarmstack.errors import ServiceError
 from alarmstack.inference import Shelf, create_app
 from alarmstack.plant import Plant
 from alarmstack.registry import Registry
@@ -100,3 +101,13 @@ def test_no_assessment_is_half_said_while_models_are_on_their_way(registry: Regi
     assert "still being loaded" in client.post("/assess", json=body).json()["detail"]
     starting.refresh()
     assert client.post("/assess", json=body).status_code == 200
+
+
+def test_another_model_can_stand_behind_predict_but_not_any(shelf: Shelf, plant: Plant, tmp_path: Path) -> None:
+    soft = "plant_alarm_rf_soft_alarm"
+    other = Shelf(plant, shelf.registry, tmp_path / "kept", predictor=soft)
+    other.refresh()
+    answer = TestClient(create_app(other)).post("/predict", json={"features": {"lt301031": 8.0}})
+    assert answer.json()["model"]["name"] == soft
+    with pytest.raises(ServiceError, match=r"MODEL_NAME='plant_alarm_forecaster_3h'.*plant_alarm_champion"):
+        Shelf(plant, shelf.registry, tmp_path / "kept", predictor="plant_alarm_forecaster_3h")

@@ -44,7 +44,7 @@ FLAT_ROWS = 24
 
 def predict(shelf: Shelf, features: Mapping[str, float | None]) -> Prediction:
     """Risk of one row of features, of which any may be missing. Raises FeatureError for unknown names."""
-    speaker, ranges = shelf.speaker(shelf.recipes[0].name), shelf.ranges
+    speaker, ranges = shelf.speaker(shelf.predictor), shelf.ranges
     bundle = speaker.bundle
     score = float(bundle.score(bundle.row(features))[0])
     threshold = bundle.thresholds.get(OPERATING)

@@ -94,7 +94,7 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
     )
     meter = Meter()
     scores = ScoreMeter(meter, shelf)
-    plant, champion = shelf.plant, shelf.recipes[0].name
+    plant, champion = shelf.plant, shelf.predictor
     refused, silent = answers(400, 413, 422), answers(400, 413, 422, 503)
 
     # First: routes are tried in turn, and this one is asked most.

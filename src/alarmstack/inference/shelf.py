@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from alarmstack.errors import AlarmstackError, NotPromotedError, RegistryError
+from alarmstack.errors import AlarmstackError, NotPromotedError, RegistryError, ServiceError
 from alarmstack.features import feature_names
 from alarmstack.models import Recipe, recipes
 from alarmstack.plant import Plant, write_duration
@@ -45,13 +45,17 @@ class Speaker:
 class Shelf:
     """The expected models of a plant and which of them speak. `folder`: where copies are kept.
 
-    `unpromoted`: where no version is @champion, the newest speaks, and its answers say so.
+    `unpromoted`: where no version is @champion, the newest speaks, and its answers say so. `predictor`: the model behind /predict,
+    one that gives a probability from point features; the catalogue's first unless another is named.
+
+    Raises ServiceError for a `predictor` that the plant does not have.
     """
 
     plant: Plant
     registry: Registry
     folder: Path
     unpromoted: bool = False
+    predictor: str = ""
     speakers: Mapping[str, Speaker] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     unreachable: str | None = "the registry was not asked yet"
@@ -60,6 +64,10 @@ class Shelf:
 
     def __post_init__(self) -> None:
         self.recipes: tuple[Recipe, ...] = recipes(self.plant)
+        fit = [r.name for r in self.recipes if r.group == "point" and KINDS[r.target] == "probability"]
+        self.predictor = self.predictor or fit[0]
+        if self.predictor not in fit:
+            raise ServiceError(f"MODEL_NAME={self.predictor!r} cannot stand behind /predict: use one of {', '.join(fit)}")
         self.ranges = {f"{i.key}{part}": i.range for i in self.plant.modelled for part in ("", "_max", "_min")}
         """What a transmitter can say, for the features that are a transmitter's value."""
 
