@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -58,15 +59,17 @@ def find(program: str) -> str | None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     if find("initdb") is None or find("pg_ctl") is None:
         if os.environ.get("ALARMSTACK_TEST_ALL") == "1":
             pytest.fail("Postgres is missing, and ALARMSTACK_TEST_ALL=1 leaves nothing out: `make system-deps`")
         pytest.skip("Postgres is not installed: `make system-deps`")
-    server = Postgres(tmp_path_factory.mktemp("postgres") / "server")
-    server.start()
-    yield server
-    server.stop()
+    # Not below pytest's own folder: another test run closes that to the user postgres.
+    with TemporaryDirectory(prefix="alarmstack-postgres-") as folder:
+        server = Postgres(Path(folder) / "server")
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture(params=KINDS)

@@ -1,5 +1,6 @@
 """The registry on a real SQLite MLflow: what is published comes back, and only the promoted version speaks."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -109,3 +110,12 @@ def test_a_damaged_bundle_says_so(bundle: Bundle, tmp_path: Path) -> None:
 )
 def test_which_way_a_metric_points(metric: str, lower: bool) -> None:
     assert lower_is_better(metric) is lower
+
+
+def test_the_environment_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://the-users-own")
+    Registry(f"sqlite:///{tmp_path / 'mlflow.db'}").versions("nobody")
+    assert os.environ["MLFLOW_TRACKING_URI"] == "http://the-users-own"
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    Registry(f"sqlite:///{tmp_path / 'mlflow.db'}").versions("nobody")
+    assert "MLFLOW_TRACKING_URI" not in os.environ

@@ -342,13 +342,26 @@ class Registry:
         mlflow = _open_mlflow()
         if self._file is not None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-        mlflow.set_tracking_uri(self.uri)
-        mlflow.set_registry_uri(self.uri)
+        with _environment_kept(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")):
+            mlflow.set_tracking_uri(self.uri)
+            mlflow.set_registry_uri(self.uri)
         return mlflow
 
     @property
     def _client(self) -> Any:
         return self._mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+
+@contextmanager
+def _environment_kept(names: Sequence[str]) -> Iterator[None]:
+    """MLflow writes addresses into the environment, where settings and child processes would take them for the user's."""
+    before = {name: os.environ.get(name) for name in names}
+    yield
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 @cache
