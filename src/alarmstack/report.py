@@ -39,7 +39,8 @@ def training_table(trained: Sequence[Trained], promoted: Iterable[str]) -> Table
     """What was trained, how it stands beside its floor, and whether it was promoted."""
     table = Table(title="Registered models", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     for name in ("model", "version", "figure", "value", "floor", "", "promoted"):
-        table.add_column(name, justify="right" if name in ("value", "") else "left")
+        whole = name in ("model", "value", "")
+        table.add_column(name, justify="right" if name in ("value", "") else "left", no_wrap=whole)
     for model in trained:
         v = model.verdict
         table.add_row(
