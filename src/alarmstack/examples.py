@@ -99,8 +99,7 @@ def examples(plant: Plant, block: IntervalBlock, alarm: Mask, bands: RegimeBands
     if bands is None:
         found = episodes(alarm, block.segment, plant.rows(plant.time.quiet_gap))
         bands = RegimeBands.fit(plant, block.rows(0, _sealed_from(found, len(block))))
-    controller = next(c for c in plant.controllers if c.name == plant.deviation_target.controller)
-    now = deviation(block, controller)
+    now = deviation(block, plant.deviation_controller)
     ahead = shifted(now[::-1], block.segment[::-1], 1)[::-1]
     return Examples(
         plant=plant,

@@ -28,7 +28,7 @@ class Expected:
 
 def expected(plant: Plant) -> tuple[Expected, ...]:
     """The plant's models in the order of the catalogue; the champion comes first, a forecaster for each horizon last."""
-    controller = plant.deviation_target.controller
+    controller = plant.deviation_controller.name
     unit = plant.instrument(f"{controller}_PV").unit
     soft = "Calibrated probability of being in alarm at this row"
 

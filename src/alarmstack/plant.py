@@ -21,23 +21,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from alarmstack.errors import PlantError
 
-ALLOWED_UNITS = (
-    "°C",
-    "K",
-    "bar",
-    "mbar",
-    "kPa",
-    "Pa",
-    "%",
-    "m³/h",
-    "kg/h",
-    "t/h",
-    "m",
-    "A",
-    "V",
-    "Hz",
-    "rpm",
-    "1",
+ALLOWED_UNITS = tuple(
+    ["°C", "K", "bar", "mbar", "MPa", "kPa", "Pa", "%", "mol%", "m³/h", "km³/h", "L/s", "L/min", "kg/s", "kg/h", "t/h", "kg/m³", "m", "A", "V", "mV", "kW", "Hz", "rpm", "g", "mg/L", "µS/cm", "NTU", "1"]
 )
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|min|h|d)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
@@ -159,19 +144,32 @@ class Limit(_Part):
 class Transition(_Part):
     """Regime 1: not in alarm, but one of `columns` above its `quantile`."""
 
-    columns: tuple[str, ...]
-    quantile: float = Field(gt=0, lt=1)
+    columns: tuple[str, ...] = ()
+    quantile: float = Field(default=0.9, gt=0, lt=1)
 
 
 class Labels(_Part):
     """What counts as an alarm on this plant."""
 
-    rules: tuple[Limit, ...]
-    transition: Transition
+    rules: tuple[Limit, ...] = ()
+    transition: Transition = Transition()
+
+
+CADENCES = {
+    "window": 12,
+    "quiet_gap": 3,
+    "longest_useful_lead": 6,
+    "longest_gap": 6,
+    "statistics_window": 13,
+    "frequency_window": 48,
+    "short_window": 3,
+}
+"""Durations that a plant.toml may leave out, in cadences."""
+HORIZON_CADENCES = (1, 3, 6)
 
 
 class Time(_Part):
-    """The durations that everything is measured in."""
+    """The durations that everything is measured in. All but the cadence have a usual length, counted in cadences."""
 
     cadence: Duration
     window: Duration
@@ -182,6 +180,16 @@ class Time(_Part):
     statistics_window: Duration
     frequency_window: Duration
     short_window: Duration
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_lengths(cls, content: dict[str, object]) -> dict[str, object]:
+        try:
+            cadence = parse_duration(content.get("cadence"))
+        except ValueError:
+            return content
+        usual: dict[str, object] = {name: write_duration(cadences * cadence) for name, cadences in CADENCES.items()}
+        return usual | {"horizons": [write_duration(cadences * cadence) for cadences in HORIZON_CADENCES]} | content
 
     @model_validator(mode="after")
     def _multiples_of_cadence(self) -> Time:
@@ -199,7 +207,7 @@ class Time(_Part):
 class Derived(_Part):
     """Signals that carry short rolling statistics in the cleaned dataset."""
 
-    short_statistics: tuple[str, ...]
+    short_statistics: tuple[str, ...] = ()
 
 
 class Warnings(_Part):
@@ -221,17 +229,17 @@ class DeviationTarget(_Part):
 class SimpleColumns(_Part):
     """Where a simple instrument's value and time stand in its sheet (A = 0)."""
 
-    value: int
-    time: int
+    value: int = 0
+    time: int = 1
 
 
 class Historian(_Part):
     """Layout of the historian's workbooks."""
 
-    header_rows: int
-    file_pattern: str
-    simple: SimpleColumns
-    controller: dict[Literal["PV", "OP", "SP"], tuple[int, int]]
+    header_rows: int = 2
+    file_pattern: str = "{name}.xlsx"
+    simple: SimpleColumns = SimpleColumns()
+    controller: dict[Literal["PV", "OP", "SP"], tuple[int, int]] = {"PV": (0, 1), "OP": (4, 5), "SP": (8, 9)}
 
 
 class PredictInput(_Part):
@@ -326,11 +334,11 @@ class Plant(_Part):
     units: tuple[Unit, ...]
     instruments: tuple[Instrument, ...]
     controllers: tuple[Controller, ...] = ()
-    derived: Derived
-    labels: Labels
+    derived: Derived = Derived()
+    labels: Labels = Labels()
     warnings: Warnings
-    deviation_target: DeviationTarget
-    historian: Historian
+    deviation_target: DeviationTarget | None = None
+    historian: Historian = Historian()
     screen: Screen = Screen()
     folder: Path = Field(default=Path(), exclude=True)
     fingerprint: str = Field(default="", exclude=True)
@@ -353,7 +361,7 @@ class Plant(_Part):
         for tag in self.derived.short_statistics:
             if tag not in tags:
                 raise ValueError(f"derived.short_statistics: unknown tag {tag!r}: use one of {tags}")
-        if self.deviation_target.controller not in {c.name for c in self.controllers}:
+        if self.deviation_target and self.deviation_target.controller not in {c.name for c in self.controllers}:
             raise ValueError(f"deviation_target.controller {self.deviation_target.controller!r} is no controller")
         keys = [key for i in self.instruments for key in (i.key, f"{i.key}_max", f"{i.key}_min")]
         keys += [signal.lower() for c in self.controllers for signal in (c.sp, c.op)]
@@ -388,6 +396,13 @@ class Plant(_Part):
         for c in self.controllers:
             by_tag |= {c.op: by_tag[c.pv], c.sp: c.setpoint_stale_after}
         return by_tag
+
+    @cached_property
+    def deviation_controller(self) -> Controller:
+        """The controller whose next deviation is predicted. Raises PlantError where the plant names none."""
+        if self.deviation_target is None:
+            raise PlantError(f"{self.name}: no [deviation_target]: name the controller whose deviation is to be predicted")
+        return next(c for c in self.controllers if c.name == self.deviation_target.controller)
 
     def instrument(self, tag: str) -> Instrument:
         """The instrument of that tag, in either case."""

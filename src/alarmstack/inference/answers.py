@@ -184,7 +184,7 @@ def _silent(plant: Plant, recipe: Recipe, reason: str) -> Said:
 
 
 def _about(plant: Plant, recipe: Recipe) -> Said:
-    controlled = plant.instrument(f"{plant.deviation_target.controller}_PV")
+    controlled = plant.instrument(plant.deviation_controller.pv)
     return Said(
         name=recipe.name,
         column=recipe.column,

@@ -78,7 +78,7 @@ def _regime(score: Floats, sealed: Examples) -> Judged:
 
 def _deviation(score: Floats, sealed: Examples) -> Judged:
     target = sealed.next_deviation
-    controller = sealed.plant.deviation_target.controller.lower()
+    controller = sealed.plant.deviation_controller.name.lower()
     now = sealed.point[:, feature_names(sealed.plant, "point").index(f"{controller}_deviation")]
     known = ~np.isnan(target) & ~np.isnan(now)
     rmse, persistence = (float(np.sqrt(np.mean((s[known] - target[known]) ** 2))) for s in (score, now))
