@@ -8,7 +8,7 @@ RUN := $(UV) run --frozen --no-sync
 
 UI_SOURCES := $(shell find ui/src ui/public -type f 2>/dev/null) ui/index.html ui/vite.config.ts ui/openapi.json
 
-.PHONY: help run test check bench system-deps install format
+.PHONY: help run test check bench bench-skill system-deps install format
 
 help: ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -43,6 +43,11 @@ check: install ui/node_modules/.package-lock.json ## formatter, linter, types, i
 
 bench: install ## figures beside their baselines, written to benchmarks/results.json
 	$(RUN) python -m benchmarks
+
+DATA ?= ../shared/data
+
+bench-skill: install ## early-warning skill on public data beside published figures, written to benchmarks/skill.json (DATA=folder)
+	$(RUN) alarmstack bench skill --data $(DATA) --json benchmarks/skill.json --report docs/skill_tables.md
 
 format: install ui/node_modules/.package-lock.json ## let the formatters and the linter mend what they can
 	$(RUN) ruff format .

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from alarmstack import __version__
+from alarmstack.bench.verbs import benches
 from alarmstack.errors import AlarmstackError, GateRefused
 from alarmstack.people import users
 from alarmstack.plant import load_plant
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(users, name="user")
 app.add_typer(services, name="serve")
+app.add_typer(benches, name="bench")
 console = Console()
 
 PlantFile = Annotated[

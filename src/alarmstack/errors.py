@@ -5,6 +5,7 @@ AlarmstackError
 ├── SourceError         a historian export cannot be read at all
 ├── GateRefused         the quality gate turned a drop away; carries the verdict's lines
 ├── StorageError        the store cannot be read or written
+├── BenchError          a benchmark's set is described wrongly or its files are not there
 ├── FeatureError        a feature was asked for by a name nobody defined
 ├── ObservationError    rows of plant data on the wire that cannot be taken: unknown keys, wrong order, wrong cadence
 ├── ServiceError        a service cannot start or cannot be reached
@@ -37,6 +38,10 @@ class GateRefused(AlarmstackError):  # noqa: N818 - the gate's verdict, named as
 
 class StorageError(AlarmstackError):
     """The store cannot be read or written."""
+
+
+class BenchError(AlarmstackError):
+    """A set of the skill benchmark is described wrongly, or its files are missing."""
 
 
 class FeatureError(AlarmstackError):

@@ -135,12 +135,16 @@ def _instrument_window(plant: Plant, block: IntervalBlock, tag: str, key: str) -
     yield f"{key}_min_last", block.statistic(tag, "min")
 
 
-def _clock(plant: Plant, block: IntervalBlock) -> Named:
-    """Time of day as a circle, in plant time. The day of the week is left out: with few events it only remembers dates."""
+def clock(plant: Plant, block: IntervalBlock) -> Floats:
+    """Time of day as a circle, in plant time: float64 [rows, 2], sine and cosine."""
     local = pl.Series(block.start.astype("datetime64[us]")).dt.replace_time_zone("UTC").dt.convert_time_zone(plant.timezone)
     angle = 2 * np.pi * (local.dt.hour().to_numpy() + local.dt.minute().to_numpy() / 60) / 24
-    yield "time_of_day_sin", np.sin(angle)
-    yield "time_of_day_cos", np.cos(angle)
+    return np.stack((np.sin(angle), np.cos(angle)), axis=1)
+
+
+def _clock(plant: Plant, block: IntervalBlock) -> Named:
+    """The time of day. The day of the week is left out: with few events it only remembers dates."""
+    yield from zip(("time_of_day_sin", "time_of_day_cos"), clock(plant, block).T, strict=True)
 
 
 def _failure_frequency(plant: Plant, block: IntervalBlock) -> tuple[str, Floats]:
@@ -224,4 +228,4 @@ def _empty_block(plant: Plant) -> IntervalBlock:
     )
 
 
-__all__ = ["GROUPS", "Group", "build", "feature_names", "source_of"]
+__all__ = ["GROUPS", "Group", "build", "clock", "feature_names", "source_of"]

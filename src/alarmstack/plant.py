@@ -22,7 +22,37 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from alarmstack.errors import PlantError
 
 ALLOWED_UNITS = tuple(
-    ["°C", "K", "bar", "mbar", "MPa", "kPa", "Pa", "%", "mol%", "m³/h", "km³/h", "L/s", "L/min", "kg/s", "kg/h", "t/h", "kg/m³", "m", "A", "V", "mV", "kW", "Hz", "rpm", "g", "mg/L", "µS/cm", "NTU", "1"]
+    [
+        "°C",
+        "K",
+        "bar",
+        "mbar",
+        "MPa",
+        "kPa",
+        "Pa",
+        "%",
+        "mol%",
+        "m³/h",
+        "km³/h",
+        "L/s",
+        "L/min",
+        "kg/s",
+        "kg/h",
+        "t/h",
+        "kg/m³",
+        "m",
+        "A",
+        "V",
+        "mV",
+        "kW",
+        "Hz",
+        "rpm",
+        "g",
+        "mg/L",
+        "µS/cm",
+        "NTU",
+        "1",
+    ]
 )
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|min|h|d)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
@@ -68,7 +98,7 @@ class Unit(_Part):
 
 
 class Instrument(_Part):
-    """One transmitter. `range` is what it can say, `normal` where it lives; both in `unit`."""
+    """One transmitter. `range` is what it can say, `normal` where it lives, `resolution` the step it moves in; all in `unit`."""
 
     tag: str
     title: str
@@ -78,6 +108,7 @@ class Instrument(_Part):
     normal: tuple[float, float]
     stale_after: Duration
     role: Literal["monitored", "input", "ambient", "dead"] = "monitored"
+    resolution: float | None = Field(default=None, gt=0)
     saturated_above: float | None = None
 
     @property
@@ -211,13 +242,51 @@ class Derived(_Part):
 
 
 class Warnings(_Part):
-    """How scores become warnings: the budget, and the delays of the alarm engine."""
+    """How scores become warnings: the budget, and the delays of the alarm engine.
+
+    `time_in_warning`, a share of normal time, takes the place of false alarms a day on plants that are judged by time.
+    """
 
     false_alarms_per_day: float = Field(gt=0)
+    time_in_warning: float | None = Field(default=None, gt=0, lt=1)
     on_delay: Duration
     off_delay: Duration
     minimum_on: Duration
     hysteresis: float = Field(gt=0, le=1)
+
+
+class Expert(_Part):
+    """One view of what normal is: how a tag is expected to be (`kind`), and how surprise is counted from what it was instead.
+
+    `level`: near its median of the last `window`, or of the run's first `anchor`; `static`: where it was in training;
+    `dynamics`: what its last `lags` rows and the inputs lead to; `relations`: what the other tags and the inputs, `lags` rows
+    back, say it is; both by a ridge regression, or by `trees` that know the time of day too. Residuals are counted in scales:
+    those of training, or of the last `scale` where the plant drifts, and never less than what the tag jitters in the last
+    `jitter`; `whiten` takes out how they move together. `denoise` is a running median before all that; `gather` an average of
+    the scaled residuals, for small lasting shifts; `evidence` an average of the log energy, for what comes and goes.
+    """
+
+    name: str
+    kind: Literal["level", "static", "dynamics", "relations"]
+    window: Duration | None = None
+    anchor: Duration | None = None
+    lags: int = Field(default=0, ge=0, le=24)
+    ridge: float = Field(default=100.0, gt=0)
+    trees: bool = False
+    denoise: Duration | None = None
+    scale: Duration | None = None
+    scale_quantile: float = Field(default=0.75, gt=0, lt=1)
+    jitter: Duration | None = None
+    whiten: bool = False
+    gather: Duration | None = None
+    evidence: Duration | None = None
+
+
+class Normality(_Part):
+    """How normal behaviour is learnt: experts, and how their surprises become one score."""
+
+    experts: tuple[Expert, ...]
+    fusion: Literal["mean", "minimum"] = "mean"
 
 
 class DeviationTarget(_Part):
@@ -337,6 +406,7 @@ class Plant(_Part):
     derived: Derived = Derived()
     labels: Labels = Labels()
     warnings: Warnings
+    normality: Normality | None = None
     deviation_target: DeviationTarget | None = None
     historian: Historian = Historian()
     screen: Screen = Screen()

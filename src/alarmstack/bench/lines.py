@@ -1,0 +1,37 @@
+"""One line of a set's table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a set's table: our figure beside the floors' and published ones."""
+
+    set: str
+    metric: str
+    value: float
+    low: float | None
+    high: float | None
+    count: int | None
+    floors: dict[str, float] = field(default_factory=dict)
+    published: dict[str, float] = field(default_factory=dict)
+    aim: str | None = None
+    met: bool | None = None
+
+    def record(self) -> dict[str, Any]:
+        """The line as JSON takes it: NaN is null."""
+        return {key: _plain(value) for key, value in vars(self).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+__all__ = ["Line"]

@@ -1,0 +1,85 @@
+"""`alarmstack bench`: what the command line says of the benchmark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from threadpoolctl import threadpool_limits
+
+from alarmstack.bench.lines import Line
+from alarmstack.bench.sets import SetDescription, find_sets
+from alarmstack.bench.skill import run_set
+from alarmstack.bench.table import benchmark_rows, markdown, skill_table
+from alarmstack.errors import BenchError
+from alarmstack.progress import bar
+from alarmstack.settings import load_settings
+
+benches = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure against what others published.")
+console = Console()
+
+SETS = Path("benchmarks/sets")
+
+
+@benches.callback()
+def _only_verbs() -> None:
+    """Measure against what others published."""
+
+
+@benches.command()
+def skill(
+    data: Annotated[Path, typer.Option(help="The folder with one folder a set, or one set's own.")] = Path("../shared/data"),
+    names: Annotated[list[str] | None, typer.Option("--set", help="Again for more; default: all.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option(help="Scores, episodes, pictures; default: bench/ of the data folder.")] = None,
+    described: Annotated[Path, typer.Option("--sets", help="Where the sets are described.")] = SETS,
+    workers: Annotated[int, typer.Option(min=1, help="Sets judged at the same time.")] = 2,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the tables to this file.", show_default=False)] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the tables to this file as Markdown.", show_default=False)] = None,
+) -> None:
+    """Early-warning skill on data that somebody else made: one table a set, beside floors and published figures.
+
+    Example: alarmstack bench skill --data ../shared/data --set skab --json skill.json
+    """
+    known = find_sets(described)
+    unknown = sorted(set(names or ()) - set(known))
+    if unknown or not known:
+        raise BenchError(f"no set {', '.join(unknown)} in {described}: use one of {', '.join(known) or 'none'}")
+    chosen = [known[name] for name in names or known]
+    folder = out or load_settings().data / "bench"
+    lines: dict[str, list[Line]] = {}
+    with bar(console, "bench") as progress:
+        progress(", ".join(one.name for one in chosen), 0.0)
+        for name, found in _run(chosen, data, folder, workers):
+            lines[name] = found
+            console.print(skill_table(known[name].title, found))
+            progress(f"{name} done", len(lines) / len(chosen))
+    ordered = {one.name: lines[one.name] for one in chosen}
+    if json_file is not None:
+        rows = [row for found in ordered.values() for row in benchmark_rows(found)]
+        json_file.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    if report is not None:
+        report.write_text("\n".join(markdown(known[name].title, found) for name, found in ordered.items()))
+    console.print(f"scores, episodes and pictures: {folder}", markup=False, highlight=False)
+
+
+def _run(chosen: list[SetDescription], data: Path, out: Path, workers: int) -> Iterator[tuple[str, list[Line]]]:
+    # Spawned, not forked: a fork would inherit the locks of the tree libraries' threads.
+    with ProcessPoolExecutor(max_workers=min(workers, len(chosen)), mp_context=get_context("spawn")) as pool:
+        jobs = {pool.submit(_one, one, data, out / one.name): one.name for one in chosen}
+        for job in as_completed(jobs):
+            yield jobs[job], job.result()
+
+
+def _one(described: SetDescription, data: Path, out: Path) -> list[Line]:
+    own = data / described.name
+    with threadpool_limits(1):
+        return run_set(described, own if own.is_dir() else data, out)
+
+
+__all__ = ["benches"]

@@ -1,0 +1,7 @@
+"""Normal behaviour: what a plant does when nothing is wrong, learnt without labels, and how far it is from that now."""
+
+from alarmstack.normality.budget import HeldBack, threshold_for
+from alarmstack.normality.lesson import Lesson
+from alarmstack.normality.model import Assessed, NormalModel, learn_normal, stretches
+
+__all__ = ["Assessed", "HeldBack", "Lesson", "NormalModel", "learn_normal", "stretches", "threshold_for"]

@@ -1,0 +1,91 @@
+"""From residuals to evidence.
+
+A residual becomes a number of scales. What it brings to its row grows with its square while it is small, and with its logarithm
+when it is large, so that one wild tag does not hide the others. *Evidence* is the logarithm of the tags' mean, averaged over some
+time, so that one wild row does not stand for an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.covariance import LedoitWolf
+
+from alarmstack.intervals import Floats
+from alarmstack.normality import known, running
+from alarmstack.normality.lesson import Mask
+from alarmstack.normality.seen import Seen
+from alarmstack.plant import Expert, Plant
+
+LEAST = 1e-2
+"""Added before the logarithm: a row in which nothing moves is no evidence of the contrary."""
+KNEE = 4.0
+"""Scales up to which a residual counts by its square; beyond, by its logarithm."""
+JITTER_ROWS, JITTER_SHARE, JITTERS = 10, 0.9, 3.0
+"""Jitter is the distance from the median of the last ten rows; three times what nine rows in ten keep is no surprise."""
+FARTHEST = 1e3
+"""Scaled residuals are cut here."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """`total` float64 [rows]; `by_tag` float64 [rows, tags], what each tag brings to a row."""
+
+    total: Floats
+    by_tag: Floats
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """How an expert's residuals are weighed: learnt from residuals of normal rows that the expert was not fitted on."""
+
+    expert: Expert
+    plant: Plant
+    floor: Floats
+    turn: Floats
+
+    @classmethod
+    def learn(cls, plant: Plant, expert: Expert, residuals: Sequence[Floats], normal: Sequence[Mask]) -> Weighing:
+        """Scales, and with `whiten` how scaled residuals move together.
+
+        A tag that mostly stood still has no scale and says nothing.
+        """
+        rows = np.concatenate([r[n] for r, n in zip(residuals, normal, strict=True)])
+        floor = known.quantile(np.abs(rows), expert.scale_quantile)
+        floor = np.where(floor > 0, floor, np.inf)
+        turn = np.eye(rows.shape[1])
+        if expert.whiten:
+            values, vectors = np.linalg.eigh(LedoitWolf().fit(np.nan_to_num(rows / floor)).covariance_)
+            turn = vectors / np.sqrt(values) @ vectors.T
+        return cls(expert, plant, floor, turn)
+
+    def __call__(self, residuals: Floats, seen: Seen) -> Evidence:
+        """Evidence of each row."""
+        scaled = np.clip(residuals / self._scale(residuals, seen), -FARTHEST, FARTHEST)
+        if self.expert.gather:
+            rows = self.plant.rows(self.expert.gather)
+            scaled = running.average(scaled, rows, seen.segment) * np.sqrt(2 * rows)
+        speaks = np.isfinite(scaled)
+        by_tag = np.where(speaks, np.log1p((np.nan_to_num(scaled) @ self.turn / KNEE) ** 2), 0.0)
+        tags = np.where(speaks.any(axis=1), speaks.sum(axis=1), np.nan)
+        total = np.log(by_tag.sum(axis=1) / tags + LEAST)
+        if self.expert.evidence:
+            total = running.average(total[:, None], self.plant.rows(self.expert.evidence), seen.segment)[:, 0]
+        return Evidence(total, by_tag)
+
+    def _scale(self, residuals: Floats, seen: Seen) -> Floats:
+        """What a residual is counted in: float64 [tags] or [rows, tags]."""
+        expert, scale = self.expert, self.floor
+        if expert.scale:
+            rows = self.plant.rows(expert.scale)
+            scale = np.fmax(scale, running.quantile(np.abs(residuals), rows, expert.scale_quantile, seen.segment))
+        if expert.jitter:
+            moves = np.abs(seen.tags - running.quantile(seen.tags, JITTER_ROWS, 0.5, seen.segment))
+            jitter = running.quantile(moves, self.plant.rows(expert.jitter), JITTER_SHARE, seen.segment)
+            scale = np.fmax(scale, JITTERS * jitter)
+        return np.asarray(scale)
+
+
+__all__ = ["Evidence", "Weighing"]

@@ -1,0 +1,67 @@
+"""Nobody is scored on rows it learnt from, and every contender goes through the same threshold and engine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from alarmstack.bench.figures import figure
+from alarmstack.bench.floors import FLOORS
+from alarmstack.bench.judge import Scorer, by_stretches, judge
+from alarmstack.bench.sets import load_runs, read_set
+from alarmstack.intervals import Floats, IntervalBlock
+from alarmstack.normality import Lesson
+from alarmstack.plant import Plant
+from tests.bench.plants import recording, write_set
+
+ROWS = 24 * 60
+
+
+def remembers(plant: Plant, lessons: Sequence[Lesson]) -> Scorer:
+    """A contender that knows every row it was taught, and finds those unremarkable."""
+    taught = {float(v) for lesson in lessons for v in lesson.block.values[lesson.normal, 0, 0]}
+
+    def score(block: IntervalBlock) -> Floats:
+        return np.array([0.0 if float(value) in taught else 1.0 for value in block.values[:, 0, 0]])
+
+    return score
+
+
+def test_a_run_of_another_asset_holds_nothing_that_was_taught(tmp_path: Path) -> None:
+    described = read_set(write_set(tmp_path / "rig", "[protocol]\nhold_out = true\n"))
+    for place, asset in enumerate(("one", "one", "two")):
+        recording(f"r{place}", asset, 200, seed=place).write_parquet(tmp_path / f"{place}.parquet")
+    plant = described.load_plant()
+    for judged in judge(plant, described, list(load_runs(described, plant, tmp_path)), by_stretches(remembers)):
+        assert judged.scores.min() == 1.0
+
+
+def test_a_set_that_teaches_apart_is_judged_on_what_was_not_taught(tmp_path: Path) -> None:
+    path = write_set(tmp_path / "rig")
+    path.write_text(
+        path.read_text()
+        .replace('learn = "stage = 0"', "learn = \"run = 'taught'\"")
+        .replace('normal = "stage = 0"', "normal = \"stage = 0 AND run != 'taught'\"")
+    )
+    described = read_set(path)
+    recording("taught", "one", ROWS, seed=1).write_parquet(tmp_path / "1.parquet")
+    recording("judged", "one", ROWS, event=(700, 760), seed=2).write_parquet(tmp_path / "2.parquet")
+    plant = described.load_plant()
+    runs = list(load_runs(described, plant, tmp_path))
+    (judged,) = judge(plant, described, runs, FLOORS["static limit"])
+    assert judged.run.name == "judged"
+    assert figure("event_recall", [judged]).value == 1.0
+    assert figure("false_alarms", [judged]).value <= 4.0
+
+
+def test_a_runs_own_first_stretch_is_learnt_from_and_not_judged(tmp_path: Path) -> None:
+    path = write_set(tmp_path / "rig", '[protocol]\nown = "400min"\n')
+    path.write_text(path.read_text().replace('learn = "stage = 0"', 'learn = "false"'))
+    described = read_set(path)
+    recording("a", "one", ROWS, event=(700, 760)).write_parquet(tmp_path / "1.parquet")
+    plant = described.load_plant()
+    (judged,) = judge(plant, described, list(load_runs(described, plant, tmp_path)), by_stretches(remembers))
+    assert not judged.counted[:400].any() and judged.counted[400:].all()
+    assert judged.scores[:400].max() == 0.0
+    assert judged.scores[400:].min() == 1.0
+    assert not judged.on[:400].any()

@@ -1,0 +1,51 @@
+"""Experts expect what the textbook says."""
+
+import numpy as np
+
+from alarmstack.normality.experts import Taught, learn
+from alarmstack.normality.seen import Seen, standstill
+from alarmstack.plant import Expert
+from tests.normality.rigs import rig
+
+
+def seen(rows: int, seed: int) -> Seen:
+    random = np.random.default_rng(seed)
+    tags = random.normal(size=(rows, 4)) @ random.normal(size=(4, 4))
+    return Seen(tags, random.normal(size=(rows, 1)), np.zeros((rows, 2)), np.zeros(rows, np.int32))
+
+
+def test_relations_are_the_ridge_regression_of_each_tag_on_all_the_others() -> None:
+    given = seen(300, 0)
+    expert = Expert(name="relations", kind="relations", ridge=10.0)
+    residuals = learn(rig(), expert, [Taught(given, np.ones(300, bool))])(given)
+    spread, centre = given.tags.std(axis=0), given.tags.mean(axis=0)
+    z = (given.tags - centre) / spread
+    u = (given.inputs - given.inputs.mean()) / given.inputs.std()
+    for tag in range(4):
+        x = np.concatenate((np.delete(z, tag, axis=1), u, np.ones((300, 1))), axis=1)
+        weights = np.linalg.solve(x.T @ x + 10.0 * np.eye(x.shape[1]), x.T @ z[:, tag])
+        np.testing.assert_allclose(residuals[:, tag], (z[:, tag] - x @ weights) * spread[tag], atol=1e-8)
+
+
+def test_dynamics_follow_a_plant_that_moves_by_a_law() -> None:
+    rows = 500
+    tags = np.zeros((rows, 1))
+    noise = np.random.default_rng(0).normal(size=rows)
+    for row in range(2, rows):
+        tags[row] = 1.2 * tags[row - 1] - 0.5 * tags[row - 2] + noise[row]
+    given = Seen(tags, np.zeros((rows, 0)), np.zeros((rows, 2)), np.zeros(rows, np.int32))
+    expert = Expert(name="dynamics", kind="dynamics", lags=2, ridge=0.01)
+    residuals = learn(rig(), expert, [Taught(given, np.ones(rows, bool))])(given)
+    np.testing.assert_allclose(residuals[10:, 0], noise[10:], atol=0.3)
+
+
+def test_a_level_of_the_runs_beginning_is_known_when_the_beginning_is_over() -> None:
+    given = seen(100, 1)
+    expert = Expert(name="anchor", kind="level", anchor="20min")
+    residuals = learn(rig(), expert, [])(given)
+    assert np.isnan(residuals[:20]).all()
+    np.testing.assert_allclose(residuals[20:], given.tags[20:] - np.median(given.tags[:20], axis=0))
+
+
+def test_standstill_counts_rows_without_a_move() -> None:
+    assert standstill(np.array([[1.0], [1.0], [2.0], [2.0], [2.0]]))[:, 0].tolist() == [0, 1, 0, 1, 2]
