@@ -102,8 +102,8 @@ def _episodes(name: str, judged: Judged) -> list[dict[str, Any]]:
         {
             "contender": name,
             "run": judged.run.name,
-            "begin": start[first] + cadence,
-            "end": start[last] + cadence,
+            "begin": (start[first] + cadence).item(),
+            "end": (start[last] + cadence).item(),
             "peak": float(np.nanmax(judged.scores[first : last + 1])),
             "in_event": bool(judged.inside[first]),
             "false": bool(judged.normal[first]),

@@ -98,12 +98,12 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
     refused, silent = answers(400, 413, 422), answers(400, 413, 422, 503)
 
     # First: routes are tried in turn, and this one is asked most.
-    @app.post("/predict", responses=silent)
-    async def predict(asked: PredictRequest) -> Prediction:
+    @app.post("/predict", response_model=Prediction, responses=silent)
+    async def predict(asked: PredictRequest) -> Response:
         """Risk of one row of features; any subset of them will do."""
         answer = say.predict(shelf, asked.features)
         scores.note(champion, answer.risk_score, len(answer.missing))
-        return answer
+        return Response(answer.model_dump_json(), media_type="application/json")
 
     speak_problems(app)
     _speak_own_errors(app)
