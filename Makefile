@@ -47,6 +47,7 @@ bench: install ## figures beside their baselines, written to benchmarks/results.
 DATA ?= ../shared/data
 
 bench-skill: install ## early-warning skill on public data beside published figures, written to benchmarks/skill.json (DATA=folder)
+	$(RUN) alarmstack demo --no-serve
 	$(RUN) alarmstack bench skill --data $(DATA) --json benchmarks/skill.json --report docs/skill_tables.md
 
 format: install ui/node_modules/.package-lock.json ## let the formatters and the linter mend what they can

@@ -39,6 +39,7 @@ STORIES = [
     ("and rows in alarm count all the same", "....EEEE", "...###..", "detection_rate", {}, 0.5),
     ("half of the event is left", "....EEEE", ".....###", "event_recall", {"left": 0.5}, 1.0),
     ("less than half is left", "....EEEE", "......##", "event_recall", {"left": 0.5}, 0.0),
+    ("what comes after the first rows of a run does not count", "....EEEE", ".....###", "event_recall", {"rows": 5}, 0.0),
     ("one false alarm in a day", "." * 24 + "EE", "#" + "." * 25, "false_alarms", {}, 1.0),
     ("an alarm that goes on is one", "." * 24 + "EE", "###" + "." * 23, "false_alarms", {}, 1.0),
     ("in a week", "." * 24, "#" + "." * 23, "false_alarms", {"days": 7}, 7.0),

@@ -86,14 +86,18 @@ def figure(name: str, judged: Sequence[Judged], options: Options | None = None) 
 
 
 def _event_recall(judged: Sequence[Judged], options: Options) -> Figure:
-    """Share of events in which an alarm begins early enough that the share `left` of the event is still to come."""
-    left = options.get("left", 0.0)
-    return _share([_left(j, first, last) >= left for j in judged for first, last in j.events])
+    """Share of events in which an alarm begins early enough that the share `left` of the event is still to come.
+
+    With `rows`, only the first so many rows of every run count: a control for scores that grow with the age of a run.
+    """
+    left, rows = options.get("left", 0.0), options.get("rows", np.inf)
+    return _share([_left(j, first, last, rows) >= left for j in judged for first, last in j.events if first < rows])
 
 
-def _left(judged: Judged, first: int, last: int) -> float:
+def _left(judged: Judged, first: int, last: int, rows: float = np.inf) -> float:
     """Share of the event that is left when the first alarm begins in it while it is early; −1 where none does."""
     began = np.flatnonzero(judged.began[first : last + 1] & judged.run.early[first : last + 1])
+    began = began[began + first < rows]
     return float(last - first - began[0]) / (last - first + 1) if len(began) else -1.0
 
 

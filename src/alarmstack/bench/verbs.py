@@ -17,7 +17,7 @@ from alarmstack.bench.lines import Line
 from alarmstack.bench.sets import SetDescription, find_sets
 from alarmstack.bench.skill import run_set
 from alarmstack.bench.table import benchmark_rows, markdown, skill_table
-from alarmstack.errors import BenchError
+from alarmstack.errors import AlarmstackError, BenchError
 from alarmstack.progress import bar
 from alarmstack.settings import load_settings
 
@@ -53,22 +53,29 @@ def skill(
     chosen = [known[name] for name in names or known]
     folder = out or load_settings().data / "bench"
     lines: dict[str, list[Line]] = {}
+    failed: dict[str, AlarmstackError] = {}
     with bar(console, "bench") as progress:
         progress(", ".join(one.name for one in chosen), 0.0)
         for name, found in _run(chosen, data, folder, workers):
-            lines[name] = found
-            console.print(skill_table(known[name].title, found))
-            progress(f"{name} done", len(lines) / len(chosen))
-    ordered = {one.name: lines[one.name] for one in chosen}
+            if isinstance(found, AlarmstackError):
+                failed[name] = found
+                console.print(f"{name}: not judged: {found}", markup=False, highlight=False)
+            else:
+                lines[name] = found
+                console.print(skill_table(known[name].title, found))
+            progress(f"{name} done", (len(lines) + len(failed)) / len(chosen))
+    ordered = {one.name: lines[one.name] for one in chosen if one.name in lines}
     if json_file is not None:
         rows = [row for found in ordered.values() for row in benchmark_rows(found)]
         json_file.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     if report is not None:
         report.write_text("\n".join(markdown(known[name].title, found) for name, found in ordered.items()))
     console.print(f"scores, episodes and pictures: {folder}", markup=False, highlight=False)
+    if failed:
+        raise BenchError(f"not judged: {', '.join(failed)}; the others are")
 
 
-def _run(chosen: list[SetDescription], data: Path, out: Path, workers: int) -> Iterator[tuple[str, list[Line]]]:
+def _run(chosen: list[SetDescription], data: Path, out: Path, workers: int) -> Iterator[tuple[str, list[Line] | AlarmstackError]]:
     # Spawned, not forked: a fork would inherit the locks of the tree libraries' threads.
     with ProcessPoolExecutor(max_workers=min(workers, len(chosen)), mp_context=get_context("spawn")) as pool:
         jobs = {pool.submit(_one, one, data, out / one.name): one.name for one in chosen}
@@ -76,10 +83,14 @@ def _run(chosen: list[SetDescription], data: Path, out: Path, workers: int) -> I
             yield jobs[job], job.result()
 
 
-def _one(described: SetDescription, data: Path, out: Path) -> list[Line]:
+def _one(described: SetDescription, data: Path, out: Path) -> list[Line] | AlarmstackError:
+    """A set's lines, or why there are none: one set that cannot be judged does not keep the others from it."""
     own = data / described.name
-    with threadpool_limits(1):
-        return run_set(described, own if own.is_dir() else data, out)
+    try:
+        with threadpool_limits(1):
+            return run_set(described, own if own.is_dir() else data, out)
+    except AlarmstackError as error:
+        return error
 
 
 __all__ = ["benches"]
