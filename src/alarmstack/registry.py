@@ -26,7 +26,7 @@ import numpy as np
 from alarmstack.errors import FeatureError, NotPromotedError, RegistryError
 from alarmstack.intervals import Floats
 from alarmstack.models import Calibration, Fitted, parity, to_graph
-from alarmstack.models.graph import INPUT, open_graph
+from alarmstack.models.graph import INPUT, OUTPUT, open_graph
 from alarmstack.models.native import to_native
 from alarmstack.plant import Plant, write_duration
 
@@ -41,6 +41,8 @@ KINDS: dict[str, Kind] = {
 """What a score is, for each target of the catalogue."""
 REGIMES = ("normal", "transition", "alarm")
 CHAMPION = "champion"
+MOST_NAMES = 1000
+"""Names of one plant that a registry is asked for at once."""
 LOWER_IS_BETTER = ("rmse", "mae", "log_loss", "brier", "false_alarms_per_day", "share_in_warning")
 """Metrics of these names, bare or behind a prefix such as `sealed_`, are errors or costs."""
 PYFUNC = Path(__file__).with_name("pyfunc.py")
@@ -84,16 +86,15 @@ class Bundle:
             raise FeatureError(f"{self.name}: a matrix of shape {x.shape} was given, [rows, {len(self.names)}] is needed")
         if not len(x):
             return np.empty((0, len(self.classes)) if self.classes else 0)
-        raw = np.asarray(self._session.run(None, {INPUT: x.astype(np.float32)})[0], float)
+        raw = np.asarray(self._session.run([OUTPUT], {INPUT: x.astype(np.float32)})[0], float)
         return raw if self.calibration is None else self.calibration(raw)
 
     def row(self, features: Mapping[str, float | None]) -> Floats:
         """A matrix of one row from some of the features; others, and None, are missing. Raises FeatureError for unknown names."""
-        row = np.full((1, len(self.names)), np.nan)
+        if unknown := features.keys() - self._places.keys():
+            raise FeatureError(f"{self.name} knows no feature {', '.join(sorted(unknown))}: use some of {', '.join(self.names)}")
+        row = self._nothing.copy()
         for name, value in features.items():
-            if name not in self._places:
-                unknown = sorted(set(features) - set(self.names))
-                raise FeatureError(f"{self.name} knows no feature {', '.join(unknown)}: use some of {', '.join(self.names)}")
             if value is not None:
                 row[0, self._places[name]] = value
         return row
@@ -130,6 +131,10 @@ class Bundle:
     @cached_property
     def _places(self) -> dict[str, int]:
         return {name: place for place, name in enumerate(self.names)}
+
+    @cached_property
+    def _nothing(self) -> Floats:
+        return np.full((1, len(self.names)), np.nan)
 
     @cached_property
     def _session(self) -> Any:
@@ -259,20 +264,26 @@ class Registry:
             raise NotPromotedError(f"no version of {name} is @{CHAMPION} in {self.uri}: `alarmstack promote {name}` makes one")
         return self.load(name, speaking[0].number)
 
-    def speaking(self, name: str) -> tuple[str | None, str | None]:
-        """Number of the version that is @champion, and of the newest, each None where there is none. One cheap question.
+    def speaking(self, prefix: str, names: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
+        """Number of the version of each name that is @champion, and where none is, of the newest; None where there is none.
 
-        Raises RegistryError where the registry cannot be asked.
+        `prefix`: what all the names begin with. One question to the registry, and one more for each name without a champion.
+        Raises RegistryError where it cannot be asked.
         """
         if self._file is not None and not self._file.exists():
             raise RegistryError(f"{self.uri} is not there: `alarmstack train` makes it")
-        with _translated(f"{name} cannot be looked up in {self.uri}"):
-            found = self._client.search_registered_models(f"name='{name}'")
-            if not found:
-                return None, None
-            numbers = [int(v.version) for v in self._client.search_model_versions(f"name='{name}'")]
-            alias = dict(found[0].aliases).get(CHAMPION)
-            return None if alias is None else str(alias), str(max(numbers)) if numbers else None
+        with _translated(f"the models cannot be looked up in {self.uri}"):
+            client = self._client
+            found = client.search_registered_models(f"name LIKE '{prefix}%'", max_results=MOST_NAMES)
+            champions = {model.name: dict(model.aliases).get(CHAMPION) for model in found}
+            return {name: self._speaking(client, champions, name) for name in names}
+
+    def _speaking(self, client: Any, champions: Mapping[str, object], name: str) -> tuple[str | None, str | None]:
+        champion = champions.get(name)
+        if champion is not None or name not in champions:
+            return None if champion is None else str(champion), None
+        numbers = [int(v.version) for v in client.search_model_versions(f"name='{name}'")]
+        return None, str(max(numbers)) if numbers else None
 
     def load(self, name: str, version: str) -> Bundle:
         """The Bundle of one version."""

@@ -18,7 +18,7 @@ from alarmstack.errors import AlarmstackError, FeatureError, NotPromotedError, O
 from alarmstack.inference import answers as say
 from alarmstack.inference.shelf import Shelf
 from alarmstack.plant import Plant
-from alarmstack.service import TITLES, Meter, answers, problem, speak_problems
+from alarmstack.service import TITLES, Meter, answers, body_of, parsed, problem, speak_problems
 from alarmstack.wire.observations import Observation, preset_rows
 from alarmstack.wire.scoring import (
     Assessment,
@@ -97,10 +97,11 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
     plant, champion = shelf.plant, shelf.predictor
     refused, silent = answers(400, 413, 422), answers(400, 413, 422, 503)
 
-    # First: routes are tried in turn, and this one is asked most.
-    @app.post("/predict", response_model=Prediction, responses=silent)
-    async def predict(asked: PredictRequest) -> Response:
+    # First: routes are tried in turn, and this one is asked most. Its body is parsed and checked in one pass.
+    @app.post("/predict", response_model=Prediction, responses=silent, openapi_extra=body_of(PredictRequest))
+    async def predict(request: Request) -> Response:
         """Risk of one row of features; any subset of them will do."""
+        asked = parsed(PredictRequest, await request.body())
         answer = say.predict(shelf, asked.features)
         scores.note(champion, answer.risk_score, len(answer.missing))
         return Response(answer.model_dump_json(), media_type="application/json")

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from alarmstack.errors import AlarmstackError, NotPromotedError, RegistryError, ServiceError
@@ -35,7 +36,7 @@ class Speaker:
     loaded_at: datetime
     kept: bool = False
 
-    @property
+    @cached_property
     def spoke(self) -> Spoke:
         """How an answer names it."""
         return Spoke(name=self.bundle.name, version=self.version, unpromoted=not self.promoted)
@@ -94,19 +95,29 @@ class Shelf:
             self.speakers = {**self.speakers, recipe.name: made}
 
     def refresh(self) -> None:
-        """Ask the registry once about every model; fetch what has changed. What cannot be fetched leaves the last good one."""
-        for recipe in self.recipes:
-            try:
-                self._refresh(recipe.name)
-                self.unreachable = None
-            except RegistryError as error:
-                self.unreachable = str(error)
-                self.reasons = {**self.reasons, recipe.name: str(error)}
-                log.warning("%s", error)
+        """Ask the registry once which versions speak; fetch what has changed. What cannot be fetched leaves the last good one."""
+        names = [recipe.name for recipe in self.recipes]
+        try:
+            speaking = self.registry.speaking(self.plant.registry_prefix, names)
+        except RegistryError as error:
+            self.unreachable = str(error)
+            self.reasons = {**self.reasons, **dict.fromkeys(names, str(error))}
+            log.warning("%s", error)
+        else:
+            self.unreachable = None
+            for name in names:
+                self._follow(name, *speaking[name])
         self.settled = True
 
-    def _refresh(self, name: str) -> None:
-        champion, newest = self.registry.speaking(name)
+    def _follow(self, name: str, champion: str | None, newest: str | None) -> None:
+        try:
+            self._fetch(name, champion, newest)
+        except RegistryError as error:
+            self.unreachable = str(error)
+            self.reasons = {**self.reasons, name: str(error)}
+            log.warning("%s", error)
+
+    def _fetch(self, name: str, champion: str | None, newest: str | None) -> None:
         wanted = champion or (newest if self.unpromoted else None)
         if wanted is None:
             known = f"version {newest} is there, `alarmstack promote {name}` lets it speak" if newest else "train it first"
