@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -204,11 +205,17 @@ def _speak_own_errors(app: FastAPI) -> None:
 
 async def _keep_up(shelf: Shelf, seconds: float) -> None:
     """Look at the registry again and again, in a thread: requests never wait for it."""
+    settled = False
     while True:
         try:
             await asyncio.to_thread(shelf.refresh)
         except Exception:
             log.exception("looking at the registry failed; the models that are loaded go on")
+        if not settled:
+            # Models and libraries stay for good: the garbage collector need not walk them between requests.
+            gc.collect()
+            gc.freeze()
+            settled = True
         await asyncio.sleep(seconds)
 
 
