@@ -12,6 +12,13 @@ for (const theme of ['light', 'dim']) {
     const shoot = async (name: string) => {
       for (const [size, [width, height]] of Object.entries(SIZES)) {
         await page.setViewportSize({ width, height });
+        // Charts are drawn anew in the frame after the one that has the new size.
+        await page.evaluate(
+          () =>
+            new Promise((drawn) =>
+              requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+            ),
+        );
         await page.screenshot({
           path: `${FOLDER}/${name}-${theme}-${size}.png`,
           fullPage: true,

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import polars.selectors as cs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alarmstack.clean import close_intervals
@@ -28,6 +29,8 @@ Mask = npt.NDArray[np.bool_]
 EPOCH = datetime(2000, 1, 1)
 """When a run begins whose files count rows instead of telling the time."""
 TRUTHS = ("event", "early", "normal", "learn")
+TAG = "tag:"
+"""Before the names of a set's tags in a table that has columns of its own."""
 
 
 class _Part(BaseModel):
@@ -169,16 +172,16 @@ def load_runs(described: SetDescription, plant: Plant, data: Path) -> Iterator[R
         pl.col(columns.run).cast(pl.String).alias("run"),
         pl.col(asset).cast(pl.String).alias("asset"),
         _instants(table[columns.time], plant).alias("time"),
-        *[pl.col(tag).cast(pl.Float64) for tag in tags],
+        *[pl.col(tag).cast(pl.Float64).alias(TAG + tag) for tag in tags],
         *told,
     )
     for part in table.partition_by("run", maintain_order=True):
-        yield _run(plant, part.sort("time"), tags)
+        yield _run(plant, part.sort("time"))
 
 
-def _run(plant: Plant, part: pl.DataFrame, tags: list[str]) -> Run:
-    readings = part.select("time", *tags).unpivot(tags, index="time", variable_name="tag", value_name="value")
-    block = close_intervals(plant, readings.select(*READING_SCHEMA))
+def _run(plant: Plant, part: pl.DataFrame) -> Run:
+    readings = part.select("time", cs.starts_with(TAG)).unpivot(index="time", variable_name="tag", value_name="value")
+    block = close_intervals(plant, readings.with_columns(pl.col("tag").str.strip_prefix(TAG)).select(*READING_SCHEMA))
     rows = (part["time"].dt.replace_time_zone(None).to_numpy() - block.start[0]) // np.timedelta64(plant.time.cadence)
 
     count = np.bincount(rows, minlength=len(block))
