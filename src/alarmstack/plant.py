@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from alarmstack.errors import PlantError
 
@@ -83,7 +83,7 @@ def write_duration(duration: timedelta) -> str:
     return f"{seconds:g}s"
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration, when_used="json")]
 
 
 class _Part(BaseModel):
@@ -283,10 +283,15 @@ class Expert(_Part):
 
 
 class Normality(_Part):
-    """How normal behaviour is learnt: experts, and how their surprises become one score."""
+    """How normal behaviour is learnt: experts, and how their surprises become one score.
+
+    `lookback`: how much of the past a live row is seen with, where that is more than the features need. Give it all that the
+    experts' windows reach back, and of an average fourteen times its length.
+    """
 
     experts: tuple[Expert, ...]
     fusion: Literal["mean", "minimum"] = "mean"
+    lookback: Duration | None = None
 
 
 class DeviationTarget(_Part):
@@ -487,8 +492,12 @@ class Plant(_Part):
 
     @cached_property
     def lookback(self) -> int:
-        """Rows that give every feature of the last one (a rolling window behind the failure-frequency window)."""
-        return self.rows(self.time.frequency_window) + self.rows(self.time.statistics_window)
+        """Rows that give all there is to say of the last one: a rolling window behind the failure-frequency window, or what the
+        normal-behaviour model looks back on.
+        """
+        features = self.rows(self.time.frequency_window) + self.rows(self.time.statistics_window)
+        normality = self.normality.lookback if self.normality else None
+        return max(features, self.rows(normality) if normality else 0)
 
 
 def load_plant(path: Path | str) -> Plant:

@@ -7,7 +7,7 @@ import pytest
 
 from alarmstack.errors import PlantError
 from alarmstack.intervals import IntervalBlock
-from alarmstack.normality import HeldBack, Lesson, learn_normal, threshold_for
+from alarmstack.normality import HeldBack, Lesson, NormalModel, learn_normal, threshold_for
 from alarmstack.normality.tail import Tail
 from alarmstack.plant import Normality, Plant, Warnings
 from tests.normality.rigs import DAY, normal_block, rig
@@ -120,3 +120,11 @@ def test_rows_that_were_held_back_were_not_learnt_from() -> None:
 def test_a_plant_without_experts_is_told_so() -> None:
     with pytest.raises(PlantError, match="normality"):
         learn_normal(rig(), [lesson(normal_block(DAY, seed=1))])
+
+
+def test_a_model_that_was_written_down_says_the_same() -> None:
+    plant = plant_with(*EXPERTS)
+    model, new = learn_normal(plant, [lesson(normal_block(2 * DAY, seed=1))]), normal_block(900, seed=3)
+    again = NormalModel.load(plant, model.dump())(new)
+    np.testing.assert_allclose(again.score, model(new).score, rtol=1e-12)
+    np.testing.assert_allclose(again.shares, model(new).shares, rtol=1e-12)

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
+from pydantic import dataclasses
 from sklearn.covariance import LedoitWolf
 
 from alarmstack.intervals import Floats
 from alarmstack.normality import known, running
 from alarmstack.normality.lesson import Mask
 from alarmstack.normality.seen import Seen
+from alarmstack.normality.stored import NUMBERS, Array
 from alarmstack.plant import Expert, Plant
 
 LEAST = 1e-2
@@ -37,14 +40,17 @@ class Evidence:
     by_tag: Floats
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, config=NUMBERS)
 class Weighing:
-    """How an expert's residuals are weighed: learnt from residuals of normal rows that the expert was not fitted on."""
+    """How an expert's residuals are weighed: learnt from residuals of normal rows that the expert was not fitted on.
+
+    `floor` [tags] is the least that a residual is counted in; `turn` [tags, tags] takes out how they move together.
+    """
 
     expert: Expert
-    plant: Plant
-    floor: Floats
-    turn: Floats
+    cadence: timedelta
+    floor: Array
+    turn: Array
 
     @classmethod
     def learn(cls, plant: Plant, expert: Expert, residuals: Sequence[Floats], normal: Sequence[Mask]) -> Weighing:
@@ -59,31 +65,31 @@ class Weighing:
         if expert.whiten:
             values, vectors = np.linalg.eigh(LedoitWolf().fit(np.nan_to_num(rows / floor)).covariance_)
             turn = vectors / np.sqrt(values) @ vectors.T
-        return cls(expert, plant, floor, turn)
+        return cls(expert, plant.time.cadence, floor, turn)
 
     def __call__(self, residuals: Floats, seen: Seen) -> Evidence:
         """Evidence of each row."""
         scaled = np.clip(residuals / self._scale(residuals, seen), -FARTHEST, FARTHEST)
         if self.expert.gather:
-            rows = self.plant.rows(self.expert.gather)
+            rows = self.expert.gather // self.cadence
             scaled = running.average(scaled, rows, seen.segment) * np.sqrt(2 * rows)
         speaks = np.isfinite(scaled)
         by_tag = np.where(speaks, np.log1p((np.nan_to_num(scaled) @ self.turn / KNEE) ** 2), 0.0)
         tags = np.where(speaks.any(axis=1), speaks.sum(axis=1), np.nan)
         total = np.log(by_tag.sum(axis=1) / tags + LEAST)
         if self.expert.evidence:
-            total = running.average(total[:, None], self.plant.rows(self.expert.evidence), seen.segment)[:, 0]
+            total = running.average(total[:, None], self.expert.evidence // self.cadence, seen.segment)[:, 0]
         return Evidence(total, by_tag)
 
     def _scale(self, residuals: Floats, seen: Seen) -> Floats:
         """What a residual is counted in: float64 [tags] or [rows, tags]."""
         expert, scale = self.expert, self.floor
         if expert.scale:
-            rows = self.plant.rows(expert.scale)
+            rows = expert.scale // self.cadence
             scale = np.fmax(scale, running.quantile(np.abs(residuals), rows, expert.scale_quantile, seen.segment))
         if expert.jitter:
             moves = np.abs(seen.tags - running.quantile(seen.tags, JITTER_ROWS, 0.5, seen.segment))
-            jitter = running.quantile(moves, self.plant.rows(expert.jitter), JITTER_SHARE, seen.segment)
+            jitter = running.quantile(moves, expert.jitter // self.cadence, JITTER_SHARE, seen.segment)
             scale = np.fmax(scale, JITTERS * jitter)
         return np.asarray(scale)
 

@@ -1,107 +1,123 @@
 """Experts: how each tag is expected to be. An expert learns from lessons and gives residuals, value less expectation, by tag.
 
-All are causal: a row's expectation comes from that row's other tags, from rows before it, and from training.
+All are causal: a row's expectation comes from that row's other tags, from rows before it, and from training. What an expert has
+learnt is numbers in a dataclass, so that it can be written down (`stored`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Annotated, Literal
 
 import numpy as np
-from lightgbm import LGBMRegressor
+from lightgbm import Booster, LGBMRegressor
+from pydantic import Field, dataclasses
 
 from alarmstack.intervals import Floats
 from alarmstack.normality import known, running
 from alarmstack.normality.lesson import Mask
 from alarmstack.normality.seen import Seen
+from alarmstack.normality.stored import NUMBERS, Array
 from alarmstack.plant import Expert, Plant
 
-Residuals = Callable[[Seen], Floats]
-"""Residuals of what was seen: float64 [rows, monitored tags], in the tags' units; NaN where nothing is expected."""
 FARTHEST = 20.0
 """Inputs of a regression are cut at so many standard deviations: beyond them nothing was learnt."""
 
 
-@dataclass(frozen=True)
-class Taught:
-    """What an expert learns from: what was seen, and which rows are normal."""
+@dataclasses.dataclass(frozen=True, config=NUMBERS)
+class Level:
+    """Near the median of the last `rows`; or, `anchored`, of the run's first."""
 
-    seen: Seen
-    normal: Mask
+    rows: int
+    anchored: bool
+    kind: Literal["level"] = "level"
 
-
-def learn(plant: Plant, expert: Expert, taught: Sequence[Taught]) -> Residuals:
-    """The residuals of an expert that has learnt from the normal rows."""
-    if expert.denoise is None:
-        return _KINDS[expert.kind](plant, expert, taught)
-    rows = plant.rows(expert.denoise)
-    calm = [replace(t, seen=_denoised(t.seen, rows)) for t in taught]
-    residuals = _KINDS[expert.kind](plant, expert, calm)
-    return lambda seen: residuals(_denoised(seen, rows))
+    def __call__(self, seen: Seen) -> Floats:
+        """Residuals."""
+        if self.anchored:
+            return running.by_segment(lambda part: part - _anchor(part, self.rows), seen.tags, seen.segment)
+        return seen.tags - running.quantile(seen.tags, self.rows, 0.5, seen.segment)
 
 
-def _denoised(seen: Seen, rows: int) -> Seen:
-    return replace(seen, tags=running.quantile(seen.tags, rows, 0.5, seen.segment))
-
-
-def _level(plant: Plant, expert: Expert, taught: Sequence[Taught]) -> Residuals:
-    """Near the median of the last stretch; or, with an anchor, of the run's first."""
-    rows = plant.rows(expert.window or expert.anchor or plant.time.window)
-
-    def residuals(seen: Seen) -> Floats:
-        return seen.tags - running.quantile(seen.tags, rows, 0.5, seen.segment)
-
-    def from_anchor(seen: Seen) -> Floats:
-        return running.by_segment(lambda part: part - _anchor(part, rows), seen.tags, seen.segment)
-
-    return from_anchor if expert.anchor else residuals
-
-
-def _anchor(part: Floats, rows: int) -> Floats:
-    """The median of the first rows, known only once they are over."""
-    over = np.arange(len(part)) >= rows
-    return np.where(over[:, None], known.quantile(part[:rows], 0.5), np.nan)
-
-
-def _static(plant: Plant, expert: Expert, taught: Sequence[Taught]) -> Residuals:
+@dataclasses.dataclass(frozen=True, config=NUMBERS)
+class Static:
     """Where it was in training."""
-    usual = known.quantile(np.concatenate([t.seen.tags[t.normal] for t in taught]), 0.5)
-    return lambda seen: seen.tags - usual
+
+    usual: Array
+    kind: Literal["static"] = "static"
+
+    def __call__(self, seen: Seen) -> Floats:
+        """Residuals."""
+        return np.asarray(seen.tags - self.usual)
 
 
-def _dynamics(plant: Plant, expert: Expert, taught: Sequence[Taught]) -> Residuals:
-    """What the last rows of all tags, and the inputs, lead to: a ridge regression, or trees."""
-    return _grown(expert, taught) if expert.trees else _regression(expert, taught, with_others=False)
+@dataclasses.dataclass(frozen=True, config=NUMBERS)
+class Scaler:
+    """Tags and inputs in standard deviations of the normal rows, cut at `FARTHEST`."""
+
+    centre: Array
+    spread: Array
+    input_centre: Array
+    input_spread: Array
+
+    @classmethod
+    def learn(cls, taught: Sequence[Taught]) -> Scaler:
+        """Centres and spreads of the normal rows."""
+        tags = np.concatenate([t.seen.tags[t.normal] for t in taught])
+        inputs = np.concatenate([t.seen.inputs[t.normal] for t in taught])
+        centre, input_centre = (np.nan_to_num(known.mean(x)) for x in (tags, inputs))
+        return cls(centre, known.spread(tags), input_centre, known.spread(inputs))
+
+    def __call__(self, seen: Seen) -> tuple[Floats, Floats]:
+        """Tags and inputs, scaled."""
+        tags = (seen.tags - self.centre) / self.spread
+        inputs = (seen.inputs - self.input_centre) / self.input_spread
+        return np.clip(tags, -FARTHEST, FARTHEST), np.clip(inputs, -FARTHEST, FARTHEST)
 
 
-def _relations(plant: Plant, expert: Expert, taught: Sequence[Taught]) -> Residuals:
-    """What the other tags and the inputs say, `lags` rows back and now: a ridge regression a tag, or trees."""
-    return _grown(expert, taught) if expert.trees else _regression(expert, taught, with_others=True)
+@dataclasses.dataclass(frozen=True, config=NUMBERS)
+class Regression:
+    """A ridge regression a tag: on what was `lags` rows back and the inputs, and with `with_others` on the other tags now."""
+
+    scaler: Scaler
+    lags: int
+    weights: Array
+    with_others: bool
+    kind: Literal["regression"] = "regression"
+
+    @classmethod
+    def learn(cls, expert: Expert, taught: Sequence[Taught]) -> Regression:
+        """Weights from the normal rows."""
+        scaler = Scaler.learn(taught)
+        rows = [(*_design(scaler, expert.lags, t.seen), t.normal) for t in taught]
+        given = np.concatenate([x[normal] for x, _, normal in rows])
+        target = np.concatenate([np.nan_to_num(y[normal]) for _, y, normal in rows])
+        with_others = expert.kind == "relations"
+        weights = _ridge_by_tag(given, target, expert.ridge) if with_others else _ridge(given, target, expert.ridge)
+        return cls(scaler, expert.lags, weights, with_others)
+
+    def __call__(self, seen: Seen) -> Floats:
+        """Residuals."""
+        given, tags = _design(self.scaler, self.lags, seen)
+        known_now = np.concatenate((np.nan_to_num(tags), given), axis=1) if self.with_others else given
+        return np.asarray((tags - known_now @ self.weights) * self.scaler.spread)
 
 
-def _regression(expert: Expert, taught: Sequence[Taught], *, with_others: bool) -> Residuals:
-    scaler = _Scaler(taught)
-
-    def design(seen: Seen) -> tuple[Floats, Floats]:
-        """What every tag's regression may use, and the tags themselves, both scaled; missing is the mean."""
-        tags, inputs = scaler(seen)
-        back = [_back(np.concatenate((tags, inputs), axis=1), lag, seen) for lag in range(1, expert.lags + 1)]
-        now = [inputs, np.ones((len(tags), 1))]
-        return np.nan_to_num(np.concatenate((*back, *now), axis=1)), tags
-
-    rows = [(*design(t.seen), t.normal) for t in taught]
-    given = np.concatenate([x[normal] for x, _, normal in rows])
-    target = np.concatenate([np.nan_to_num(y[normal]) for _, y, normal in rows])
-    if not with_others:
-        weights = _ridge(given, target, expert.ridge)
-        return lambda seen: _unscaled(scaler, design(seen), lambda x, y: x @ weights)
-    return _by_tag(scaler, design, given, target, expert.ridge)
+def _design(scaler: Scaler, lags: int, seen: Seen) -> tuple[Floats, Floats]:
+    """What every tag's regression may use, and the tags themselves, both scaled; missing is the mean."""
+    tags, inputs = scaler(seen)
+    back = [_back(np.concatenate((tags, inputs), axis=1), lag, seen) for lag in range(1, lags + 1)]
+    now = [inputs, np.ones((len(tags), 1))]
+    return np.nan_to_num(np.concatenate((*back, *now), axis=1)), tags
 
 
-def _by_tag(
-    scaler: _Scaler, design: Callable[[Seen], tuple[Floats, Floats]], given: Floats, target: Floats, ridge: float
-) -> Residuals:
+def _ridge(given: Floats, target: Floats, ridge: float) -> Floats:
+    return np.asarray(np.linalg.solve(given.T @ given + ridge * np.eye(given.shape[1]), given.T @ target))
+
+
+def _ridge_by_tag(given: Floats, target: Floats, ridge: float) -> Floats:
     """One regression a tag, on the other tags too. All share one inverse: leaving a tag out is a rank-one change of it."""
     everything = np.concatenate((target, given), axis=1)
     inverse = np.linalg.inv(everything.T @ everything + ridge * np.eye(everything.shape[1]))
@@ -109,11 +125,7 @@ def _by_tag(
     count = target.shape[1]
     weights = -inverse[:, :count] / np.diag(inverse)[:count]
     weights[np.arange(count), np.arange(count)] = 0.0
-
-    def expected(x: Floats, y: Floats) -> Floats:
-        return np.concatenate((np.nan_to_num(y), x), axis=1) @ weights
-
-    return lambda seen: _unscaled(scaler, design(seen), expected)
+    return np.asarray(weights)
 
 
 TREES = {
@@ -129,35 +141,51 @@ TREES = {
 }
 
 
-def _grown(expert: Expert, taught: Sequence[Taught]) -> Residuals:
-    """Gradient-boosted trees, one model a tag.
+@dataclasses.dataclass(frozen=True, config=NUMBERS)
+class Trees:
+    """Gradient-boosted trees, one model a tag, as LightGBM writes them; None where the tag was never known.
 
-    Both kinds see the other tags and the inputs, now and `lags` rows back, and the time of day; `dynamics` see the tag's own past
-    too, and learn how far it moves.
+    They see the other tags and the inputs, now and `lags` rows back, and the time of day; with `moves` (dynamics) they see the
+    tag's own past too, and learn how far it moves.
     """
-    normal = np.concatenate([t.normal for t in taught])
-    moves = expert.kind == "dynamics"
-    models = []
-    for tag in range(taught[0].seen.tags.shape[1]):
-        given = np.concatenate([_given(expert, t.seen, tag) for t in taught])[normal]
-        target = np.concatenate([_target(t.seen, tag, moves=moves) for t in taught])[normal]
-        told = np.isfinite(target)
-        models.append(LGBMRegressor(**TREES).fit(given[told], target[told]) if told.any() else None)
 
-    def residuals(seen: Seen) -> Floats:
+    lags: int
+    moves: bool
+    models: tuple[str | None, ...]
+    kind: Literal["trees"] = "trees"
+
+    @classmethod
+    def learn(cls, expert: Expert, taught: Sequence[Taught]) -> Trees:
+        """Models from the normal rows."""
+        normal = np.concatenate([t.normal for t in taught])
+        moves = expert.kind == "dynamics"
+        models: list[str | None] = []
+        for tag in range(taught[0].seen.tags.shape[1]):
+            given = np.concatenate([_around(t.seen, tag, expert.lags, moves=moves) for t in taught])[normal]
+            target = np.concatenate([_target(t.seen, tag, moves=moves) for t in taught])[normal]
+            told = np.isfinite(target)
+            fitted = LGBMRegressor(**TREES).fit(given[told], target[told]) if told.any() else None
+            models.append(None if fitted is None else fitted.booster_.model_to_string())
+        return cls(expert.lags, moves, tuple(models))
+
+    @cached_property
+    def _boosters(self) -> list[Booster | None]:
+        return [None if model is None else Booster(model_str=model) for model in self.models]
+
+    def __call__(self, seen: Seen) -> Floats:
+        """Residuals."""
         found = np.full(seen.tags.shape, np.nan)
-        for tag, model in enumerate(models):
+        for tag, model in enumerate(self._boosters):
             if model is not None:
-                found[:, tag] = _target(seen, tag, moves=moves) - model.predict(_given(expert, seen, tag))
+                expected = model.predict(_around(seen, tag, self.lags, moves=self.moves), num_threads=1)
+                found[:, tag] = _target(seen, tag, moves=self.moves) - expected
         return found
 
-    return residuals
 
-
-def _given(expert: Expert, seen: Seen, tag: int) -> Floats:
+def _around(seen: Seen, tag: int, lags: int, *, moves: bool) -> Floats:
     around = np.concatenate((np.delete(seen.tags, tag, axis=1), seen.inputs), axis=1)
-    before = [_back(around, lag, seen) for lag in range(1, expert.lags + 1)]
-    own = [_back(seen.tags[:, [tag]], lag, seen) for lag in range(1, expert.lags + 2)] if expert.kind == "dynamics" else []
+    before = [_back(around, lag, seen) for lag in range(1, lags + 1)]
+    own = [_back(seen.tags[:, [tag]], lag, seen) for lag in range(1, lags + 2)] if moves else []
     return np.concatenate((around, *before, *own, seen.clock), axis=1)
 
 
@@ -166,13 +194,55 @@ def _target(seen: Seen, tag: int, *, moves: bool) -> Floats:
     return np.asarray((own - _back(own, 1, seen))[:, 0] if moves else own[:, 0])
 
 
-def _unscaled(scaler: _Scaler, designed: tuple[Floats, Floats], expected: Callable[[Floats, Floats], Floats]) -> Floats:
-    given, tags = designed
-    return (tags - expected(given, tags)) * scaler.spread
+@dataclasses.dataclass(frozen=True, config=NUMBERS)
+class Denoised:
+    """Another expert, of the running median of `rows` rows."""
+
+    rows: int
+    inner: Annotated[Level | Static | Regression | Trees, Field(discriminator="kind")]
+    kind: Literal["denoised"] = "denoised"
+
+    def __call__(self, seen: Seen) -> Floats:
+        """Residuals."""
+        return self.inner(_denoised(seen, self.rows))
 
 
-def _ridge(given: Floats, target: Floats, ridge: float) -> Floats:
-    return np.asarray(np.linalg.solve(given.T @ given + ridge * np.eye(given.shape[1]), given.T @ target))
+Residuals = Annotated[Level | Static | Regression | Trees | Denoised, Field(discriminator="kind")]
+"""Residuals of what was seen: float64 [rows, monitored tags], in the tags' units; NaN where nothing is expected."""
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What an expert learns from: what was seen, and which rows are normal."""
+
+    seen: Seen
+    normal: Mask
+
+
+def learn(plant: Plant, expert: Expert, taught: Sequence[Taught]) -> Residuals:
+    """The residuals of an expert that has learnt from the normal rows."""
+    if expert.denoise is None:
+        return _learn(plant, expert, taught)
+    rows = plant.rows(expert.denoise)
+    return Denoised(rows, _learn(plant, expert, [replace(t, seen=_denoised(t.seen, rows)) for t in taught]))
+
+
+def _learn(plant: Plant, expert: Expert, taught: Sequence[Taught]) -> Level | Static | Regression | Trees:
+    if expert.kind == "level":
+        return Level(plant.rows(expert.window or expert.anchor or plant.time.window), expert.anchor is not None)
+    if expert.kind == "static":
+        return Static(known.quantile(np.concatenate([t.seen.tags[t.normal] for t in taught]), 0.5))
+    return Trees.learn(expert, taught) if expert.trees else Regression.learn(expert, taught)
+
+
+def _denoised(seen: Seen, rows: int) -> Seen:
+    return replace(seen, tags=running.quantile(seen.tags, rows, 0.5, seen.segment))
+
+
+def _anchor(part: Floats, rows: int) -> Floats:
+    """The median of the first rows, known only once they are over."""
+    over = np.arange(len(part)) >= rows
+    return np.where(over[:, None], known.quantile(part[:rows], 0.5), np.nan)
 
 
 def _back(values: Floats, lag: int, seen: Seen) -> Floats:
@@ -183,28 +253,7 @@ def _back(values: Floats, lag: int, seen: Seen) -> Floats:
     return shifted
 
 
-class _Scaler:
-    """Tags and inputs in standard deviations of the normal rows, cut at `FARTHEST`."""
-
-    def __init__(self, taught: Sequence[Taught]) -> None:
-        tags = np.concatenate([t.seen.tags[t.normal] for t in taught])
-        inputs = np.concatenate([t.seen.inputs[t.normal] for t in taught])
-        self.centre, self._input_centre = (np.nan_to_num(known.mean(x)) for x in (tags, inputs))
-        self.spread, self._input_spread = known.spread(tags), known.spread(inputs)
-
-    def __call__(self, seen: Seen) -> tuple[Floats, Floats]:
-        tags = (seen.tags - self.centre) / self.spread
-        inputs = (seen.inputs - self._input_centre) / self._input_spread
-        return np.clip(tags, -FARTHEST, FARTHEST), np.clip(inputs, -FARTHEST, FARTHEST)
-
-
 UNTAUGHT = frozenset({"level"})
 """Kinds whose expectation comes from the run itself: there is nothing to hold back."""
-_KINDS: dict[str, Callable[[Plant, Expert, Sequence[Taught]], Residuals]] = {
-    "level": _level,
-    "static": _static,
-    "dynamics": _dynamics,
-    "relations": _relations,
-}
 
 __all__ = ["UNTAUGHT", "Residuals", "Taught", "learn"]

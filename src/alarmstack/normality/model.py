@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, dataclasses
 
 from alarmstack.errors import PlantError
 from alarmstack.intervals import Floats, IntervalBlock
@@ -15,7 +16,8 @@ from alarmstack.normality.budget import HeldBack
 from alarmstack.normality.evidence import Weighing
 from alarmstack.normality.experts import UNTAUGHT, Residuals, Taught, learn
 from alarmstack.normality.lesson import Lesson, Mask
-from alarmstack.normality.seen import Eyes, Seen
+from alarmstack.normality.seen import Eyes, Seen, monitored
+from alarmstack.normality.stored import NUMBERS, Array
 from alarmstack.normality.tail import Tail
 from alarmstack.plant import Expert, Normality, Plant
 
@@ -31,11 +33,20 @@ class Assessed:
     shares: Floats
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, config=NUMBERS)
 class _Learnt:
     residuals: Residuals
     weighing: Weighing
     tail: Tail
+
+
+@dataclasses.dataclass(frozen=True, config=NUMBERS)
+class _Content:
+    """A model as it is written down."""
+
+    settings: Normality
+    patience: Array
+    experts: tuple[_Learnt, ...]
 
 
 @dataclass(frozen=True)
@@ -46,16 +57,25 @@ class NormalModel:
     are scores of the normal rows learnt from, each by experts that had not seen it: what a threshold is chosen on.
     """
 
-    plant: Plant
     settings: Normality
     eyes: Eyes
     experts: tuple[_Learnt, ...]
-    held_back: tuple[HeldBack, ...]
+    held_back: tuple[HeldBack, ...] = ()
 
     @property
     def tags(self) -> tuple[str, ...]:
         """The monitored tags, in the order of `Assessed.shares`."""
-        return self.eyes.names
+        return tuple(i.tag for i in monitored(self.eyes.plant))
+
+    def dump(self) -> bytes:
+        """All that `load` needs beside the plant: JSON."""
+        return _JSON.dump_json(_Content(self.settings, self.eyes.patience, self.experts))
+
+    @classmethod
+    def load(cls, plant: Plant, content: bytes) -> NormalModel:
+        """A model of this plant that was written by `dump`, without the scores it was judged on."""
+        found = _JSON.validate_json(content)
+        return cls(found.settings, Eyes(plant, found.patience), found.experts)
 
     def __call__(self, block: IntervalBlock) -> Assessed:
         """Score each row and say which tags it is about."""
@@ -69,6 +89,9 @@ class NormalModel:
         return Assessed(FUSIONS[self.settings.fusion](np.stack(scores)), np.mean(shares, axis=0))
 
 
+_JSON = TypeAdapter(_Content)
+
+
 def learn_normal(plant: Plant, lessons: Sequence[Lesson]) -> NormalModel:
     """Learn what is normal from the normal rows of lessons.
 
@@ -77,12 +100,12 @@ def learn_normal(plant: Plant, lessons: Sequence[Lesson]) -> NormalModel:
     """
     if plant.normality is None:
         raise PlantError(f"{plant.name}: no [normality]: say in plant.toml which experts shall learn what is normal")
-    eyes = Eyes(plant, lessons)
+    eyes = Eyes.learn(plant, lessons)
     taught = [Taught(eyes(lesson.block), lesson.normal) for lesson in lessons]
     experts, surprises = zip(*(_learn_expert(plant, expert, taught) for expert in plant.normality.experts), strict=True)
     fused = [FUSIONS[plant.normality.fusion](np.stack(of_run)) for of_run in zip(*surprises, strict=True)]
     held_back = tuple(HeldBack(f, t.seen.segment) for f, t in zip(fused, taught, strict=True))
-    return NormalModel(plant, plant.normality, eyes, experts, held_back)
+    return NormalModel(plant.normality, eyes, experts, held_back)
 
 
 def _learn_expert(plant: Plant, expert: Expert, taught: Sequence[Taught]) -> tuple[_Learnt, list[Floats]]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from alarmstack.features import clock
 from alarmstack.intervals import Floats, IntervalBlock
 from alarmstack.normality.lesson import Lesson
-from alarmstack.plant import Plant
+from alarmstack.plant import Instrument, Plant
 
 FROZEN = 3.0
 """A tag is frozen after standing still for this many times its longest standstill in training."""
@@ -34,29 +34,40 @@ class Seen:
     segment: npt.NDArray[np.int32]
 
 
+@dataclass(frozen=True)
 class Eyes:
-    """Looks at blocks of one plant; learns from lessons how long each tag may stand still."""
+    """Looks at blocks of one plant. `patience` [tags]: rows that each tag may stand still."""
 
-    def __init__(self, plant: Plant, lessons: Sequence[Lesson]) -> None:
-        self.names = tuple(i.tag for i in plant.instruments if i.role == "monitored")
-        self._tags = [plant.signals.index(name) for name in self.names]
-        self._inputs = [plant.signals.index(i.tag) for i in plant.instruments if i.role == "input"]
+    plant: Plant
+    patience: Floats
+
+    @classmethod
+    def learn(cls, plant: Plant, lessons: Sequence[Lesson]) -> Eyes:
+        """How long each tag stood still in normal rows."""
+        places = [plant.signals.index(i.tag) for i in monitored(plant)]
         longest = [
-            standstill(lesson.block.values[:, self._tags, 0])[lesson.normal].max(axis=0)
-            for lesson in lessons
-            if lesson.normal.any()
+            standstill(lesson.block.values[:, places, 0])[lesson.normal].max(axis=0) for lesson in lessons if lesson.normal.any()
         ]
-        self._steps = np.array([plant.instrument(name).resolution or 0.0 for name in self.names])
-        self._plant = plant
-        self.patience = np.maximum(FROZEN * np.max(longest, axis=0), FEWEST_ROWS)
+        patience = np.maximum(FROZEN * np.max(longest, axis=0), FEWEST_ROWS)
+        lookback = plant.normality.lookback if plant.normality else None
+        # A live row is seen with so much of its past; offline nobody waits longer either, so that both say the same.
+        return cls(plant, np.minimum(patience, plant.rows(lookback) - 2) if lookback else patience)
 
     def __call__(self, block: IntervalBlock) -> Seen:
         """What is to be seen of a block."""
-        tags = block.values[:, self._tags, 0].copy()
+        watched = monitored(self.plant)
+        tags = block.values[:, [self.plant.signals.index(i.tag) for i in watched], 0].copy()
         tags[standstill(tags) > self.patience] = np.nan
-        steps = np.where(self._steps > 0, self._steps, 1.0)
-        tags = np.where(self._steps > 0, np.round(tags / steps) * steps, tags)
-        return Seen(tags, block.values[:, self._inputs, 0], clock(self._plant, block), block.segment)
+        resolution = np.array([i.resolution or 0.0 for i in watched])
+        steps = np.where(resolution > 0, resolution, 1.0)
+        tags = np.where(resolution > 0, np.round(tags / steps) * steps, tags)
+        inputs = [self.plant.signals.index(i.tag) for i in self.plant.instruments if i.role == "input"]
+        return Seen(tags, block.values[:, inputs, 0], clock(self.plant, block), block.segment)
+
+
+def monitored(plant: Plant) -> tuple[Instrument, ...]:
+    """The instruments whose behaviour is watched."""
+    return tuple(i for i in plant.instruments if i.role == "monitored")
 
 
 def standstill(values: Floats) -> Floats:
@@ -71,4 +82,4 @@ def standstill(values: Floats) -> Floats:
     return np.asarray(rows - np.maximum.accumulate(np.where(moved, rows, 0), axis=0), float)
 
 
-__all__ = ["Eyes", "Seen", "standstill"]
+__all__ = ["Eyes", "Seen", "monitored", "standstill"]

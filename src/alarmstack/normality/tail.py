@@ -6,18 +6,18 @@ ten: 1 is reached by one normal row in ten, 2 by one in a hundred, 3 by one in a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from pydantic import dataclasses
 
 from alarmstack.intervals import Floats
+from alarmstack.normality.stored import NUMBERS
 
 SHARES = (0.9, 0.99)
 """Shares of normal rows below the values that are surprises 1 and 2."""
 NARROWEST = 1e-9
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, config=NUMBERS)
 class Tail:
     """`first`: the value of surprise 1; `step`: how much more each further power of ten takes."""
 
