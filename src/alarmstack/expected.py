@@ -8,6 +8,9 @@ from datetime import timedelta
 from alarmstack.plant import Plant, write_duration
 from alarmstack.wire.scoring import Kind
 
+NORMALITY = "normality"
+"""Column of the normal-behaviour model, which learns from intervals as they are and needs no label."""
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -27,7 +30,10 @@ class Expected:
 
 
 def expected(plant: Plant) -> tuple[Expected, ...]:
-    """The plant's models in the order of the catalogue; the champion comes first, a forecaster for each horizon last."""
+    """The plant's models in the order of the catalogue; the champion comes first, then a forecaster for each horizon.
+
+    A plant with a [normality] has one more.
+    """
     controller = plant.deviation_controller.name
     unit = plant.instrument(f"{controller}_PV").unit
     soft = "Calibrated probability of being in alarm at this row"
@@ -58,7 +64,12 @@ def expected(plant: Plant) -> tuple[Expected, ...]:
             )
             for ahead, written in ((horizon, write_duration(horizon)) for horizon in plant.time.horizons)
         ),
+        *(
+            (one(NORMALITY, NORMALITY, "How far the plant is from its normal behaviour; learnt without labels", "anomaly"),)
+            if plant.normality
+            else ()
+        ),
     )
 
 
-__all__ = ["Expected", "expected"]
+__all__ = ["NORMALITY", "Expected", "expected"]

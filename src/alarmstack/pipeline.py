@@ -13,14 +13,16 @@ from alarmstack.datasets import LABEL, write_csv
 from alarmstack.derived import any_rule
 from alarmstack.errors import NotPromotedError, StorageError
 from alarmstack.etl.intake import Intake, take_in
-from alarmstack.etl.tables import read_examples
+from alarmstack.etl.tables import read_examples, read_intervals
 from alarmstack.examples import Examples, examples
+from alarmstack.expected import expected
+from alarmstack.intervals import IntervalBlock
 from alarmstack.labels import RegimeBands
 from alarmstack.models import Recipe, recipes
 from alarmstack.pictures import timeline
 from alarmstack.plant import Plant
 from alarmstack.progress import Progress, silent
-from alarmstack.registry import Bundle, Registry
+from alarmstack.registry import BLOCK, Bundle, Registry
 from alarmstack.scoring import score_block
 from alarmstack.settings import Settings
 from alarmstack.storage import Store
@@ -28,6 +30,7 @@ from alarmstack.training.evaluate import Contestant, Row
 from alarmstack.training.evaluate import evaluate as judge
 from alarmstack.training.events import BUDGETS, thresholds_for
 from alarmstack.training.floors import FLOORS, fit_floor, out_of_fold
+from alarmstack.training.normal import normal_scores
 from alarmstack.training.splits import inner_folds
 from alarmstack.training.train import Trained, promote, target_of, train
 from alarmstack.training.trial import simulated_trial
@@ -38,8 +41,9 @@ def train_latest(
 ) -> tuple[list[Trained], list[str]]:
     """Train on the store's latest run and register; what was trained, and the names that were promoted."""
     found, manifest = latest_examples(plant, settings)
+    block = read_intervals(plant, Store(settings.store), manifest)
     registry = Registry(settings.registry)
-    trained = train(plant, found, registry, str(manifest["data_fingerprint"]), seed=seed, progress=progress)
+    trained = train(plant, found, block, registry, str(manifest["data_fingerprint"]), seed=seed, progress=progress)
     return trained, promote(plant, registry, trained, settings.promotion_mode, settings.promotion_metric)
 
 
@@ -58,12 +62,12 @@ def latest_examples(plant: Plant, settings: Settings) -> tuple[Examples, dict[st
 
 
 def champions(plant: Plant, settings: Settings) -> dict[str, Bundle]:
-    """The promoted Bundle of every recipe that has one; only promoted models speak. Raises NotPromotedError when none has."""
+    """The promoted Bundle of every expected model that has one: only these speak. Raises NotPromotedError when none has."""
     registry = Registry(settings.registry)
     found = {}
-    for recipe in recipes(plant):
+    for one in expected(plant):
         with suppress(NotPromotedError):
-            found[recipe.name] = registry.champion(recipe.name)
+            found[one.name] = registry.champion(one.name)
     if not found:
         raise NotPromotedError(f"no model of {plant.name} is promoted in {settings.registry}: `alarmstack train`, then `promote`")
     return found
@@ -76,27 +80,43 @@ def evaluate_simulated(
     progress("simulating", 0.0)
     trial = simulated_trial(plant, start, days, seeds)
     progress("judging", 0.4)
-    return _evaluate(plant, settings, f"simulated plant, seeds {', '.join(map(str, seeds))}", trial.examples, trial.precursor)
+    data = f"simulated plant, seeds {', '.join(map(str, seeds))}"
+    return _evaluate(plant, settings, data, trial.examples, trial.blocks, trial.precursor)
 
 
 def evaluate_file(plant: Plant, settings: Settings, source: Path) -> list[Row]:
     """The evaluation table on a historian file, all of whose rows judge."""
     taken = take_in(plant, source, refused=settings.data / "refused")
-    return _evaluate(plant, settings, source.name, examples(plant, taken.block, taken.alarm), None)
+    return _evaluate(plant, settings, source.name, examples(plant, taken.block, taken.alarm), (taken.block,), None)
 
 
-def _evaluate(plant: Plant, settings: Settings, data: str, found: Examples, precursor: np.ndarray | None) -> list[Row]:
+def _evaluate(
+    plant: Plant,
+    settings: Settings,
+    data: str,
+    found: Examples,
+    blocks: tuple[IntervalBlock, ...],
+    precursor: np.ndarray | None,
+) -> list[Row]:
     training, _ = latest_examples(plant, settings)
     bundles = champions(plant, settings)
     judged = [recipe for recipe in recipes(plant) if recipe.target == "onset" or recipe.name == recipes(plant)[0].name]
     models = [_contestant(recipe, bundles[recipe.name], found) for recipe in judged if recipe.name in bundles]
+    models += [_normal(plant, bundle, found, blocks) for bundle in bundles.values() if bundle.group == BLOCK]
     return judge(data, found, models, _floors(training, found), precursor)
 
 
 def _contestant(recipe: Recipe, bundle: Bundle, found: Examples) -> Contestant:
-    thresholds = {b: float("inf") if (t := bundle.thresholds.get(f"{b:g}")) is None else t for b in BUDGETS}
     scores = bundle.score(found.features(recipe.group))
-    return Contestant(recipe.name, scores, thresholds, target_of(recipe, found), recipe.horizon, probability=True)
+    return Contestant(recipe.name, scores, _thresholds(bundle), target_of(recipe, found), recipe.horizon, probability=True)
+
+
+def _normal(plant: Plant, bundle: Bundle, found: Examples, blocks: tuple[IntervalBlock, ...]) -> Contestant:
+    return Contestant(bundle.name, normal_scores(plant, bundle, blocks), _thresholds(bundle), np.full(len(found), np.nan))
+
+
+def _thresholds(bundle: Bundle) -> dict[float, float]:
+    return {b: float("inf") if (t := bundle.thresholds.get(f"{b:g}")) is None else t for b in BUDGETS}
 
 
 def _floors(training: Examples, found: Examples) -> list[Contestant]:

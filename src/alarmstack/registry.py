@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -24,10 +24,12 @@ from typing import Any, Literal
 import numpy as np
 
 from alarmstack.errors import FeatureError, NotPromotedError, RegistryError
+from alarmstack.expected import Expected
 from alarmstack.intervals import Floats
 from alarmstack.models import Calibration, Fitted, parity, to_graph
 from alarmstack.models.graph import INPUT, OUTPUT, open_graph
 from alarmstack.models.native import to_native
+from alarmstack.normality import NormalModel
 from alarmstack.plant import Plant, write_duration
 
 Kind = Literal["probability", "classes", "anomaly", "value"]
@@ -46,6 +48,8 @@ MOST_NAMES = 1000
 LOWER_IS_BETTER = ("rmse", "mae", "log_loss", "brier", "false_alarms_per_day", "share_in_warning")
 """Metrics of these names, bare or behind a prefix such as `sealed_`, are errors or costs."""
 PYFUNC = Path(__file__).with_name("pyfunc.py")
+BLOCK = "block"
+"""Group of the models that score a series of intervals as it is."""
 GRAPH, CONTENT, CARD, NATIVE = "model.onnx", "bundle.json", "card.md", "native.bin"
 RUNTIME = ("alarmstack", "numpy", "onnxruntime", "scikit-learn", "lightgbm", "xgboost-cpu")
 """Packages whose versions a Bundle remembers, and that opening it needs."""
@@ -82,12 +86,18 @@ class Bundle:
 
     def score(self, x: Floats) -> Floats:
         """Calibrated scores of rows [rows, features] (NaN: missing): float64 [rows], or [rows, classes] for the kind `classes`."""
+        if self.group == BLOCK:
+            raise FeatureError(f"{self.name} scores series of intervals, not rows of features: `alarmstack score FILE` does")
         if x.ndim != 2 or x.shape[1] != len(self.names):
             raise FeatureError(f"{self.name}: a matrix of shape {x.shape} was given, [rows, {len(self.names)}] is needed")
         if not len(x):
             return np.empty((0, len(self.classes)) if self.classes else 0)
         raw = np.asarray(self._session.run([OUTPUT], {INPUT: x.astype(np.float32)})[0], float)
         return raw if self.calibration is None else self.calibration(raw)
+
+    def open_normal(self, plant: Plant) -> NormalModel:
+        """The normal-behaviour model of a Bundle of the group `block`."""
+        return NormalModel.load(plant, self.native)
 
     def row(self, features: Mapping[str, float | None]) -> Floats:
         """A matrix of one row from some of the features; others, and None, are missing. Raises FeatureError for unknown names."""
@@ -168,25 +178,71 @@ def make_bundle(
         classes=REGIMES if kind == "classes" else (),
         calibration=fitted.calibration,
         thresholds=dict(thresholds),
-        time={
-            "cadence": write_duration(plant.time.cadence),
-            "window": write_duration(plant.time.window),
-            "horizon": None if recipe.horizon is None else write_duration(recipe.horizon),
-        },
+        time=_time(plant, recipe.horizon),
         plant_fingerprint=plant.fingerprint,
         data_fingerprint=data_fingerprint,
-        metrics={name: float(value) for name, value in metrics.items() if np.isfinite(value)},
+        metrics=_finite(metrics),
         card=card,
         example={n: None if np.isnan(v) else float(v) for n, v in zip(fitted.names, fullest, strict=True)},
-        made={
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "estimator": fitted.chosen,
-            "python": platform.python_version(),
-            **{package: installed(package) for package in RUNTIME},
-        },
+        made=_made_by(fitted.chosen),
         native_form=form,
         native=native,
     )
+
+
+def make_normal_bundle(
+    plant: Plant,
+    about: Expected,
+    model: NormalModel,
+    *,
+    thresholds: Mapping[str, float | None],
+    metrics: Mapping[str, float],
+    card: str,
+    data_fingerprint: str,
+) -> Bundle:
+    """A Bundle of the normal-behaviour model: its numbers as JSON in the place of a graph, its inputs the monitored tags."""
+    return Bundle(
+        name=about.name,
+        title=about.title,
+        prefix=plant.registry_prefix,
+        graph=b"",
+        names=model.tags,
+        group=BLOCK,
+        kind=about.kind,
+        classes=(),
+        calibration=None,
+        thresholds=dict(thresholds),
+        time=_time(plant, None),
+        plant_fingerprint=plant.fingerprint,
+        data_fingerprint=data_fingerprint,
+        metrics=_finite(metrics),
+        card=card,
+        example=dict.fromkeys(model.tags),
+        made=_made_by(", ".join(expert.name for expert in model.settings.experts)),
+        native_form="normality",
+        native=model.dump(),
+    )
+
+
+def _time(plant: Plant, horizon: timedelta | None) -> dict[str, str | None]:
+    return {
+        "cadence": write_duration(plant.time.cadence),
+        "window": write_duration(plant.time.window),
+        "horizon": None if horizon is None else write_duration(horizon),
+    }
+
+
+def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: float(value) for name, value in metrics.items() if np.isfinite(value)}
+
+
+def _made_by(estimator: str) -> dict[str, str]:
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "estimator": estimator,
+        "python": platform.python_version(),
+        **{package: installed(package) for package in RUNTIME},
+    }
 
 
 @dataclass(frozen=True)
@@ -432,4 +488,4 @@ def _translated(what: str) -> Iterator[None]:
         raise RegistryError(f"{what}: {str(error).splitlines()[0]}") from error
 
 
-__all__ = ["CHAMPION", "Bundle", "Registry", "Version", "lower_is_better", "make_bundle"]
+__all__ = ["BLOCK", "CHAMPION", "Bundle", "Registry", "Version", "lower_is_better", "make_bundle", "make_normal_bundle"]

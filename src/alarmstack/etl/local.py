@@ -19,7 +19,7 @@ def run(plant: Plant, taken: Intake, store: Store, progress: Progress = silent) 
     """Build and publish a run's tables; the manifest is returned. An interrupted run publishes nothing."""
     progress("features", 0.0)
     found = examples(plant, taken.block, taken.alarm)
-    made = tables(found)
+    made = tables(found, taken.block)
     files = {}
     for done, (name, table) in enumerate(made.items()):
         progress(name, 0.3 + 0.6 * done / len(made))

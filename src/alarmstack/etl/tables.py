@@ -1,7 +1,8 @@
 """The feature store's tables, and back: what one ETL run publishes and what training reads.
 
 `train` and `valid` hold point features and labels of the first four fifths and the sealed last fifth; `train_smote` the training
-part evened out with synthetic rows, marked as such; `windows_<horizon>` the window features of all rows with that horizon's target.
+part evened out with synthetic rows, marked as such; `windows_<horizon>` the window features of all rows with that horizon's target;
+`intervals` the closed intervals themselves, which the normal-behaviour model learns from.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sklearn.impute import SimpleImputer
 
 from alarmstack.examples import Examples
 from alarmstack.features import Group, feature_names
-from alarmstack.intervals import Floats
+from alarmstack.intervals import STATISTICS, Floats, IntervalBlock
 from alarmstack.plant import Plant, write_duration
 from alarmstack.storage import Store
 
@@ -25,13 +26,14 @@ NEIGHBOURS = 5
 """SMOTE's default number of neighbours (Chawla et al. 2002, section 4.2)."""
 
 
-def tables(examples: Examples) -> dict[str, pl.DataFrame]:
-    """All tables of a run, by name."""
+def tables(examples: Examples, block: IntervalBlock) -> dict[str, pl.DataFrame]:
+    """All tables of a run, by name. `block`: the intervals behind the examples."""
     plant = examples.plant
     sealed = examples.sealed_from
     point = _point_table(examples)
     train = point.head(sealed)
     made = {"train": train, "valid": point.slice(sealed), "train_smote": evened_out(plant, train)}
+    made["intervals"] = _interval_table(block)
     for horizon in plant.time.horizons:
         target = pl.Series("onset", examples.onset_target(horizon)).fill_nan(None)
         made[f"windows_{write_duration(horizon)}"] = _keys(examples).with_columns(
@@ -75,6 +77,35 @@ def read_examples(plant: Plant, store: Store, manifest: Mapping[str, Any]) -> Ex
     )
 
 
+def read_intervals(plant: Plant, store: Store, manifest: Mapping[str, Any]) -> IntervalBlock:
+    """The closed intervals behind a run, without counts and ages."""
+    table = read_table(store, manifest, "intervals")
+    values = np.stack([table.select(_columns_of(plant, part)).fill_null(np.nan).to_numpy() for part in STATISTICS], axis=2)
+    return IntervalBlock(
+        start=table["timestamp"].dt.replace_time_zone(None).to_numpy(),
+        cadence=plant.time.cadence,
+        signals=plant.signals,
+        values=values,
+        count=np.full(values.shape[:2], -1, np.int32),
+        age=np.full(values.shape[:2], np.nan),
+        segment=table["segment"].to_numpy().astype(np.int32),
+    )
+
+
+def _interval_table(block: IntervalBlock) -> pl.DataFrame:
+    stamps = pl.Series("timestamp", block.start.astype("datetime64[us]")).dt.replace_time_zone("UTC")
+    values = [
+        pl.Series(name, block.values[:, place, at]).fill_nan(None)
+        for at, part in enumerate(STATISTICS)
+        for place, name in enumerate(f"{signal}_{part}" for signal in block.signals)
+    ]
+    return pl.DataFrame([stamps, pl.Series("segment", block.segment), *values])
+
+
+def _columns_of(plant: Plant, part: str) -> list[str]:
+    return [f"{signal}_{part}" for signal in plant.signals]
+
+
 def read_table(store: Store, manifest: Mapping[str, Any], name: str) -> pl.DataFrame:
     """One table of a run."""
     return pl.read_parquet(io.BytesIO(store.read(manifest, f"{name}.parquet")))
@@ -108,4 +139,4 @@ def _matrix(plant: Plant, table: pl.DataFrame, group: Group) -> Floats:
     return table.select(feature_names(plant, group)).fill_null(np.nan).to_numpy()
 
 
-__all__ = ["as_parquet", "evened_out", "read_examples", "read_table", "tables"]
+__all__ = ["as_parquet", "evened_out", "read_examples", "read_intervals", "read_table", "tables"]

@@ -9,14 +9,15 @@ import numpy as np
 
 from alarmstack.derived import any_rule, column, holds
 from alarmstack.errors import NotPromotedError, ObservationError
+from alarmstack.expected import NORMALITY, Expected
 from alarmstack.features import GROUPS, build, source_of
-from alarmstack.inference.shelf import Shelf, Speaker, horizon_hours
+from alarmstack.inference.shelf import Shelf, Speaker
 from alarmstack.inference.wording import in_words
 from alarmstack.intervals import Floats, IntervalBlock
-from alarmstack.models import Recipe
 from alarmstack.models.contributions import Shares, explain, importance
+from alarmstack.normality import Assessed, NormalModel
 from alarmstack.plant import Instrument, Plant
-from alarmstack.registry import KINDS, Bundle
+from alarmstack.registry import Bundle
 from alarmstack.wire.observations import Observation, moment, to_block
 from alarmstack.wire.scoring import (
     Assessment,
@@ -111,29 +112,61 @@ def explain_window(plant: Plant, shelf: Shelf, horizon: int, rows: Sequence[Obse
     return _explanation(plant, speaker, build(plant, _window(plant, rows), "window")[-1])
 
 
+def explain_normality(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Explanation:
+    """Which tags the last row's distance from normal is about. Raises ObservationError where the plant has no such model."""
+    name = next((one.name for one in shelf.expected if one.column == NORMALITY), None)
+    if name is None:
+        raise ObservationError("give a horizon: this plant has no normal-behaviour model to explain ([normality] in plant.toml)")
+    speaker = shelf.speaker(name)
+    assert speaker.normal is not None, "a Bundle under this name holds a normal-behaviour model"
+    block = to_block(plant, rows)
+    assessed = speaker.normal(block)
+    score = float(np.nan_to_num(assessed.score[-1]))
+    contributions = _tags(plant, speaker.normal, block, assessed)
+    return Explanation(
+        score=score,
+        score_on_scale=score,
+        base_value=score - sum(c.contribution for c in contributions),
+        scale="score",
+        method="share of each tag in the evidence",
+        contributions=contributions,
+        model=speaker.spoke,
+    )
+
+
 def importances(plant: Plant, speaker: Speaker) -> Importances:
     """How much each feature matters to a model."""
     bundle = speaker.bundle
-    shares, method = importance(bundle.native_form, bundle.native)
+    if speaker.normal is not None:
+        shares, method = speaker.normal.usual_shares, "share of each tag in the evidence of normal rows"
+    else:
+        shares, method = importance(bundle.native_form, bundle.native)
     order = np.argsort(-shares, kind="stable")
-    features = [Importance(feature=bundle.names[i], key=source_of(plant, bundle.names[i]), share=float(shares[i])) for i in order]
+    features = [
+        Importance(feature=bundle.names[i], key=source_of(plant, bundle.names[i].lower()), share=float(shares[i])) for i in order
+    ]
     return Importances(model=speaker.spoke, method=method, features=features)
 
 
 def assess(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Assessment:
     """What every model says of the last row. A model that cannot speak is listed with the reason."""
     block = to_block(plant, rows)
-    matrices = {group: build(plant, block, group)[-1:] for group in GROUPS}
+    matrices: dict[str, Floats] = {group: build(plant, block, group)[-1:] for group in GROUPS}
     said, drivers = [], []
-    for recipe in shelf.recipes:
-        matrix = matrices[recipe.group]
+    for one in shelf.expected:
         try:
-            speaker = shelf.speaker(recipe.name)
+            speaker = shelf.speaker(one.name)
         except NotPromotedError as error:
-            said.append(_silent(plant, recipe, str(error)))
+            said.append(_about(one).model_copy(update={"reason": str(error)}))
             continue
-        said.append(_said(plant, recipe, speaker, matrix))
-        drivers += _drivers(plant, recipe, speaker, matrix[0])
+        if speaker.normal is not None:
+            assessed = speaker.normal(block)
+            said.append(_said(one, speaker, assessed.score[-1:], _unknown(speaker.normal, block)))
+            drivers += _deviating(plant, one, speaker.normal, block, assessed)
+            continue
+        matrix = matrices[speaker.bundle.group]
+        said.append(_said(one, speaker, speaker.bundle.score(matrix), _missing(speaker.bundle, matrix[0])))
+        drivers += _drivers(plant, one, speaker, matrix[0])
     return Assessment(
         timestamp=moment(block.start[-1]),
         known_at=_known_at(block),
@@ -146,8 +179,8 @@ def assess(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Assessmen
     )
 
 
-def _forecaster(shelf: Shelf, horizon: int) -> Recipe:
-    known = {horizon_hours(recipe): recipe for recipe in shelf.recipes if recipe.horizon is not None}
+def _forecaster(shelf: Shelf, horizon: int) -> Expected:
+    known = {one.horizon_hours: one for one in shelf.expected if one.horizon is not None}
     if horizon not in known:
         raise ObservationError(f"horizon {horizon} is unknown: use one of {', '.join(str(h) for h in known)} (hours)")
     return known[horizon]
@@ -160,49 +193,64 @@ def _window(plant: Plant, rows: Sequence[Observation]) -> IntervalBlock:
     return to_block(plant, rows)
 
 
-def _said(plant: Plant, recipe: Recipe, speaker: Speaker, matrix: Floats) -> Said:
+def _said(one: Expected, speaker: Speaker, scores: Floats, missing: list[str]) -> Said:
+    """What a model says, from its scores of the last row: [1] or [1, classes]."""
     bundle = speaker.bundle
-    scores = bundle.score(matrix)[0]
     threshold = bundle.thresholds.get(OPERATING)
-    classes = {name: float(p) for name, p in zip(bundle.classes, scores, strict=True)} if bundle.classes else None
-    score = None if bundle.classes else float(scores)
+    classes = {name: float(p) for name, p in zip(bundle.classes, scores[0], strict=True)} if bundle.classes else None
+    score = None if bundle.classes or np.isnan(scores[0]) else float(scores[0])
     judged = score is not None and bundle.kind != "value"
-    return _about(plant, recipe).model_copy(
+    return _about(one).model_copy(
         update={
             "score": score,
             "probabilities": classes,
             "threshold": threshold,
             "alarm": _alarm(score, threshold) if judged and score is not None else None,
-            "missing": _missing(bundle, matrix[0]),
+            "missing": missing,
             "model": speaker.spoke,
         }
     )
 
 
-def _silent(plant: Plant, recipe: Recipe, reason: str) -> Said:
-    return _about(plant, recipe).model_copy(update={"reason": reason})
+def _about(one: Expected) -> Said:
+    return Said(name=one.name, column=one.column, title=one.title, kind=one.kind, horizon_hours=one.horizon_hours, unit=one.unit)
 
 
-def _about(plant: Plant, recipe: Recipe) -> Said:
-    controlled = plant.instrument(plant.deviation_controller.pv)
-    return Said(
-        name=recipe.name,
-        column=recipe.column,
-        title=recipe.title,
-        kind=KINDS[recipe.target],
-        horizon_hours=horizon_hours(recipe),
-        unit=controlled.unit if recipe.target == "next_deviation" else None,
-    )
+def _unknown(model: NormalModel, block: IntervalBlock) -> list[str]:
+    """Keys of the watched instruments that have no value in the last row."""
+    return [tag.lower() for tag in model.tags if np.isnan(block.statistic(tag)[-1])]
 
 
-def _drivers(plant: Plant, recipe: Recipe, speaker: Speaker, row: Floats) -> list[Driver]:
+def _deviating(plant: Plant, one: Expected, model: NormalModel, block: IntervalBlock, assessed: Assessed) -> list[Driver]:
+    """The tags that a deviation from normal is about."""
+    shares = _tags(plant, model, block, assessed)[:DRIVERS]
+    return [Driver(**c.model_dump(), column=one.column, text=_text(plant, c)) for c in shares]
+
+
+def _tags(plant: Plant, model: NormalModel, block: IntervalBlock, assessed: Assessed) -> list[Contribution]:
+    """Each tag's part of the score of the last row, largest first."""
+    parts = assessed.shares[-1] * np.nan_to_num(assessed.score[-1])
+    values = [float(block.statistic(tag)[-1]) for tag in model.tags]
+    return [
+        Contribution(
+            feature=plant.instrument(model.tags[i]).key,
+            key=plant.instrument(model.tags[i]).key,
+            value=None if np.isnan(values[i]) else values[i],
+            contribution=float(parts[i]),
+        )
+        for i in np.argsort(-parts, kind="stable")
+        if parts[i] > 0
+    ]
+
+
+def _drivers(plant: Plant, one: Expected, speaker: Speaker, row: Floats) -> list[Driver]:
     """The inputs that raised a score most, for the models that speak of alarms."""
-    if recipe.target not in ("alarm", "onset"):
+    if one.kind != "probability":
         return []
     bundle = speaker.bundle
     shares = explain(bundle.native_form, bundle.native, bundle.kind, row)
     raising = [c for c in _contributions(plant, bundle, row, shares) if c.contribution > 0][:DRIVERS]
-    return [Driver(**c.model_dump(), column=recipe.column, text=_text(plant, c)) for c in raising]
+    return [Driver(**c.model_dump(), column=one.column, text=_text(plant, c)) for c in raising]
 
 
 def _text(plant: Plant, one: Contribution) -> str:
@@ -281,4 +329,4 @@ def _alarm(score: float, threshold: float | None) -> int:
     return int(threshold is not None and score >= threshold)
 
 
-__all__ = ["assess", "explain_features", "explain_window", "forecast", "importances", "predict", "recommend"]
+__all__ = ["assess", "explain_features", "explain_normality", "explain_window", "forecast", "importances", "predict", "recommend"]

@@ -56,11 +56,11 @@ class ScoreMeter:
         self._version = Gauge("alarmstack_model_version", "Version that speaks; 0: none.", ("model",), registry=meter.registry)
         self._reachable = Gauge("alarmstack_registry_reachable", "1: the registry answers.", registry=meter.registry)
         self._reachable.set_function(lambda: float(shelf.unreachable is None))
-        names = [recipe.name for recipe in shelf.recipes]
+        names = [one.name for one in shelf.expected]
         # Looked up once: finding a labelled figure costs as much as a score.
         self._figures = {name: (scores.labels(name), missing.labels(name)) for name in names}
-        for recipe in shelf.recipes:
-            self._version.labels(recipe.name).set_function(partial(self._number, recipe.name))
+        for name in names:
+            self._version.labels(name).set_function(partial(self._number, name))
 
     def note(self, model: str, score: float | None, missing: int) -> None:
         """One score was given."""
@@ -145,15 +145,17 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
         """Contribution of each input to a score, for the model that gives it."""
         if asked.features is not None and asked.recent_observations is None and asked.horizon is None:
             return say.explain_features(plant, shelf.speaker(champion), asked.features)
-        if asked.features is None and asked.recent_observations is not None and asked.horizon is not None:
+        if asked.features is None and asked.recent_observations is not None:
+            if asked.horizon is None:
+                return say.explain_normality(plant, shelf, asked.recent_observations)
             return say.explain_window(plant, shelf, asked.horizon, asked.recent_observations)
-        raise ObservationError("give either features, or horizon and recent_observations")
+        raise ObservationError("give features, or horizon and recent_observations, or recent_observations alone (normality)")
 
     @app.get("/importance", responses=answers(404, 422, 503))
     def importance(model: str = Query(default=champion, max_length=200, description="Registry name.")) -> Importances:
         """How much each feature matters to a model."""
-        if model not in {recipe.name for recipe in shelf.recipes}:
-            raise HTTPException(404, f"model {model!r} is unknown: use one of {', '.join(r.name for r in shelf.recipes)}")
+        if model not in {one.name for one in shelf.expected}:
+            raise HTTPException(404, f"model {model!r} is unknown: use one of {', '.join(one.name for one in shelf.expected)}")
         return say.importances(plant, shelf.speaker(model))
 
     @app.post("/assess", responses=silent)
@@ -191,7 +193,7 @@ def _give_examples(app: FastAPI, plant: Plant) -> None:
 def _assess(shelf: Shelf, rows: list[Observation]) -> Assessment:
     if not shelf.speakers:
         raise NotPromotedError(next(iter(shelf.reasons.values()), shelf.unreachable or "no model is loaded"))
-    if not shelf.settled and len(shelf.speakers) < len(shelf.recipes):
+    if not shelf.settled and len(shelf.speakers) < len(shelf.expected):
         raise NotPromotedError("the models are still being loaded: ask again in a few seconds")
     return say.assess(shelf.plant, shelf, rows)
 

@@ -16,10 +16,11 @@ from functools import cached_property
 from pathlib import Path
 
 from alarmstack.errors import AlarmstackError, NotPromotedError, RegistryError, ServiceError
+from alarmstack.expected import Expected, expected
 from alarmstack.features import feature_names
-from alarmstack.models import Recipe, recipes
+from alarmstack.normality import NormalModel, monitored
 from alarmstack.plant import Plant, write_duration
-from alarmstack.registry import KINDS, Bundle, Registry
+from alarmstack.registry import BLOCK, Bundle, Registry
 from alarmstack.wire.scoring import ModelStatus, Ready, Spoke
 
 CURRENT = "current.json"
@@ -35,6 +36,8 @@ class Speaker:
     promoted: bool
     loaded_at: datetime
     kept: bool = False
+    normal: NormalModel | None = None
+    """What a Bundle of the group `block` holds, opened once."""
 
     @cached_property
     def spoke(self) -> Spoke:
@@ -64,8 +67,8 @@ class Shelf:
     """Whether the registry has been asked about every model once: until then, one that is missing may just be on its way."""
 
     def __post_init__(self) -> None:
-        self.recipes: tuple[Recipe, ...] = recipes(self.plant)
-        fit = [r.name for r in self.recipes if r.group == "point" and KINDS[r.target] == "probability"]
+        self.expected: tuple[Expected, ...] = expected(self.plant)
+        fit = [one.name for one in self.expected if one.horizon is None and one.kind == "probability"]
         self.predictor = self.predictor or fit[0]
         if self.predictor not in fit:
             raise ServiceError(f"MODEL_NAME={self.predictor!r} cannot stand behind /predict: use one of {', '.join(fit)}")
@@ -81,22 +84,22 @@ class Shelf:
 
     def open_kept(self) -> None:
         """Load the copies on disk, so that there are answers before the registry gives any."""
-        for recipe in self.recipes:
-            current = self.folder / recipe.name / CURRENT
+        for one in self.expected:
+            current = self.folder / one.name / CURRENT
             try:
                 about = json.loads(current.read_text(encoding="utf-8"))
-                bundle = self._fitting(Bundle.load(current.parent / about["version"]))
+                bundle = Bundle.load(current.parent / about["version"])
+                made = self._speaker(bundle, about["version"], promoted=about["promoted"])
             except FileNotFoundError:
                 continue
             except (AlarmstackError, ValueError, KeyError) as error:
-                log.warning("the kept copy of %s cannot be used: %s", recipe.name, error)
+                log.warning("the kept copy of %s cannot be used: %s", one.name, error)
                 continue
-            made = Speaker(bundle, about["version"], about["promoted"], datetime.now(UTC), kept=True)
-            self.speakers = {**self.speakers, recipe.name: made}
+            self.speakers = {**self.speakers, one.name: replace(made, kept=True)}
 
     def refresh(self) -> None:
         """Ask the registry once which versions speak; fetch what has changed. What cannot be fetched leaves the last good one."""
-        names = [recipe.name for recipe in self.recipes]
+        names = [one.name for one in self.expected]
         try:
             speaking = self.registry.speaking(self.plant.registry_prefix, names)
         except RegistryError as error:
@@ -125,10 +128,10 @@ class Shelf:
             return
         current = self.speakers.get(name)
         if current is None or (current.version, current.promoted) != (wanted, champion is not None):
-            bundle = self._fitting(self.registry.load(name, wanted))
-            # The first score opens the graph: no request waits for it.
-            bundle.score(bundle.row(dict(bundle.example)))
-            current = Speaker(bundle, wanted, champion is not None, datetime.now(UTC))
+            current = self._speaker(self.registry.load(name, wanted), wanted, promoted=champion is not None)
+            if current.normal is None:
+                # The first score opens the graph: no request waits for it.
+                current.bundle.score(current.bundle.row(dict(current.bundle.example)))
             self._keep(current)
             log.info("%s version %s speaks", name, wanted)
         self.speakers = {**self.speakers, name: replace(current, kept=False)}
@@ -140,15 +143,20 @@ class Shelf:
         self.reasons = {**self.reasons, name: reason}
         (self.folder / name / CURRENT).unlink(missing_ok=True)
 
-    def _fitting(self, bundle: Bundle) -> Bundle:
-        """The Bundle, if it was made for this plant's rows and features. Raises RegistryError where not."""
-        known = feature_names(self.plant, "point" if bundle.group == "point" else "window")
+    def _speaker(self, bundle: Bundle, version: str, *, promoted: bool) -> Speaker:
+        """A Bundle that was made for this plant's rows and features. Raises RegistryError where it was not."""
         cadence, window = write_duration(self.plant.time.cadence), write_duration(self.plant.time.window)
-        if bundle.names != known or (bundle.time["cadence"], bundle.time["window"]) != (cadence, window):
+        if bundle.names != self._inputs(bundle.group) or (bundle.time["cadence"], bundle.time["window"]) != (cadence, window):
             raise RegistryError(
                 f"{bundle.name} was trained for other features or another cadence than this plant.toml: train again"
             )
-        return bundle
+        normal = bundle.open_normal(self.plant) if bundle.group == BLOCK else None
+        return Speaker(bundle, version, promoted, datetime.now(UTC), normal=normal)
+
+    def _inputs(self, group: str) -> tuple[str, ...]:
+        if group == BLOCK:
+            return tuple(i.tag for i in monitored(self.plant))
+        return feature_names(self.plant, "point" if group == "point" else "window")
 
     def _keep(self, speaker: Speaker) -> None:
         """Copy a model to disk: whole before it is named, and what it replaces goes."""
@@ -175,24 +183,24 @@ class Shelf:
 
     def statuses(self) -> list[ModelStatus]:
         """What became of every expected model."""
-        return [self._status(recipe) for recipe in self.recipes]
+        return [self._status(one) for one in self.expected]
 
-    def _status(self, recipe: Recipe) -> ModelStatus:
+    def _status(self, one: Expected) -> ModelStatus:
         about = {
-            "name": recipe.name,
-            "column": recipe.column,
-            "title": recipe.title,
-            "kind": KINDS[recipe.target],
-            "horizon_hours": horizon_hours(recipe),
+            "name": one.name,
+            "column": one.column,
+            "title": one.title,
+            "kind": one.kind,
+            "horizon_hours": one.horizon_hours,
         }
-        speaker = self.speakers.get(recipe.name)
+        speaker = self.speakers.get(one.name)
         if speaker is None:
-            return ModelStatus(**about, status="missing", reason=self.reasons.get(recipe.name) or self.unreachable)
+            return ModelStatus(**about, status="missing", reason=self.reasons.get(one.name) or self.unreachable)
         bundle = speaker.bundle
         return ModelStatus(
             **about,
             status="kept" if speaker.kept or self.unreachable else "loaded" if speaker.promoted else "unpromoted",
-            reason=self.reasons.get(recipe.name) or self.unreachable,
+            reason=self.reasons.get(one.name) or self.unreachable,
             version=speaker.version,
             alias="champion" if speaker.promoted else None,
             loaded_at=speaker.loaded_at,
@@ -204,9 +212,4 @@ class Shelf:
         )
 
 
-def horizon_hours(recipe: Recipe) -> int | None:
-    """A forecaster's horizon in hours."""
-    return None if recipe.horizon is None else round(recipe.horizon.total_seconds() / 3600)
-
-
-__all__ = ["Shelf", "Speaker", "horizon_hours"]
+__all__ = ["Shelf", "Speaker"]

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Literal
 
 from alarmstack.errors import PlantError
-from alarmstack.expected import Expected, expected
+from alarmstack.expected import NORMALITY, Expected, expected
 from alarmstack.features import Group
 from alarmstack.models import estimators as make
 from alarmstack.models.estimators import Estimator
@@ -40,8 +40,8 @@ class Recipe:
 
 
 def recipes(plant: Plant) -> tuple[Recipe, ...]:
-    """The plant's models in the order of `expected`; the champion comes first, a forecaster for each horizon last."""
-    return tuple(_recipe(one) for one in expected(plant))
+    """The plant's models that learn from features, in the order of `expected`; the champion comes first, forecasters last."""
+    return tuple(_recipe(one) for one in expected(plant) if one.column != NORMALITY)
 
 
 def _recipe(one: Expected) -> Recipe:

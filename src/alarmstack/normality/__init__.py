@@ -3,5 +3,6 @@
 from alarmstack.normality.budget import HeldBack, threshold_for
 from alarmstack.normality.lesson import Lesson
 from alarmstack.normality.model import Assessed, NormalModel, learn_normal, stretches
+from alarmstack.normality.seen import monitored
 
-__all__ = ["Assessed", "HeldBack", "Lesson", "NormalModel", "learn_normal", "stretches", "threshold_for"]
+__all__ = ["Assessed", "HeldBack", "Lesson", "NormalModel", "learn_normal", "monitored", "stretches", "threshold_for"]

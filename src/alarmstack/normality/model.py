@@ -47,6 +47,7 @@ class _Content:
     settings: Normality
     patience: Array
     experts: tuple[_Learnt, ...]
+    usual_shares: Array
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,14 @@ class NormalModel:
     """What `learn_normal` makes. Call it with a block.
 
     The score is the experts' surprise (see `tail`), fused: an expert is surprised by 2 in one normal row of a hundred. `held_back`
-    are scores of the normal rows learnt from, each by experts that had not seen it: what a threshold is chosen on.
+    are scores of the normal rows learnt from, each by experts that had not seen it: what a threshold is chosen on. `usual_shares`
+    [tags] is each tag's mean share on those rows, once `with_usual_shares` has looked.
     """
 
     settings: Normality
     eyes: Eyes
     experts: tuple[_Learnt, ...]
+    usual_shares: Floats
     held_back: tuple[HeldBack, ...] = ()
 
     @property
@@ -67,15 +70,20 @@ class NormalModel:
         """The monitored tags, in the order of `Assessed.shares`."""
         return tuple(i.tag for i in monitored(self.eyes.plant))
 
+    def with_usual_shares(self, lessons: Sequence[Lesson]) -> NormalModel:
+        """The model, knowing what part each tag has in the evidence of normal rows."""
+        shares = np.concatenate([self(lesson.block).shares[lesson.normal] for lesson in lessons])
+        return replace(self, usual_shares=shares.mean(axis=0))
+
     def dump(self) -> bytes:
         """All that `load` needs beside the plant: JSON."""
-        return _JSON.dump_json(_Content(self.settings, self.eyes.patience, self.experts))
+        return _JSON.dump_json(_Content(self.settings, self.eyes.patience, self.experts, self.usual_shares))
 
     @classmethod
     def load(cls, plant: Plant, content: bytes) -> NormalModel:
         """A model of this plant that was written by `dump`, without the scores it was judged on."""
         found = _JSON.validate_json(content)
-        return cls(found.settings, Eyes(plant, found.patience), found.experts)
+        return cls(found.settings, Eyes(plant, found.patience), found.experts, found.usual_shares)
 
     def __call__(self, block: IntervalBlock) -> Assessed:
         """Score each row and say which tags it is about."""
@@ -105,7 +113,7 @@ def learn_normal(plant: Plant, lessons: Sequence[Lesson]) -> NormalModel:
     experts, surprises = zip(*(_learn_expert(plant, expert, taught) for expert in plant.normality.experts), strict=True)
     fused = [FUSIONS[plant.normality.fusion](np.stack(of_run)) for of_run in zip(*surprises, strict=True)]
     held_back = tuple(HeldBack(f, t.seen.segment) for f, t in zip(fused, taught, strict=True))
-    return NormalModel(plant.normality, eyes, experts, held_back)
+    return NormalModel(plant.normality, eyes, experts, np.full(len(monitored(plant)), np.nan), held_back)
 
 
 def _learn_expert(plant: Plant, expert: Expert, taught: Sequence[Taught]) -> tuple[_Learnt, list[Floats]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from alarmstack.models import Recipe
 from alarmstack.plant import Plant, write_duration
 
 
@@ -27,8 +26,11 @@ class Verdict:
 
 def write_card(
     plant: Plant,
-    recipe: Recipe,
-    chosen: str,
+    *,
+    name: str,
+    title: str,
+    inputs: str,
+    estimator: str,
     metrics: Mapping[str, float],
     thresholds: Mapping[str, float | None],
     verdict: Verdict,
@@ -41,16 +43,16 @@ def write_card(
         else f"**No skill shown**: {verdict.metric} {verdict.value:.3f} against {verdict.floor_value:.3f} ({verdict.floor}). "
         "It is registered and not promoted."
     )
-    says = {name: "never (no threshold keeps this budget)" if t is None else f"{t:.4f}" for name, t in thresholds.items()}
+    says = {budget: "never (no threshold keeps this budget)" if t is None else f"{t:.4f}" for budget, t in thresholds.items()}
     return "\n".join(
         [
-            f"# {recipe.name}",
+            f"# {name}",
             "",
-            recipe.title + ".",
+            title + ".",
             "",
             f"- plant: {plant.title} (`{plant.fingerprint}`); a row covers {write_duration(plant.time.cadence)}",
-            f"- inputs: {recipe.group} features; missing ones stay missing",
-            f"- estimator: {chosen}; calibration: {'isotonic, on held-back rows' if recipe.calibrated else 'none'}",
+            f"- inputs: {inputs}; missing ones stay missing",
+            f"- estimator: {estimator}",
             f"- trained on: {trained_on}",
             "",
             "## Skill",
@@ -59,14 +61,17 @@ def write_card(
             "",
             "| metric | value |",
             "| --- | --- |",
-            *(f"| {name} | {value:.4f} |" for name, value in sorted(metrics.items())),
+            *(f"| {metric} | {value:.4f} |" for metric, value in sorted(metrics.items())),
             "",
             "These figures are of the model before its last fit, on rows it had not seen: those that begin with `inner_` on rows",
             "held back in turn, the others on the sealed last fifth. The registered model is the same choice fitted on all rows.",
             "",
             "## Thresholds",
             "",
-            *([f"- {name} false alarms a day: {value}" for name, value in says.items()] or ["- none: this score raises nothing"]),
+            *(
+                [f"- {budget} false alarms a day: {value}" for budget, value in says.items()]
+                or ["- none: this score raises nothing"]
+            ),
             "",
             "## Limits",
             "",

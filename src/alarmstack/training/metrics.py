@@ -7,11 +7,13 @@
 | regime | `f1_macro` on the sealed fifth | the most frequent regime |
 | next deviation | `rmse` on the sealed fifth | the next row equals this one |
 | onset within a horizon | event recall at the plant's budget, on held-back rows | the best of the floors at the same budget |
+| nothing (normal behaviour) | the same, with a threshold chosen without labels | the best of the floors with as many false alarms |
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 import numpy as np
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
@@ -112,12 +114,18 @@ def _onset(
     if 0 < base < 1:
         metrics["sealed_average_precision"] = float(average_precision_score(target[known], score[known]))
         metrics["sealed_brier_skill"] = 1 - float(np.mean((score[known] - target[known]) ** 2)) / (base * (1 - base))
-    floors = {}
-    for name in FLOORS:
-        against = out_of_fold(name, open_rows, folds, recipe.horizon)
-        floors[name] = outcome(open_rows, against, threshold_for(open_rows, against, budget)).recall
+    floors = floor_recalls(open_rows, folds, recipe.horizon, budget)
     best = max(floors, key=lambda name: floors[name])
     return _known(metrics), Verdict(f"event recall at {budget:g} false alarms a day", found.recall, best, floors[best])
+
+
+def floor_recalls(examples: Examples, folds: Sequence[Fold], horizon: timedelta | None, budget: float) -> dict[str, float]:
+    """Event recall of every floor on held-back rows, its threshold chosen there for a budget."""
+    recalls = {}
+    for name in FLOORS:
+        scores = out_of_fold(name, examples, folds, horizon)
+        recalls[name] = outcome(examples, scores, threshold_for(examples, scores, budget)).recall
+    return recalls
 
 
 def _label_metrics(score: Floats, operating: float | None, label: Mask) -> dict[str, float]:
@@ -152,4 +160,4 @@ def _known(metrics: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
 
-__all__ = ["judge"]
+__all__ = ["floor_recalls", "judge"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from alarmstack.examples import Examples
 from alarmstack.features import feature_names, source_of
-from alarmstack.intervals import Floats
+from alarmstack.intervals import Floats, IntervalBlock
 from alarmstack.models import Fitted, Recipe, fit, recipes, refit
 from alarmstack.plant import Plant
 from alarmstack.progress import Progress, silent
@@ -17,6 +17,7 @@ from alarmstack.registry import Bundle, Registry, make_bundle
 from alarmstack.training.card import Verdict, write_card
 from alarmstack.training.events import BUDGETS, thresholds_for
 from alarmstack.training.metrics import judge
+from alarmstack.training.normal import make_normal
 from alarmstack.training.splits import inner_folds
 
 OPERATING = "operating"
@@ -36,13 +37,16 @@ class Trained:
 def train(
     plant: Plant,
     examples: Examples,
+    block: IntervalBlock,
     registry: Registry,
     data_fingerprint: str,
     *,
     seed: int = 0,
     progress: Progress = silent,
 ) -> list[Trained]:
-    """Fit, judge and register all recipes.
+    """Fit, judge and register all recipes, and the normal-behaviour model of a plant that has one.
+
+    `block`: the intervals behind the examples.
 
     The sealed fifth judges a model that was fitted, chosen and given thresholds without it. What is registered is that choice,
     fitted again on all rows, with thresholds from held-back scores of all rows; it is named by the judged figures.
@@ -67,6 +71,10 @@ def train(
         judged = judge(recipe, fitted, choose_thresholds(recipe, fitted.out_of_fold, open_rows), open_rows, sealed, folds)
         final = refit(fitted, sources, examples.features(recipe.group), target_of(recipe, examples), seed=seed)
         done.append(_register(plant, recipe, final, *judged, examples, registry, data_fingerprint))
+    if plant.normality is not None:
+        progress("normal behaviour", 1.0)
+        bundle, verdict = make_normal(plant, block, examples, data_fingerprint)
+        done.append(Trained(bundle, registry.publish(bundle), bundle.metrics, verdict))
     return done
 
 
@@ -87,7 +95,17 @@ def _register(
         fitted,
         thresholds=thresholds,
         metrics=metrics,
-        card=write_card(plant, recipe, fitted.chosen, metrics, thresholds, verdict, period),
+        card=write_card(
+            plant,
+            name=recipe.name,
+            title=recipe.title,
+            inputs=f"{recipe.group} features",
+            estimator=f"{fitted.chosen}; calibration: {'isotonic, on held-back rows' if recipe.calibrated else 'none'}",
+            metrics=metrics,
+            thresholds=thresholds,
+            verdict=verdict,
+            trained_on=period,
+        ),
         data_fingerprint=data_fingerprint,
         check=examples.features(recipe.group)[:: max(len(examples) // 2500, 1)],
     )

@@ -14,6 +14,7 @@ import polars as pl
 
 from alarmstack.clean import close_intervals
 from alarmstack.examples import Examples, examples, join
+from alarmstack.intervals import IntervalBlock
 from alarmstack.labels import in_alarm
 from alarmstack.plant import Plant
 from alarmstack.simulator import simulate
@@ -24,9 +25,10 @@ LATE = timedelta(hours=3)
 
 @dataclass(frozen=True)
 class Trial:
-    """Examples of unseen plants and, for each onset, whether the simulator gave it a precursor."""
+    """Examples of unseen plants, the intervals behind them, and for each onset whether the simulator gave it a precursor."""
 
     examples: Examples
+    blocks: tuple[IntervalBlock, ...]
     precursor: npt.NDArray[np.bool_]
 
 
@@ -35,14 +37,14 @@ def simulated_trial(plant: Plant, start: datetime, days: int, seeds: Sequence[in
     # Spawned, not forked: a fork would inherit the locks of the tree libraries' threads.
     with ProcessPoolExecutor(max_workers=min(workers, len(seeds)), mp_context=get_context("spawn")) as pool:
         parts = list(pool.map(_one, [plant] * len(seeds), [start] * len(seeds), [days] * len(seeds), seeds))
-    return Trial(join([p.examples for p in parts]), np.concatenate([p.precursor for p in parts]))
+    return Trial(join([p.examples for p in parts]), tuple(p.blocks[0] for p in parts), np.concatenate([p.precursor for p in parts]))
 
 
 def _one(plant: Plant, start: datetime, days: int, seed: int) -> Trial:
     made = simulate(plant, start=start, days=days, seed=seed)
     block = close_intervals(plant, made.readings)
     found = examples(plant, block, in_alarm(plant, block, made.operator_log))
-    return Trial(found, _announced(found, made.truth))
+    return Trial(found, (block,), _announced(found, made.truth))
 
 
 def _announced(found: Examples, truth: pl.DataFrame) -> npt.NDArray[np.bool_]:

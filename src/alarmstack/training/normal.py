@@ -1,0 +1,108 @@
+"""Training of the normal-behaviour model: it learns from rows that break no limit, and no label is looked at.
+
+It is judged by events on rows held back from it, beside the same floors as the forecasters. Its threshold is chosen without labels:
+what it catches before an alarm counts against its budget like any other warning, so that it raises fewer false alarms than it may.
+The floors, whose thresholds are chosen with labels, are given as many false alarms as it really raised.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alarmstack.derived import Mask, any_rule
+from alarmstack.examples import Examples
+from alarmstack.expected import NORMALITY, expected
+from alarmstack.intervals import Floats, IntervalBlock
+from alarmstack.normality import HeldBack, Lesson, NormalModel, learn_normal, threshold_for
+from alarmstack.plant import Plant
+from alarmstack.registry import Bundle, make_normal_bundle
+from alarmstack.training.card import Verdict, write_card
+from alarmstack.training.events import BUDGETS, outcome
+from alarmstack.training.metrics import floor_recalls
+from alarmstack.training.splits import inner_folds
+
+
+def make_normal(plant: Plant, block: IntervalBlock, examples: Examples, data_fingerprint: str) -> tuple[Bundle, Verdict]:
+    """The judged normal-behaviour model as a Bundle, learnt from all rows of a block, and how it stands beside its floor."""
+    about = next(one for one in expected(plant) if one.column == NORMALITY)
+    metrics, verdict = _judge(plant, block, examples)
+    lesson = _lesson(plant, block)
+    model = learn_normal(plant, [lesson]).with_usual_shares([lesson])
+    thresholds = normal_thresholds(plant, model)
+    bundle = make_normal_bundle(
+        plant,
+        about,
+        model,
+        thresholds=thresholds,
+        metrics=metrics,
+        card=write_card(
+            plant,
+            name=about.name,
+            title=about.title,
+            inputs=f"intervals of {', '.join(model.tags)}",
+            estimator=f"experts {', '.join(expert.name for expert in model.settings.experts)}; no label was used",
+            metrics=metrics,
+            thresholds=thresholds,
+            verdict=verdict,
+            trained_on=f"{int(lesson.normal.sum())} rows that break no limit, {block.start[0]} to {block.start[-1]}",
+        ),
+        data_fingerprint=data_fingerprint,
+    )
+    return bundle, verdict
+
+
+def normal_thresholds(plant: Plant, model: NormalModel) -> dict[str, float | None]:
+    """A threshold for each false-alarm budget, and the operating one, without labels."""
+    found = {f"{budget:g}": _threshold(plant, model.held_back, budget) for budget in BUDGETS}
+    return found | {"operating": _threshold(plant, model.held_back, plant.warnings.false_alarms_per_day)}
+
+
+def _judge(plant: Plant, block: IntervalBlock, examples: Examples) -> tuple[dict[str, float], Verdict]:
+    """Event figures on held-back rows and on the sealed fifth; the event recall beside the best floor's."""
+    cut, budget = examples.sealed_from, plant.warnings.false_alarms_per_day
+    open_rows, sealed = examples.rows(0, cut), examples.rows(cut, len(examples))
+    model = learn_normal(plant, [_lesson(plant, block.rows(0, cut))])
+    threshold = _threshold(plant, model.held_back, budget)
+    inner = outcome(open_rows, model.held_back[0].scores, _known(threshold))
+    later = outcome(sealed, model(block).score[cut:], _known(threshold))
+    metrics = {
+        "inner_event_recall": inner.recall,
+        "inner_false_alarms_per_day": inner.false_per_day,
+        "inner_lead_median_h": float(np.nanmedian(inner.lead)) if np.isfinite(inner.lead).any() else float("nan"),
+        "inner_share_in_warning": inner.share_in_warning,
+        "sealed_event_recall": later.recall,
+        "sealed_false_alarms_per_day": later.false_per_day,
+    }
+    # The floors' budgets are held with a standard error to spare (`events`): here it is given back.
+    false = float(inner.false.sum())
+    floors = floor_recalls(open_rows, inner_folds(open_rows), None, (false + np.sqrt(false)) / inner.days)
+    best = max(floors, key=lambda name: floors[name])
+    return metrics, Verdict(f"event recall at {inner.false_per_day:.2g} false alarms a day", inner.recall, best, floors[best])
+
+
+def _lesson(plant: Plant, block: IntervalBlock) -> Lesson:
+    normal = _normal(plant, block)
+    return Lesson(plant.name, block, normal, ~normal)
+
+
+def _normal(plant: Plant, block: IntervalBlock) -> Mask:
+    return np.asarray((block.segment >= 0) & ~any_rule(plant, block))
+
+
+def _threshold(plant: Plant, held_back: tuple[HeldBack, ...], budget: float) -> float | None:
+    allowed = plant.warnings.model_copy(update={"false_alarms_per_day": budget})
+    found = threshold_for(plant.model_copy(update={"warnings": allowed}), held_back)
+    return found if np.isfinite(found) else None
+
+
+def _known(threshold: float | None) -> float:
+    return float("inf") if threshold is None else threshold
+
+
+def normal_scores(plant: Plant, bundle: Bundle, blocks: tuple[IntervalBlock, ...]) -> Floats:
+    """Scores of several series, one after the other."""
+    model = bundle.open_normal(plant)
+    return np.concatenate([model(block).score for block in blocks])
+
+
+__all__ = ["make_normal", "normal_scores", "normal_thresholds"]
