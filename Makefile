@@ -49,6 +49,7 @@ DATA ?= ../shared/data
 bench-skill: install ## early-warning skill on public data beside published figures, written to benchmarks/skill.json (DATA=folder)
 	$(RUN) alarmstack demo --no-serve
 	$(RUN) alarmstack bench skill --data $(DATA) --json benchmarks/skill.json --report docs/skill_tables.md
+	$(RUN) alarmstack bench models --json benchmarks/models.json --report docs/models_tables.md
 
 format: install ui/node_modules/.package-lock.json ## let the formatters and the linter mend what they can
 	$(RUN) ruff format .

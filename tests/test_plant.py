@@ -46,4 +46,4 @@ def test_the_gas_plant_has_nine_instruments_that_models_use_and_sixteen_signals(
         *("lic31012_pv", "lic31002_pv", "fic31011_pv"),
     ]
     assert len(plant.signals) == 16
-    assert plant.lookback == 61
+    assert plant.lookback == 72

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from alarmstack.drift import Usual
 from alarmstack.errors import NotPromotedError, RegistryError
 from alarmstack.models import fit, recipes
 from alarmstack.plant import Plant
@@ -24,7 +25,7 @@ def bundle(plant: Plant) -> Bundle:
     folds = [(np.setdiff1d(rows, block), block) for block in np.array_split(rows, 3)]
     fitted = fit(recipe, NAMES, NAMES, X, (X[:, 0] > 0.8).astype(float), folds)
     return make_bundle(
-        plant, fitted, thresholds={"operating": 0.4}, metrics={}, card="# Linear\n", data_fingerprint="data", check=X
+        plant, fitted, thresholds={"operating": 0.4}, metrics={}, card="# Linear\n", data_fingerprint="data", reference={}, check=X
     )
 
 
@@ -119,3 +120,28 @@ def test_the_environment_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     Registry(f"sqlite:///{tmp_path / 'mlflow.db'}").versions("nobody")
     assert "MLFLOW_TRACKING_URI" not in os.environ
+
+
+def test_one_command_goes_back_and_a_hand_that_moved_the_alias_is_believed(published: Registry, bundle: Bundle) -> None:
+    for version in ("1", "3", "2"):
+        published.promote(bundle.name, version)
+    assert published.roll_back(bundle.name) == "3"
+    published._client.set_registered_model_alias(bundle.name, "champion", "2")
+    assert published.roll_back(bundle.name) == "3"
+    assert published.roll_back(bundle.name) == "1"
+
+
+def test_a_challenger_is_another_version_and_none_once_it_is_champion(published: Registry, bundle: Bundle) -> None:
+    published.promote(bundle.name, "1")
+    with pytest.raises(RegistryError, match=r"version 1 is @champion"):
+        published.challenge(bundle.name, "1")
+    assert published.challenge(bundle.name, None) == "3"
+    assert published.speaking("plant_alarm", [bundle.name])[bundle.name].challenger == "3"
+    published.promote(bundle.name, "3")
+    speaking = published.speaking("plant_alarm", [bundle.name])[bundle.name]
+    assert (speaking.champion, speaking.challenger) == ("3", None)
+
+
+def test_what_was_usual_in_training_travels_with_the_bundle(bundle: Bundle, tmp_path: Path) -> None:
+    told = {"score": Usual((0.1, 0.2), (0.5, 0.3, 0.2), 0.4)}
+    assert Bundle.load(replace(bundle, reference=told).save(tmp_path)).reference == told

@@ -34,8 +34,12 @@ from alarmstack.wire.scoring import (
     PredictRequest,
     Problem,
     Ready,
+    Reference,
+    References,
     Said,
+    Shadowed,
     Spoke,
+    UsualValues,
 )
 from alarmstack.wire.sensing import Activation, FeedMeta, Intervals, Live, Scenario
 
@@ -165,6 +169,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
         self.plant, self.score = plant, score
         self.away = False
         self.silent = False
+        self.shadow: float | None = None
         self.assessed: list[datetime] = []
         self.block_sizes: list[int] = []
 
@@ -177,7 +182,13 @@ class Models_:  # noqa: N801 - beside the wire's Models
         }
         posts = [Route(path, self._asking(*how), methods=["POST"]) for path, how in endpoints.items()]
         return Starlette(
-            routes=[*posts, Route("/ready", self._ready), Route("/models", self._models), Route("/importance", self._importance)]
+            routes=[
+                *posts,
+                Route("/ready", self._ready),
+                Route("/models", self._models),
+                Route("/importance", self._importance),
+                Route("/reference", self._reference),
+            ]
         )
 
     def _asking(self, kind: type[Any], say: Callable[[Any], BaseModel]) -> Callable[[Request], Any]:
@@ -255,6 +266,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
             n_intervals=len(asked.intervals),
             in_alarm_now=(last.numbers.get("pdt31008_max") or 0.0) > 300.0,
             models=models,
+            shadows=[] if self.shadow is None else [Shadowed(column="forecast_3h", version="8", score=self.shadow, threshold=0.5)],
             drivers=[],
             rules=[],
             quality=[],
@@ -282,6 +294,14 @@ class Models_:  # noqa: N801 - beside the wire's Models
 
     async def _models(self, _: Request) -> Response:
         return said(Models(models=self._statuses()))
+
+    async def _reference(self, _: Request) -> Response:
+        if self.away:
+            return refusal(503, "away")
+        usual = UsualValues(edges=[1000.0], shares=[0.5, 0.5], bound=0.25)
+        values = {i.key: usual for i in self.plant.modelled}
+        models = [Reference(name=o.name, column=o.column, version="7", score=usual, values=values) for o in expected(self.plant)]
+        return said(References(models=models))
 
     async def _importance(self, request: Request) -> Response:
         name = request.query_params["model"]

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from alarmstack import __version__
 from alarmstack.bench.verbs import benches
-from alarmstack.errors import AlarmstackError, GateRefused
+from alarmstack.errors import AlarmstackError, GateRefused, RegistryError
 from alarmstack.people import users
 from alarmstack.plant import load_plant
 from alarmstack.progress import bar
@@ -225,16 +225,33 @@ def promote(
     name: Annotated[str, typer.Argument(help="Registry name, such as plant_alarm_champion.")],
     version: Annotated[str | None, typer.Option("--version", help="Default: the best by --metric.", show_default=False)] = None,
     metric: Annotated[str | None, typer.Option(help="Default: MODEL_PROMOTION_METRIC.", show_default=False)] = None,
+    rollback: Annotated[bool, typer.Option("--rollback", help="Back to the champion before this one.")] = False,
+    challenger: Annotated[
+        bool, typer.Option("--challenger", help="Let it speak in shadow instead, beside the champion; default: the newest.")
+    ] = False,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="End a challenge.")] = False,
 ) -> None:
-    """Give a version the alias @champion, from which serving and scoring load.
+    """Give a version the alias @champion, from which serving and scoring load; or go back, or let a version challenge it.
 
     Example: alarmstack promote plant_alarm_champion --version 2
     """
     from alarmstack.registry import Registry
 
+    if rollback + challenger + withdraw > 1 or (version is not None and (rollback or withdraw)):
+        raise RegistryError("--rollback, --challenger and --withdraw stand alone; --version goes with --challenger: choose one")
     settings = load_settings()
     registry = Registry(settings.registry)
-    if version is None:
+    if challenger:
+        version = registry.challenge(name, version)
+        console.print(f"{name} version {version} is @challenger: it speaks in shadow; see the page Models or GET /comparison")
+        return
+    if withdraw:
+        registry.withdraw(name)
+        console.print(f"{name} has no challenger now")
+        return
+    if rollback:
+        version = registry.roll_back(name)
+    elif version is None:
         version = registry.promote_best(name, metric or settings.promotion_metric)
     else:
         registry.promote(name, version)

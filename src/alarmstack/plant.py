@@ -294,6 +294,17 @@ class Normality(_Part):
     lookback: Duration | None = None
 
 
+class Drift(_Part):
+    """When the plant counts as changed: over the last `window`, and how much of it makes a new training worth proposing.
+
+    `tags` that have drifted, or false alarms more than `nuisance` times the budget, or any model's score.
+    """
+
+    window: Duration = timedelta(days=7)
+    tags: int = Field(default=3, ge=1)
+    nuisance: float = Field(default=2.0, gt=1)
+
+
 class DeviationTarget(_Part):
     """The controller whose next deviation is predicted."""
 
@@ -412,6 +423,7 @@ class Plant(_Part):
     labels: Labels = Labels()
     warnings: Warnings
     normality: Normality | None = None
+    drift: Drift = Drift()
     deviation_target: DeviationTarget | None = None
     historian: Historian = Historian()
     screen: Screen = Screen()

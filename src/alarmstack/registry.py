@@ -14,7 +14,7 @@ import platform
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from importlib.metadata import version as installed
@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from alarmstack.drift import Usual
 from alarmstack.errors import FeatureError, NotPromotedError, RegistryError
 from alarmstack.expected import Expected
 from alarmstack.intervals import Floats
@@ -42,7 +43,10 @@ KINDS: dict[str, Kind] = {
 }
 """What a score is, for each target of the catalogue."""
 REGIMES = ("normal", "transition", "alarm")
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
+CHAMPIONS = "champions"
+"""Tag of a registered name: the versions that were champion, oldest first, so that one command goes back."""
+MOST_CHAMPIONS = 20
 MOST_NAMES = 1000
 """Names of one plant that a registry is asked for at once."""
 LOWER_IS_BETTER = ("rmse", "mae", "log_loss", "brier", "false_alarms_per_day", "share_in_warning")
@@ -61,7 +65,8 @@ class Bundle:
 
     `prefix` is the plant's registry prefix; `thresholds` maps a false-alarm budget a day, and "operating", to a score (None: no
     score keeps the budget); `time` holds cadence, window and horizon as plant.toml writes them; `example` is one row of inputs
-    (None: missing); `made` says when and by which versions; `native` is the model in its library's own form (`models.native`).
+    (None: missing); `made` says when and by which versions; `native` is the model in its library's own form (`models.native`);
+    `reference` is what was usual in training, for the score ("score") and each instrument's key: what drift is measured against.
     """
 
     name: str
@@ -83,6 +88,7 @@ class Bundle:
     made: Mapping[str, str]
     native_form: str
     native: bytes
+    reference: Mapping[str, Usual] = field(default_factory=dict)
 
     def score(self, x: Floats) -> Floats:
         """Calibrated scores of rows [rows, features] (NaN: missing): float64 [rows], or [rows, classes] for the kind `classes`."""
@@ -116,6 +122,7 @@ class Bundle:
         (folder / NATIVE).write_bytes(self.native)
         (folder / CARD).write_text(self.card, encoding="utf-8")
         content = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("graph", "native", "card")}
+        content["reference"] = {key: asdict(told) for key, told in self.reference.items()}
         content["calibration"] = None if self.calibration is None else {"x": self.calibration.x, "y": self.calibration.y}
         (folder / CONTENT).write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
         return folder
@@ -126,6 +133,7 @@ class Bundle:
         try:
             content = json.loads((folder / CONTENT).read_text(encoding="utf-8"))
             drawn = content.pop("calibration")
+            content["reference"] = {key: _usual(**told) for key, told in content.get("reference", {}).items()}
             for name in ("names", "classes"):
                 content[name] = tuple(content[name])
             return cls(
@@ -160,6 +168,7 @@ def make_bundle(
     card: str,
     data_fingerprint: str,
     check: Floats,
+    reference: Mapping[str, Usual],
 ) -> Bundle:
     """A Bundle of a fitted recipe. Raises ParityError unless graph and estimator agree on the rows of `check` [rows, features]."""
     recipe, graph = fitted.recipe, to_graph(fitted)
@@ -187,6 +196,7 @@ def make_bundle(
         made=_made_by(fitted.chosen),
         native_form=form,
         native=native,
+        reference=dict(reference),
     )
 
 
@@ -199,6 +209,7 @@ def make_normal_bundle(
     metrics: Mapping[str, float],
     card: str,
     data_fingerprint: str,
+    reference: Mapping[str, Usual],
 ) -> Bundle:
     """A Bundle of the normal-behaviour model: its numbers as JSON in the place of a graph, its inputs the monitored tags."""
     return Bundle(
@@ -221,7 +232,12 @@ def make_normal_bundle(
         made=_made_by(", ".join(expert.name for expert in model.settings.experts)),
         native_form="normality",
         native=model.dump(),
+        reference=dict(reference),
     )
+
+
+def _usual(edges: Sequence[float], shares: Sequence[float], bound: float) -> Usual:
+    return Usual(tuple(edges), tuple(shares), bound)
 
 
 def _time(plant: Plant, horizon: timedelta | None) -> dict[str, str | None]:
@@ -253,6 +269,15 @@ class Version:
     aliases: tuple[str, ...]
     metrics: Mapping[str, float]
     run: str
+
+
+@dataclass(frozen=True)
+class Speaking:
+    """Numbers of a name's versions: the champion, where there is none the newest, and the challenger that speaks in shadow."""
+
+    champion: str | None = None
+    newest: str | None = None
+    challenger: str | None = None
 
 
 class Registry:
@@ -288,12 +313,57 @@ class Registry:
             return self._register(bundle, source, run.info.run_id)
 
     def promote(self, name: str, version: str) -> None:
-        """Give the alias `champion` to a version. Raises RegistryError where there is no such version."""
-        known = [v.number for v in self.versions(name)]
-        if str(version) not in known:
-            raise RegistryError(f"{name} has no version {version}: it has {', '.join(known) or 'none; train first'}")
+        """Give the alias `champion` to a version, which is no challenger any more. Raises RegistryError where it is not there."""
+        self._known(name, version)
         with _translated(f"{name} version {version} cannot be promoted"):
+            before = self._champions(name)
+            if before[-1:] != [str(version)]:
+                self._client.set_registered_model_tag(name, CHAMPIONS, ",".join([*before, str(version)][-MOST_CHAMPIONS:]))
             self._client.set_registered_model_alias(name, CHAMPION, str(version))
+            if self._aliases(name).get(CHALLENGER) == str(version):
+                self._client.delete_registered_model_alias(name, CHALLENGER)
+
+    def roll_back(self, name: str) -> str:
+        """Make the champion before this one champion again; its number is returned. Raises RegistryError where there was none."""
+        with _translated(f"{name} cannot be rolled back"):
+            before = self._champions(name)
+            if len(before) < 2:
+                raise RegistryError(f"{name} had no champion before this one: promote a version by its number")
+            self._client.set_registered_model_tag(name, CHAMPIONS, ",".join(before[:-1]))
+            self._client.set_registered_model_alias(name, CHAMPION, before[-2])
+            return before[-2]
+
+    def challenge(self, name: str, version: str | None) -> str:
+        """Let a version speak in shadow beside the champion, the newest where none is named; its number is returned.
+
+        Raises RegistryError where there is no such version, or where it is the champion.
+        """
+        version = self._known(name, version)
+        with _translated(f"{name} version {version} cannot become challenger"):
+            if self._aliases(name).get(CHAMPION) == version:
+                raise RegistryError(f"{name} version {version} is @{CHAMPION}: train another to challenge it")
+            self._client.set_registered_model_alias(name, CHALLENGER, version)
+        return version
+
+    def withdraw(self, name: str) -> None:
+        """End a challenge."""
+        with _translated(f"the challenger of {name} cannot be withdrawn"):
+            self._client.delete_registered_model_alias(name, CHALLENGER)
+
+    def _known(self, name: str, version: str | None) -> str:
+        known = [v.number for v in self.versions(name)]
+        wanted = known[-1] if version is None and known else str(version)
+        if wanted not in known:
+            raise RegistryError(f"{name} has no version {wanted}: it has {', '.join(known) or 'none; train first'}")
+        return wanted
+
+    def _champions(self, name: str) -> list[str]:
+        """Versions that were champion, the present one last."""
+        told = self._client.get_registered_model(name).tags.get(CHAMPIONS, "")
+        now = self._aliases(name).get(CHAMPION)
+        listed = [number for number in told.split(",") if number]
+        # An alias that somebody moved by hand is the truth; the list is only what came before.
+        return listed if now is None or listed[-1:] == [now] else [*listed, now]
 
     def promote_best(self, name: str, metric: str) -> str:
         """Promote the version that is best by a logged metric, the newest among equals; its number is returned.
@@ -320,8 +390,8 @@ class Registry:
             raise NotPromotedError(f"no version of {name} is @{CHAMPION} in {self.uri}: `alarmstack promote {name}` makes one")
         return self.load(name, speaking[0].number)
 
-    def speaking(self, prefix: str, names: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
-        """Number of the version of each name that is @champion, and where none is, of the newest; None where there is none.
+    def speaking(self, prefix: str, names: Sequence[str]) -> dict[str, Speaking]:
+        """Which versions of each name may speak.
 
         `prefix`: what all the names begin with. One question to the registry, and one more for each name without a champion.
         Raises RegistryError where it cannot be asked.
@@ -331,15 +401,17 @@ class Registry:
         with _translated(f"the models cannot be looked up in {self.uri}"):
             client = self._client
             found = client.search_registered_models(f"name LIKE '{prefix}%'", max_results=MOST_NAMES)
-            champions = {model.name: dict(model.aliases).get(CHAMPION) for model in found}
-            return {name: self._speaking(client, champions, name) for name in names}
+            aliases = {model.name: {alias: str(number) for alias, number in dict(model.aliases).items()} for model in found}
+            return {name: self._speaking(client, aliases.get(name), name) for name in names}
 
-    def _speaking(self, client: Any, champions: Mapping[str, object], name: str) -> tuple[str | None, str | None]:
-        champion = champions.get(name)
-        if champion is not None or name not in champions:
-            return None if champion is None else str(champion), None
+    def _speaking(self, client: Any, aliases: Mapping[str, str] | None, name: str) -> Speaking:
+        if aliases is None:
+            return Speaking()
+        champion, challenger = aliases.get(CHAMPION), aliases.get(CHALLENGER)
+        if champion is not None:
+            return Speaking(champion, None, challenger)
         numbers = [int(v.version) for v in client.search_model_versions(f"name='{name}'")]
-        return None, str(max(numbers)) if numbers else None
+        return Speaking(None, str(max(numbers)) if numbers else None, challenger)
 
     def load(self, name: str, version: str) -> Bundle:
         """The Bundle of one version."""

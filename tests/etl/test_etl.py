@@ -54,7 +54,7 @@ def test_a_drops_own_labels_are_taken_as_they_are(taken: Intake) -> None:
 def test_the_manifest_tells_what_was_made_of_what(plant: Plant, store: Store) -> None:
     manifest = store.latest() or {}
     assert set(manifest["files"]) == {
-        f"{n}.parquet" for n in ("train", "valid", "train_smote", "windows_1h", "windows_3h", "windows_6h")
+        f"{n}.parquet" for n in ("train", "valid", "train_smote", "windows_1h", "windows_3h", "windows_6h", "intervals")
     }
     assert manifest["plant_fingerprint"] == plant.fingerprint
     assert manifest["rows"] == HOURS == len(table(store, "train")) + len(table(store, "valid"))

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 
-from alarmstack.db import plant_history
+from alarmstack.db import journal, plant_history
+from alarmstack.expected import expected
 from alarmstack.features import feature_names
 from alarmstack.gateway.page import HEADERS
-from alarmstack.models.catalogue import recipes
 from alarmstack.plant import Plant
-from tests.upstreams import BEGIN, HOUR, row
+from tests.upstreams import BEGIN, HOUR, Models_, row
 from tests.world import ORIGIN, World, world
 
 pytestmark = pytest.mark.anyio
@@ -89,7 +90,7 @@ async def test_the_screen_learns_everything_about_the_plant(plant: Plant, tmp_pa
         level = next(tag for tag in view["tags"] if tag["key"] == "lic31002_pv")
         assert (level["setpoint"], level["output"]) == ("lic31002_sp", "lic31002_op")
         assert [(m["name"], m["column"], m["title"]) for m in view["models"]] == [
-            (r.name, r.column, r.title) for r in recipes(plant)
+            (one.name, one.column, one.title) for one in expected(plant)
         ]
         assert view["horizons_hours"] == [1, 3, 6] and view["window_rows"] == 12
         high = next(preset for preset in view["predict_presets"] if preset["name"] == "high_risk")
@@ -169,3 +170,43 @@ async def test_figures_are_for_neighbours_and_for_those_with_the_token(plant: Pl
         assert await status("127.0.0.1", **{"x-forwarded-for": "10.1.2.3"}) == 404
         assert await status("127.0.0.1", **{"sec-fetch-mode": "navigate"}) == 404
         assert await status("127.0.0.1", port=5173) == 404
+
+
+async def test_drift_a_recalibration_and_who_may_tell_of_it(plant: Plant, database_url: str) -> None:
+    async with world(plant, database_url, hours=60, monitored=True) as w:
+        await w.state.monitor.caught_up.wait()
+        anna, eva = await w.person("anna", "operator"), await w.person("eva", "engineer")
+        found = (await anna.get("/drift")).json()
+        assert [one["key"] for one in found["tags"]] == [i.key for i in plant.modelled]
+        assert [one["title"] for one in found["models"]] == [one.name for one in expected(plant)]
+        assert {one["state"] for one in found["tags"]} == {"drifted"} and found["retrain"]
+        told = {"key": "te301020", "at": "2026-03-01T00:00:00Z", "note": "new element"}
+        assert (await anna.post("/drift/recalibrated", json=told)).status_code == 403
+        assert (await eva.post("/drift/recalibrated", json=told | {"key": "colour"})).status_code == 422
+        after = (await eva.post("/drift/recalibrated", json=told)).json()
+        state = next(one for one in after["tags"] if one["key"] == "te301020")
+        assert state["state"] == "learning" and state["recalibrated_at"] == "2026-03-01T00:00:00Z"
+        async with w.state.database.begin() as session:
+            line = (await journal.of(session, "recalibrated"))[0]
+        assert (line.user, line.reason, line.value["key"]) == ("eva", "new element", "te301020")
+        figures = generate_latest(w.state.measures.registry).decode()
+        assert 'alarmstack_drift_psi{key="pdt31008",kind="tag"}' in figures and "alarmstack_retrain_proposed 1.0" in figures
+        w.models.away = True
+        assert (await anna.get("/drift")).status_code in (502, 503)
+
+
+async def test_a_challenger_is_compared_on_the_rows_it_scored(plant: Plant, database_url: str) -> None:
+    models = Models_(plant)
+    models.shadow = 0.25
+    async with world(plant, database_url, hours=20, monitored=True, models=models) as w:
+        await w.state.monitor.caught_up.wait()
+        anna = await w.person("anna", "viewer")
+        contest = (await anna.get("/comparison")).json()["contests"][0]
+        assert contest["challenger"]["version"] == "8" and contest["challenger"]["mean_score"] == 0.25
+        assert contest["champion"]["version"] == "7" and contest["rows"] == 20
+
+
+async def test_without_a_challenger_there_is_no_contest(plant: Plant, tmp_path: Path) -> None:
+    async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=5, monitored=True) as w:
+        await w.state.monitor.caught_up.wait()
+        assert (await (await w.person("anna", "viewer")).get("/comparison")).json() == {"contests": []}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from alarmstack.expected import expected
 from alarmstack.inference import Shelf, create_app
 from alarmstack.plant import Plant
 from alarmstack.registry import Registry
@@ -138,13 +139,30 @@ def test_an_explanation_of_both_or_neither_is_refused(client: TestClient) -> Non
 def test_all_models_answer_in_one_assessment(client: TestClient, plant: Plant) -> None:
     rows = intervals(plant)
     told = client.post("/assess", json={"intervals": rows}).json()
-    assert len(told["models"]) == 9 and all(m["model"] for m in told["models"])
+    assert [m["name"] for m in told["models"]] == [one.name for one in expected(plant)] and all(m["model"] for m in told["models"])
     assert {m["horizon_hours"] for m in told["models"]} == {None, 1, 3, 6}
     regime = next(m for m in told["models"] if m["kind"] == "classes")
     assert sum(regime["probabilities"].values()) == pytest.approx(1)
     assert told["drivers"] and all(d["contribution"] > 0 and d["text"] for d in told["drivers"])
     assert [q["key"] for q in told["quality"]] == [i.key for i in plant.modelled]
     assert datetime.fromisoformat(told["known_at"]) - datetime.fromisoformat(told["timestamp"]) == timedelta(hours=1)
+
+
+def test_a_tag_that_leaves_its_normal_behaviour_is_named(client: TestClient, plant: Plant) -> None:
+    rows = intervals(plant)
+    usual = client.post("/explain", json={"recent_observations": rows}).json()
+    rows[-1] |= {"te301020": rows[-1]["te301020"] + 8.0}
+    told = client.post("/explain", json={"recent_observations": rows}).json()
+    assert told["model"]["name"] == "plant_alarm_normality"
+    assert told["score"] > usual["score"]
+    assert told["contributions"][0]["key"] == "te301020"
+    assert told["base_value"] + sum(c["contribution"] for c in told["contributions"]) == pytest.approx(told["score_on_scale"])
+    assessed = client.post("/assess", json={"intervals": rows}).json()
+    said = next(m for m in assessed["models"] if m["column"] == "normality")
+    assert said["score"] == pytest.approx(told["score"]) and said["alarm"] == 1
+    assert next(d for d in assessed["drivers"] if d["column"] == "normality")["key"] == "te301020"
+    importances = client.get("/importance?model=plant_alarm_normality").json()["features"]
+    assert sum(f["share"] for f in importances) == pytest.approx(1)
 
 
 def test_fewer_intervals_leave_features_missing_and_stale_sensors_are_named(client: TestClient, plant: Plant) -> None:
@@ -163,9 +181,9 @@ def test_importances_are_shares_and_unknown_models_are_named(client: TestClient)
     assert client.get("/importance?model=oracle").status_code == 404
 
 
-def test_models_tell_version_metrics_and_card(client: TestClient) -> None:
+def test_models_tell_version_metrics_and_card(client: TestClient, plant: Plant) -> None:
     models = client.get("/models").json()["models"]
-    assert len(models) == 9
+    assert [m["name"] for m in models] == [one.name for one in expected(plant)]
     assert all(m["status"] in ("loaded", "unpromoted") and m["version"] == "1" and m["metrics"] and m["card"] for m in models)
     assert client.get("/ready").status_code == 200
 

@@ -74,6 +74,7 @@ def made(request: pytest.FixtureRequest) -> Made:
         metrics={"f1_anomaly": 0.7},
         card="# A card\n",
         data_fingerprint="d" * 16,
+        reference={},
         check=problem.x,
     )
     return Made(problem, fitted, bundle)

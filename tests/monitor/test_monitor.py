@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from alarmstack.db import plant_history
+from alarmstack.expected import expected
 from alarmstack.plant import Plant
 from alarmstack.sensors.app import Player
 from alarmstack.sensors.app import create_app as create_sensors
@@ -28,11 +29,12 @@ def newest_is(hour: int) -> object:
 
 
 async def test_at_the_start_the_newest_is_assessed_first_then_all_others(plant: Plant, database_url: str) -> None:
-    async with world(plant, database_url, hours=70, monitored=True) as w:
+    hours = plant.lookback + 9
+    async with world(plant, database_url, hours=hours, monitored=True) as w:
         await w.state.monitor.caught_up.wait()
-        assert w.models.assessed == [BEGIN + hour * HOUR for hour in reversed(range(70))]
-        assert w.models.block_sizes[:9] == [61] * 9 and w.models.block_sizes[-1] == 1
-        assert await stored(w) == (70, 70)
+        assert w.models.assessed == [BEGIN + hour * HOUR for hour in reversed(range(hours))]
+        assert w.models.block_sizes[:9] == [plant.lookback] * 9 and w.models.block_sizes[-1] == 1
+        assert await stored(w) == (hours, hours)
 
 
 async def test_a_closed_hour_reaches_the_overview_with_its_warnings(plant: Plant, database_url: str) -> None:
@@ -111,7 +113,7 @@ async def test_models_that_are_silent_are_named(plant: Plant, tmp_path: object) 
     async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=1, monitored=True, models=models) as w:
         await w.state.monitor.caught_up.wait()
         status = w.state.monitor.status()
-        assert status.inference == "down" and "9 of 9" in (status.inference_reason or "")
+        assert status.inference == "down" and f"{len(expected(plant))} of {len(expected(plant))}" in (status.inference_reason or "")
 
 
 async def test_a_feed_that_falls_silent_is_stale(plant: Plant, tmp_path: object) -> None:

@@ -16,8 +16,10 @@ from threadpoolctl import threadpool_limits
 from alarmstack.bench.lines import Line
 from alarmstack.bench.sets import SetDescription, find_sets
 from alarmstack.bench.skill import run_set
+from alarmstack.bench.study import study
 from alarmstack.bench.table import benchmark_rows, markdown, skill_table
 from alarmstack.errors import AlarmstackError, BenchError
+from alarmstack.plant import load_plant
 from alarmstack.progress import bar
 from alarmstack.settings import load_settings
 
@@ -73,6 +75,29 @@ def skill(
     console.print(f"scores, episodes and pictures: {folder}", markup=False, highlight=False)
     if failed:
         raise BenchError(f"not judged: {', '.join(failed)}; the others are")
+
+
+@benches.command()
+def models(
+    days: Annotated[int, typer.Option(min=28, help="Length of each simulated plant.")] = 365,
+    seeds: Annotated[str, typer.Option(help="Seeds that training never saw, one simulated plant each.")] = "101,102",
+    plant: Annotated[Path | None, typer.Option("--plant", help="Default: ALARMSTACK_PLANT.", show_default=False)] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.", show_default=False)] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the tables to this file as Markdown.", show_default=False)] = None,
+) -> None:
+    """How reliable the promoted forecasters' probabilities are, what the loss of a sensor costs, how few events are enough.
+
+    Example: alarmstack bench models --json models.json
+    """
+    described = load_plant(plant or load_settings().plant)
+    with bar(console, "bench") as progress:
+        studied = study(described, load_settings(), days, [int(seed) for seed in seeds.split(",")], progress)
+    for table in studied.tables():
+        console.print(table)
+    if json_file is not None:
+        json_file.write_text(json.dumps(studied.rows(), indent=1, ensure_ascii=False) + "\n")
+    if report is not None:
+        report.write_text(studied.markdown())
 
 
 def _run(chosen: list[SetDescription], data: Path, out: Path, workers: int) -> Iterator[tuple[str, list[Line] | AlarmstackError]]:

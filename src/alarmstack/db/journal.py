@@ -31,4 +31,9 @@ async def read(session: AsyncSession, most: int = 100) -> Sequence[JournalLine]:
     return (await session.scalars(select(JournalLine).order_by(JournalLine.id.desc()).limit(most))).all()
 
 
-__all__ = ["read", "write"]
+async def of(session: AsyncSession, action: str) -> Sequence[JournalLine]:
+    """All lines of one kind, oldest first."""
+    return (await session.scalars(select(JournalLine).where(JournalLine.action == action).order_by(JournalLine.id))).all()
+
+
+__all__ = ["of", "read", "write"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from alarmstack.monitor import Hub, Monitor
 
@@ -21,10 +24,39 @@ class Measures:
         self._gauge("feed_live", "1 while the feed is live.").set_function(lambda: status().feed == "live")
         self._gauge("inference_ready", "1 while every model speaks.").set_function(lambda: status().inference == "ready")
         self._gauge("intervals_stored", "Intervals stored since the start.").set_function(lambda: monitor.stored)
+        registry = self.registry
+        registry.register(_Drift(monitor))
         self._gauge("intervals_assessed", "Intervals assessed since the start.").set_function(lambda: monitor.assessed)
 
     def _gauge(self, name: str, meaning: str) -> Gauge:
         return Gauge(f"alarmstack_gateway_{name}", meaning, registry=self.registry)
+
+
+class _Drift:
+    """Drift as it was last found, collected when Prometheus asks."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is known before somebody looked."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """PSI and bound of every instrument and score, and whether training again is proposed."""
+        found = self._monitor.drifted
+        if found is None:
+            return
+        value = GaugeMetricFamily("alarmstack_drift_psi", "Population stability index over the last days.", labels=["kind", "key"])
+        bound = GaugeMetricFamily("alarmstack_drift_bound", "What usual days keep.", labels=["kind", "key"])
+        for kind, drifting in (("tag", found.tags), ("model", found.models)):
+            for one in drifting:
+                bound.add_metric([kind, one.key], one.bound)
+                if one.psi is not None:
+                    value.add_metric([kind, one.key], one.psi)
+        yield value
+        yield bound
+        yield GaugeMetricFamily("alarmstack_retrain_proposed", "1: training again is proposed.", value=float(found.retrain))
 
 
 __all__ = ["Measures"]

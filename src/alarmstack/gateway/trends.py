@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alarmstack.db.plant_history import Past
-from alarmstack.expected import Expected, expected
+from alarmstack.expected import NORMALITY, Expected, expected
 from alarmstack.gateway.plant_view import controller_of, limits_of
 from alarmstack.monitor.warning import warnings
 from alarmstack.plant import Instrument, Plant
@@ -84,6 +84,8 @@ def _of_instrument(plant: Plant, instrument: Instrument) -> list[Track]:
 
 def _of_model(model: Expected) -> Track:
     low_high = {"probability": (0.0, 1.0), "anomaly": (-1.0, 1.0), "value": (-50.0, 50.0)}[model.kind]
+    if model.column == NORMALITY:
+        low_high = (0.0, 5.0)
     series = _series(model.column, model.title, model.unit or "1", "predicted", low_high)
     return Track(series, lambda one: ((one.said or {}).get("scores", {}).get(model.column),) * 3)
 

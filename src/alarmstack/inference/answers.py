@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 import numpy as np
 
 from alarmstack.derived import any_rule, column, holds
+from alarmstack.drift import SCORE
 from alarmstack.errors import NotPromotedError, ObservationError
 from alarmstack.expected import NORMALITY, Expected
 from alarmstack.features import GROUPS, build, source_of
@@ -29,9 +31,13 @@ from alarmstack.wire.scoring import (
     Importances,
     Prediction,
     Recommendation,
+    Reference,
+    References,
     RuleState,
     Said,
+    Shadowed,
     TagQuality,
+    UsualValues,
 )
 
 OPERATING = "operating"
@@ -173,6 +179,7 @@ def assess(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Assessmen
         n_intervals=len(rows),
         in_alarm_now=bool(any_rule(plant, block)[-1]),
         models=said,
+        shadows=[_shadowed(one, shelf.shadows[one.name], block, matrices) for one in shelf.expected if one.name in shelf.shadows],
         drivers=drivers,
         rules=list(_rules(plant, block)),
         quality=_quality(plant, block),
@@ -210,6 +217,30 @@ def _said(one: Expected, speaker: Speaker, scores: Floats, missing: list[str]) -
             "model": speaker.spoke,
         }
     )
+
+
+def _shadowed(one: Expected, speaker: Speaker, block: IntervalBlock, matrices: Mapping[str, Floats]) -> Shadowed:
+    """What a challenger says of the last row."""
+    if speaker.normal is not None:
+        score = float(speaker.normal(block).score[-1])
+    else:
+        scores = speaker.bundle.score(matrices[speaker.bundle.group])[0]
+        score = float("nan") if speaker.bundle.classes else float(scores)
+    known = None if np.isnan(score) else score
+    threshold = speaker.bundle.thresholds.get(OPERATING)
+    return Shadowed(column=one.column, version=speaker.version, score=known, threshold=threshold)
+
+
+def references(shelf: Shelf) -> References:
+    """What was usual when the models that speak were trained."""
+    told = []
+    for one in shelf.expected:
+        speaker = shelf.speakers.get(one.name)
+        if speaker is not None:
+            usual = {key: UsualValues(**asdict(known)) for key, known in speaker.bundle.reference.items()}
+            score = usual.pop(SCORE, None)
+            told.append(Reference(name=one.name, column=one.column, version=speaker.version, score=score, values=usual))
+    return References(models=told)
 
 
 def _about(one: Expected) -> Said:
@@ -329,4 +360,14 @@ def _alarm(score: float, threshold: float | None) -> int:
     return int(threshold is not None and score >= threshold)
 
 
-__all__ = ["assess", "explain_features", "explain_normality", "explain_window", "forecast", "importances", "predict", "recommend"]
+__all__ = [
+    "assess",
+    "explain_features",
+    "explain_normality",
+    "explain_window",
+    "forecast",
+    "importances",
+    "predict",
+    "recommend",
+    "references",
+]

@@ -36,6 +36,7 @@ from alarmstack.wire.scoring import (
     Ready,
     Recommendation,
     RecommendRequest,
+    References,
 )
 
 REFRESH_SECONDS = 5.0
@@ -128,6 +129,11 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
         """Every expected model: version, alias, load status, metrics, thresholds, card."""
         return Models(models=shelf.statuses())
 
+    @app.get("/reference")
+    async def reference() -> References:
+        """What was usual when the models were trained: what drift is measured against."""
+        return say.references(shelf)
+
     @app.post("/forecast", responses=silent)
     def forecast(asked: ForecastRequest) -> Forecast:
         """Probability that an alarm begins within the horizon after the last of the rows."""
@@ -149,7 +155,7 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
             if asked.horizon is None:
                 return say.explain_normality(plant, shelf, asked.recent_observations)
             return say.explain_window(plant, shelf, asked.horizon, asked.recent_observations)
-        raise ObservationError("give features, or horizon and recent_observations, or recent_observations alone (normality)")
+        raise ObservationError("give either features, or recent_observations with a horizon (a forecaster) or without (normality)")
 
     @app.get("/importance", responses=answers(404, 422, 503))
     def importance(model: str = Query(default=champion, max_length=200, description="Registry name.")) -> Importances:

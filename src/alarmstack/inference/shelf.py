@@ -20,7 +20,7 @@ from alarmstack.expected import Expected, expected
 from alarmstack.features import feature_names
 from alarmstack.normality import NormalModel, monitored
 from alarmstack.plant import Plant, write_duration
-from alarmstack.registry import BLOCK, Bundle, Registry
+from alarmstack.registry import BLOCK, Bundle, Registry, Speaking
 from alarmstack.wire.scoring import ModelStatus, Ready, Spoke
 
 CURRENT = "current.json"
@@ -61,6 +61,8 @@ class Shelf:
     unpromoted: bool = False
     predictor: str = ""
     speakers: Mapping[str, Speaker] = field(default_factory=dict)
+    shadows: Mapping[str, Speaker] = field(default_factory=dict)
+    """Challengers: they score the same rows, and nobody acts on it."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     unreachable: str | None = "the registry was not asked yet"
     settled: bool = False
@@ -109,12 +111,13 @@ class Shelf:
         else:
             self.unreachable = None
             for name in names:
-                self._follow(name, *speaking[name])
+                self._follow(name, speaking[name])
         self.settled = True
 
-    def _follow(self, name: str, champion: str | None, newest: str | None) -> None:
+    def _follow(self, name: str, speaking: Speaking) -> None:
         try:
-            self._fetch(name, champion, newest)
+            self._fetch(name, speaking.champion, speaking.newest)
+            self._shadow(name, speaking.challenger)
         except RegistryError as error:
             self.unreachable = str(error)
             self.reasons = {**self.reasons, name: str(error)}
@@ -136,6 +139,16 @@ class Shelf:
             log.info("%s version %s speaks", name, wanted)
         self.speakers = {**self.speakers, name: replace(current, kept=False)}
         self.reasons = {other: why for other, why in self.reasons.items() if other != name}
+
+    def _shadow(self, name: str, challenger: str | None) -> None:
+        """Keep up with the version that speaks beside the champion without being heard."""
+        current = self.shadows.get(name)
+        if challenger is None or name not in self.speakers:
+            self.shadows = {other: speaker for other, speaker in self.shadows.items() if other != name}
+        elif current is None or current.version != challenger:
+            made = self._speaker(self.registry.load(name, challenger), challenger, promoted=False)
+            self.shadows = {**self.shadows, name: made}
+            log.info("%s version %s speaks in shadow", name, challenger)
 
     def _drop(self, name: str, reason: str) -> None:
         """A model that nobody promotes any more falls silent."""

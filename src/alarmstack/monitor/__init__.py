@@ -1,13 +1,14 @@
 """The live loop: the feed's closed intervals in, stored assessments and standing warnings out, whether or not anybody looks.
 
-`plan` decides what to fetch and what to assess, `warning` folds assessments into warnings, `status` says how the sources are: pure.
+`plan` decides what to fetch and what to assess, `warning` folds assessments into warnings, `living` finds drift and compares
+challengers, `status` says how the sources are: pure.
 `upstream` and `listening` talk to the sensor and inference APIs, `hub` passes events on to browsers, `loop` strings these together.
 """
 
 from alarmstack.monitor.clock import Clock, SystemClock
 from alarmstack.monitor.hub import Event, Hub
-from alarmstack.monitor.loop import Monitor
+from alarmstack.monitor.loop import RECALIBRATED, Monitor
 from alarmstack.monitor.upstream import Upstream
 from alarmstack.monitor.warning import LEAD_IN
 
-__all__ = ["LEAD_IN", "Clock", "Event", "Hub", "Monitor", "SystemClock", "Upstream"]
+__all__ = ["LEAD_IN", "RECALIBRATED", "Clock", "Event", "Hub", "Monitor", "SystemClock", "Upstream"]

@@ -1,4 +1,4 @@
-"""The live loop. Three tasks: one listens to the feed, one has intervals assessed, one watches how the sources are.
+"""The live loop. Four tasks: one listens to the feed, one has intervals assessed, one watches the sources, one looks for drift.
 
 Every interval the feed has is stored by its start, once; everything stored is assessed, newest first. What a task needs after a
 restart is in the database, so stopping at any point loses nothing.
@@ -14,24 +14,29 @@ from itertools import count
 
 from pydantic import ValidationError
 
-from alarmstack.db import Database, plant_history
+from alarmstack.db import Database, journal, plant_history
 from alarmstack.db.plant_history import Past
 from alarmstack.errors import UpstreamError
 from alarmstack.monitor.clock import Clock
 from alarmstack.monitor.hub import Event, Hub
 from alarmstack.monitor.listening import events
+from alarmstack.monitor.living import WINDOWS, Recalibration, compare, drift
 from alarmstack.monitor.plan import MOST_PULLED, block, missing, pause
 from alarmstack.monitor.status import Sources
 from alarmstack.monitor.upstream import Upstream
 from alarmstack.monitor.warning import LEAD_IN, said, warnings
 from alarmstack.plant import Plant
 from alarmstack.wire.observations import Observation
-from alarmstack.wire.scoring import Assessment, Ready
-from alarmstack.wire.screen import FeedStatus, PlantAssessment
+from alarmstack.wire.scoring import Assessment, Ready, References
+from alarmstack.wire.screen import Comparison, Drift, FeedStatus, PlantAssessment
 from alarmstack.wire.sensing import FeedMeta, Intervals, Live
 
 WATCH_SECONDS = 2.0
 """How often the sources are looked at."""
+DRIFT_SECONDS = 60.0
+"""How often drift is looked for."""
+RECALIBRATED = "recalibrated"
+"""Action of the journal's lines that tell of a recalibration."""
 READY_EVERY = 5
 """Every so many looks inference is asked whether its models speak."""
 log = logging.getLogger(__name__)
@@ -52,6 +57,8 @@ class Monitor:
         self.caught_up = asyncio.Event()
         """Set while everything that the feed has told of since the start is assessed."""
         self.simulated = False
+        self.drifted: Drift | None = None
+        """What was found when drift was last looked for."""
         self.stored = 0
         self.assessed = 0
 
@@ -65,6 +72,7 @@ class Monitor:
             tasks.create_task(self._keep_listening())
             tasks.create_task(self._keep_assessing())
             tasks.create_task(self._keep_watching())
+            tasks.create_task(self._keep_looking_for_drift())
 
     async def overview(self, intervals: int) -> list[PlantAssessment]:
         """The newest assessed intervals the feed's clock has passed, oldest first, with the warnings after each."""
@@ -82,6 +90,24 @@ class Monitor:
             for one, standing in wanted
             if one.start in bodies
         ]
+
+    async def drift(self) -> Drift:
+        """How far the plant has drifted from what the models learnt. Raises UpstreamError while inference is away."""
+        references = await self._inference.get(References, "/reference")
+        past = await self._past(WINDOWS * self._plant.rows(self._plant.drift.window))
+        async with self._database.begin() as session:
+            lines = await journal.of(session, RECALIBRATED)
+        resets = {
+            line.value["key"]: Recalibration(line.value["key"], line.plant_time, line.user, line.reason)
+            for line in lines
+            if line.plant_time is not None and line.value["plant"] == self._plant.name
+        }
+        self.drifted = drift(self._plant, past, references, resets)
+        return self.drifted
+
+    async def comparison(self) -> Comparison:
+        """Champions beside their challengers."""
+        return compare(self._plant, await self._past(WINDOWS * self._plant.rows(self._plant.drift.window)))
 
     async def _past(self, most: int) -> Sequence[Past]:
         """The newest intervals that the feed's clock has passed."""
@@ -209,6 +235,15 @@ class Monitor:
             self._tell_status()
             await self._clock.sleep(WATCH_SECONDS)
 
+    async def _keep_looking_for_drift(self) -> None:
+        """Look now and then, so that the figures for Prometheus are there without anybody on the page."""
+        while True:
+            await self._clock.sleep(DRIFT_SECONDS)
+            try:
+                await self.drift()
+            except UpstreamError as error:
+                log.warning("drift cannot be looked for: %s", error.detail)
+
     async def _ask_inference(self) -> None:
         try:
             self._sources.answered(await self._inference.get(Ready, "/ready", also=(503,)))
@@ -228,4 +263,4 @@ def _essence(status: FeedStatus) -> tuple[str, str, str | None]:
     return status.feed, status.inference, status.inference_reason
 
 
-__all__ = ["READY_EVERY", "WATCH_SECONDS", "Monitor"]
+__all__ = ["READY_EVERY", "RECALIBRATED", "WATCH_SECONDS", "Monitor"]

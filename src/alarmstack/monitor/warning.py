@@ -18,9 +18,15 @@ LEAD_IN = 240
 
 
 def said(assessment: Assessment) -> Body:
-    """The little of an assessment that trends and warnings need: scores by column, and the forecasters' thresholds."""
+    """The little of an assessment that trends, warnings and contests need: scores by column, with thresholds and versions."""
     return {
         "scores": {one.column: one.score for one in assessment.models},
+        "spoken": {
+            one.column: (one.score, one.threshold, one.model.version)
+            for one in assessment.models
+            if one.model and one.score is not None
+        },
+        "shadows": {one.column: (one.score, one.threshold, one.version) for one in assessment.shadows},
         "forecasts": [
             {"column": one.column, "horizon_hours": one.horizon_hours, "score": one.score, "threshold": one.threshold}
             for one in assessment.models

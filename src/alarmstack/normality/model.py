@@ -73,7 +73,7 @@ class NormalModel:
     def with_usual_shares(self, lessons: Sequence[Lesson]) -> NormalModel:
         """The model, knowing what part each tag has in the evidence of normal rows."""
         shares = np.concatenate([self(lesson.block).shares[lesson.normal] for lesson in lessons])
-        return replace(self, usual_shares=shares.mean(axis=0))
+        return replace(self, usual_shares=shares.mean(axis=0) / max(float(shares.mean(axis=0).sum()), 1e-9))
 
     def dump(self) -> bytes:
         """All that `load` needs beside the plant: JSON."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from alarmstack.errors import PlantError
 from alarmstack.features import clock
 from alarmstack.intervals import Floats, IntervalBlock
 from alarmstack.normality.lesson import Lesson
@@ -48,6 +49,8 @@ class Eyes:
         longest = [
             standstill(lesson.block.values[:, places, 0])[lesson.normal].max(axis=0) for lesson in lessons if lesson.normal.any()
         ]
+        if not longest:
+            raise PlantError(f"{plant.name}: no row is normal: there is nothing to learn normal behaviour from")
         patience = np.maximum(FROZEN * np.max(longest, axis=0), FEWEST_ROWS)
         lookback = plant.normality.lookback if plant.normality else None
         # A live row is seen with so much of its past; offline nobody waits longer either, so that both say the same.

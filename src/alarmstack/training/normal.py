@@ -7,9 +7,12 @@ The floors, whose thresholds are chosen with labels, are given as many false ala
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from alarmstack.derived import Mask, any_rule
+from alarmstack.drift import SCORE, Usual
 from alarmstack.examples import Examples
 from alarmstack.expected import NORMALITY, expected
 from alarmstack.intervals import Floats, IntervalBlock
@@ -19,16 +22,20 @@ from alarmstack.registry import Bundle, make_normal_bundle
 from alarmstack.training.card import Verdict, write_card
 from alarmstack.training.events import BUDGETS, outcome
 from alarmstack.training.metrics import floor_recalls
+from alarmstack.training.population import score_of
 from alarmstack.training.splits import inner_folds
 
 
-def make_normal(plant: Plant, block: IntervalBlock, examples: Examples, data_fingerprint: str) -> tuple[Bundle, Verdict]:
+def make_normal(
+    plant: Plant, block: IntervalBlock, examples: Examples, data_fingerprint: str, population: Mapping[str, Usual]
+) -> tuple[Bundle, Verdict]:
     """The judged normal-behaviour model as a Bundle, learnt from all rows of a block, and how it stands beside its floor."""
     about = next(one for one in expected(plant) if one.column == NORMALITY)
     metrics, verdict = _judge(plant, block, examples)
-    lesson = _lesson(plant, block)
+    lesson = normal_lesson(plant, block)
     model = learn_normal(plant, [lesson]).with_usual_shares([lesson])
     thresholds = normal_thresholds(plant, model)
+    usual = score_of(plant, model(block).score)
     bundle = make_normal_bundle(
         plant,
         about,
@@ -47,6 +54,7 @@ def make_normal(plant: Plant, block: IntervalBlock, examples: Examples, data_fin
             trained_on=f"{int(lesson.normal.sum())} rows that break no limit, {block.start[0]} to {block.start[-1]}",
         ),
         data_fingerprint=data_fingerprint,
+        reference=dict(population) | ({} if usual is None else {SCORE: usual}),
     )
     return bundle, verdict
 
@@ -61,7 +69,7 @@ def _judge(plant: Plant, block: IntervalBlock, examples: Examples) -> tuple[dict
     """Event figures on held-back rows and on the sealed fifth; the event recall beside the best floor's."""
     cut, budget = examples.sealed_from, plant.warnings.false_alarms_per_day
     open_rows, sealed = examples.rows(0, cut), examples.rows(cut, len(examples))
-    model = learn_normal(plant, [_lesson(plant, block.rows(0, cut))])
+    model = learn_normal(plant, [normal_lesson(plant, block.rows(0, cut))])
     threshold = _threshold(plant, model.held_back, budget)
     inner = outcome(open_rows, model.held_back[0].scores, _known(threshold))
     later = outcome(sealed, model(block).score[cut:], _known(threshold))
@@ -80,7 +88,8 @@ def _judge(plant: Plant, block: IntervalBlock, examples: Examples) -> tuple[dict
     return metrics, Verdict(f"event recall at {inner.false_per_day:.2g} false alarms a day", inner.recall, best, floors[best])
 
 
-def _lesson(plant: Plant, block: IntervalBlock) -> Lesson:
+def normal_lesson(plant: Plant, block: IntervalBlock) -> Lesson:
+    """What may be learnt of a series: its rows that break no limit."""
     normal = _normal(plant, block)
     return Lesson(plant.name, block, normal, ~normal)
 
@@ -105,4 +114,4 @@ def normal_scores(plant: Plant, bundle: Bundle, blocks: tuple[IntervalBlock, ...
     return np.concatenate([model(block).score for block in blocks])
 
 
-__all__ = ["make_normal", "normal_scores", "normal_thresholds"]
+__all__ = ["make_normal", "normal_lesson", "normal_scores", "normal_thresholds"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alarmstack.drift import SCORE, Usual
 from alarmstack.examples import Examples
 from alarmstack.features import feature_names, source_of
 from alarmstack.intervals import Floats, IntervalBlock
@@ -18,6 +19,7 @@ from alarmstack.training.card import Verdict, write_card
 from alarmstack.training.events import BUDGETS, thresholds_for
 from alarmstack.training.metrics import judge
 from alarmstack.training.normal import make_normal
+from alarmstack.training.population import score_of, usual_values
 from alarmstack.training.splits import inner_folds
 
 OPERATING = "operating"
@@ -55,6 +57,7 @@ def train(
     sealed = examples.rows(examples.sealed_from, len(examples))
     folds = inner_folds(open_rows)
     done, wanted = [], recipes(plant)
+    population = usual_values(plant, block)
     for number, recipe in enumerate(wanted):
         progress(recipe.name, number / len(wanted))
         names = feature_names(plant, recipe.group)
@@ -70,10 +73,11 @@ def train(
         )
         judged = judge(recipe, fitted, choose_thresholds(recipe, fitted.out_of_fold, open_rows), open_rows, sealed, folds)
         final = refit(fitted, sources, examples.features(recipe.group), target_of(recipe, examples), seed=seed)
-        done.append(_register(plant, recipe, final, *judged, examples, registry, data_fingerprint))
+        reference = population | _score(plant, final, examples)
+        done.append(_register(plant, recipe, final, *judged, examples, registry, data_fingerprint, reference))
     if plant.normality is not None:
         progress("normal behaviour", 1.0)
-        bundle, verdict = make_normal(plant, block, examples, data_fingerprint)
+        bundle, verdict = make_normal(plant, block, examples, data_fingerprint, population)
         done.append(Trained(bundle, registry.publish(bundle), bundle.metrics, verdict))
     return done
 
@@ -87,6 +91,7 @@ def _register(
     examples: Examples,
     registry: Registry,
     data_fingerprint: str,
+    reference: Mapping[str, Usual],
 ) -> Trained:
     thresholds = choose_thresholds(recipe, fitted.out_of_fold, examples)
     period = f"{len(examples)} rows, {examples.start[0]} to {examples.start[-1]}, {len(examples.onsets)} onsets"
@@ -108,11 +113,22 @@ def _register(
         ),
         data_fingerprint=data_fingerprint,
         check=examples.features(recipe.group)[:: max(len(examples) // 2500, 1)],
+        reference=reference,
     )
     version = registry.publish(
         bundle, params={"estimator": fitted.chosen, **{f"average_precision: {k}": v for k, v in fitted.tried.items()}}
     )
     return Trained(bundle, version, metrics, verdict)
+
+
+def _score(plant: Plant, fitted: Fitted, examples: Examples) -> dict[str, Usual]:
+    """What is usual for a model's score: on held-back rows, where it has such."""
+    if fitted.recipe.target == "regime":
+        return {}
+    held_back = fitted.out_of_fold
+    known = np.isfinite(held_back).any()
+    found = score_of(plant, held_back if known else fitted.predict(examples.features(fitted.recipe.group)))
+    return {} if found is None else {SCORE: found}
 
 
 def target_of(recipe: Recipe, examples: Examples) -> Floats:

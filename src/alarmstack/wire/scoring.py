@@ -193,6 +193,39 @@ class RuleState(_Body):
     met: bool
 
 
+class Shadowed(_Body):
+    """What a challenger said of the same row; nobody acts on it."""
+
+    column: str
+    version: str
+    score: float | None
+    threshold: float | None
+
+
+class UsualValues(_Body):
+    """A quantity in training: inner edges of the bins, shares of the rows in each, and the PSI that usual stretches keep."""
+
+    edges: list[float]
+    shares: list[float]
+    bound: float
+
+
+class Reference(_Body):
+    """What was usual when a model was trained: its score, and each instrument by key."""
+
+    name: str
+    column: str
+    version: str
+    score: UsualValues | None
+    values: dict[str, UsualValues]
+
+
+class References(_Body):
+    """References of all models that speak."""
+
+    models: list[Reference]
+
+
 class Assessment(_Body):
     """Everything the models say of the last of the intervals. `timestamp`: its start; `known_at`: its end."""
 
@@ -201,6 +234,7 @@ class Assessment(_Body):
     n_intervals: int
     in_alarm_now: bool
     models: list[Said]
+    shadows: list[Shadowed] = []
     drivers: list[Driver]
     rules: list[RuleState]
     quality: list[TagQuality]
@@ -271,8 +305,12 @@ __all__ = [
     "Ready",
     "RecommendRequest",
     "Recommendation",
+    "Reference",
+    "References",
     "RuleState",
     "Said",
+    "Shadowed",
     "Spoke",
     "TagQuality",
+    "UsualValues",
 ]

@@ -254,6 +254,82 @@ class Overview(_Body):
     status: FeedStatus
 
 
+DriftState = Literal["usual", "drifted", "learning", "few rows"]
+
+
+class Drifting(_Body):
+    """A quantity beside what was usual in training. PSI above `bound`: drifted; `learning`: recalibrated, too few rows since."""
+
+    key: str
+    title: str
+    psi: float | None
+    bound: float
+    state: DriftState
+    recalibrated_at: AwareDatetime | None = None
+
+
+class Nuisance(_Body):
+    """Warnings of a forecaster that no alarm followed, in so many days outside alarms, and how many a day were budgeted."""
+
+    column: str
+    false_alarms: int
+    days: float
+    budget_per_day: float
+
+
+class Drift(_Body):
+    """How far the plant of the last days is from the one the models learnt, and whether to train again (`reasons` say why)."""
+
+    window: str
+    rows: int
+    since: AwareDatetime | None
+    until: AwareDatetime | None
+    tags: list[Drifting]
+    models: list[Drifting]
+    nuisance: list[Nuisance]
+    retrain: bool
+    reasons: list[str]
+
+
+class Recalibrated(_Body):
+    """An instrument was recalibrated; without `at`: now, on the plant's clock."""
+
+    key: str = Field(max_length=100)
+    at: AwareDatetime | None = None
+    note: str = Field(default="", max_length=500)
+
+
+class Side(_Body):
+    """What a version's scores raised on the rows of a contest, at its own threshold."""
+
+    version: str | None
+    threshold: float | None
+    mean_score: float | None
+    warnings: int
+    false_alarms: int
+    onsets: int
+    onsets_warned: int
+    share_in_warning: float
+    days: float
+
+
+class Contest(_Body):
+    """A champion and its challenger on the same rows."""
+
+    column: str
+    name: str
+    since: AwareDatetime
+    rows: int
+    champion: Side
+    challenger: Side
+
+
+class Comparison(_Body):
+    """Every contest there is; a model without a challenger has none."""
+
+    contests: list[Contest]
+
+
 class GatewayHealth(_Body):
     """The gateway is alive; what it depends on is in `status`."""
 
@@ -264,6 +340,11 @@ class GatewayHealth(_Body):
 
 __all__ = [
     "ROLES",
+    "Comparison",
+    "Contest",
+    "Drift",
+    "DriftState",
+    "Drifting",
     "Entry",
     "EntryType",
     "FeedStatus",
@@ -271,6 +352,7 @@ __all__ = [
     "GatewayHealth",
     "History",
     "LimitLine",
+    "Nuisance",
     "Overview",
     "Person",
     "PlantAssessment",
@@ -280,10 +362,12 @@ __all__ = [
     "PlantView",
     "PredictField",
     "PredictPreset",
+    "Recalibrated",
     "Registration",
     "Role",
     "Series",
     "Session",
+    "Side",
     "SignIn",
     "Span",
     "StoredAssessment",

@@ -4,6 +4,7 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import AnalogBar from './dashboard/AnalogBar.svelte';
 import Instruments from './dashboard/Instruments.svelte';
 import StatePanel from './dashboard/StatePanel.svelte';
+import DriftPanel from './models/DriftPanel.svelte';
 import Contributions from './parts/Contributions.svelte';
 import Toasts from './parts/Toasts.svelte';
 import WithScreen from './parts/WithScreen.svelte';
@@ -113,4 +114,44 @@ test('a notice goes by itself, but not while somebody is at it', async () => {
   expect(run).toHaveBeenCalledOnce();
   expect(page.queryByText('Entry 1 is deleted.')).toBeNull();
   vi.useRealTimers();
+});
+
+const DRIFT = {
+  window: '168h',
+  rows: 168,
+  since: '2026-06-01T12:00:00Z',
+  until: '2026-06-08T12:00:00Z',
+  tags: [
+    { key: 'p1', title: 'Pressure', psi: 1.2, bound: 0.4, state: 'drifted', recalibrated_at: null },
+    { key: 'l1', title: 'Level', psi: null, bound: 0.3, state: 'learning', recalibrated_at: '2026-06-07T00:00:00Z' },
+  ],
+  models: [{ key: 'forecast_3h', title: 'f3', psi: 0.1, bound: 0.3, state: 'usual', recalibrated_at: null }],
+  nuisance: [],
+  retrain: true,
+  reasons: ['the scores of f3 have drifted'],
+};
+
+test.each([
+  ['engineer', 2],
+  ['operator', 0],
+] as const)('drift is told to all, and an instrument is recalibrated by engineers: %s', async (role, buttons) => {
+  const server = served({
+    'GET /plant': () => json(PLANT),
+    'GET /drift': () => json(DRIFT),
+    'POST /drift/recalibrated': () => json({ ...DRIFT, retrain: false, reasons: [] }),
+  });
+  screen = new Screen(new Session(server.send));
+  await screen.loadPlant();
+  screen.session.person = { username: 'ada', role };
+  show(DriftPanel);
+  expect(await page.findByText('the scores of f3 have drifted')).toBeVisible();
+  expect(page.getByRole('row', { name: /Pressure/ })).toHaveTextContent('drifted');
+  expect(page.getByRole('row', { name: /Level/ })).toHaveTextContent('learning after recalibration');
+  const offered = page.queryAllByRole('button', { name: /^Recalibrated:/ });
+  expect(offered).toHaveLength(buttons);
+  if (!offered[0]) return;
+  await fireEvent.click(offered[0]);
+  await fireEvent.click(page.getByRole('button', { name: 'It was recalibrated', hidden: true }));
+  expect(await page.findByText(/Nothing says/)).toBeVisible();
+  expect(server.asked).toContain('POST /drift/recalibrated');
 });

@@ -424,6 +424,66 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/drift': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * How far the plant is from what the models learnt
+     * @description Population stability of each instrument and each score over the last days, false warnings, and whether to train again.
+     */
+    get: operations['drift'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/drift/recalibrated': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * An instrument was recalibrated
+     * @description From then on it is measured against what it says since, alarms left out. Engineers and admins only; journalled.
+     */
+    post: operations['recalibrated'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/comparison': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Champions beside their challengers
+     * @description What both would have raised on the rows that the challenger has scored in shadow.
+     */
+    get: operations['comparison'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/stream': {
     parameters: {
       query?: never;
@@ -502,6 +562,11 @@ export interface components {
       in_alarm_now: boolean;
       /** Models */
       models: components['schemas']['Said'][];
+      /**
+       * Shadows
+       * @default []
+       */
+      shadows: components['schemas']['Shadowed'][];
       /** Drivers */
       drivers: components['schemas']['Driver'][];
       /** Rules */
@@ -517,6 +582,33 @@ export interface components {
       password: string;
     };
     /**
+     * Comparison
+     * @description Every contest there is; a model without a challenger has none.
+     */
+    Comparison: {
+      /** Contests */
+      contests: components['schemas']['Contest'][];
+    };
+    /**
+     * Contest
+     * @description A champion and its challenger on the same rows.
+     */
+    Contest: {
+      /** Column */
+      column: string;
+      /** Name */
+      name: string;
+      /**
+       * Since
+       * Format: date-time
+       */
+      since: string;
+      /** Rows */
+      rows: number;
+      champion: components['schemas']['Side'];
+      challenger: components['schemas']['Side'];
+    };
+    /**
      * Contribution
      * @description What one input did to a score, on the scale of the explanation. `key`: the instrument or controller behind it.
      */
@@ -529,6 +621,51 @@ export interface components {
       value: number | null;
       /** Contribution */
       contribution: number;
+    };
+    /**
+     * Drift
+     * @description How far the plant of the last days is from the one the models learnt, and whether to train again (`reasons` say why).
+     */
+    Drift: {
+      /** Window */
+      window: string;
+      /** Rows */
+      rows: number;
+      /** Since */
+      since: string | null;
+      /** Until */
+      until: string | null;
+      /** Tags */
+      tags: components['schemas']['Drifting'][];
+      /** Models */
+      models: components['schemas']['Drifting'][];
+      /** Nuisance */
+      nuisance: components['schemas']['Nuisance'][];
+      /** Retrain */
+      retrain: boolean;
+      /** Reasons */
+      reasons: string[];
+    };
+    /**
+     * Drifting
+     * @description A quantity beside what was usual in training. PSI above `bound`: drifted; `learning`: recalibrated, too few rows since.
+     */
+    Drifting: {
+      /** Key */
+      key: string;
+      /** Title */
+      title: string;
+      /** Psi */
+      psi: number | null;
+      /** Bound */
+      bound: number;
+      /**
+       * State
+       * @enum {string}
+       */
+      state: 'usual' | 'drifted' | 'learning' | 'few rows';
+      /** Recalibrated At */
+      recalibrated_at?: string | null;
     };
     /**
      * Driver
@@ -807,6 +944,20 @@ export interface components {
       models: components['schemas']['ModelStatus'][];
     };
     /**
+     * Nuisance
+     * @description Warnings of a forecaster that no alarm followed, in so many days outside alarms, and how many a day were budgeted.
+     */
+    Nuisance: {
+      /** Column */
+      column: string;
+      /** False Alarms */
+      false_alarms: number;
+      /** Days */
+      days: number;
+      /** Budget Per Day */
+      budget_per_day: number;
+    };
+    /**
      * Observation
      * @description One interval as a row of named numbers; `null` means missing.
      */
@@ -1028,6 +1179,21 @@ export interface components {
       [key: string]: number | null;
     };
     /**
+     * Recalibrated
+     * @description An instrument was recalibrated; without `at`: now, on the plant's clock.
+     */
+    Recalibrated: {
+      /** Key */
+      key: string;
+      /** At */
+      at?: string | null;
+      /**
+       * Note
+       * @default
+       */
+      note: string;
+    };
+    /**
      * Registration
      * @description A new account. `invitation` where registration is by invitation.
      */
@@ -1158,6 +1324,44 @@ export interface components {
       person: components['schemas']['Person'];
     };
     /**
+     * Shadowed
+     * @description What a challenger said of the same row; nobody acts on it.
+     */
+    Shadowed: {
+      /** Column */
+      column: string;
+      /** Version */
+      version: string;
+      /** Score */
+      score: number | null;
+      /** Threshold */
+      threshold: number | null;
+    };
+    /**
+     * Side
+     * @description What a version's scores raised on the rows of a contest, at its own threshold.
+     */
+    Side: {
+      /** Version */
+      version: string | null;
+      /** Threshold */
+      threshold: number | null;
+      /** Mean Score */
+      mean_score: number | null;
+      /** Warnings */
+      warnings: number;
+      /** False Alarms */
+      false_alarms: number;
+      /** Onsets */
+      onsets: number;
+      /** Onsets Warned */
+      onsets_warned: number;
+      /** Share In Warning */
+      share_in_warning: number;
+      /** Days */
+      days: number;
+    };
+    /**
      * SignIn
      * @description What the login page must know before anyone is logged in.
      */
@@ -1226,6 +1430,11 @@ export interface components {
       in_alarm_now: boolean;
       /** Models */
       models: components['schemas']['Said'][];
+      /**
+       * Shadows
+       * @default []
+       */
+      shadows: components['schemas']['Shadowed'][];
       /** Drivers */
       drivers: components['schemas']['Driver'][];
       /** Rules */
@@ -2864,6 +3073,200 @@ export interface operations {
       };
       /** @description An upstream service did not answer in time */
       504: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  drift: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Drift'];
+        };
+      };
+      /** @description Not logged in */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description An upstream service gave no usable answer */
+      502: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Not available now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description An upstream service did not answer in time */
+      504: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  recalibrated: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['Recalibrated'];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Drift'];
+        };
+      };
+      /** @description The request cannot be read */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Not logged in */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Not allowed */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description The body is too large */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description The values cannot be taken */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description An upstream service gave no usable answer */
+      502: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Not available now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description An upstream service did not answer in time */
+      504: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  comparison: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Comparison'];
+        };
+      };
+      /** @description Not logged in */
+      401: {
         headers: {
           [name: string]: unknown;
         };

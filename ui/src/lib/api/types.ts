@@ -4,7 +4,9 @@ import type { components } from './schema';
 type Bodies = components['schemas'];
 
 export type Assessment = Bodies['Assessment'];
+export type Comparison = Bodies['Comparison'];
 export type Contribution = Bodies['Contribution'];
+export type Drift = Bodies['Drift'];
 export type Driver = Bodies['Driver'];
 export type Entry = Bodies['Entry'];
 export type EntryType = Entry['type'];

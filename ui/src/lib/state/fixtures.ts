@@ -63,6 +63,7 @@ export function told(known: string, more: Partial<Assessment> = {}, standing: nu
       known_at: known,
       n_intervals: 61,
       in_alarm_now: false,
+      shadows: [],
       models: [
         {
           name: 'f3',
