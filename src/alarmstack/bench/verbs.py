@@ -7,22 +7,21 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from threadpoolctl import threadpool_limits
 
-from alarmstack.bench.lines import Line
-from alarmstack.bench.sets import SetDescription, find_sets
-from alarmstack.bench.skill import run_set
-from alarmstack.bench.study import study
-from alarmstack.bench.table import benchmark_rows, markdown, skill_table
 from alarmstack.errors import AlarmstackError, BenchError
 from alarmstack.plant import load_plant
 from alarmstack.progress import bar
 from alarmstack.settings import load_settings
 
+if TYPE_CHECKING:
+    from alarmstack.bench.lines import Line
+    from alarmstack.bench.sets import SetDescription
+
+# What measures is imported where it is needed: services share this command line and shall not carry it.
 benches = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure against what others published.")
 console = Console()
 
@@ -48,6 +47,9 @@ def skill(
 
     Example: alarmstack bench skill --data ../shared/data --set skab --json skill.json
     """
+    from alarmstack.bench.sets import find_sets
+    from alarmstack.bench.table import benchmark_rows, markdown, skill_table
+
     known = find_sets(described)
     unknown = sorted(set(names or ()) - set(known))
     if unknown or not known:
@@ -89,6 +91,8 @@ def models(
 
     Example: alarmstack bench models --json models.json
     """
+    from alarmstack.bench.study import study
+
     described = load_plant(plant or load_settings().plant)
     with bar(console, "bench") as progress:
         studied = study(described, load_settings(), days, [int(seed) for seed in seeds.split(",")], progress)
@@ -110,6 +114,10 @@ def _run(chosen: list[SetDescription], data: Path, out: Path, workers: int) -> I
 
 def _one(described: SetDescription, data: Path, out: Path) -> list[Line] | AlarmstackError:
     """A set's lines, or why there are none: one set that cannot be judged does not keep the others from it."""
+    from threadpoolctl import threadpool_limits
+
+    from alarmstack.bench.skill import run_set
+
     own = data / described.name
     try:
         with threadpool_limits(1):

@@ -68,10 +68,7 @@ def write_card(
             "",
             "## Thresholds",
             "",
-            *(
-                [f"- {budget} false alarms a day: {value}" for budget, value in says.items()]
-                or ["- none: this score raises nothing"]
-            ),
+            *([f"- {_budget(key)}: {value}" for key, value in says.items()] or ["- none: this score raises nothing"]),
             "",
             "## Limits",
             "",
@@ -80,6 +77,11 @@ def write_card(
             "",
         ]
     )
+
+
+def _budget(name: str) -> str:
+    """What a threshold is for: a budget a day, or the one that warnings are raised at."""
+    return "operating" if name == "operating" else f"{name} false alarms a day"
 
 
 __all__ = ["Verdict", "write_card"]

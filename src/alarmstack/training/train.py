@@ -125,9 +125,11 @@ def _score(plant: Plant, fitted: Fitted, examples: Examples) -> dict[str, Usual]
     """What is usual for a model's score: on held-back rows, where it has such."""
     if fitted.recipe.target == "regime":
         return {}
-    held_back = fitted.out_of_fold
-    known = np.isfinite(held_back).any()
-    found = score_of(plant, held_back if known else fitted.predict(examples.features(fitted.recipe.group)))
+    raw = fitted.raw_out_of_fold
+    if not np.isfinite(raw).any():
+        raw = fitted.estimator.raw(examples.features(fitted.recipe.group))
+    # By the calibration that speaks: those of the folds have steps of their own.
+    found = score_of(plant, raw if fitted.calibration is None else fitted.calibration(raw))
     return {} if found is None else {SCORE: found}
 
 
