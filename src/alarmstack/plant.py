@@ -297,11 +297,13 @@ class Normality(_Part):
 class Drift(_Part):
     """When the plant counts as changed: over the last `window`, and how much of it makes a new training worth proposing.
 
-    `tags` that have drifted, or false alarms more than `nuisance` times the budget, or any model's score.
+    So many `tags` or so many `models`' scores that have drifted (of a hundred usual ones, one has), or false alarms more than
+    `nuisance` times the budget.
     """
 
     window: Duration = timedelta(days=7)
     tags: int = Field(default=3, ge=1)
+    models: int = Field(default=3, ge=1)
     nuisance: float = Field(default=2.0, gt=1)
 
 

@@ -53,8 +53,10 @@ def test_a_tag_that_moved_is_named_and_the_others_are_not(plant: Plant) -> None:
 def test_several_moved_tags_or_a_moved_score_propose_a_new_training(plant: Plant) -> None:
     moved = {"te301020": 2.0, "pdt31008": 2.0, "lt301031": -2.0}
     assert "3 instruments have drifted" in " ".join(drift(plant, past(plant, WEEK, moved), learnt(plant), {}).reasons)
-    scores = drift(plant, past(plant, WEEK, scores=[3.0] * WEEK), learnt(plant), {})
-    assert scores.retrain and "the scores of plant_alarm_forecaster_3h have drifted" in scores.reasons
+    strict = plant.model_copy(update={"drift": plant.drift.model_copy(update={"models": 1})})
+    scores = drift(strict, past(plant, WEEK, scores=[3.0] * WEEK), learnt(plant), {})
+    assert scores.retrain and "1 scores have drifted: forecast_3h" in scores.reasons
+    assert not drift(plant, past(plant, WEEK, scores=[3.0] * WEEK), learnt(plant), {}).retrain
 
 
 def test_a_recalibrated_instrument_learns_anew_and_alarms_do_not_become_usual(plant: Plant) -> None:

@@ -167,7 +167,8 @@ def _reasons(plant: Plant, tags: Sequence[Drifting], models: Sequence[Drifting],
     """Why a new training is worth it; empty where it is not."""
     moved = [one.key for one in tags if one.state == "drifted"]
     reasons = [f"{len(moved)} instruments have drifted: {', '.join(moved)}"] if len(moved) >= plant.drift.tags else []
-    reasons += [f"the scores of {one.title} have drifted" for one in models if one.state == "drifted"]
+    scores = [one.key for one in models if one.state == "drifted"]
+    reasons += [f"{len(scores)} scores have drifted: {', '.join(scores)}"] if len(scores) >= plant.drift.models else []
     for one in warned:
         allowed = plant.drift.nuisance * one.budget_per_day * one.days
         if one.false_alarms > allowed + np.sqrt(allowed):
