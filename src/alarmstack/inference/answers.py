@@ -55,12 +55,13 @@ def predict(shelf: Shelf, features: Mapping[str, float | None]) -> Prediction:
     bundle = speaker.bundle
     score = float(bundle.score(bundle.row(features))[0])
     threshold = bundle.thresholds.get(OPERATING)
+    given = {name for name, value in features.items() if value is not None}
     # Asked thousands of times a second, and of types that need no second look.
     return Prediction.model_construct(
         risk_score=score,
         alarm=_alarm(score, threshold),
         threshold=threshold,
-        missing=[name for name in bundle.names if features.get(name) is None],
+        missing=[name for name in bundle.names if name not in given],
         out_of_range=[
             name
             for name, value in features.items()
