@@ -115,6 +115,11 @@ class Bundle:
                 row[0, self._places[name]] = value
         return row
 
+    def missing(self, row: Floats) -> list[str]:
+        """Names of the inputs that a row [features] does not have."""
+        found: list[str] = self._named[np.isnan(row)].tolist()
+        return found
+
     def save(self, folder: Path) -> Path:
         """Write the Bundle's four files into a folder, which is made where it is missing."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -149,6 +154,10 @@ class Bundle:
     @cached_property
     def _places(self) -> dict[str, int]:
         return {name: place for place, name in enumerate(self.names)}
+
+    @cached_property
+    def _named(self) -> np.ndarray:
+        return np.array(self.names, object)
 
     @cached_property
     def _nothing(self) -> Floats:

@@ -157,7 +157,9 @@ class _Watched:
             return await self.app(scope, receive, send)
         begin, status, taken = perf_counter(), 500, 0
         # The server holds a client to the length that it names.
-        small = next((value.isdigit() and int(value) <= LARGEST_BODY for name, value in scope["headers"] if name == b"content-length"), False)
+        small = next(
+            (value.isdigit() and int(value) <= LARGEST_BODY for name, value in scope["headers"] if name == b"content-length"), False
+        )
 
         async def bounded() -> Message:
             nonlocal taken

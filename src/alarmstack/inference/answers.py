@@ -53,15 +53,15 @@ def predict(shelf: Shelf, features: Mapping[str, float | None]) -> Prediction:
     """Risk of one row of features, of which any may be missing. Raises FeatureError for unknown names."""
     speaker, ranges = shelf.speaker(shelf.predictor), shelf.ranges
     bundle = speaker.bundle
-    score = float(bundle.score(bundle.row(features))[0])
+    row = bundle.row(features)
+    score = float(bundle.score(row)[0])
     threshold = bundle.thresholds.get(OPERATING)
-    given = {name for name, value in features.items() if value is not None}
     # Asked thousands of times a second, and of types that need no second look.
     return Prediction.model_construct(
         risk_score=score,
         alarm=_alarm(score, threshold),
         threshold=threshold,
-        missing=[name for name in bundle.names if name not in given],
+        missing=bundle.missing(row[0]),
         out_of_range=[
             name
             for name, value in features.items()
@@ -90,7 +90,7 @@ def forecast(plant: Plant, shelf: Shelf, horizon: int, rows: Sequence[Observatio
         in_alarm_now=bool(any_rule(plant, block)[-1]),
         threshold=threshold,
         known_at=_known_at(block),
-        missing=_missing(speaker.bundle, matrix[0]),
+        missing=speaker.bundle.missing(matrix[0]),
         out_of_range=[q.key for q in quality if q.status == "out_of_range"],
         stale=[q.key for q in quality if q.status == "stale"],
         model=speaker.spoke,
@@ -172,7 +172,7 @@ def assess(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Assessmen
             drivers += _deviating(plant, one, speaker.normal, block, assessed)
             continue
         matrix = matrices[speaker.bundle.group]
-        said.append(_said(one, speaker, speaker.bundle.score(matrix), _missing(speaker.bundle, matrix[0])))
+        said.append(_said(one, speaker, speaker.bundle.score(matrix), speaker.bundle.missing(matrix[0])))
         drivers += _drivers(plant, one, speaker, matrix[0])
     return Assessment(
         timestamp=moment(block.start[-1]),
@@ -351,10 +351,6 @@ def _quality_of(plant: Plant, block: IntervalBlock, instrument: Instrument) -> T
 def _known_at(block: IntervalBlock) -> datetime | None:
     start = moment(block.start[-1])
     return None if start is None else start + block.cadence
-
-
-def _missing(bundle: Bundle, row: Floats) -> list[str]:
-    return [name for name, gone in zip(bundle.names, np.isnan(row), strict=True) if gone]
 
 
 def _alarm(score: float, threshold: float | None) -> int:
