@@ -361,7 +361,9 @@ class Registry:
 
     def _known(self, name: str, version: str | None) -> str:
         known = [v.number for v in self.versions(name)]
-        wanted = known[-1] if version is None and known else str(version)
+        if version is None and not known:
+            raise RegistryError(f"{name} has no version: mend the name, or train first")
+        wanted = known[-1] if version is None else str(version)
         if wanted not in known:
             raise RegistryError(f"{name} has no version {wanted}: it has {', '.join(known) or 'none; train first'}")
         return wanted

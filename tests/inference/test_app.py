@@ -165,6 +165,15 @@ def test_a_tag_that_leaves_its_normal_behaviour_is_named(client: TestClient, pla
     assert sum(f["share"] for f in importances) == pytest.approx(1)
 
 
+def test_what_cannot_be_known_is_refused_and_not_called_normal(client: TestClient, plant: Plant) -> None:
+    answer = client.post("/explain", json={"recent_observations": intervals(plant, 2)})
+    assert answer.status_code == 422 and "2 rows" in answer.json()["detail"]
+    said = client.post("/assess", json={"intervals": intervals(plant, 2)}).json()
+    normality = next(m for m in said["models"] if m["column"] == "normality")
+    assert normality["score"] is None and normality["alarm"] is None
+    assert not [d for d in said["drivers"] if d["column"] == "normality"]
+
+
 def test_fewer_intervals_leave_features_missing_and_stale_sensors_are_named(client: TestClient, plant: Plant) -> None:
     rows = intervals(plant, 20)
     for row in rows:

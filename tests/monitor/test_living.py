@@ -71,6 +71,12 @@ def test_a_recalibrated_instrument_learns_anew_and_alarms_do_not_become_usual(pl
     assert state["te301020"] == "learning"
 
 
+def test_an_instrument_that_only_the_models_know_is_left_out(plant: Plant) -> None:
+    told = learnt(plant).models[0]
+    strange = References(models=[told.model_copy(update={"values": {**told.values, "retired": told.values["te301020"]}})])
+    assert [one.key for one in drift(plant, past(plant, WEEK), strange, {}).tags] == [i.key for i in plant.modelled]
+
+
 def test_too_few_rows_say_so(plant: Plant) -> None:
     assert {one.state for one in drift(plant, past(plant, 5), learnt(plant), {}).tags} == {"few rows"}
     assert drift(plant, [], learnt(plant), {}).since is None

@@ -128,7 +128,9 @@ def explain_normality(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -
     assert speaker.normal is not None, "a Bundle under this name holds a normal-behaviour model"
     block = to_block(plant, rows)
     assessed = speaker.normal(block)
-    score = float(np.nan_to_num(assessed.score[-1]))
+    score = float(assessed.score[-1])
+    if np.isnan(score):
+        raise ObservationError(f"{len(rows)} rows do not tell how far the last one is from normal: send more, or rows with values")
     contributions = _tags(plant, speaker.normal, block, assessed)
     return Explanation(
         score=score,
@@ -261,7 +263,7 @@ def _deviating(plant: Plant, one: Expected, model: NormalModel, block: IntervalB
 
 def _tags(plant: Plant, model: NormalModel, block: IntervalBlock, assessed: Assessed) -> list[Contribution]:
     """Each tag's part of the score of the last row, largest first."""
-    parts = assessed.shares[-1] * np.nan_to_num(assessed.score[-1])
+    parts = assessed.shares[-1] * assessed.score[-1]
     values = [float(block.statistic(tag)[-1]) for tag in model.tags]
     return [
         Contribution(

@@ -18,7 +18,7 @@ from alarmstack.db.plant_history import Past
 from alarmstack.drift import Usual, psi, usual
 from alarmstack.expected import expected
 from alarmstack.intervals import Floats
-from alarmstack.plant import Plant, write_duration
+from alarmstack.plant import Instrument, Plant, write_duration
 from alarmstack.wire.scoring import Reference, References, UsualValues
 from alarmstack.wire.screen import Comparison, Contest, Drift, Drifting, DriftState, Nuisance, Side
 
@@ -44,7 +44,8 @@ def drift(plant: Plant, past: Sequence[Past], references: References, resets: Ma
     """
     rows = plant.rows(plant.drift.window)
     recent = past[-rows:]
-    tags = [_tag(plant, past, recent, key, known, resets.get(key)) for key, known in _population(references).items()]
+    population = _population(references)
+    tags = [_tag(plant, past, recent, i, population[i.key], resets.get(i.key)) for i in plant.modelled if i.key in population]
     models = [_model(plant, recent, one) for one in references.models if one.score is not None]
     warned = nuisance(plant, past[-rows - plant.rows(plant.time.longest_useful_lead) :])
     reasons = _reasons(plant, tags, models, warned)
@@ -134,9 +135,14 @@ def _side(plant: Plant, past: Sequence[Past], spoken: Sequence[_Spoken | None]) 
 
 
 def _tag(
-    plant: Plant, past: Sequence[Past], recent: Sequence[Past], key: str, known: UsualValues, reset: Recalibration | None
+    plant: Plant,
+    past: Sequence[Past],
+    recent: Sequence[Past],
+    instrument: Instrument,
+    known: UsualValues,
+    reset: Recalibration | None,
 ) -> Drifting:
-    title = next(i.title for i in plant.modelled if i.key == key)
+    key, title = instrument.key, instrument.title
     if reset is None:
         return _drifting(key, title, _values(recent, key), _as_usual(known), None)
     rows = plant.rows(plant.drift.window)

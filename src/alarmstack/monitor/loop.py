@@ -243,6 +243,9 @@ class Monitor:
                 await self.drift()
             except UpstreamError as error:
                 log.warning("drift cannot be looked for: %s", error.detail)
+            except Exception:
+                # Nobody is warned by this task: it shall not take those down that warn.
+                log.exception("looking for drift failed; the monitor goes on")
 
     async def _ask_inference(self) -> None:
         try:
