@@ -8,7 +8,9 @@ RUN := $(UV) run --frozen --no-sync
 
 UI_SOURCES := $(shell find ui/src ui/public -type f 2>/dev/null) ui/index.html ui/vite.config.ts ui/openapi.json
 
-.PHONY: help run test check bench bench-skill system-deps install format
+COMPONENTS := mlflow airflow
+
+.PHONY: help run test check bench bench-skill system-deps components install format
 
 help: ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -17,7 +19,7 @@ $(UV_HOME)/bin/uv:
 	python3 -m venv $(UV_HOME) && $(UV_HOME)/bin/pip install --quiet 'uv>=0.9'
 
 install: $(if $(findstring $(UV_HOME),$(UV)),$(UV)) ## install what the locked environment needs
-	@$(UV) sync --frozen --quiet
+	@$(UV) sync --frozen --quiet --inexact
 
 # npm writes this file last: it stands for a whole installation.
 ui/node_modules/.package-lock.json: ui/package-lock.json
@@ -30,7 +32,11 @@ ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
 run: install ui/dist/index.html ## everything a new user needs: from historian files to a living plant on a screen
 	@$(RUN) alarmstack demo
 
-test: install ui/dist/index.html ## the whole test suite
+components: install ## what the full stack has beyond the default: Spark, and the environments of infra/NAME/.venv
+	@$(UV) sync --frozen --quiet --all-extras
+	@for name in $(COMPONENTS); do $(UV) sync --frozen --quiet --project infra/$$name || exit 1; done
+
+test: install components ui/dist/index.html ## the whole test suite
 	cd ui && npm test --silent
 	$(RUN) pytest
 
@@ -57,4 +63,5 @@ format: install ui/node_modules/.package-lock.json ## let the formatters and the
 	cd ui && npm run --silent format
 
 system-deps: ## what must come from the system (root, Debian)
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 postgresql chromium wrk
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 postgresql chromium wrk prometheus \
+		openjdk-17-jre-headless

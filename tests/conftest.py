@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from alarmstack.plant import Plant, load_plant
-from tests.databases import database_url, postgres
+from tests.databases import database_url, postgres, role_urls
+from tests.mlflow_server import mlflow_server
+from tests.object_store import object_store
+from tests.spark_cluster import spark_cluster
 
-__all__ = ["database_url", "postgres"]
+__all__ = ["database_url", "mlflow_server", "object_store", "postgres", "role_urls", "spark_cluster"]
 
 REPOSITORY = Path(__file__).parent.parent
 

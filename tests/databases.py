@@ -13,6 +13,8 @@ import psycopg
 import pytest
 
 KINDS = ("sqlite", "postgres")
+ROLES = ("alarmstack", "mlflow", "airflow")
+"""Services that keep their things in the full stack's one Postgres."""
 NewUrl = Callable[[], str]
 
 
@@ -46,6 +48,12 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
         return f"postgresql+psycopg://test@127.0.0.1:{self.port}/{name}"
 
+    def run_script(self, script: Path, **environment: str) -> None:
+        """Run a script of psql commands as the image does when its data folder is new."""
+        told = {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "POSTGRES_USER": "test", **environment}
+        path = os.pathsep.join([str(Path(str(find("psql"))).parent), os.environ["PATH"]])
+        subprocess.run(["sh", str(script)], env=os.environ | told | {"PATH": path}, check=True)
+
     def _run(self, program: str, *options: str) -> None:
         as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
         done = subprocess.run([*as_postgres, find(program), *options], capture_output=True, text=True, cwd="/", check=False)
@@ -70,6 +78,16 @@ def postgres() -> Iterator[Postgres]:
         server.start()
         yield server
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def role_urls(postgres: Postgres) -> dict[str, str]:
+    """A URL for each service, on one server: made by the script that the full stack runs."""
+    from tests.conftest import REPOSITORY
+
+    passwords = {f"{name.upper()}_DB_PASSWORD": f"{name} password" for name in ROLES}
+    postgres.run_script(REPOSITORY / "infra/postgres/init-databases.sh", **passwords)
+    return {name: f"postgresql+psycopg://{name}:{name}%20password@127.0.0.1:{postgres.port}/{name}" for name in ROLES}
 
 
 @pytest.fixture(params=KINDS)

@@ -66,7 +66,7 @@ def test_the_evaluation_is_written_in_the_contracts_form(home: Path) -> None:
 
 def test_errors_are_one_line_and_name_the_fix(home: Path, tmp_path: Path) -> None:
     done = alarmstack(tmp_path, "score", str(tmp_path / "nothing.csv"), check=False)
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert done.stderr.count("\n") == 1 and "nothing.csv: no such file" in done.stderr
 
 

@@ -1,11 +1,17 @@
-"""The registry on a real SQLite MLflow: what is published comes back, and only the promoted version speaks."""
+"""The registry, on an SQLite file and on a real MLflow server with Postgres and S3 behind it.
+
+What is published comes back, and only the promoted version speaks.
+"""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 
 from alarmstack.drift import Usual
@@ -13,6 +19,8 @@ from alarmstack.errors import NotPromotedError, RegistryError
 from alarmstack.models import fit, recipes
 from alarmstack.plant import Plant
 from alarmstack.registry import Bundle, Registry, lower_is_better, make_bundle
+from tests.mlflow_server import MlflowServer
+from tests.object_store import ObjectStore
 
 NAMES = ("pressure", "level", "steam")
 X = np.random.default_rng(2).normal(0, 1, (200, 3))
@@ -29,10 +37,13 @@ def bundle(plant: Plant) -> Bundle:
     )
 
 
-@pytest.fixture(scope="module")
-def published(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+@pytest.fixture(scope="module", params=["sqlite", "server"])
+def published(request: pytest.FixtureRequest, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """Three versions: the second has the best F1, the first the least error, and only some know `lead`."""
-    registry = Registry(f"sqlite:///{tmp_path_factory.mktemp('registry') / 'new folder' / 'mlflow.db'}")
+    if request.param == "sqlite":
+        registry = Registry(f"sqlite:///{tmp_path_factory.mktemp('registry') / 'new folder' / 'mlflow.db'}")
+    else:
+        registry = Registry(request.getfixturevalue("mlflow_server").emptied())
     figures = [
         {"f1_anomaly": 0.5, "rmse": 0.1},
         {"f1_anomaly": 0.9, "rmse": 0.3},
@@ -97,6 +108,40 @@ def test_a_run_keeps_what_the_model_was_made_from(published: Registry, bundle: B
     assert run.data.tags["plant_fingerprint"] == bundle.plant_fingerprint
     assert run.data.params["estimator"] == "logistic"
     assert mlflow.get_experiment(run.info.experiment_id).name == "plant_alarm_training"
+
+
+def test_a_server_keeps_its_models_in_the_bucket_and_its_records_in_postgres(
+    mlflow_server: MlflowServer, object_store: ObjectStore, role_urls: dict[str, str], bundle: Bundle
+) -> None:
+    version = Registry(mlflow_server.url).publish(replace(bundle, name="plant_alarm_kept"))
+    client: Any = object_store.client()
+    kept = [entry["Key"] for entry in client.list_objects_v2(Bucket="mlflow-artifacts")["Contents"]]
+    assert any(key.endswith("bundle/bundle.json") for key in kept)
+    with psycopg.connect(role_urls["mlflow"].replace("+psycopg", "")) as connection:
+        rows = connection.execute("SELECT version FROM model_versions WHERE name = 'plant_alarm_kept'").fetchall()
+    assert rows == [(int(version),)]
+
+
+@pytest.mark.slow
+def test_a_server_that_goes_away_is_named_and_found_again(mlflow_server: MlflowServer, bundle: Bundle) -> None:
+    registry = Registry(mlflow_server.url)
+    version = registry.publish(replace(bundle, name="plant_alarm_lasting"))
+    registry.promote("plant_alarm_lasting", version)
+    mlflow_server.stop()
+    with pytest.raises(RegistryError, match=re.escape(mlflow_server.url)):
+        registry.speaking("plant_alarm", ["plant_alarm_lasting"])
+    mlflow_server.start()
+    assert registry.champion("plant_alarm_lasting").score(X).tolist() == bundle.score(X).tolist()
+
+
+def test_roles_of_the_one_postgres_stay_in_their_own_database(role_urls: dict[str, str]) -> None:
+    plain = {name: url.replace("+psycopg", "") for name, url in role_urls.items()}
+    for name, url in plain.items():
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT current_user, current_database()").fetchone() == (name, name)
+        for other in plain.keys() - {name}:
+            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                psycopg.connect(url.rsplit("/", 1)[0] + f"/{other}")
 
 
 def test_a_damaged_bundle_says_so(bundle: Bundle, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,12 +14,12 @@ from rich.console import Console
 
 from alarmstack import __version__
 from alarmstack.bench.verbs import benches
-from alarmstack.errors import AlarmstackError, GateRefused, RegistryError
+from alarmstack.errors import AlarmstackError, GateRefused, RegistryError, SourceError
 from alarmstack.people import users
 from alarmstack.plant import load_plant
 from alarmstack.progress import bar
 from alarmstack.serving import services
-from alarmstack.settings import load_settings
+from alarmstack.settings import Engine, Settings, load_settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,9 +40,13 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Write what is pri
 OperatorLog = Annotated[
     Path | None, typer.Option(help="Periods of trouble; default: the drop's own, else the plant's.", show_default=False)
 ]
+EngineName = Annotated[Engine | None, typer.Option("--engine", help="Default: ALARMSTACK_ETL_ENGINE.", show_default=False)]
+Master = Annotated[str | None, typer.Option(help="The cluster of the engine spark; default: SPARK_MASTER_URL.", show_default=False)]
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Start = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day, plant time.")]
 FIRST_DAY = datetime(2023, 1, 1)
+BAD_DROP = 3
+"""Exit status where the data is at fault: whoever calls need not try again."""
 
 
 def main() -> None:
@@ -51,7 +55,7 @@ def main() -> None:
         app()
     except AlarmstackError as error:
         print(f"alarmstack: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(BAD_DROP if isinstance(error, (GateRefused, SourceError)) else 1)
     except KeyboardInterrupt:
         print("alarmstack: stopped; the next run goes on from here", file=sys.stderr)
         sys.exit(130)
@@ -165,43 +169,130 @@ def validate(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="A file or a folder of exports.")],
     plant: PlantFile = None,
     json_file: JsonFile = None,
+    set_aside: Annotated[bool, typer.Option("--set-aside", help="Keep a copy of what is refused, with its verdict.")] = False,
 ) -> None:
     """Ask the gate about a drop: what it refuses, what it warns of, what could not be read.
 
     Example: alarmstack validate data/labeled_dataset.csv
     """
     from alarmstack.etl.intake import judge
+    from alarmstack.quality import set_aside as keep
 
     verdict, problems = judge(_plant(plant), source)
     _print_problems(problems)
     console.print("\n".join(verdict.lines()), markup=False, highlight=False)
     _write_json(json_file, {"passed": verdict.passed, "lines": verdict.lines(), "problems": [str(p) for p in problems]})
     if not verdict.passed:
-        raise GateRefused(f"{source}: refused by the gate")
+        kept = f"; kept in {keep(source, load_settings().data / 'refused', verdict)}" if set_aside else ""
+        raise GateRefused(f"{source}: refused by the gate{kept}")
 
 
 @app.command()
 def etl(
-    source: Annotated[Path, typer.Argument(help="A folder of exports or one file.")],
+    source: Annotated[Path, typer.Argument(help="A folder of exports or one file; or a folder of such folders, one an asset.")],
     operator_log: OperatorLog = None,
     plant: PlantFile = None,
+    engine: EngineName = None,
+    master: Master = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Build the feature tables of a drop and publish them as one run in the store (ALARMSTACK_STORE_URL).
+    """Build the feature tables of a drop and publish them as one run an asset in the store (ALARMSTACK_STORE_URL).
 
     Example: alarmstack etl data/training
+    Example: alarmstack etl data/fleet --engine spark --master spark://localhost:7077
     """
-    from alarmstack.etl.intake import take_in
-    from alarmstack.etl.local import run
-    from alarmstack.storage import Store
-
     settings, described = load_settings(), _plant(plant)
-    taken = take_in(described, source, operator_log=operator_log, refused=settings.data / "refused")
-    _print_problems(taken.problems)
+    if (engine or settings.etl_engine) == "spark":
+        manifests = _etl_spark(described, settings, source, operator_log, master)
+    else:
+        manifests = _etl_local(described, settings, source, operator_log)
+    # A drop of one plant keeps the form that it always had.
+    _write_json(json_file, manifests.get("", manifests))
+    if refused := [asset or str(source) for asset, manifest in manifests.items() if "refused" in manifest]:
+        raise GateRefused(f"{', '.join(refused)}: refused by the gate; all others are published")
+
+
+def _etl_local(plant: Any, settings: Settings, source: Path, operator_log: Path | None) -> dict[str, Any]:
+    from alarmstack.etl.local import run_assets
+
+    manifests = {}
     with bar(console, "etl") as progress:
-        manifest = run(described, taken, Store(settings.store), progress)
-    console.print(f"run {manifest['run']}: {manifest['rows']} rows, {manifest['onsets']} onsets, in {settings.store}")
-    _write_json(json_file, manifest)
+        for asset, taken, manifest in run_assets(plant, settings, source, operator_log=operator_log, progress=progress):
+            _print_problems(taken.problems)
+            _print_run(asset, manifest, settings)
+            manifests[asset] = manifest
+    return manifests
+
+
+def _etl_spark(plant: Any, settings: Settings, source: Path, operator_log: Path | None, master: str | None) -> dict[str, Any]:
+    from alarmstack.spark.cluster import cluster
+    from alarmstack.spark.etl import run_assets
+    from alarmstack.spark.pieces import Job
+
+    manifests = {}
+    with cluster(settings.spark_master if master is None else master, "alarmstack etl") as spark:
+        for asset, manifest in run_assets(spark, Job(plant, settings, operator_log), source):
+            _print_problems(manifest.get("problems", ()))
+            _print_run(asset, manifest, settings)
+            manifests[asset] = manifest
+    return manifests
+
+
+def _print_run(asset: str, manifest: Mapping[str, Any], settings: Settings) -> None:
+    named = f"{asset}: " if asset else ""
+    if "refused" in manifest:
+        console.print(f"{named}refused: {manifest['refused']}", markup=False)
+    else:
+        where = f"in {settings.store}{f'/{asset}' if asset else ''}"
+        line = f"{named}run {manifest['run']}: {manifest['rows']} rows, {manifest['onsets']} onsets, {where}"
+        console.print(line, markup=False, soft_wrap=True)
+
+
+@app.command()
+def watch(
+    folder: Annotated[Path | None, typer.Argument(help="Default: ALARMSTACK_DROP_DIR.", show_default=False)] = None,
+    once: Annotated[bool, typer.Option("--once", help="Take what lies there, then end.")] = False,
+    polling: Annotated[
+        bool, typer.Option("--polling", help="For network mounts and Windows volumes, which send no notices.")
+    ] = False,
+    plant: PlantFile = None,
+) -> None:
+    """Take in what is dropped into a folder: each CSV, XLS or XLSX file, or folder of them, once, when it is whole.
+
+    With ALARMSTACK_AIRFLOW_URL Airflow is asked to run ingest_etl_local_drop on it; otherwise the ETL runs here.
+
+    Example: alarmstack watch data_drop
+    """
+    from alarmstack.watcher import Watcher
+    from alarmstack.watcher import watch as go_on
+    from alarmstack.watcher.drops import Settling
+    from alarmstack.watcher.ledger import Ledger
+    from alarmstack.watcher.takers import Airflow, InProcess
+
+    settings = load_settings()
+    where, password = settings.airflow_url, settings.airflow_password.get_secret_value()
+    take = Airflow(where, settings.airflow_user, password) if where else InProcess(_plant(plant), settings)
+    watcher = Watcher(
+        folder or settings.drop,
+        Ledger(settings.data / "watcher" / "ledger.jsonl"),
+        take,
+        lambda line: console.print(line, markup=False, highlight=False),
+        Settling(settings.settle_seconds),
+    )
+    console.print(f"watching {watcher.folder}; {f'drops go to Airflow at {where}' if where else 'the ETL runs here'}")
+    go_on(watcher, polling=polling or settings.watch_polling, once=once)
+
+
+@app.command()
+def buckets() -> None:
+    """Make the buckets of the full stack on the S3 server (MLFLOW_S3_ENDPOINT_URL), versioned; those that are there stay.
+
+    Example: MLFLOW_S3_ENDPOINT_URL=http://localhost:9000 alarmstack buckets
+    """
+    from alarmstack.buckets import make_buckets
+
+    for line in make_buckets(load_settings().s3_endpoint):
+        console.print(line, highlight=False)
 
 
 @app.command()
@@ -222,7 +313,7 @@ def train(plant: PlantFile = None, seed: Annotated[int, typer.Option(min=0)] = 0
 
 @app.command()
 def promote(
-    name: Annotated[str, typer.Argument(help="Registry name, such as plant_alarm_champion.")],
+    name: Annotated[str | None, typer.Argument(help="Registry name, such as plant_alarm_champion.", show_default=False)] = None,
     version: Annotated[str | None, typer.Option("--version", help="Default: the best by --metric.", show_default=False)] = None,
     metric: Annotated[str | None, typer.Option(help="Default: MODEL_PROMOTION_METRIC.", show_default=False)] = None,
     rollback: Annotated[bool, typer.Option("--rollback", help="Back to the champion before this one.")] = False,
@@ -230,6 +321,11 @@ def promote(
         bool, typer.Option("--challenger", help="Let it speak in shadow instead, beside the champion; default: the newest.")
     ] = False,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="End a challenge.")] = False,
+    trained: Annotated[
+        bool,
+        typer.Option("--trained", help="All that beat their floor, if MODEL_PROMOTION_MODE=auto."),
+    ] = False,
+    plant: PlantFile = None,
 ) -> None:
     """Give a version the alias @champion, from which serving and scoring load; or go back, or let a version challenge it.
 
@@ -241,6 +337,11 @@ def promote(
         raise RegistryError("--rollback, --challenger and --withdraw stand alone; --version goes with --challenger: choose one")
     settings = load_settings()
     registry = Registry(settings.registry)
+    if trained:
+        _promote_trained(_plant(plant), registry, settings)
+        return
+    if name is None:
+        raise RegistryError("no model is named: give one, such as plant_alarm_champion, or --trained for all of them")
     if challenger:
         version = registry.challenge(name, version)
         console.print(f"{name} version {version} is @challenger: it speaks in shadow; see the page Models or GET /comparison")
@@ -259,12 +360,36 @@ def promote(
 
 
 @app.command()
+def export(
+    out: Annotated[
+        str | None, typer.Option(help="A folder or a store's URL; default: ALARMSTACK_MODELS_URL.", show_default=False)
+    ] = None,
+    plant: PlantFile = None,
+) -> None:
+    """Publish all promoted models as files: an inference API with ALARMSTACK_MODELS_URL serves them without a registry.
+
+    Example: alarmstack export --out models
+    """
+    from alarmstack.inference.exported import export as publish
+    from alarmstack.registry import Registry
+    from alarmstack.storage import Store
+
+    settings = load_settings()
+    url = out or settings.models
+    store = Store.of(settings, url if "://" in url else Path(url).resolve().as_uri())
+    for name, version in publish(_plant(plant), Registry(settings.registry), store).items():
+        console.print(f"{name} version {version}")
+    console.print(f"in {store.url}", soft_wrap=True)
+
+
+@app.command()
 def evaluate(
     data: Annotated[
         Path | None, typer.Option(help="Judge on this file or drop instead of the simulated plants.", show_default=False)
     ] = None,
     days: Annotated[int, typer.Option(min=28, help="Length of each simulated plant.")] = 365,
     seeds: Annotated[str, typer.Option(help="Seeds that training never saw, one simulated plant each.")] = "101,102",
+    newest: Annotated[bool, typer.Option("--newest", help="Judge the newest versions, promoted or not.")] = False,
     plant: PlantFile = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -272,16 +397,18 @@ def evaluate(
 
     Example: alarmstack evaluate --json evaluation.json
     """
-    from alarmstack.pipeline import evaluate_file, evaluate_simulated
+    from alarmstack.pipeline import champions, evaluate_file, evaluate_simulated
+    from alarmstack.pipeline import newest as newest_of_all
     from alarmstack.report import evaluation_tables
 
     settings, described = load_settings(), _plant(plant)
+    bundles = (newest_of_all if newest else champions)(described, settings)
     with bar(console, "evaluate") as progress:
         if data is not None:
-            rows = evaluate_file(described, settings, data)
+            rows = evaluate_file(described, settings, bundles, data)
         else:
             unseen = [int(s) for s in seeds.split(",")]
-            rows = evaluate_simulated(described, settings, FIRST_DAY.replace(tzinfo=UTC), days, unseen, progress)
+            rows = evaluate_simulated(described, settings, bundles, FIRST_DAY.replace(tzinfo=UTC), days, unseen, progress)
     for table in evaluation_tables(rows):
         console.print(table)
     _write_json(json_file, [row.record() for row in rows])
@@ -289,19 +416,75 @@ def evaluate(
 
 @app.command()
 def score(
-    file: Annotated[Path, typer.Argument(help="Any historian file or drop.")],
+    file: Annotated[Path, typer.Argument(help="Any historian file or drop; or a folder of drops, one an asset.")],
     out: Out = Path("data/results"),
     operator_log: OperatorLog = None,
     plant: PlantFile = None,
+    engine: EngineName = None,
+    master: Master = None,
 ) -> None:
-    """Write what every promoted model says of every row (model_results.csv) and a picture of it (timeline.png).
+    """Write what every promoted model says of every row (model_results.csv) and, by the engine local, a picture (timeline.png).
 
     Example: alarmstack score data/labeled_dataset.csv --out data/results
+    Example: alarmstack score data/fleet --out data/fleet_results --engine spark --master spark://localhost:7077
     """
+    from alarmstack.etl.assets import assets_in
     from alarmstack.pipeline import score_source
 
-    for path in score_source(_plant(plant), load_settings(), file, out, operator_log=operator_log):
-        console.print(str(path))
+    settings, described = load_settings(), _plant(plant)
+    if (engine or settings.etl_engine) == "spark":
+        _score_spark(described, settings, file, out, operator_log, master)
+        return
+    for asset, drop in assets_in(file).items():
+        for path in score_source(described, settings, drop, out / asset, operator_log=operator_log):
+            console.print(str(path), soft_wrap=True)
+
+
+def _score_spark(plant: Any, settings: Settings, source: Path, out: Path, operator_log: Path | None, master: str | None) -> None:
+    from alarmstack.pipeline import champions
+    from alarmstack.spark.cluster import cluster
+    from alarmstack.spark.pieces import REFUSED, Job
+    from alarmstack.spark.scoring import score_assets
+
+    bundles, where, refused = champions(plant, settings), out.resolve().as_uri(), []
+    with cluster(settings.spark_master if master is None else master, "alarmstack score") as spark:
+        for asset, found in score_assets(spark, Job(plant, settings, operator_log), source, bundles, where):
+            if REFUSED in found:
+                console.print(f"{asset or source}: refused: {found[REFUSED]}", markup=False, soft_wrap=True)
+                refused.append(asset or str(source))
+            else:
+                console.print(str(out / asset / found["file"]), soft_wrap=True)
+    if refused:
+        raise GateRefused(f"{', '.join(refused)}: refused by the gate; all others are scored")
+
+
+@app.command()
+def stream(
+    source: Annotated[Path, typer.Argument(help="Folder of live readings, asset=NAME/*.parquet (tag, time, value).")],
+    out: Annotated[Path, typer.Argument(help="Folder for the scores, Parquet: one row an asset and interval.")],
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Where the stream remembers how far it is; default: OUT_checkpoint.", show_default=False)
+    ] = None,
+    grace: Annotated[float, typer.Option(min=0, help="Seconds for which readings of an ended interval are waited for.")] = 60.0,
+    once: Annotated[bool, typer.Option("--once", help="Score what lies there, then end.")] = False,
+    plant: PlantFile = None,
+    master: Master = None,
+) -> None:
+    """Score live readings of many assets as they arrive, by Spark Structured Streaming: each interval once, through any restart.
+
+    Example: alarmstack stream data/live data/live_scores --master spark://localhost:7077
+    """
+    from alarmstack.pipeline import champions
+    from alarmstack.spark.cluster import cluster
+    from alarmstack.spark.streaming import OPTIONS, score_stream
+
+    settings, described = load_settings(), _plant(plant)
+    bundles = champions(described, settings)
+    beside = checkpoint or out.with_name(f"{out.name}_checkpoint")
+    with cluster(settings.spark_master if master is None else master, "alarmstack stream", **OPTIONS) as spark:
+        console.print(f"scoring {source} into {out}; Ctrl-C ends, and the same command goes on", soft_wrap=True)
+        waited = timedelta(seconds=grace)
+        score_stream(spark, described, bundles, source, out, checkpoint=beside, grace=waited, once=once).awaitTermination()
 
 
 @app.command()
@@ -321,6 +504,15 @@ def demo(
     run_tour(settings, console)
     if serve:
         show_demo()
+
+
+def _promote_trained(plant: Any, registry: Any, settings: Settings) -> None:
+    from alarmstack.training.train import promote
+
+    promoted = promote(plant, registry, settings.promotion_mode, settings.promotion_metric)
+    by_hand = "MODEL_PROMOTION_MODE is manual: `alarmstack promote NAME` lets a model speak"
+    none = by_hand if settings.promotion_mode == "manual" else "no model beats its floor"
+    console.print("\n".join(f"{name} is @champion" for name in promoted) or f"nothing promoted: {none}", highlight=False)
 
 
 def _plant(path: Path | None) -> Any:

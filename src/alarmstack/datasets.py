@@ -97,13 +97,21 @@ def block_from_table(plant: Plant, table: pl.DataFrame) -> IntervalBlock:
 
 def write_csv(plant: Plant, table: pl.DataFrame, path: Path) -> None:
     """Write a table with plant-time stamps; a zone that changes its clock writes offsets. Old file or new, never half."""
-    local = pl.col("timestamp").dt.convert_time_zone(plant.timezone)
-    offsets = table.select(local.dt.base_utc_offset() + local.dt.dst_offset()).to_series().n_unique()
-    form = "%Y-%m-%d %H:%M:%S" + ("%:z" if offsets > 1 else "")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    table.with_columns(local.dt.strftime(form)).write_csv(partial)
+    _in_plant_time(plant, table).write_csv(partial)
     partial.replace(path)
 
 
-__all__ = ["LABEL", "REGIME", "block_from_table", "cleaned_columns", "cleaned_table", "write_csv"]
+def as_csv(plant: Plant, table: pl.DataFrame) -> bytes:
+    """What `write_csv` writes."""
+    return _in_plant_time(plant, table).write_csv().encode()
+
+
+def _in_plant_time(plant: Plant, table: pl.DataFrame) -> pl.DataFrame:
+    local = pl.col("timestamp").dt.convert_time_zone(plant.timezone)
+    offsets = table.select(local.dt.base_utc_offset() + local.dt.dst_offset()).to_series().n_unique()
+    return table.with_columns(local.dt.strftime("%Y-%m-%d %H:%M:%S" + ("%:z" if offsets > 1 else "")))
+
+
+__all__ = ["LABEL", "REGIME", "as_csv", "block_from_table", "cleaned_columns", "cleaned_table", "write_csv"]

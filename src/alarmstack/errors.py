@@ -40,6 +40,10 @@ class StorageError(AlarmstackError):
     """The store cannot be read or written."""
 
 
+class ClusterError(AlarmstackError):
+    """There is no Spark to run on."""
+
+
 class BenchError(AlarmstackError):
     """A set of the skill benchmark is described wrongly, or its files are missing."""
 
@@ -90,6 +94,7 @@ class NotPromotedError(RegistryError):
 __all__ = [
     "AccountError",
     "AlarmstackError",
+    "ClusterError",
     "FeatureError",
     "GateRefused",
     "NameTakenError",

@@ -65,7 +65,7 @@ class Examples:
     @cached_property
     def sealed_from(self) -> int:
         """First row of the sealed last fifth, which no fit, choice or threshold may see."""
-        return _sealed_from(self.episodes, len(self))
+        return sealed_row(self.episodes, len(self))
 
     def before_episode(self, row: int) -> int:
         """The row, moved back to the beginning of an episode it would cut."""
@@ -98,7 +98,7 @@ def examples(plant: Plant, block: IntervalBlock, alarm: Mask, bands: RegimeBands
     """Features and targets of a block. Without `bands`, those of the rows before the sealed last fifth are taken."""
     if bands is None:
         found = episodes(alarm, block.segment, plant.rows(plant.time.quiet_gap))
-        bands = RegimeBands.fit(plant, block.rows(0, _sealed_from(found, len(block))))
+        bands = RegimeBands.fit(plant, block.rows(0, sealed_row(found, len(block))))
     now = deviation(block, plant.deviation_controller)
     ahead = shifted(now[::-1], block.segment[::-1], 1)[::-1]
     return Examples(
@@ -113,7 +113,8 @@ def examples(plant: Plant, block: IntervalBlock, alarm: Mask, bands: RegimeBands
     )
 
 
-def _sealed_from(found: tuple[Episode, ...], rows: int) -> int:
+def sealed_row(found: tuple[Episode, ...], rows: int) -> int:
+    """First row of the sealed last fifth, moved back to the beginning of an episode it would cut."""
     return _before(found, int(rows * (1 - SEALED_SHARE)))
 
 
@@ -139,4 +140,4 @@ def join(parts: Sequence[Examples]) -> Examples:
     )
 
 
-__all__ = ["Examples", "examples", "join"]
+__all__ = ["Examples", "examples", "join", "sealed_row"]

@@ -41,15 +41,15 @@ def train_latest(
 ) -> tuple[list[Trained], list[str]]:
     """Train on the store's latest run and register; what was trained, and the names that were promoted."""
     found, manifest = latest_examples(plant, settings)
-    block = read_intervals(plant, Store(settings.store), manifest)
+    block = read_intervals(plant, Store.of(settings), manifest)
     registry = Registry(settings.registry)
     trained = train(plant, found, block, registry, str(manifest["data_fingerprint"]), seed=seed, progress=progress)
-    return trained, promote(plant, registry, trained, settings.promotion_mode, settings.promotion_metric)
+    return trained, promote(plant, registry, settings.promotion_mode, settings.promotion_metric)
 
 
 def latest_examples(plant: Plant, settings: Settings) -> tuple[Examples, dict[str, object]]:
     """Examples of the store's latest run and its manifest. Raises StorageError before the first run, or of another plant's run."""
-    store = Store(settings.store)
+    store = Store.of(settings)
     manifest = store.latest()
     if manifest is None:
         raise StorageError(f"{settings.store} holds no run: `alarmstack etl SOURCE` makes one")
@@ -73,33 +73,49 @@ def champions(plant: Plant, settings: Settings) -> dict[str, Bundle]:
     return found
 
 
+def newest(plant: Plant, settings: Settings) -> dict[str, Bundle]:
+    """The newest Bundle of every expected model, promoted or not. Raises NotPromotedError when there is none."""
+    registry = Registry(settings.registry)
+    numbers = {one.name: registry.versions(one.name)[-1:] for one in expected(plant)}
+    found = {name: registry.load(name, versions[0].number) for name, versions in numbers.items() if versions}
+    if not found:
+        raise NotPromotedError(f"{settings.registry} holds no model of {plant.name}: `alarmstack train` makes them")
+    return found
+
+
 def evaluate_simulated(
-    plant: Plant, settings: Settings, start: datetime, days: int, seeds: Sequence[int], progress: Progress = silent
+    plant: Plant,
+    settings: Settings,
+    bundles: dict[str, Bundle],
+    start: datetime,
+    days: int,
+    seeds: Sequence[int],
+    progress: Progress = silent,
 ) -> list[Row]:
-    """The evaluation table on simulated plants that nobody trained on."""
+    """The evaluation table of those Bundles on simulated plants that nobody trained on."""
     progress("simulating", 0.0)
     trial = simulated_trial(plant, start, days, seeds)
     progress("judging", 0.4)
     data = f"simulated plant, seeds {', '.join(map(str, seeds))}"
-    return _evaluate(plant, settings, data, trial.examples, trial.blocks, trial.precursor)
+    return _evaluate(plant, settings, bundles, data, trial.examples, trial.blocks, trial.precursor)
 
 
-def evaluate_file(plant: Plant, settings: Settings, source: Path) -> list[Row]:
-    """The evaluation table on a historian file, all of whose rows judge."""
+def evaluate_file(plant: Plant, settings: Settings, bundles: dict[str, Bundle], source: Path) -> list[Row]:
+    """The evaluation table of those Bundles on a historian file, all of whose rows judge."""
     taken = take_in(plant, source, refused=settings.data / "refused")
-    return _evaluate(plant, settings, source.name, examples(plant, taken.block, taken.alarm), (taken.block,), None)
+    return _evaluate(plant, settings, bundles, source.name, examples(plant, taken.block, taken.alarm), (taken.block,), None)
 
 
 def _evaluate(
     plant: Plant,
     settings: Settings,
+    bundles: dict[str, Bundle],
     data: str,
     found: Examples,
     blocks: tuple[IntervalBlock, ...],
     precursor: np.ndarray | None,
 ) -> list[Row]:
     training, _ = latest_examples(plant, settings)
-    bundles = champions(plant, settings)
     judged = [recipe for recipe in recipes(plant) if recipe.target == "onset" or recipe.name == recipes(plant)[0].name]
     models = [_contestant(recipe, bundles[recipe.name], found) for recipe in judged if recipe.name in bundles]
     models += [_normal(plant, bundle, found, blocks) for bundle in bundles.values() if bundle.group == BLOCK]
@@ -149,4 +165,4 @@ def write_scores(plant: Plant, taken: Intake, bundles: dict[str, Bundle], out: P
     return table, picture
 
 
-__all__ = ["champions", "evaluate_file", "evaluate_simulated", "latest_examples", "score_source", "train_latest"]
+__all__ = ["champions", "evaluate_file", "evaluate_simulated", "latest_examples", "newest", "score_source", "train_latest"]

@@ -17,9 +17,10 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -249,8 +250,10 @@ def _grid(plant: Plant, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _ask(questions: Sequence[_Question], rows: pl.DataFrame, grid: pl.DataFrame) -> tuple[Check, ...]:
     with _quietly():
-        import great_expectations as gx
-        from great_expectations.data_context.types.base import ProgressBarsConfig
+        # Where PySpark is installed it is looked at on the way, and PySpark speaks of its own missing parts.
+        with redirect_stderr(StringIO()):
+            import great_expectations as gx
+            from great_expectations.data_context.types.base import ProgressBarsConfig
 
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False)

@@ -318,8 +318,8 @@ class Registry:
                 mlflow.set_tags(_tags(bundle))
                 for path in artefacts:
                     mlflow.log_artifact(str(path))
-                source = self._log_model(bundle)
-            return self._register(bundle, source, run.info.run_id)
+                logged = self._log_model(bundle)
+            return self._register(bundle, logged, run.info.run_id)
 
     def promote(self, name: str, version: str) -> None:
         """Give the alias `champion` to a version, which is no challenger any more. Raises RegistryError where it is not there."""
@@ -452,10 +452,10 @@ class Registry:
     def _aliases(self, name: str) -> dict[str, str]:
         return {alias: str(number) for alias, number in self._client.get_registered_model(name).aliases.items()}
 
-    def _log_model(self, bundle: Bundle) -> str:
+    def _log_model(self, bundle: Bundle) -> Any:
         with tempfile.TemporaryDirectory() as folder:
             bundle.save(Path(folder) / "bundle")
-            info = self._mlflow.pyfunc.log_model(
+            return self._mlflow.pyfunc.log_model(
                 name=bundle.name,
                 python_model=str(PYFUNC),
                 artifacts={"bundle": str(Path(folder) / "bundle")},
@@ -463,13 +463,18 @@ class Registry:
                 input_example=_example(bundle),
                 pip_requirements=[f"{package}=={installed(package)}" for package in RUNTIME],
             )
-        return str(info.model_uri)
 
-    def _register(self, bundle: Bundle, source: str, run: str) -> str:
+    def _register(self, bundle: Bundle, logged: Any, run: str) -> str:
         if not self._client.search_registered_models(f"name='{bundle.name}'"):
             self._client.create_registered_model(bundle.name, description=bundle.title)
         made = self._client.create_model_version(
-            bundle.name, source, run_id=run, tags=_tags(bundle), description=bundle.card, await_creation_for=0
+            bundle.name,
+            logged.model_uri,
+            run_id=run,
+            tags=_tags(bundle),
+            description=bundle.card,
+            await_creation_for=0,
+            model_id=logged.model_id,
         )
         return str(made.version)
 
@@ -518,6 +523,10 @@ def _environment_kept(names: Sequence[str]) -> Iterator[None]:
 def _open_mlflow() -> Any:
     """MLflow without its telemetry and chatter; imported on first use, as it takes seconds and scoring does without."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    # A server that is away is asked again in seconds; MLflow's own patience is minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     # The user's own project files are no part of a model.
     os.environ.setdefault("MLFLOW_LOG_UV_FILES", "false")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

@@ -11,14 +11,15 @@ import sys
 import threading
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from itertools import accumulate
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.utils import floatToGoString
@@ -99,6 +100,18 @@ def parsed(model: type[M], body: bytes) -> M:
         return model.model_validate_json(body)
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_url=False)) from error
+
+
+class Plain(APIRoute):
+    """A route that gives its endpoint the request as it is and sends the response as it comes, for one that is asked very often.
+
+    The endpoint takes the request alone and returns a Response; it is described in the OpenAPI document like any other.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The endpoint itself: there is nothing to resolve before it, nothing to convert after it."""
+        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return handler
 
 
 class Meter:
@@ -244,6 +257,7 @@ __all__ = [
     "TITLES",
     "Hub",
     "Meter",
+    "Plain",
     "answers",
     "body_of",
     "listen",

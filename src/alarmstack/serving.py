@@ -46,27 +46,32 @@ def sensors(
         speed=speed or settings.speed,
         seed=seed,
         saved=settings.data / "live" / f"plant-{seed}.json",
-        flush=Store(settings.store) if settings.flush_readings else None,
+        flush=Store.of(settings, settings.raw) if settings.flush_readings else None,
     )
     run(create_app(player), [socket])
 
 
 @services.command()
 def inference(port: Port = None, host: Host = None) -> None:
-    """Let the promoted models answer.
+    """Let the promoted models answer; those of ALARMSTACK_MODELS_URL until the registry has spoken.
 
     Example: alarmstack serve inference --port 7502
     """
     from alarmstack.inference import Shelf, create_app
+    from alarmstack.inference.exported import fetch
     from alarmstack.registry import Registry
     from alarmstack.service import listen, run
+    from alarmstack.storage import Store
 
     settings = load_settings()
     socket = listen(host or settings.host, port or settings.inference_port)
+    kept = settings.data / "serving"
+    if settings.models_url:
+        fetch(Store.of(settings, settings.models), kept)
     shelf = Shelf(
         load_plant(settings.plant),
         Registry(settings.registry),
-        settings.data / "serving",
+        kept,
         unpromoted=settings.serve_unpromoted,
         predictor=settings.model_name or "",
     )

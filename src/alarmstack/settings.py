@@ -16,6 +16,7 @@ FEWEST_DIFFERENT = 10
 """A secret with fewer different characters than this was typed, not generated."""
 
 
+Engine = Literal["local", "spark"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -27,7 +28,19 @@ class Settings(BaseSettings):
     plant: Path = Field(default=Path("plants/gas_treatment/plant.toml"), alias="ALARMSTACK_PLANT")
     data: Path = Field(default=Path("data"), alias="ALARMSTACK_DATA_DIR")
     store_url: str | None = Field(default=None, alias="ALARMSTACK_STORE_URL")
+    raw_url: str | None = Field(default=None, alias="ALARMSTACK_RAW_URL")
+    curated_url: str | None = Field(default=None, alias="ALARMSTACK_CURATED_URL")
+    models_url: str | None = Field(default=None, alias="ALARMSTACK_MODELS_URL")
+    s3_endpoint: str | None = Field(default=None, alias="MLFLOW_S3_ENDPOINT_URL")
     tracking_uri: str | None = Field(default=None, alias="MLFLOW_TRACKING_URI")
+    drop: Path = Field(default=Path("data_drop"), alias="ALARMSTACK_DROP_DIR")
+    watch_polling: bool = Field(default=False, alias="ALARMSTACK_WATCH_POLLING")
+    settle_seconds: float = Field(default=2.0, gt=0, le=3600, alias="ALARMSTACK_SETTLE_SECONDS")
+    airflow_url: str | None = Field(default=None, alias="ALARMSTACK_AIRFLOW_URL")
+    airflow_user: str = Field(default="", alias="AIRFLOW_ADMIN_USER")
+    airflow_password: SecretStr = Field(default=SecretStr(""), alias="AIRFLOW_ADMIN_PASSWORD")
+    etl_engine: Engine = Field(default="local", alias="ALARMSTACK_ETL_ENGINE")
+    spark_master: str = Field(default="local[*]", alias="SPARK_MASTER_URL")
     promotion_mode: Literal["manual", "auto"] = Field(default="manual", alias="MODEL_PROMOTION_MODE")
     promotion_metric: str = Field(default="f1_anomaly", alias="MODEL_PROMOTION_METRIC")
     model_name: str | None = Field(default=None, alias="MODEL_NAME")
@@ -68,6 +81,21 @@ class Settings(BaseSettings):
         return self.store_url or (self.data / "store").resolve().as_uri()
 
     @property
+    def raw(self) -> str:
+        """URL of what came in, as it came: drops that passed the gate and readings of the live feed; by default in the store."""
+        return self.raw_url or f"{self.store}/raw"
+
+    @property
+    def curated(self) -> str:
+        """URL of the cleaned and labelled datasets that runs were made from; by default in the store."""
+        return self.curated_url or f"{self.store}/curated"
+
+    @property
+    def models(self) -> str:
+        """URL of exported models, which serve without a registry; by default in the store."""
+        return self.models_url or f"{self.store}/models"
+
+    @property
     def registry(self) -> str:
         """URI of the model registry; by default an SQLite file of the data folder."""
         return self.tracking_uri or f"sqlite:///{(self.data / 'mlflow.db').resolve()}"
@@ -93,4 +121,4 @@ def load_settings() -> Settings:
         raise AlarmstackError(f"{first['loc'][0]}{said}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Engine", "Settings", "load_settings"]

@@ -84,11 +84,11 @@ class _Tour:
     def features(self, progress: Progress) -> str:
         """Publish the year's feature tables."""
         from alarmstack.etl.intake import take_in
-        from alarmstack.etl.local import run
+        from alarmstack.etl.local import Archive, run
         from alarmstack.storage import Store
 
         taken = take_in(self.plant, self.training, refused=self.refused)
-        manifest = run(self.plant, taken, Store(self.settings.store), progress)
+        manifest = run(self.plant, taken, Store.of(self.settings), progress, Archive.of(self.settings))
         return f"{manifest['rows']} rows, {manifest['onsets']} onsets, in {self.settings.store}"
 
     def trained(self, progress: Progress) -> str:
@@ -103,10 +103,12 @@ class _Tour:
     def judged(self, progress: Progress) -> str:
         """Judge on plants that nobody trained on."""
         from alarmstack.pictures import recall_picture
-        from alarmstack.pipeline import evaluate_simulated
+        from alarmstack.pipeline import champions, evaluate_simulated
         from alarmstack.report import evaluation_tables, write_rows
 
-        rows = evaluate_simulated(self.plant, self.settings, FIRST_DAY, YEAR, TRIAL_SEEDS, progress)
+        rows = evaluate_simulated(
+            self.plant, self.settings, champions(self.plant, self.settings), FIRST_DAY, YEAR, TRIAL_SEEDS, progress
+        )
         self.results.mkdir(parents=True, exist_ok=True)
         recall_picture(rows, self.results / "evaluation.png")
         for table in evaluation_tables(rows):

@@ -10,7 +10,7 @@ import pytest
 from alarmstack.datasets import cleaned_table
 from alarmstack.errors import GateRefused
 from alarmstack.etl.intake import Intake, ingest, take_in
-from alarmstack.etl.local import run
+from alarmstack.etl.local import Archive, run
 from alarmstack.etl.tables import read_examples, read_table
 from alarmstack.examples import examples
 from alarmstack.features import feature_names
@@ -106,3 +106,14 @@ def test_the_real_file_is_taken_as_it_is(plant: Plant, real_data: Path, tmp_path
     assert cleaned.shape == (673, 53)
     assert labelled.columns == given.columns
     assert labelled.select("timestamp", "anomaly_label", "regime").equals(given.select("timestamp", "anomaly_label", "regime"))
+
+
+def test_what_a_run_was_made_from_is_kept_beside_it(plant: Plant, taken: Intake, tmp_path: Path) -> None:
+    """The files byte for byte, and the datasets as `ingest` writes them; the manifest names both places."""
+    archive = Archive(Store.at(tmp_path / "raw"), Store.at(tmp_path / "curated"))
+    manifest = run(plant, taken, Store.at(tmp_path / "store"), archive=archive)
+    (came,) = archive.raw.names("drops")
+    assert archive.raw.get(came) == taken.files[0].read_bytes()
+    assert manifest["raw"] == f"{archive.raw.url}/drops/{manifest['run']}"
+    for path in ingest(plant, taken, tmp_path / "out"):
+        assert archive.curated.get(f"runs/{manifest['run']}/{path.name}") == path.read_bytes()

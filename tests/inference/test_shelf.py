@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from alarmstack.errors import ServiceError
+from alarmstack.errors import NotPromotedError, ServiceError
 from alarmstack.inference import Shelf, create_app
+from alarmstack.inference.exported import export, fetch
 from alarmstack.plant import Plant
 from alarmstack.registry import Registry
+from alarmstack.storage import Store
 
 pytestmark = pytest.mark.slow
 NAME = "plant_alarm_champion"
@@ -47,6 +49,28 @@ def test_an_alias_moves_without_one_failed_request(registry: Registry, shelf: Sh
     assert after["model"]["version"] == "2" and after["threshold"] == 0.123
     assert seen and {status for status, _, _ in seen} == {200}
     assert {(v, t == 0.123) for _, v, t in seen} <= {("1", False), ("2", True)}
+
+
+def test_exported_models_serve_where_there_is_no_registry(registry: Registry, plant: Plant, tmp_path: Path) -> None:
+    store = Store.at(tmp_path / "models")
+    assert export(plant, registry, store) == {NAME: "1"}
+    assert fetch(store, tmp_path / "kept") == {NAME: "1"}
+    assert fetch(store, tmp_path / "kept") == {}, "a shelf that has models keeps them"
+    alone = Shelf(plant, Registry(f"sqlite:///{tmp_path / 'nowhere' / 'mlflow.db'}"), tmp_path / "kept")
+    alone.open_kept()
+    alone.refresh()
+    answer = TestClient(create_app(alone)).post("/predict", json={"features": {"lt301031": 8.0}})
+    assert answer.json()["risk_score"] == pytest.approx(
+        float(registry.champion(NAME).score(registry.champion(NAME).row({"lt301031": 8.0}))[0])
+    )
+
+
+def test_nothing_promoted_is_nothing_to_export(plant: Plant, shelf: Shelf, tmp_path: Path) -> None:
+    empty = Registry(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    empty.publish(shelf.speaker(NAME).bundle)
+    with pytest.raises(NotPromotedError, match="alarmstack train"):
+        export(plant, empty, Store.at(tmp_path / "models"))
+    assert Store.at(tmp_path / "models").latest() is None
 
 
 def test_the_last_good_copy_speaks_when_the_registry_is_away(registry: Registry, plant: Plant, tmp_path: Path) -> None:

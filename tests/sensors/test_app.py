@@ -79,7 +79,7 @@ def test_readings_of_closed_hours_are_kept_in_the_store(player: Player, clock: C
     clock.now = 3.0
     player.tick()
     assert player.flush is not None
-    names = player.flush.names("raw/live")
+    names = player.flush.names("live")
     kept = pl.concat([pl.read_parquet(player.flush.get(name)) for name in names])
     assert kept.height > 0 and kept["time"].max() < player.live.now
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from alarmstack.bench.lines import Line
 from alarmstack.bench.sets import FigureWanted, SetDescription
 from alarmstack.errors import BenchError
-from alarmstack.pipeline import evaluate_file, evaluate_simulated
+from alarmstack.pipeline import champions, evaluate_file, evaluate_simulated
 from alarmstack.progress import Progress
 from alarmstack.settings import load_settings
 from alarmstack.training.evaluate import Row
@@ -21,9 +21,9 @@ def judge_own(described: SetDescription, data: Path, progress: Progress) -> list
     """The wanted figures of the promoted models. Raises NotPromotedError where there are none."""
     plant, settings = described.load_plant(), load_settings()
     if described.kind == "simulated":
-        rows = evaluate_simulated(plant, settings, FIRST_DAY, DAYS, described.seeds, progress)
+        rows = evaluate_simulated(plant, settings, champions(plant, settings), FIRST_DAY, DAYS, described.seeds, progress)
     else:
-        rows = evaluate_file(plant, settings, data / described.files)
+        rows = evaluate_file(plant, settings, champions(plant, settings), data / described.files)
     by_name = {f"{row.model.removeprefix(f'{plant.registry_prefix}_')} {row.metric}": row for row in rows}
     return [_line(described, wanted, by_name) for wanted in described.figures]
 

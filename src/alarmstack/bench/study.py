@@ -93,7 +93,7 @@ class Studied:
 def study(plant: Plant, settings: Settings, days: int, seeds: Sequence[int], progress: Progress = silent) -> Studied:
     """Study the promoted models. Raises NotPromotedError where there are none, StorageError before the first ETL run."""
     training, manifest = latest_examples(plant, settings)
-    block = read_intervals(plant, Store(settings.store), manifest)
+    block = read_intervals(plant, Store.of(settings), manifest)
     bundles = champions(plant, settings)
     progress("simulating", 0.0)
     trial = simulated_trial(plant, FIRST_DAY, days, seeds)

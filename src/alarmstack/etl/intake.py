@@ -59,19 +59,25 @@ def judge(plant: Plant, source: Path, *, now: datetime | None = None) -> tuple[V
     return validate(plant, _intervals(plant, drop)[1], labelled=drop.labelled, now=now), drop.problems
 
 
-def ingest(plant: Plant, taken: Intake, out: Path) -> tuple[Path, Path]:
-    """Write cleaned_dataset.csv and labeled_dataset.csv.
+def ingest(plant: Plant, taken: Intake, out: Path) -> tuple[Path, ...]:
+    """Write cleaned_dataset.csv and labeled_dataset.csv."""
+    written = []
+    for name, table in datasets(plant, taken).items():
+        write_csv(plant, table, out / name)
+        written.append(out / name)
+    return tuple(written)
 
-    The labelled file's regimes use quantiles of the whole file, as the plant's first file did: a picture of the data, not causal,
+
+def datasets(plant: Plant, taken: Intake) -> dict[str, pl.DataFrame]:
+    """The datasets that people exchange, by file name.
+
+    The labelled one's regimes use quantiles of the whole file, as the plant's first file did: a picture of the data, not causal,
     and read by no model (training fits its own bands on training rows).
     """
     cleaned = cleaned_table(plant, taken.block)
     regime = RegimeBands.fit(plant, taken.block).regime(plant, taken.block, taken.alarm)
     labelled = cleaned.with_columns(pl.Series(LABEL, taken.alarm).cast(pl.Int64), pl.Series(REGIME, regime))
-    paths = out / "cleaned_dataset.csv", out / "labeled_dataset.csv"
-    for path, table in zip(paths, (cleaned, labelled), strict=True):
-        write_csv(plant, table, path)
-    return paths
+    return {"cleaned_dataset.csv": cleaned, "labeled_dataset.csv": labelled}
 
 
 def _intervals(plant: Plant, drop: Drop) -> tuple[IntervalBlock | None, pl.DataFrame]:
@@ -98,4 +104,4 @@ def _given_label(table: pl.DataFrame, block: IntervalBlock) -> Mask:
     return alarm
 
 
-__all__ = ["Intake", "ingest", "judge", "take_in"]
+__all__ = ["Intake", "datasets", "ingest", "judge", "take_in"]

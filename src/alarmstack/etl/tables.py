@@ -28,16 +28,20 @@ NEIGHBOURS = 5
 
 def tables(examples: Examples, block: IntervalBlock) -> dict[str, pl.DataFrame]:
     """All tables of a run, by name. `block`: the intervals behind the examples."""
+    made = row_tables(examples, block, examples.sealed_from)
+    return made | {"train_smote": evened_out(examples.plant, made["train"])}
+
+
+def row_tables(examples: Examples, block: IntervalBlock, sealed_from: int) -> dict[str, pl.DataFrame]:
+    """The tables whose rows are made one by one: all but `train_smote`. `sealed_from`: the first sealed row of these."""
     plant = examples.plant
-    sealed = examples.sealed_from
+    sealed = min(max(sealed_from, 0), len(examples))
     point = _point_table(examples)
-    train = point.head(sealed)
-    made = {"train": train, "valid": point.slice(sealed), "train_smote": evened_out(plant, train)}
-    made["intervals"] = _interval_table(block)
+    made = {"train": point.head(sealed), "valid": point.slice(sealed), "intervals": _interval_table(block)}
     for horizon in plant.time.horizons:
         target = pl.Series("onset", examples.onset_target(horizon)).fill_nan(None)
         made[f"windows_{write_duration(horizon)}"] = _keys(examples).with_columns(
-            pl.Series("part", ["train"] * sealed + ["valid"] * (len(examples) - sealed)),
+            pl.Series("part", ["train"] * sealed + ["valid"] * (len(examples) - sealed), pl.String),
             *_feature_columns(plant, examples.window, "window"),
             target,
         )
@@ -107,8 +111,9 @@ def _columns_of(plant: Plant, part: str) -> list[str]:
 
 
 def read_table(store: Store, manifest: Mapping[str, Any], name: str) -> pl.DataFrame:
-    """One table of a run."""
-    return pl.read_parquet(io.BytesIO(store.read(manifest, f"{name}.parquet")))
+    """One table of a run: one file, or the parts that a cluster wrote, in their order."""
+    files = [file for file in sorted(manifest["files"]) if file == f"{name}.parquet" or file.startswith(f"{name}/")]
+    return pl.concat(pl.read_parquet(io.BytesIO(store.read(manifest, file))) for file in files)
 
 
 def as_parquet(table: pl.DataFrame) -> bytes:
@@ -139,4 +144,4 @@ def _matrix(plant: Plant, table: pl.DataFrame, group: Group) -> Floats:
     return table.select(feature_names(plant, group)).fill_null(np.nan).to_numpy()
 
 
-__all__ = ["as_parquet", "evened_out", "read_examples", "read_intervals", "read_table", "tables"]
+__all__ = ["as_parquet", "evened_out", "read_examples", "read_intervals", "read_table", "row_tables", "tables"]

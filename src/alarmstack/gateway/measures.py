@@ -26,6 +26,7 @@ class Measures:
         self._gauge("intervals_stored", "Intervals stored since the start.").set_function(lambda: monitor.stored)
         registry = self.registry
         registry.register(_Drift(monitor))
+        registry.register(_Assessed(monitor))
         self._gauge("intervals_assessed", "Intervals assessed since the start.").set_function(lambda: monitor.assessed)
 
     def _gauge(self, name: str, meaning: str) -> Gauge:
@@ -57,6 +58,45 @@ class _Drift:
         yield value
         yield bound
         yield GaugeMetricFamily("alarmstack_retrain_proposed", "1: training again is proposed.", value=float(found.retrain))
+
+
+class _Assessed:
+    """What was said of the newest interval, collected when Prometheus asks."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is known before something was assessed."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Score and threshold of every model that speaks, warnings, limit rules, how far each instrument can be trusted."""
+        if (age := self._monitor.feed_age()) is not None:
+            yield GaugeMetricFamily("alarmstack_feed_age_seconds", "Wall seconds since the feed was last heard.", value=age)
+        latest = self._monitor.latest
+        if latest is None:
+            return
+        told, names = latest.assessment, ["model", "kind", "horizon"]
+        score = GaugeMetricFamily("alarmstack_plant_score", "What a model said of the newest interval.", labels=names)
+        threshold = GaugeMetricFamily("alarmstack_plant_threshold", "From where it warns.", labels=names)
+        for one in told.models:
+            labels = [one.column, one.kind, "" if one.horizon_hours is None else f"{one.horizon_hours}h"]
+            if one.score is not None:
+                score.add_metric(labels, one.score)
+            if one.threshold is not None:
+                threshold.add_metric(labels, one.threshold)
+        standing = GaugeMetricFamily("alarmstack_plant_warning", "1: a warning stands.", labels=["model", "horizon"])
+        for warning in latest.warnings:
+            standing.add_metric([warning.column, f"{warning.horizon_hours}h"], float(warning.standing))
+        quality = GaugeMetricFamily("alarmstack_plant_tag_good", "1: an instrument can be trusted.", labels=["key", "status"])
+        for tag in told.quality:
+            quality.add_metric([tag.key, tag.status], float(tag.status == "good"))
+        yield from (score, threshold, standing, quality)
+        yield GaugeMetricFamily("alarmstack_plant_in_alarm", "1: a limit rule holds.", value=float(told.in_alarm_now))
+        if told.known_at is not None:
+            known = told.known_at.timestamp()
+            yield GaugeMetricFamily("alarmstack_plant_known_at_seconds", "Plant time of the newest assessment.", value=known)
 
 
 __all__ = ["Measures"]

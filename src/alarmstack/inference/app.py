@@ -19,7 +19,7 @@ from alarmstack.errors import AlarmstackError, FeatureError, NotPromotedError, O
 from alarmstack.inference import answers as say
 from alarmstack.inference.shelf import Shelf
 from alarmstack.plant import Plant
-from alarmstack.service import TITLES, Meter, answers, body_of, parsed, problem, speak_problems
+from alarmstack.service import TITLES, Meter, Plain, answers, body_of, parsed, problem, speak_problems
 from alarmstack.wire.observations import Observation, preset_rows
 from alarmstack.wire.scoring import (
     Assessment,
@@ -93,14 +93,13 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
         lifespan=lifespan,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     meter = Meter()
     scores = ScoreMeter(meter, shelf)
     plant, champion = shelf.plant, shelf.predictor
     refused, silent = answers(400, 413, 422), answers(400, 413, 422, 503)
 
-    # First: routes are tried in turn, and this one is asked most. Its body is parsed and checked in one pass.
-    @app.post("/predict", response_model=Prediction, responses=silent, openapi_extra=body_of(PredictRequest))
     async def predict(request: Request) -> Response:
         """Risk of one row of features; any subset of them will do."""
         asked = parsed(PredictRequest, await request.body())
@@ -108,6 +107,10 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
         scores.note(champion, answer.risk_score, len(answer.missing))
         return Response(answer.model_dump_json(), media_type="application/json")
 
+    # Asked most: tried before all other routes, and its body is parsed and checked in one pass.
+    body = body_of(PredictRequest)
+    route = Plain("/predict", predict, methods=["POST"], response_model=Prediction, responses=silent, openapi_extra=body)
+    app.router.routes.insert(0, route)
     speak_problems(app)
     _speak_own_errors(app)
     meter.watch(app)

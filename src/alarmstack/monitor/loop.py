@@ -59,12 +59,18 @@ class Monitor:
         self.simulated = False
         self.drifted: Drift | None = None
         """What was found when drift was last looked for."""
+        self.latest: PlantAssessment | None = None
+        """The newest interval with what was said of it and the warnings after it."""
         self.stored = 0
         self.assessed = 0
 
     def status(self) -> FeedStatus:
         """How the sources are now."""
         return self._sources.view(self._clock.now())
+
+    def feed_age(self) -> float | None:
+        """Wall seconds since the feed was last heard; None before the first time."""
+        return self._sources.age(self._clock.now())
 
     async def run(self) -> None:
         """Listen, assess and watch until cancelled."""
@@ -224,7 +230,7 @@ class Monitor:
         self._tell_status()
         if self._told is None or start > self._told or self._told > (self._newest or start):
             for told in await self.overview(1):
-                self._told = told.interval.timestamp
+                self._told, self.latest = told.interval.timestamp, told
                 self._hub.publish(Event("assessment", told.model_dump_json()))
 
     async def _keep_watching(self) -> None:
@@ -237,8 +243,8 @@ class Monitor:
 
     async def _keep_looking_for_drift(self) -> None:
         """Look now and then, so that the figures for Prometheus are there without anybody on the page."""
+        await self.caught_up.wait()
         while True:
-            await self._clock.sleep(DRIFT_SECONDS)
             try:
                 await self.drift()
             except UpstreamError as error:
@@ -246,6 +252,7 @@ class Monitor:
             except Exception:
                 # Nobody is warned by this task: it shall not take those down that warn.
                 log.exception("looking for drift failed; the monitor goes on")
+            await self._clock.sleep(DRIFT_SECONDS)
 
     async def _ask_inference(self) -> None:
         try:

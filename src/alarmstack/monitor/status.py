@@ -54,6 +54,10 @@ class Sources:
         """Inference did not answer."""
         self.inference, self.inference_reason = "down", reason
 
+    def age(self, now: datetime) -> float | None:
+        """Seconds since the last reading or connection."""
+        return None if self.heard_at is None else (now - self.heard_at).total_seconds()
+
     def view(self, now: datetime) -> FeedStatus:
         """As the screen sees it."""
         quiet = self.heard_at is None or now - self.heard_at > self.silence

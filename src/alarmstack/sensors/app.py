@@ -82,7 +82,7 @@ class Player:
             frame = pl.DataFrame(self._unflushed, schema=READING_SCHEMA, orient="row")
             file = io.BytesIO()
             frame.write_parquet(file)
-            self.flush.put(f"raw/live/{self._unflushed[0][1]:%Y-%m-%dT%H%M%S}.parquet", file.getvalue())
+            self.flush.put(f"live/{self._unflushed[0][1]:%Y-%m-%dT%H%M%S}.parquet", file.getvalue())
             self._unflushed = []
 
     def switch(self, scenario: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from alarmstack.drift import SCORE, Usual
 from alarmstack.examples import Examples
+from alarmstack.expected import expected
 from alarmstack.features import feature_names, source_of
 from alarmstack.intervals import Floats, IntervalBlock
 from alarmstack.models import Fitted, Recipe, fit, recipes, refit
@@ -24,6 +25,9 @@ from alarmstack.training.splits import inner_folds
 
 OPERATING = "operating"
 Thresholds = dict[str, float | None]
+
+BEATS_FLOOR = "beats_floor"
+"""Logged with every version: 1 where it is better than the floor that it must beat."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def train(
     if plant.normality is not None:
         progress("normal behaviour", 1.0)
         bundle, verdict = make_normal(plant, block, examples, data_fingerprint, population)
-        done.append(Trained(bundle, registry.publish(bundle), bundle.metrics, verdict))
+        done.append(Trained(bundle, registry.publish(bundle, _judged(verdict)), bundle.metrics, verdict))
     return done
 
 
@@ -115,9 +119,8 @@ def _register(
         check=examples.features(recipe.group)[:: max(len(examples) // 2500, 1)],
         reference=reference,
     )
-    version = registry.publish(
-        bundle, params={"estimator": fitted.chosen, **{f"average_precision: {k}": v for k, v in fitted.tried.items()}}
-    )
+    tried = {f"average_precision: {k}": v for k, v in fitted.tried.items()}
+    version = registry.publish(bundle, _judged(verdict), {"estimator": fitted.chosen, **tried})
     return Trained(bundle, version, metrics, verdict)
 
 
@@ -163,23 +166,28 @@ def choose_thresholds(recipe: Recipe, out_of_fold: Floats, examples: Examples) -
     return budgets | {OPERATING: _best_f1(examples.alarm[known], out_of_fold[known])}
 
 
-def promote(plant: Plant, registry: Registry, trained: Sequence[Trained], mode: str, metric: str) -> list[str]:
-    """Give @champion to what was trained, where the mode is auto and a model beats its floor; the names promoted are returned.
+def promote(plant: Plant, registry: Registry, mode: str, metric: str) -> list[str]:
+    """Give @champion to the newest version of every model, where the mode is auto and it beats its floor; the names promoted.
 
     The champion's name goes to its best version by `metric`, new or old; a model that loses to a floor waits for a person.
     """
     if mode != "auto":
         return []
-    promoted = []
-    for model in trained:
-        if not model.verdict.beaten:
+    promoted, first = [], recipes(plant)[0].name
+    for name in (one.name for one in expected(plant)):
+        newest = registry.versions(name)[-1:]
+        if not newest or newest[0].metrics.get(BEATS_FLOOR) != 1.0:
             continue
-        if model.bundle.name == recipes(plant)[0].name:
-            registry.promote_best(model.bundle.name, metric)
+        if name == first:
+            registry.promote_best(name, metric)
         else:
-            registry.promote(model.bundle.name, model.version)
-        promoted.append(model.bundle.name)
+            registry.promote(name, newest[0].number)
+        promoted.append(name)
     return promoted
+
+
+def _judged(verdict: Verdict) -> dict[str, float]:
+    return {BEATS_FLOOR: float(verdict.beaten)}
 
 
 def _best_f1(label: np.ndarray, score: Floats) -> float | None:

@@ -1,0 +1,11 @@
+"""spark-submit's way to `alarmstack train`: the models are fitted on the driver, from the run that the cluster published.
+
+Example: spark-submit --master spark://localhost:7077 infra/spark/jobs/train_job.py
+"""
+
+import sys
+
+from alarmstack.cli import main
+
+sys.argv[1:] = ["train", *sys.argv[1:]]
+main()

@@ -1,0 +1,111 @@
+"""A real S3 server of the test run's own: SeaweedFS, with somebody who may do all and somebody who may only read."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+PORTS = ("s3.port", "s3.port.grpc", "s3.port.iceberg", "s3.port.lance", "master.port", "master.port.grpc", "volume.port")
+PORTS = (*PORTS, "volume.port.grpc", "filer.port", "filer.port.grpc", "admin.port", "admin.port.grpc", "metricsPort")
+READY_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who asks."""
+
+    key: str
+    secret: str
+    actions: tuple[str, ...]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"AWS_ACCESS_KEY_ID": self.key, "AWS_SECRET_ACCESS_KEY": self.secret}
+
+
+OWNER = Identity("owner-key", "owner-secret-for-tests-only", ("Admin", "Read", "Write", "List", "Tagging"))
+READER = Identity("reader-key", "reader-secret-for-tests-only", ("Read", "List"))
+STRANGER = Identity("owner-key", "not-the-secret", ())
+
+
+class ObjectStore:
+    """The server: started, killed without warning, started again on the same files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        self.endpoint = f"http://127.0.0.1:{self.ports['s3.port']}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Run until it answers somebody who may list."""
+        (self.folder / "data").mkdir(parents=True, exist_ok=True)
+        identities = [
+            {"name": f"one-{i}", "credentials": [{"accessKey": who.key, "secretKey": who.secret}], "actions": who.actions}
+            for i, who in enumerate((OWNER, READER))
+        ]
+        (self.folder / "identities.json").write_text(json.dumps({"identities": identities}))
+        weed = str(Path(sys.executable).with_name("weed"))
+        options = [f"-dir={self.folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false", "-admin.ui=false"]
+        options += [f"-s3.config={self.folder / 'identities.json'}", *(f"-{name}={port}" for name, port in self.ports.items())]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen([weed, "mini", *options], stdout=log, stderr=log, cwd=self.folder)
+        end = time.monotonic() + READY_SECONDS
+        while not self._answers():
+            assert self._process.poll() is None and time.monotonic() < end, (self.folder / "log").read_text()[-2000:]
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def client(self, who: Identity = OWNER) -> object:
+        """Amazon's own client, to look at the server from outside."""
+        quick = Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 0})
+        keys = {"aws_access_key_id": who.key, "aws_secret_access_key": who.secret, "region_name": "us-east-1"}
+        return boto3.client("s3", endpoint_url=self.endpoint, config=quick, **keys)
+
+    def _answers(self) -> bool:
+        try:
+            self.client().list_buckets()  # type: ignore[attr-defined]
+        except (BotoCoreError, ClientError):
+            return False
+        return True
+
+
+def free_ports(number: int) -> list[int]:
+    """Ports nobody listens on, all different."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    server = ObjectStore(tmp_path_factory.mktemp("objects"))
+    server.start()
+    yield server
+    server.kill()
+
+
+def as_identity(monkeypatch: pytest.MonkeyPatch, who: Identity) -> None:
+    """Speak to servers as that identity from now on."""
+    for name, value in who.environment.items():
+        monkeypatch.setenv(name, value)
+    for name in [n for n in os.environ if n.startswith("AWS_") and n not in who.environment]:
+        monkeypatch.delenv(name)
