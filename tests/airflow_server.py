@@ -1,0 +1,133 @@
+"""A real Airflow as the full stack runs it: `airflow standalone` with LocalExecutor in its own environment, on Postgres."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.components import own_environment
+from tests.conftest import REPOSITORY
+from tests.object_store import free_ports
+
+READY_SECONDS = 180
+USER, PASSWORD = "admin", "only-for-tests"
+DONE = ("success", "failed")
+
+
+@dataclass
+class AirflowServer:
+    """Where it listens, and what can be asked of it."""
+
+    home: Path
+    environment: dict[str, str]
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Run until the DAGs can be triggered."""
+        run = own_environment("airflow") / "airflow"
+        with (self.home / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [run, "standalone"], env=self.environment, stdout=log, stderr=log, cwd=self.home, start_new_session=True
+            )
+        end = time.monotonic() + READY_SECONDS
+        while not self._ready():
+            assert self.process.poll() is None and time.monotonic() < end, (self.home / "log").read_text()[-4000:]
+            time.sleep(0.5)
+
+    def stop(self) -> None:
+        """End the whole group: the scheduler, its workers, the server."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def log_in(self) -> None:
+        answer = self.client.post(f"{self.url}/auth/token", json={"username": USER, "password": PASSWORD})
+        answer.raise_for_status()
+        self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def trigger(self, dag: str, **conf: object) -> httpx.Response:
+        """Ask for a run as a person does by REST."""
+        return self.client.post(f"{self.url}/api/v2/dags/{dag}/dagRuns", json={"logical_date": None, "conf": conf})
+
+    def finished(self, dag: str, run: str, seconds: float) -> str:
+        """How a run ended."""
+        end = time.monotonic() + seconds
+        while (state := self.get(f"dags/{dag}/dagRuns/{run}")["state"]) not in DONE:
+            assert time.monotonic() < end, (state, self.tasks(dag, run), (self.home / "log").read_text()[-3000:])
+            time.sleep(0.5)
+        return str(state)
+
+    def tasks(self, dag: str, run: str) -> dict[str, str]:
+        """State of every task of a run."""
+        found = self.get(f"dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
+        return {one["task_id"]: one["state"] for one in found}
+
+    def tries(self, dag: str, run: str, task: str) -> int:
+        return int(self.get(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}")["try_number"])
+
+    def log(self, dag: str, run: str, task: str) -> str:
+        """What the log of a task's first try says."""
+        lines = self.get(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/1")["content"]
+        return "\n".join(map(str, lines))
+
+    def get(self, path: str) -> Any:
+        answer = self.client.get(f"{self.url}/api/v2/{path}")
+        answer.raise_for_status()
+        return answer.json()
+
+    def _ready(self) -> bool:
+        try:
+            self.log_in()
+            return {dag["dag_id"] for dag in self.get("dags")["dags"]} >= {"ingest_etl_local_drop", "train_models_local"}
+        except httpx.HTTPError:
+            return False
+
+
+def airflow_server(home: Path, database: str, variables: Mapping[str, str]) -> Iterator[AirflowServer]:
+    """A running Airflow whose tasks see those variables."""
+    port, worker_log, trigger_log = free_ports(3)
+    told = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "infra/airflow/dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "2",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "false",
+        # Standalone knows this way to log in only; the token is asked for in the same words as elsewhere.
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.replace("+psycopg:", "+psycopg2:"),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-that-is-only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_log),
+        "PATH": os.pathsep.join([str(own_environment("airflow")), os.environ["PATH"]]),
+    }
+    (home / "passwords.json").write_text(json.dumps({USER: PASSWORD}))
+    server = AirflowServer(home, os.environ | told | dict(variables), port)
+    try:
+        server.start()
+        yield server
+    finally:
+        if server.process is not None:
+            server.stop()
