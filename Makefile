@@ -10,7 +10,7 @@ UI_SOURCES := $(shell find ui/src ui/public -type f 2>/dev/null) ui/index.html u
 
 COMPONENTS := mlflow airflow
 
-.PHONY: help run test check bench bench-skill system-deps components install format
+.PHONY: help run test check bench bench-skill system-deps components install format docs
 
 help: ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -61,6 +61,9 @@ format: install ui/node_modules/.package-lock.json ## let the formatters and the
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
 	cd ui && npm run --silent format
+
+docs: install ## write the pages of docs/ that are made from the code
+	@$(RUN) python -m alarmstack.reference docs
 
 system-deps: ## what must come from the system (root, Debian)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 postgresql chromium wrk prometheus \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,50 +17,180 @@ FEWEST_DIFFERENT = 10
 """A secret with fewer different characters than this was typed, not generated."""
 
 
+@dataclass(frozen=True)
+class Readers:
+    """Which parts of alarmstack a variable speaks to."""
+
+    names: tuple[str, ...]
+
+    def __or__(self, other: Readers) -> Readers:
+        return Readers(self.names + other.names)
+
+
+STEPS, WATCHER = Readers(("steps",)), Readers(("watcher",))
+"""`STEPS`: the verbs that simulate, ingest, train, judge, promote and score."""
+SENSORS, INFERENCE, GATEWAY = Readers(("sensors",)), Readers(("inference",)), Readers(("gateway",))
+SERVICES = SENSORS | INFERENCE | GATEWAY
+EVERYTHING = STEPS | WATCHER | SERVICES
+
 Engine = Literal["local", "spark"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Settings(BaseSettings):
-    """What may differ between two installations. Every field is an environment variable."""
+    """What may differ between two installations. Every field is an environment variable; docs/configuration.md is made from it."""
 
     model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
 
-    plant: Path = Field(default=Path("plants/gas_treatment/plant.toml"), alias="ALARMSTACK_PLANT")
-    data: Path = Field(default=Path("data"), alias="ALARMSTACK_DATA_DIR")
-    store_url: str | None = Field(default=None, alias="ALARMSTACK_STORE_URL")
-    raw_url: str | None = Field(default=None, alias="ALARMSTACK_RAW_URL")
-    curated_url: str | None = Field(default=None, alias="ALARMSTACK_CURATED_URL")
-    models_url: str | None = Field(default=None, alias="ALARMSTACK_MODELS_URL")
-    s3_endpoint: str | None = Field(default=None, alias="MLFLOW_S3_ENDPOINT_URL")
-    tracking_uri: str | None = Field(default=None, alias="MLFLOW_TRACKING_URI")
-    drop: Path = Field(default=Path("data_drop"), alias="ALARMSTACK_DROP_DIR")
-    watch_polling: bool = Field(default=False, alias="ALARMSTACK_WATCH_POLLING")
-    settle_seconds: float = Field(default=2.0, gt=0, le=3600, alias="ALARMSTACK_SETTLE_SECONDS")
-    airflow_url: str | None = Field(default=None, alias="ALARMSTACK_AIRFLOW_URL")
-    airflow_user: str = Field(default="", alias="AIRFLOW_ADMIN_USER")
-    airflow_password: SecretStr = Field(default=SecretStr(""), alias="AIRFLOW_ADMIN_PASSWORD")
-    etl_engine: Engine = Field(default="local", alias="ALARMSTACK_ETL_ENGINE")
-    spark_master: str = Field(default="local[*]", alias="SPARK_MASTER_URL")
-    promotion_mode: Literal["manual", "auto"] = Field(default="manual", alias="MODEL_PROMOTION_MODE")
-    promotion_metric: str = Field(default="f1_anomaly", alias="MODEL_PROMOTION_METRIC")
-    model_name: str | None = Field(default=None, alias="MODEL_NAME")
-    database_url: str | None = Field(default=None, alias="ALARMSTACK_DATABASE_URL")
-    sensors_url: str = Field(default="http://127.0.0.1:7500", alias="ALARMSTACK_SENSORS_URL")
-    inference_url: str = Field(default="http://127.0.0.1:7502", alias="ALARMSTACK_INFERENCE_URL")
-    registration: Literal["open", "invitation", "closed"] = Field(default="invitation", alias="ALARMSTACK_REGISTRATION")
-    jwt_secret: SecretStr | None = Field(default=None, alias="JWT_SECRET")
-    metrics_token: SecretStr | None = Field(default=None, alias="ALARMSTACK_METRICS_TOKEN")
-    public_origins: str = Field(default="", alias="ALARMSTACK_PUBLIC_ORIGINS")
-    page: Path = Field(default=Path("ui/dist"), alias="ALARMSTACK_PAGE_DIR")
-    host: str = Field(default="127.0.0.1", alias="ALARMSTACK_HOST")
-    sensors_port: Port = Field(default=7500, alias="ALARMSTACK_SENSORS_PORT")
-    gateway_port: Port = Field(default=7501, alias="ALARMSTACK_GATEWAY_PORT")
-    inference_port: Port = Field(default=7502, alias="ALARMSTACK_INFERENCE_PORT")
-    page_port: Port = Field(default=5173, alias="ALARMSTACK_PAGE_PORT")
-    speed: float = Field(default=720.0, gt=0, le=36_000, alias="ALARMSTACK_SPEED")
-    flush_readings: bool = Field(default=False, alias="ALARMSTACK_FLUSH_READINGS")
-    serve_unpromoted: bool = Field(default=False, alias="ALARMSTACK_SERVE_UNPROMOTED")
+    plant: Annotated[Path, EVERYTHING] = Field(
+        default=Path("plants/gas_treatment/plant.toml"),
+        alias="ALARMSTACK_PLANT",
+        description="The plant: its tags, limits, durations and models.",
+    )
+    data: Annotated[Path, EVERYTHING] = Field(
+        default=Path("data"),
+        alias="ALARMSTACK_DATA_DIR",
+        description="Folder of everything that is made: store, registry, database, live plant, logs.",
+    )
+    store_url: Annotated[str | None, STEPS] = Field(
+        default=None,
+        alias="ALARMSTACK_STORE_URL",
+        description="Where runs of feature tables are published: `file://` or `s3://`. Default: `store` in the data folder.",
+    )
+    raw_url: Annotated[str | None, STEPS | SENSORS] = Field(
+        default=None, alias="ALARMSTACK_RAW_URL", description="Where what came in is kept as it came. Default: `raw` in the store."
+    )
+    curated_url: Annotated[str | None, STEPS] = Field(
+        default=None,
+        alias="ALARMSTACK_CURATED_URL",
+        description="Where cleaned and labelled datasets are kept. Default: `curated` in the store.",
+    )
+    models_url: Annotated[str | None, STEPS | INFERENCE] = Field(
+        default=None,
+        alias="ALARMSTACK_MODELS_URL",
+        description="Models published as files, which serve until a registry has spoken. Default: `models` in the store.",
+    )
+    s3_endpoint: Annotated[str | None, STEPS | SENSORS | INFERENCE] = Field(
+        default=None,
+        alias="MLFLOW_S3_ENDPOINT_URL",
+        description="Address of the S3 server behind `s3://` URLs, for MLflow as well; unset: AWS.",
+    )
+    tracking_uri: Annotated[str | None, STEPS | INFERENCE] = Field(
+        default=None,
+        alias="MLFLOW_TRACKING_URI",
+        description="The model registry: an MLflow server or an SQLite file. Default: `mlflow.db` in the data folder.",
+    )
+    drop: Annotated[Path, WATCHER] = Field(
+        default=Path("data_drop"), alias="ALARMSTACK_DROP_DIR", description="Folder that is watched for CSV, XLS and XLSX files."
+    )
+    watch_polling: Annotated[bool, WATCHER] = Field(
+        default=False,
+        alias="ALARMSTACK_WATCH_POLLING",
+        description="Look again and again instead of waiting for events, which do not reach mounts from Windows or a network.",
+    )
+    settle_seconds: Annotated[float, WATCHER] = Field(
+        default=2.0,
+        gt=0,
+        le=3600,
+        alias="ALARMSTACK_SETTLE_SECONDS",
+        description="How long a dropped file must stay unchanged before it is taken as complete.",
+    )
+    airflow_url: Annotated[str | None, WATCHER] = Field(
+        default=None,
+        alias="ALARMSTACK_AIRFLOW_URL",
+        description="Airflow that takes a drop over, by REST. Unset: the ETL runs in the watcher.",
+    )
+    airflow_user: Annotated[str, WATCHER] = Field(
+        default="", alias="AIRFLOW_ADMIN_USER", description="Who asks Airflow; with `make init` also its first account."
+    )
+    airflow_password: Annotated[SecretStr, WATCHER] = Field(
+        default=SecretStr(""), alias="AIRFLOW_ADMIN_PASSWORD", description="Password of that account."
+    )
+    etl_engine: Annotated[Engine, STEPS] = Field(
+        default="local",
+        alias="ALARMSTACK_ETL_ENGINE",
+        description="What runs the ETL: this process or Spark. The tables are the same.",
+    )
+    spark_master: Annotated[str, STEPS] = Field(
+        default="local[*]",
+        alias="SPARK_MASTER_URL",
+        description="The Spark cluster of the engine `spark`; `local[*]` starts one in the process.",
+    )
+    promotion_mode: Annotated[Literal["manual", "auto"], STEPS] = Field(
+        default="manual",
+        alias="MODEL_PROMOTION_MODE",
+        description="`auto` makes the best version @champion after training; the demo does so anyway.",
+    )
+    promotion_metric: Annotated[str, STEPS] = Field(
+        default="f1_anomaly",
+        alias="MODEL_PROMOTION_METRIC",
+        description='What "best" is measured by: any logged metric, such as roc_auc_anomaly.',
+    )
+    model_name: Annotated[str | None, INFERENCE] = Field(
+        default=None,
+        alias="MODEL_NAME",
+        description="Registry name behind /predict. Default: the plant's champion, such as plant_alarm_champion.",
+    )
+    database_url: Annotated[str | None, GATEWAY] = Field(
+        default=None,
+        alias="ALARMSTACK_DATABASE_URL",
+        description="Accounts, history, the plant's past: SQLite or Postgres. Default: `alarmstack.db` in the data folder.",
+    )
+    sensors_url: Annotated[str, GATEWAY] = Field(
+        default="http://127.0.0.1:7500", alias="ALARMSTACK_SENSORS_URL", description="The feed that the monitor follows."
+    )
+    inference_url: Annotated[str, GATEWAY] = Field(
+        default="http://127.0.0.1:7502", alias="ALARMSTACK_INFERENCE_URL", description="Who is asked about each closed interval."
+    )
+    registration: Annotated[Literal["open", "invitation", "closed"], GATEWAY] = Field(
+        default="invitation",
+        alias="ALARMSTACK_REGISTRATION",
+        description="Who may make an account: everybody (as a viewer), whoever has an invitation, nobody.",
+    )
+    jwt_secret: Annotated[SecretStr | None, GATEWAY] = Field(
+        default=None,
+        alias="JWT_SECRET",
+        description="Signs access tokens: at least 32 random characters. No gateway without; the demo draws one.",
+    )
+    metrics_token: Annotated[SecretStr | None, GATEWAY] = Field(
+        default=None, alias="ALARMSTACK_METRICS_TOKEN", description="Opens the gateway's /metrics to who is not on loopback."
+    )
+    public_origins: Annotated[str, GATEWAY] = Field(
+        default="",
+        alias="ALARMSTACK_PUBLIC_ORIGINS",
+        description="Origins, with commas, whose pages may change state beside the page's own.",
+    )
+    page: Annotated[Path, GATEWAY] = Field(
+        default=Path("ui/dist"), alias="ALARMSTACK_PAGE_DIR", description="The built page that the gateway serves."
+    )
+    host: Annotated[str, SERVICES] = Field(
+        default="127.0.0.1", alias="ALARMSTACK_HOST", description="Address that services listen on."
+    )
+    sensors_port: Annotated[Port, SENSORS] = Field(
+        default=7500, alias="ALARMSTACK_SENSORS_PORT", description="Port of the sensor API."
+    )
+    gateway_port: Annotated[Port, GATEWAY] = Field(
+        default=7501, alias="ALARMSTACK_GATEWAY_PORT", description="Port of the gateway's API."
+    )
+    inference_port: Annotated[Port, INFERENCE] = Field(
+        default=7502, alias="ALARMSTACK_INFERENCE_PORT", description="Port of the inference API."
+    )
+    page_port: Annotated[Port, GATEWAY] = Field(default=5173, alias="ALARMSTACK_PAGE_PORT", description="Port of the screen.")
+    speed: Annotated[float, SENSORS] = Field(
+        default=720.0,
+        gt=0,
+        le=36_000,
+        alias="ALARMSTACK_SPEED",
+        description="Plant seconds in a wall second: 720 is an hour in five seconds, 1 is real time.",
+    )
+    flush_readings: Annotated[bool, SENSORS] = Field(
+        default=False, alias="ALARMSTACK_FLUSH_READINGS", description="Keep the readings of closed hours in ALARMSTACK_RAW_URL."
+    )
+    serve_unpromoted: Annotated[bool, INFERENCE] = Field(
+        default=False,
+        alias="ALARMSTACK_SERVE_UNPROMOTED",
+        description="Let the newest version speak, marked, where none is @champion: for the demo.",
+    )
 
     @field_validator("jwt_secret", "metrics_token")
     @classmethod
@@ -121,4 +252,4 @@ def load_settings() -> Settings:
         raise AlarmstackError(f"{first['loc'][0]}{said}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
-__all__ = ["Engine", "Settings", "load_settings"]
+__all__ = ["EVERYTHING", "Engine", "Readers", "Settings", "load_settings"]

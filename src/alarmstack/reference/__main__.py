@@ -1,0 +1,14 @@
+"""Writes the pages: `python -m alarmstack.reference docs`."""
+
+import sys
+from pathlib import Path
+
+from alarmstack.plant import load_plant
+from alarmstack.reference import PAGES
+from alarmstack.settings import Settings
+
+folder = Path(*sys.argv[1:2])
+plant = load_plant(Settings.model_fields["plant"].default)
+for name, page in PAGES.items():
+    (folder / name).write_text(page(plant), encoding="utf-8")
+    print(folder / name)

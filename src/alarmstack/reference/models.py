@@ -1,0 +1,86 @@
+"""docs/models.md: every model of the plant, from the catalogue."""
+
+from __future__ import annotations
+
+from alarmstack.expected import NORMALITY, expected
+from alarmstack.features import GROUPS, feature_names
+from alarmstack.models import Recipe, recipes
+from alarmstack.models.catalogue import Target
+from alarmstack.plant import Plant, write_duration
+from alarmstack.reference.markdown import page, table
+
+LEARNS: dict[Target, str] = {
+    "alarm": "in alarm at this row",
+    "none": "nothing: no label is used",
+    "regime": "normal, transition or alarm",
+    "next_deviation": "deviation from setpoint in the next row",
+    "onset": "an alarm begins within {horizon}; rows in alarm are left out",
+}
+JUDGED: dict[Target, str] = {
+    "alarm": "`f1_anomaly`; floor: always alarm, or the limit rules alone",
+    "none": "`roc_auc_anomaly`; floor: 0.5",
+    "regime": "`f1_macro`; floor: the most frequent regime",
+    "next_deviation": "`rmse`; floor: the next row equals this one",
+    "onset": "event recall within the budget; floor: the best of four",
+}
+"""The figure that decides on promotion, as `training.metrics` measures it."""
+
+
+def models_page(plant: Plant) -> str:
+    """The page."""
+    counts = ", ".join(f"{len(feature_names(plant, group))} {group} features" for group in GROUPS)
+    whole = ", ".join(", ".join(one.candidates) for one in recipes(plant) if not one.dropout)
+    return page(
+        "# Models",
+        "",
+        f"What {plant.title} is expected to have: {len(expected(plant))} names in the registry. Those that learn from features are",
+        "recipes of `models/catalogue.py`, fitted by one loop. This page is the overview; **the card** of a version, with its",
+        "figures, thresholds and limits, is written when it is trained: it stands on the page Models of the screen, in",
+        "`GET :7502/models`, and in MLflow as the version's description.",
+        "",
+        *table(("name", "learns", "from", "algorithm", "score", "judged by"), [*map(_row, recipes(plant)), *_normality(plant)]),
+        "",
+        f"- **Features** ({counts}): a *point* row says how things stand and what the hours before were like; a *window* row",
+        f"  needs no more than {write_duration(plant.time.window)} of the instruments. Missing inputs stay missing: all but",
+        f"  {whole} are trained with inputs dropped at random.",
+        "- **Several algorithms**: the best on held-back rows is taken, with and without evened-out training rows (SMOTE).",
+        "- **Calibrated**: isotonic, on held-back rows; the numbers travel with the model.",
+        f"- **Thresholds**: forecasters and normality warn at the plant's budget of {plant.warnings.false_alarms_per_day:g} false",
+        "  alarms a day; a model of the present where its F1 is best; regimes and deviations have none.",
+        "- **Promotion**: only what beats its floor becomes `@champion`, and only a champion speaks.",
+        "",
+        "How good they are: the table of the [README](../README.md); [reliability, lost sensors, learning",
+        "curves](models_tables.md); [figures on data of others](skill.md).",
+    )
+
+
+def _row(recipe: Recipe) -> tuple[str, ...]:
+    horizon = "" if recipe.horizon is None else write_duration(recipe.horizon)
+    return (
+        f"`{recipe.name}`",
+        LEARNS[recipe.target].format(horizon=horizon),
+        f"{recipe.group} features",
+        ", ".join(recipe.candidates),
+        _score(recipe),
+        JUDGED[recipe.target],
+    )
+
+
+def _score(recipe: Recipe) -> str:
+    if recipe.target == "next_deviation":
+        return "a value"
+    if recipe.target == "none":
+        return "higher is stranger"
+    return "calibrated probability" if recipe.calibrated else "probability"
+
+
+def _normality(plant: Plant) -> list[tuple[str, ...]]:
+    if plant.normality is None:
+        return []
+    name = next(one.name for one in expected(plant) if one.column == NORMALITY)
+    experts = ", ".join(expert.name for expert in plant.normality.experts)
+    said = ("rows that break no limit; no label is used", "intervals", f"experts: {experts}", "powers of ten of surprise")
+    return [(f"`{name}`", *said, "event recall within the budget; floor: the best of four with as many false alarms")]
+
+
+__all__ = ["models_page"]

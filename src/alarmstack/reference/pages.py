@@ -1,0 +1,17 @@
+"""Which pages are written from the code, and by what."""
+
+from collections.abc import Callable, Mapping
+
+from alarmstack.plant import Plant
+from alarmstack.reference.api import api_page
+from alarmstack.reference.configuration import configuration_page
+from alarmstack.reference.models import models_page
+
+PAGES: Mapping[str, Callable[[Plant], str]] = {
+    "configuration.md": lambda _: configuration_page(),
+    "api.md": api_page,
+    "models.md": models_page,
+}
+"""Name of each page in docs/ → what it says for a plant."""
+
+__all__ = ["PAGES"]
