@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import psycopg
 import pytest
@@ -120,6 +121,15 @@ def test_a_server_keeps_its_models_in_the_bucket_and_its_records_in_postgres(
     with psycopg.connect(role_urls["mlflow"].replace("+psycopg", "")) as connection:
         rows = connection.execute("SELECT version FROM model_versions WHERE name = 'plant_alarm_kept'").fetchall()
     assert rows == [(int(version),)]
+
+
+def test_the_alias_is_moved_by_the_founding_texts_request(mlflow_server: MlflowServer, bundle: Bundle) -> None:
+    registry = Registry(mlflow_server.url)
+    versions = [registry.publish(replace(bundle, name="plant_alarm_asked_for")) for _ in range(2)]
+    asked = {"name": "plant_alarm_asked_for", "alias": "champion", "version": versions[0]}
+    answer = httpx.post(f"{mlflow_server.url}/api/2.0/mlflow/registered-models/alias", json=asked)
+    assert answer.status_code == 200, answer.text
+    assert registry.speaking("plant_alarm", ["plant_alarm_asked_for"])["plant_alarm_asked_for"].champion == versions[0]
 
 
 @pytest.mark.slow
