@@ -4,7 +4,8 @@ set -eu
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   secret="$(mktemp)"
   printf '%s\n' "${POSTGRES_PASSWORD:?}" > "$secret"
-  initdb --username="${POSTGRES_USER:-postgres}" --pwfile="$secret" --auth-local=trust --auth-host=scram-sha-256 > /dev/null
+  initdb --username="${POSTGRES_USER:-postgres}" --pwfile="$secret" --auth-local=trust --auth-host=scram-sha-256 \
+    --encoding=UTF8 --locale=C.UTF-8 > /dev/null
   rm "$secret"
   echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
   pg_ctl --wait --silent --options="-c listen_addresses=''" start
