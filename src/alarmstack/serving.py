@@ -8,6 +8,7 @@ import sys
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 
 from alarmstack.people import demo_login
@@ -85,14 +86,21 @@ def gateway(
     page_port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port of the page; 0: on the API's port alone.", show_default=False)
     ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="With a session secret and a login of this start, which is printed; other sessions end.")
+    ] = False,
 ) -> None:
-    """Serve users, history and the screen, and watch the plant (needs JWT_SECRET).
+    """Serve users, history and the screen, and watch the plant (needs JWT_SECRET, but for --demo).
 
     Example: JWT_SECRET=$(openssl rand -hex 32) alarmstack serve gateway
     """
     from alarmstack.gateway import serve
 
     settings = load_settings()
+    if demo:
+        settings = settings.model_copy(update={"jwt_secret": SecretStr(secrets.token_hex(32))})
+        name, password = demo_login(settings)
+        print(f"demo login of this start: name {name}, password {password}", flush=True)
     page = settings.page_port if page_port is None else page_port
     serve(settings, port or settings.gateway_port, page or None, host or settings.host)
 

@@ -1,6 +1,7 @@
 """One process on two ports, started and stopped as an operator would."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -46,3 +47,37 @@ def test_api_and_page_on_two_ports_figures_on_one_and_a_clean_end(tmp_path: Path
         assert process.wait(10) in (0, -signal.SIGTERM)
     assert statuses == [200, 200, 200, 404]
     assert (health["feed"], health["inference"]) == ("down", "down")
+
+
+def started(data: Path, port: int, *options: str) -> "subprocess.Popen[str]":
+    """`alarmstack serve gateway` without a secret, as a container of the demonstration runs it."""
+    environment = {name: value for name, value in os.environ.items() if name != "JWT_SECRET"} | {"ALARMSTACK_DATA_DIR": str(data)}
+    command = [str(Path(sys.executable).with_name("alarmstack")), "serve", "gateway", "--port", str(port), "--page-port", "0"]
+    return subprocess.Popen(
+        [*command, *options], env=environment, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_the_demo_prints_a_login_that_holds_for_this_start_alone(tmp_path: Path) -> None:
+    answers, tokens, passwords = [], [], []
+    for _ in range(2):
+        port, _ = free_ports()
+        with started(tmp_path, port, "--demo") as process:
+            assert process.stdout is not None
+            told = re.fullmatch(r"demo login of this start: name (\S+), password (\S+)\n", process.stdout.readline())
+            assert told is not None
+            passwords.append(told[2])
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=httpx.HTTPTransport(retries=7)) as client:
+                for password in passwords:
+                    answers.append(client.post("/auth/login", data={"username": told[1], "password": password}))
+                tokens.append(answers[-1].json()["access_token"])
+                known = [client.get("/auth/me", headers={"Authorization": f"Bearer {one}"}).status_code for one in tokens]
+            process.send_signal(signal.SIGTERM)
+    assert [answer.status_code for answer in answers] == [200, 401, 200]
+    assert known == [401, 200]
+
+
+def test_without_a_secret_and_without_the_demo_nothing_starts_and_nobody_has_an_account(tmp_path: Path) -> None:
+    with started(tmp_path, free_ports()[0]) as process:
+        assert process.stderr is not None and "JWT_SECRET is not set" in process.stderr.read()
+    assert process.returncode == 1 and not (tmp_path / "alarmstack.db").exists()

@@ -1,0 +1,249 @@
+"""The compose files and Dockerfiles, read: what a stack consists of, publishes, may use, and asks for."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from alarmstack.gateway.page import FOREVER, HEADERS
+from tests.conftest import REPOSITORY
+
+INFRA = REPOSITORY / "infra"
+FULL: dict[str, Any] = yaml.safe_load((INFRA / "compose.yml").read_text())
+FRONTEND: dict[str, Any] = yaml.safe_load((INFRA / "compose.frontend.yml").read_text())
+STACKS = {"full": FULL, "frontend": FRONTEND}
+SERVICES = [pytest.param(stack, name, id=f"{kind}-{name}") for kind, stack in STACKS.items() for name in stack["services"]]
+DOCKERFILES = sorted((INFRA / "images").glob("*.Dockerfile"))
+ONE_SHOT = {"minio_bootstrap", "airflow-init"}
+BYTES = {"m": 2**20, "g": 2**30}
+PINNED = re.compile(r"[a-z0-9.-]+(?::\d+)?/[\w./-]+:(?!latest$)\w*\d[\w.-]*")
+"""Registry, name and a tag that says which version."""
+
+
+def service(stack: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = stack["services"][name]
+    return found
+
+
+def ports(stack: dict[str, Any]) -> dict[tuple[str, str], tuple[str, str]]:
+    """(service, port inside) → (address, default port outside)."""
+    found = {}
+    for name, one in stack["services"].items():
+        for port in one.get("ports", []):
+            address, outside, inside = re.fullmatch(r"(.+):\$\{\w+:-(\d+)\}:(\d+)", port).groups()  # type: ignore[union-attr]
+            found[name, inside] = (address, outside)
+    return found
+
+
+def test_the_services_are_those_of_the_contract() -> None:
+    assert set(FULL["services"]) == {
+        "postgres", "minio", "minio_bootstrap", "mlflow", "airflow-init", "airflow-webserver", "airflow-scheduler", "spark-master",
+        "spark-worker", "file-watcher", "mock-sensor-api", "inference-api", "frontend-api", "svelte-ui", "prometheus", "grafana",
+        "nginx",
+    }  # fmt: skip
+    assert {name for name, one in FRONTEND["services"].items() if "profiles" not in one} == {
+        "mock-sensor-api", "frontend-api", "inference-api", "svelte-ui",
+    }  # fmt: skip
+    assert {name: one["profiles"] for name, one in FRONTEND["services"].items() if "profiles" in one} == {
+        "prometheus": ["monitoring"],
+        "grafana": ["monitoring"],
+    }
+    assert FULL["name"] == FRONTEND["name"] == "alarmstack"
+
+
+def test_nothing_is_published_but_what_must_be_and_one_entrance_alone_to_everybody() -> None:
+    assert ports(FULL) == {
+        ("nginx", "8088"): ("${UI_BIND:-0.0.0.0}", "8088"),
+        **{
+            (name, inside): ("127.0.0.1", outside)
+            for name, inside, outside in [
+                ("minio", "9000", "9000"),
+                ("minio", "9001", "9001"),
+                ("mlflow", "5000", "5000"),
+                ("airflow-webserver", "8080", "8080"),
+                ("spark-master", "8081", "8081"),
+                ("prometheus", "9090", "9090"),
+                ("grafana", "3000", "3000"),
+            ]
+        },
+    }
+    assert ports(FRONTEND) == {
+        ("svelte-ui", "5173"): ("127.0.0.1", "5173"),
+        ("frontend-api", "7501"): ("127.0.0.1", "7501"),
+        ("inference-api", "7502"): ("127.0.0.1", "7502"),
+        ("prometheus", "9090"): ("127.0.0.1", "9090"),
+        ("grafana", "3000"): ("127.0.0.1", "3000"),
+    }
+
+
+@pytest.mark.parametrize("kind", STACKS)
+def test_all_limits_together_stay_below_8_gb(kind: str) -> None:
+    limits = [one["mem_limit"] for one in STACKS[kind]["services"].values()]
+    assert sum(int(limit[:-1]) * BYTES[limit[-1]] for limit in limits) < 8 * 2**30
+
+
+@pytest.mark.parametrize(("stack", "name"), SERVICES)
+def test_a_service_may_do_no_more_than_it_must(stack: dict[str, Any], name: str) -> None:
+    one = service(stack, name)
+    assert one["read_only"] is True
+    assert one["cap_drop"] == ["ALL"] and "cap_add" not in one and "privileged" not in one
+    assert one["security_opt"] == ["no-new-privileges:true"]
+    assert one["pids_limit"] > 0
+    assert "network_mode" not in one and one["networks"]
+    assert all("docker.sock" not in str(volume) for volume in one.get("volumes", []))
+
+
+@pytest.mark.parametrize(("stack", "name"), SERVICES)
+def test_a_service_is_started_again_and_says_how_it_is(stack: dict[str, Any], name: str) -> None:
+    one = service(stack, name)
+    if name in ONE_SHOT:
+        assert one["restart"] == "on-failure"
+    else:
+        assert one["restart"] == "unless-stopped" and one["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+
+
+@pytest.mark.parametrize(("stack", "name"), SERVICES)
+def test_an_image_is_built_here_or_named_in_full_with_its_version(stack: dict[str, Any], name: str) -> None:
+    image = service(stack, name)["image"]
+    assert PINNED.fullmatch(image), image
+    ours = image.startswith("localhost/")
+    builders = [other for other, one in stack["services"].items() if one["image"] == image and "build" in one]
+    assert len(builders) == (1 if ours else 0), f"{image} is built for {builders}"
+    for builder in builders:
+        build = service(stack, builder)["build"]
+        assert build["labels"] == {"org.alarmstack.sources": "${ALARMSTACK_SOURCES:-}"}
+        file = (INFRA / build["context"] / build["dockerfile"]).resolve()
+        assert file in DOCKERFILES and ("target" not in build or f" AS {build['target']}\n" in file.read_text())
+
+
+def test_both_stacks_build_an_image_of_one_name_the_same_way() -> None:
+    built = [(one["image"], one["build"]) for stack in STACKS.values() for one in stack["services"].values() if "build" in one]
+    assert len({image for image, _ in built}) == len({(image, str(build)) for image, build in built})
+
+
+@pytest.mark.parametrize("kind", STACKS)
+def test_files_of_the_host_are_read_only_and_labelled_and_there(kind: str) -> None:
+    for name, one in STACKS[kind]["services"].items():
+        for volume in one.get("volumes", []):
+            source, _, options = (*volume.split(":"), "")[:3]
+            if source.startswith("."):
+                assert set(options.split(",")) == {"ro", "z"}, f"{name}: {volume}"
+                assert source == "../data_drop" or (INFRA / source).exists(), f"{name}: {volume}"
+            else:
+                assert source in STACKS[kind]["volumes"], f"{name}: {volume}"
+    used = {volume.split(":")[0] for one in STACKS[kind]["services"].values() for volume in one.get("volumes", [])}
+    assert set(STACKS[kind]["volumes"]) <= used
+
+
+def variables(text: str) -> dict[str, set[str]]:
+    """Every variable of a compose file, and what stands after its name where it is asked for."""
+    found: dict[str, set[str]] = {}
+    for name, rest in re.findall(r"(?<!\$)\$\{(\w+)(:?[-?][^}]*)?\}", re.sub(r"(?m)^\s*#.*$", "", text)):
+        found.setdefault(name, set()).add(rest)
+    return found
+
+
+SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|_KEY$|FERNET|ROOT_USER|ADMIN_USER|POSTGRES_USER")
+
+
+def test_every_login_is_asked_for_with_a_message_and_nothing_else_is() -> None:
+    asked = variables((INFRA / "compose.yml").read_text())
+    required = {name for name, rests in asked.items() if any(rest.startswith(":?") for rest in rests)}
+    assert required == {name for name in asked if SECRET.search(name)}
+    for name in required:
+        assert asked[name] == {":?is not set - run make init, which writes infra/.env"}
+    for name in asked.keys() - required:
+        assert all(rest.startswith(":-") for rest in asked[name]), name
+
+
+def test_the_demonstration_asks_for_nothing() -> None:
+    asked = variables((INFRA / "compose.frontend.yml").read_text())
+    assert asked and all(rest.startswith(":-") for rests in asked.values() for rest in rests)
+    assert not [name for name in asked if SECRET.search(name)]
+
+
+@pytest.mark.parametrize("kind", STACKS)
+def test_no_secret_stands_in_the_file(kind: str) -> None:
+    for name, one in STACKS[kind]["services"].items():
+        for variable, value in one.get("environment", {}).items():
+            if SECRET.search(variable) or re.search(r"://[^/]*:[^/]*@", str(value)):
+                assert "${" in str(value) or str(value) in ("", "true"), f"{name}: {variable}"
+
+
+def hosts(text: str) -> set[str]:
+    """Services that addresses in a text name, where variables have their defaults."""
+    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", re.sub(r"\$\{\w+:\?[^}]*\}", "secret", text))
+    return set(re.findall(r"(?:://(?:[^/@\s]*@)?)([a-z][a-z-]+)(?=[:/])", text))
+
+
+@pytest.mark.parametrize(("stack", "name"), SERVICES)
+def test_a_service_shares_a_network_with_each_that_it_asks(stack: dict[str, Any], name: str) -> None:
+    one, named = service(stack, name), set[str]()
+    for value in [*map(str, one.get("environment", {}).values()), *map(str, one.get("command", []))]:
+        named |= hosts(value)
+    for other in named & stack["services"].keys() - {name}:
+        assert set(one["networks"]) & set(service(stack, other)["networks"]), f"{name} cannot reach {other}"
+    unknown = named - stack["services"].keys() - {"localhost"}
+    assert not unknown, f"{name} asks {unknown}, which no service is"
+
+
+def test_every_wait_is_for_what_the_other_can_become() -> None:
+    for stack in STACKS.values():
+        for one in stack["services"].values():
+            for other, wait in one.get("depends_on", {}).items():
+                assert wait["condition"] == ("service_completed_successfully" if other in ONE_SHOT else "service_healthy")
+
+
+@pytest.mark.parametrize(("file", "stack"), [("prometheus.yml", FULL), ("frontend.yml", FRONTEND)])
+def test_prometheus_can_reach_what_it_scrapes(file: str, stack: dict[str, Any]) -> None:
+    jobs = yaml.safe_load((INFRA / "prometheus" / file).read_text())["scrape_configs"]
+    reached = set(service(stack, "prometheus")["networks"])
+    for job in jobs:
+        host, _, _ = job["static_configs"][0]["targets"][0].partition(":")
+        assert host == "localhost" or set(service(stack, host)["networks"]) & reached, host
+
+
+def test_nobody_but_its_clients_reaches_the_database() -> None:
+    assert {name for name, one in FULL["services"].items() if "databases" in one["networks"]} == {
+        "postgres", "mlflow", "frontend-api", "airflow-init", "airflow-webserver", "airflow-scheduler",
+    }  # fmt: skip
+    assert FULL["networks"]["databases"] == FULL["networks"]["plant"] == FRONTEND["networks"]["plant"] == {"internal": True}
+    assert service(FULL, "nginx")["networks"] == ["edge"]
+
+
+@pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
+def test_every_image_that_is_used_is_small_nobodys_and_says_how_it_is(file: Path) -> None:
+    text = file.read_text()
+    stages = re.findall(r"(?m)^FROM (\S+)(?: AS (\S+))?$", text)
+    assert len(stages) > 1, "what builds does not belong into what runs"
+    arguments = dict(re.findall(r"(?m)^ARG (\w+)=(\S+)$", text))
+    for base, _ in stages:
+        base = arguments.get(base.strip("${}"), base)
+        assert PINNED.fullmatch(base) or base in {name for _, name in stages}, base
+    bodies = re.split(r"(?m)^FROM .*$", text)[1:]
+    used = {one["build"].get("target") for stack in STACKS.values() for one in stack["services"].values() if "build" in one}
+    for (_, name), body in zip(stages, bodies, strict=True):
+        if name in used or name is None:
+            users = re.findall(r"(?m)^USER (\S+)$", body) or re.findall(
+                r"(?m)^USER (\S+)$", bodies[[n for _, n in stages].index("services")]
+            )
+            assert users and re.fullmatch(r"[1-9]\d*:[1-9]\d*", users[-1]), (name, users)
+            assert "\nHEALTHCHECK" in body, name
+
+
+@pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
+def test_what_is_installed_is_what_the_locks_say(file: Path) -> None:
+    text = file.read_text()
+    assert all(" --frozen " in line for line in text.splitlines() if "uv sync" in line)
+    assert "npm install" not in text
+    for line in re.findall(r"pip install (.*)", text):
+        packages = [word for word in line.split() if not word.startswith("-") and "==" not in word]
+        assert not [one for one in packages if re.fullmatch(r"[a-z][a-z0-9-]+", one)], line
+
+
+def test_files_that_nginx_serves_carry_the_gateways_headers() -> None:
+    sent = dict(re.findall(r'add_header (\S+) "(.*)" always;', (INFRA / "nginx/headers.conf").read_text()))
+    assert sent == HEADERS
+    assert f'add_header Cache-Control "{FOREVER}" always;' in (INFRA / "nginx/page.conf").read_text()
