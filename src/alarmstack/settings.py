@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     s3_endpoint: str | None = Field(default=None, alias="MLFLOW_S3_ENDPOINT_URL")
     tracking_uri: str | None = Field(default=None, alias="MLFLOW_TRACKING_URI")
     drop: Path = Field(default=Path("data_drop"), alias="ALARMSTACK_DROP_DIR")
+    notebook_data: Path | None = Field(default=None, alias="ALARMSTACK_NOTEBOOK_DATA")
     watch_polling: bool = Field(default=False, alias="ALARMSTACK_WATCH_POLLING")
     settle_seconds: float = Field(default=2.0, gt=0, le=3600, alias="ALARMSTACK_SETTLE_SECONDS")
     airflow_url: str | None = Field(default=None, alias="ALARMSTACK_AIRFLOW_URL")
