@@ -187,7 +187,8 @@ def events_figure(plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.D
         row[0].set_title(
             f"{start:%d %b %H:%M} – {end:%d %b %H:%M}: {description}", fontsize=TITLE, loc="left", color=INK, weight="bold"
         )
-    shading_key(figure)
+    setpoint = Line2D([], [], color=ORANGE, linewidth=1.6, linestyle=(0, (5, 1.5)), label="setpoint")
+    shading_key(figure, extra=[setpoint])
     return entitle(figure, f"The known events: the {SHOWN} signals that left their usual course most (time: {plant.timezone})")
 
 
