@@ -145,7 +145,8 @@ def _fold_model(plant: Plant, recipe: Recipe, examples: Examples, fold: Fold, se
 
 def _fold_floor(name: str, examples: Examples, fold: Fold, budget: float) -> Said:
     part = examples.rows(0, len(fold.train))
-    held_back = out_of_fold(name, part, inner_folds(part, INNER))
+    inner = [one for one in inner_folds(part, INNER) if len(one.train)]
+    held_back = out_of_fold(name, part, inner)
     return fit_floor(name, part)(examples)[fold.held_back], threshold_for(part, held_back, budget)
 
 
