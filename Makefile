@@ -10,7 +10,7 @@ UI_SOURCES := $(shell find ui/src ui/public -type f 2>/dev/null) ui/index.html u
 
 COMPONENTS := mlflow airflow
 
-.PHONY: help run test check bench bench-skill system-deps components install format docs engine init up down logs ps compose-test
+.PHONY: help run test check bench bench-skill system-deps components install format docs engine init up down logs ps compose-test notebooks
 
 help: ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -33,7 +33,7 @@ run: install ui/dist/index.html ## everything a new user needs: from historian f
 	@$(RUN) alarmstack demo
 
 components: install ## what the full stack has beyond the default: Spark, and the environments of infra/NAME/.venv
-	@$(UV) sync --frozen --quiet --all-extras
+	@$(UV) sync --frozen --quiet --all-extras --group notebooks
 	@for name in $(COMPONENTS); do $(UV) sync --frozen --quiet --project infra/$$name || exit 1; done
 
 test: install components ui/dist/index.html ## the whole test suite
@@ -49,6 +49,13 @@ check: install ui/node_modules/.package-lock.json ## formatter, linter, types, i
 
 bench: install ## figures beside their baselines, written to benchmarks/results.json
 	$(RUN) python -m benchmarks
+
+# ALARMSTACK_NOTEBOOK_DATA names other data than the demo's month.
+NOTEBOOK_HTML := $(or $(ALARMSTACK_DATA_DIR),data)/notebooks
+notebooks: install ## execute the notebooks and write them as HTML into data/notebooks
+	@$(UV) sync --frozen --quiet --inexact --group notebooks
+	@mkdir -p $(NOTEBOOK_HTML)
+	$(RUN) jupyter nbconvert --execute --to html --output-dir $(abspath $(NOTEBOOK_HTML)) notebooks/*.ipynb
 
 DATA ?= ../shared/data
 

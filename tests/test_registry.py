@@ -202,3 +202,26 @@ def test_a_challenger_is_another_version_and_none_once_it_is_champion(published:
 def test_what_was_usual_in_training_travels_with_the_bundle(bundle: Bundle, tmp_path: Path) -> None:
     told = {"score": Usual((0.1, 0.2), (0.5, 0.3, 0.2), 0.4)}
     assert Bundle.load(replace(bundle, reference=told).save(tmp_path)).reference == told
+
+
+def test_a_run_without_a_model_is_recorded_in_an_experiment_of_its_own(tmp_path: Path, bundle: Bundle) -> None:
+    uri, told = f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "told.json"
+    told.write_text("[]")
+    registry = Registry(uri, "validation")
+    number = registry.record(
+        "plant_alarm",
+        "walk",
+        {"recall": 0.5, "lead": float("nan")},
+        {"folds": 2},
+        by_fold={"fold_recall": [0.4, float("nan"), 0.6]},
+        artefacts=[told],
+    )
+    client = registry._client
+    assert client.get_experiment_by_name("plant_alarm_training") is None
+    run = client.get_run(number)
+    assert run.info.experiment_id == client.get_experiment_by_name("plant_alarm_validation").experiment_id
+    assert run.data.metrics == {"recall": 0.5, "fold_recall": 0.6} and run.data.params == {"folds": "2"}
+    assert [(m.step, m.value) for m in client.get_metric_history(number, "fold_recall")] == [(0, 0.4), (2, 0.6)]
+    assert [f.path for f in client.list_artifacts(number)] == ["told.json"]
+    assert Registry(uri, "notebooks").publish(bundle) == "1"
+    assert client.get_experiment_by_name("plant_alarm_notebooks") is not None

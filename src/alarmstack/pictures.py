@@ -24,7 +24,12 @@ FORECAST = ("#9db7d5", "#5580b4", "#1f4e8c")
 
 
 def timeline(plant: Plant, block: IntervalBlock, results: pl.DataFrame, found: tuple[Episode, ...], path: Path) -> None:
-    """Risk, forecasts, warnings, alarm episodes and the limits' columns over time, as a PNG."""
+    """`draw_timeline` as a PNG."""
+    save(draw_timeline(plant, block, results, found), path)
+
+
+def draw_timeline(plant: Plant, block: IntervalBlock, results: pl.DataFrame, found: tuple[Episode, ...]) -> Figure:
+    """Risk, forecasts, warnings, alarm episodes and the limits' columns over time."""
     rules = plant.labels.rules
     figure = Figure(figsize=(15, 3 + 1.6 * len(rules)), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
@@ -50,7 +55,7 @@ def timeline(plant: Plant, block: IntervalBlock, results: pl.DataFrame, found: t
     axes[0].set_title(
         f"{plant.title}: what the models said, and what happened (shaded: in alarm)", fontsize=11, loc="left", color=INK
     )
-    save(figure, path)
+    return figure
 
 
 def recall_picture(rows: Sequence[Row], path: Path) -> None:
@@ -135,4 +140,4 @@ def _plain(axis: Axes, when: np.ndarray, found: tuple[Episode, ...]) -> None:
     axis.set_xlim(when[0], when[-1])
 
 
-__all__ = ["recall_picture", "save", "timeline"]
+__all__ = ["draw_timeline", "recall_picture", "save", "timeline"]

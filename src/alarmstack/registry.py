@@ -292,11 +292,39 @@ class Speaking:
 class Registry:
     """Versions of Bundles in MLflow: an SQLite file with its artefacts beside it, or a server.
 
-    Publishing points MLflow's process-wide tracking address at this registry.
+    Publishing points MLflow's process-wide tracking address at this registry. `purpose` ends the name of the experiment that runs
+    are logged to, `<prefix>_<purpose>`.
     """
 
-    def __init__(self, uri: str) -> None:
-        self.uri = uri
+    def __init__(self, uri: str, purpose: str = "training") -> None:
+        self.uri, self.purpose = uri, purpose
+
+    def record(
+        self,
+        prefix: str,
+        title: str,
+        metrics: Mapping[str, float],
+        params: Mapping[str, object],
+        *,
+        by_fold: Mapping[str, Sequence[float]] | None = None,
+        artefacts: Sequence[Path] = (),
+    ) -> str:
+        """Log a run that registers no model; its id is returned. `by_fold`: metrics of several figures, one a step.
+
+        Figures that are not finite are left out.
+        """
+        mlflow = self._mlflow
+        with _translated(f"{title} cannot be logged to {self.uri}"):
+            with mlflow.start_run(experiment_id=self._experiment(f"{prefix}_{self.purpose}"), run_name=title) as run:
+                mlflow.log_params(dict(params))
+                mlflow.log_metrics(_finite(metrics))
+                for name, values in (by_fold or {}).items():
+                    for step, value in enumerate(values):
+                        if np.isfinite(value):
+                            mlflow.log_metric(name, value, step=step)
+                for path in artefacts:
+                    mlflow.log_artifact(str(path))
+            return str(run.info.run_id)
 
     def publish(
         self,
@@ -311,7 +339,7 @@ class Registry:
         """
         mlflow = self._mlflow
         with _translated(f"{bundle.name} cannot be published to {self.uri}"):
-            experiment = self._experiment(f"{bundle.prefix}_training")
+            experiment = self._experiment(f"{bundle.prefix}_{self.purpose}")
             with mlflow.start_run(experiment_id=experiment, run_name=bundle.name) as run:
                 mlflow.log_metrics({**bundle.metrics, **(metrics or {})})
                 mlflow.log_params({**bundle.made, **(params or {})})

@@ -83,6 +83,11 @@ class Settings(BaseSettings):
     drop: Annotated[Path, WATCHER] = Field(
         default=Path("data_drop"), alias="ALARMSTACK_DROP_DIR", description="Folder that is watched for CSV, XLS and XLSX files."
     )
+    notebook_data: Annotated[Path | None, STEPS] = Field(
+        default=None,
+        alias="ALARMSTACK_NOTEBOOK_DATA",
+        description="What the notebooks read: a drop or a file. Default: the demo's month, made if it is not there.",
+    )
     watch_polling: Annotated[bool, WATCHER] = Field(
         default=False,
         alias="ALARMSTACK_WATCH_POLLING",

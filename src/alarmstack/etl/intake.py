@@ -49,7 +49,7 @@ def take_in(
     refuse_or_pass(verdict)
     if block is None:
         block = block_from_table(plant, table)
-    alarm = _given_label(table, block) if drop.labelled else in_alarm(plant, block, _log(plant, drop.operator_log))
+    alarm = _given_label(table, block) if drop.labelled else in_alarm(plant, block, known_periods(plant, drop.operator_log))
     return Intake(block, alarm, verdict, drop.problems, drop.files)
 
 
@@ -89,7 +89,8 @@ def _intervals(plant: Plant, drop: Drop) -> tuple[IntervalBlock | None, pl.DataF
     return block, cleaned_table(plant, block)
 
 
-def _log(plant: Plant, own: pl.DataFrame | None) -> pl.DataFrame | None:
+def known_periods(plant: Plant, own: pl.DataFrame | None) -> pl.DataFrame | None:
+    """The operator log that belongs to a drop: its own, else the plant's."""
     if own is not None or plant.operator_log is None:
         return own
     return read_operator_log(plant, plant.folder / plant.operator_log)[0]
@@ -104,4 +105,4 @@ def _given_label(table: pl.DataFrame, block: IntervalBlock) -> Mask:
     return alarm
 
 
-__all__ = ["Intake", "datasets", "ingest", "judge", "take_in"]
+__all__ = ["Intake", "datasets", "ingest", "judge", "known_periods", "take_in"]

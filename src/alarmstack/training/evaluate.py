@@ -77,7 +77,7 @@ def evaluate(
     }
     rows = [Row(data, "all", None, name, float(value)) for name, value in about.items() if value is not None]
     for model in models:
-        rows += _row_figures(data, model)
+        rows += row_figures(data, model)
         for budget in budgets:
             rows += _event_figures(data, examples, model, floors, budget, precursor)
     return rows
@@ -115,7 +115,8 @@ def _event_figures(
     return rows
 
 
-def _row_figures(data: str, model: Contestant) -> list[Row]:
+def row_figures(data: str, model: Contestant) -> list[Row]:
+    """Average precision beside the base rate and, of a probability, its Brier skill; nothing where only one thing happened."""
     known = ~np.isnan(model.target) & ~np.isnan(model.scores)
     target, score = model.target[known], model.scores[known]
     base = float(target.mean()) if len(target) else 0.0
@@ -220,4 +221,4 @@ def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-__all__ = ["FEW_EVENTS", "FIGURES", "Contestant", "Row", "evaluate"]
+__all__ = ["FEW_EVENTS", "FIGURES", "Contestant", "Row", "evaluate", "row_figures"]

@@ -108,6 +108,22 @@ def thresholds_for(examples: Examples, scores: Floats, budgets: Sequence[float])
     return [threshold for _, threshold in best]
 
 
+@dataclass(frozen=True)
+class Swept:
+    """What a threshold does to a series of scores."""
+
+    threshold: float
+    recall: float
+    false_per_day: float
+    share_in_warning: float
+
+
+def sweep(examples: Examples, scores: Floats) -> list[Swept]:
+    """What every threshold worth trying does, loudest first."""
+    tried = ((t, outcome(examples, scores, t)) for t in _candidates(scores[examples.quiet & ~np.isnan(scores)]))
+    return [Swept(t, o.recall, o.false_per_day, o.share_in_warning) for t, o in tried]
+
+
 def _candidates(scores: Floats) -> list[float]:
     """Distinct thresholds, loudest first: dense among the highest scores, where the budgets lie."""
     if not len(scores):
@@ -116,4 +132,4 @@ def _candidates(scores: Floats) -> list[float]:
     return sorted({float(q) for q in np.quantile(scores, shares)}, reverse=True)
 
 
-__all__ = ["BUDGETS", "MEASURABLE", "Outcome", "outcome", "threshold_for", "thresholds_for"]
+__all__ = ["BUDGETS", "MEASURABLE", "Outcome", "Swept", "outcome", "sweep", "threshold_for", "thresholds_for"]

@@ -1,12 +1,13 @@
 """Splits in time: outside the sealed last fifth, blocks of whole events take turns to be held back.
 
 Around every held-back block rows are purged, as many as a window and the farthest horizon span, so that no training row shares
-readings with a held-back one.
+readings with a held-back one. A walk forward learns from the past alone: every fold is judged by what came well before it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,10 @@ from alarmstack.plant import Plant
 
 Rows = npt.NDArray[np.intp]
 FOLDS = 5
+GAP = timedelta(hours=24)
+"""Time between what a walk-forward fold learns from and what it is judged on."""
+WALKED = 30
+"""Onsets from which a walk shares out onsets; of fewer, its first fold might learn from a day."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,23 @@ def inner_folds(examples: Examples, count: int = FOLDS) -> tuple[Fold, ...]:
     return tuple(folds)
 
 
-def _edge(examples: Examples, share: float) -> int:
+def walk_forward(examples: Examples, count: int = FOLDS, gap: timedelta = GAP) -> tuple[Fold, ...]:
+    """Folds in the order of time, of about the same number of onsets; each learns from all rows that end at least `gap` before it.
+
+    Nobody is judged on the rows before the first fold. With too few onsets to share out, folds are of the same length. The gap is
+    never shorter than a window and the farthest horizon, and no border cuts an event.
+    """
+    edges = [*(_edge(examples, share / (count + 1), WALKED) for share in range(1, count + 1)), len(examples)]
+    apart = max(examples.plant.rows(gap), purge_rows(examples.plant))
+    return tuple(
+        Fold(np.arange(begin - apart), np.arange(begin, end)) for begin, end in pairwise(edges) if end > begin and begin > apart
+    )
+
+
+def _edge(examples: Examples, share: float, fewest: int = FOLDS) -> int:
     onsets = examples.onsets
-    row = int(onsets[int(len(onsets) * share)]) if len(onsets) >= FOLDS else int(len(examples) * share)
+    row = int(onsets[int(len(onsets) * share)]) if len(onsets) >= fewest else int(len(examples) * share)
     return examples.before_episode(max(row - max(examples.plant.rows(h) for h in examples.plant.time.horizons), 0))
 
 
-__all__ = ["FOLDS", "Fold", "inner_folds", "purge_rows"]
+__all__ = ["FOLDS", "GAP", "Fold", "inner_folds", "purge_rows", "walk_forward"]

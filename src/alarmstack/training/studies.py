@@ -14,7 +14,7 @@ import numpy as np
 
 from alarmstack.examples import Examples
 from alarmstack.features import build, feature_names, source_of
-from alarmstack.intervals import IntervalBlock
+from alarmstack.intervals import Floats, IntervalBlock
 from alarmstack.models import Recipe, fit, recipes
 from alarmstack.normality import learn_normal
 from alarmstack.plant import Plant
@@ -82,17 +82,23 @@ class Learnt:
 
 def reliability(plant: Plant, bundles: Mapping[str, Bundle], trial: Trial) -> list[Bin]:
     """Every tenth of every forecaster that holds enough rows."""
-    found = []
+    found: list[Bin] = []
     for recipe, bundle in _forecasters(plant, bundles):
-        target, score = target_of(recipe, trial.examples), bundle.score(trial.examples.window)
-        known = ~np.isnan(target)
-        tenth = np.minimum((score * BINS).astype(int), BINS - 1)
-        for place in range(BINS):
-            rows = known & (tenth == place)
-            if rows.sum() >= FEWEST_ROWS:
-                said, came = float(score[rows].mean()), float(target[rows].mean())
-                found.append(Bin(recipe.name, place / BINS, int(rows.sum()), said, came))
+        found += tenths(recipe.name, bundle.score(trial.examples.window), target_of(recipe, trial.examples))
     return found
+
+
+def tenths(model: str, score: Floats, target: Floats, fewest: int = FEWEST_ROWS) -> list[Bin]:
+    """Every tenth of a series of probabilities that holds at least so many rows whose target is known."""
+    known = ~np.isnan(target) & ~np.isnan(score)
+    score, target = score[known], target[known]
+    tenth = np.minimum((score * BINS).astype(int), BINS - 1)
+    rows = [(place, tenth == place) for place in range(BINS)]
+    return [
+        Bin(model, place / BINS, int(inside.sum()), float(score[inside].mean()), float(target[inside].mean()))
+        for place, inside in rows
+        if inside.sum() >= max(fewest, 1)
+    ]
 
 
 def sensor_loss(plant: Plant, bundles: Mapping[str, Bundle], trial: Trial, progress: Progress = silent) -> list[Loss]:
@@ -209,4 +215,5 @@ __all__ = [
     "reliability",
     "sensor_loss",
     "study_rows",
+    "tenths",
 ]
