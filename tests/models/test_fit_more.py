@@ -25,7 +25,7 @@ class Heard:
         return x[:, 0] / ROWS
 
 
-RECIPE = Recipe("m", "m", "M", "window", "onset", {"heard": lambda _: Heard()}, calibrated=True, dropout=False)
+RECIPE = Recipe("m", "m", "M", "window", "onset", {"heard": lambda _: Heard()}, calibrated="isotonic", dropout=False)
 
 
 def test_looks_that_touch_a_held_back_row_are_left_out_and_an_hour_counts_once() -> None:

@@ -118,7 +118,7 @@ def refit(
     calibration = fitted.calibration
     if calibration is not None:
         known = ~np.isnan(raw) & ~np.isnan(target)
-        calibration = Calibration.fit(raw[known], target[known])
+        calibration = Calibration.fit(raw[known], target[known], fitted.recipe.calibrated or "isotonic")
     chosen = fitted.chosen.removesuffix(WITH_SMOTE)
     trainer = _Trainer(fitted.recipe, sources, x, target, more, seed)
     estimator = trainer.train(fitted.recipe.candidates[chosen], np.arange(len(x)), fitted.smote)
@@ -197,15 +197,15 @@ def _calibrate(
 ) -> tuple[Calibration | None, Floats]:
     """The calibration of the final estimator, and scores that were calibrated without the fold they belong to."""
     known = ~np.isnan(raw) & ~np.isnan(target)
-    if not recipe.calibrated or len(np.unique(target[known])) < 2:
+    if recipe.calibrated is None or len(np.unique(target[known])) < 2:
         return None, raw
     scores = np.full(len(raw), np.nan)
     for _, held_back in folds:
         others = known.copy()
         others[held_back] = False
         if len(np.unique(target[others])) == 2:
-            scores[held_back] = Calibration.fit(raw[others], target[others])(raw[held_back])
-    return Calibration.fit(raw[known], target[known]), scores
+            scores[held_back] = Calibration.fit(raw[others], target[others], recipe.calibrated)(raw[held_back])
+    return Calibration.fit(raw[known], target[known], recipe.calibrated), scores
 
 
 __all__ = ["Fitted", "More", "fit", "refit"]

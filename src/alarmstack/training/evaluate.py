@@ -219,4 +219,4 @@ def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-__all__ = ["FEW_EVENTS", "FIGURES", "Contestant", "Row", "evaluate"]
+__all__ = ["FEW_EVENTS", "FIGURES", "INTERVAL", "RESAMPLES", "Contestant", "Row", "evaluate"]

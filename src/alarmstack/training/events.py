@@ -27,6 +27,8 @@ MEASURABLE = 10
 """Expected false alarms below which a rate cannot be measured (the protocol's rule)."""
 CANDIDATES = 60
 """Thresholds tried between the quietest and the loudest score."""
+SAFETY = 1.64
+"""Standard errors that a count is raised by before it is held against a budget: 95 of 100 such counts are not over."""
 Hours = Floats
 
 
@@ -123,7 +125,7 @@ def outcome(examples: Judged, scores: Floats, threshold: float) -> Outcome:
 def threshold_for(examples: Judged, scores: Floats, budget: float) -> float:
     """The threshold with the best event recall whose false alarms keep to a budget (per day); inf if none does.
 
-    The count is raised by its own standard error before it is held against the budget, so that the budget still holds on new data.
+    The count is raised by `SAFETY` times its standard error before it is held against the budget, so that this holds on new data.
     Of equal recalls the highest threshold wins. Scores must not come from a model that was fitted on these rows.
     """
     return thresholds_for(examples, scores, (budget,))[0]
@@ -136,7 +138,7 @@ def thresholds_for(examples: Judged, scores: Floats, budgets: Sequence[float]) -
         result = outcome(examples, scores, threshold)
         false = float(result.false.sum())
         for place, budget in enumerate(budgets):
-            if (false + np.sqrt(false)) <= budget * result.days and result.recall > best[place][0]:
+            if (false + SAFETY * np.sqrt(false)) <= budget * result.days and result.recall > best[place][0]:
                 best[place] = result.recall, threshold
     return [threshold for _, threshold in best]
 
@@ -149,4 +151,4 @@ def _candidates(scores: Floats) -> list[float]:
     return sorted({float(q) for q in np.quantile(scores, shares)}, reverse=True)
 
 
-__all__ = ["BUDGETS", "MEASURABLE", "Judged", "Outcome", "outcome", "threshold_for", "thresholds_for"]
+__all__ = ["BUDGETS", "MEASURABLE", "SAFETY", "Judged", "Outcome", "outcome", "threshold_for", "thresholds_for"]

@@ -12,14 +12,16 @@ from datetime import timedelta
 
 import numpy as np
 
+from alarmstack.derived import Mask
 from alarmstack.examples import Examples
 from alarmstack.features import build, feature_names, source_of
-from alarmstack.intervals import IntervalBlock
+from alarmstack.intervals import Floats, IntervalBlock
 from alarmstack.models import Recipe, fit, recipes
 from alarmstack.normality import learn_normal
 from alarmstack.plant import Plant
 from alarmstack.progress import Progress, silent
 from alarmstack.registry import Bundle
+from alarmstack.training.evaluate import INTERVAL, RESAMPLES
 from alarmstack.training.events import outcome
 from alarmstack.training.normal import normal_lesson, normal_thresholds
 from alarmstack.training.splits import inner_folds
@@ -31,6 +33,7 @@ FEWEST_ROWS = 50
 """Rows below which a bin says nothing."""
 RELIABLE = 0.05
 """Aim: what was said and what came are no farther apart."""
+WEEK = timedelta(days=7)
 EVENTS = (0, 1, 3, 10, 30)
 STARTS = (0.0, 0.25, 0.5)
 """Where in the training year a new plant's life begins, as shares of it."""
@@ -42,18 +45,28 @@ AFTER = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Bin:
-    """Rows of one forecaster whose probability lay in a tenth: how many, what was said on average, and what came."""
+    """Rows of one forecaster whose probability lay in a tenth: how many, what was said on average, and what came.
+
+    `least` and `most`: 95 % interval of came − said. Hours of one event go together, so that weeks are resampled, not rows.
+    """
 
     model: str
     low: float
     rows: int
     said: float
     came: float
+    least: float
+    most: float
 
     @property
     def gap(self) -> float:
         """How far the two are apart."""
         return abs(self.said - self.came)
+
+    @property
+    def chance(self) -> bool:
+        """Whether rows that are as reliable as aimed at may come out like this."""
+        return self.least <= RELIABLE and self.most >= -RELIABLE
 
 
 @dataclass(frozen=True)
@@ -91,8 +104,21 @@ def reliability(plant: Plant, bundles: Mapping[str, Bundle], trial: Trial) -> li
             rows = known & (tenth == place)
             if rows.sum() >= FEWEST_ROWS:
                 said, came = float(score[rows].mean()), float(target[rows].mean())
-                found.append(Bin(recipe.name, place / BINS, int(rows.sum()), said, came))
+                interval = _interval(trial.examples, rows, target - score)
+                found.append(Bin(recipe.name, place / BINS, int(rows.sum()), said, came, *interval))
     return found
+
+
+def _interval(examples: Examples, rows: Mask, gap: Floats) -> tuple[float, float]:
+    """95 % interval of a mean over rows, by a bootstrap over the weeks that hold some of them."""
+    week = np.flatnonzero(rows) // (WEEK // examples.step)
+    count = np.bincount(week)
+    total = np.bincount(week, weights=gap[rows])[count > 0]
+    count = count[count > 0]
+    weeks = len(count)
+    draws = np.random.default_rng(0).multinomial(weeks, np.full(weeks, 1 / weeks), RESAMPLES)
+    low, high = np.percentile(draws @ total / (draws @ count), INTERVAL)
+    return float(low), float(high)
 
 
 def sensor_loss(plant: Plant, bundles: Mapping[str, Bundle], trial: Trial, progress: Progress = silent) -> list[Loss]:

@@ -112,7 +112,7 @@ def _register(
             name=recipe.name,
             title=recipe.title,
             inputs=f"{recipe.group} features",
-            estimator=f"{fitted.chosen}; calibration: {'isotonic, on held-back rows' if recipe.calibrated else 'none'}",
+            estimator=f"{fitted.chosen}; calibration: {f'{recipe.calibrated}, on held-back rows' if recipe.calibrated else 'none'}",
             metrics=metrics,
             thresholds=thresholds,
             verdict=verdict,
