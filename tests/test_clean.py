@@ -43,6 +43,24 @@ def test_a_reading_on_the_boundary_belongs_to_the_next_interval(plant: Plant) ->
     assert made.statistic("TE301020").tolist() == [1.0, 2.0]
 
 
+def test_another_phase_of_the_grid_closes_the_same_readings_at_other_ends(plant: Plant) -> None:
+    told = table(("TE301020", 0.1, 100.0), ("TE301020", 0.5, 104.0), ("TE301020", 1.1, 101.0))
+    made = close_intervals(plant, told, timedelta(minutes=15))
+    assert made.start.tolist() == [(BEGIN + m * timedelta(minutes=1)).replace(tzinfo=None) for m in (-45, 15)]
+    assert made.statistic("TE301020", "max").tolist() == [100.0, 104.0]
+    assert made.age[:, plant.signals.index("TE301020")] == pytest.approx([540, 540])
+
+
+@pytest.mark.parametrize("minutes", [5, 45])
+def test_the_phase_moves_the_grid_and_nothing_else(plant: Plant, minutes: int) -> None:
+    """Readings that come later by the phase give the intervals of the base grid."""
+    phase, told = timedelta(minutes=minutes), readings(plant, HOURS, seed=3, gap=(10, 30))
+    later = told.with_columns(pl.col("time") + phase)
+    base, moved = close_intervals(plant, told), close_intervals(plant, later, phase)
+    assert (moved.start - base.start == np.timedelta64(phase)).all()
+    assert all(getattr(base, n).tobytes() == getattr(moved, n).tobytes() for n in ("values", "count", "age", "segment"))
+
+
 def test_a_value_is_held_until_it_is_stale(plant: Plant) -> None:
     stale = plant.stale_after["TE301020"] // HOUR
     made = close_intervals(plant, table(("TE301020", 0.0, 5.0), ("PDT31008", float(stale + 2), 200.0)))

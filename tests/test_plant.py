@@ -1,5 +1,6 @@
 """A plant.toml that says something wrong gets an error that names the key, the value and the way to mend it."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ MISTAKES = [
     ('tag = "PDT31007"', 'tag = "PDT31008"', ["PDT31008", "twice"]),
     ('horizons = ["1h", "3h"', 'horizons = ["90min", "3h"', ["horizons", "90min", "cadence"]),
     ('cadence = "1h"', 'cadence = "one hour"', ["cadence", "one hour", "1h"]),
+    ('stride = "1h"', 'stride = "25min"', ["time.stride", "25min", "1h", "15min"]),
+    ('stride = "1h"', 'stride = "2h"', ["time.stride", "2h", "does not divide"]),
+    ("phases = 1", "phases = 7", ["training.phases", "7", "choose"]),
+    ("phases = 1", "phases = 0", ["training.phases", "0"]),
     ('timezone = "UTC"', 'timezone = "Mars/Base"', ["Mars/Base", "IANA"]),
     ('process_unit = "d301"', 'process_unit = "d999"', ["d999", "d301"]),
     ("quantile = 0.90", "quantile = 1.9", ["quantile", "1.9"]),
@@ -47,3 +52,10 @@ def test_the_gas_plant_has_nine_instruments_that_models_use_and_sixteen_signals(
     ]
     assert len(plant.signals) == 16
     assert plant.lookback == 72
+
+
+def test_the_models_speak_once_a_cadence_unless_told_otherwise(tmp_path: Path) -> None:
+    assert load_plant(PLANT_FILE).phases == (timedelta(0),)
+    more = tmp_path / "plant.toml"
+    more.write_text(PLANT_FILE.read_text().replace('stride = "1h"', 'stride = "15min"', 1))
+    assert load_plant(more).phases == tuple(timedelta(minutes=m) for m in (0, 15, 30, 45))

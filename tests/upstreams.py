@@ -61,6 +61,7 @@ class Feed:
     def __init__(self, plant: Plant, hours: int = 0) -> None:
         self.plant = plant
         self.intervals = [row(plant, BEGIN + n * HOUR) for n in range(hours)]
+        self.rolling: list[Observation] = []
         self.scenario = "normal"
         self.connections = 0
         self.away = False
@@ -80,6 +81,14 @@ class Feed:
             self.tell("interval", made)
             self.tell("reading", self.live())
         return made
+
+    def speak_between(self, minutes: int, **values: float | None) -> Observation:
+        """The intervals that end so many minutes after the last hour; the newest is told of."""
+        past = [row(self.plant, self.now + timedelta(minutes=minutes) - n * HOUR) for n in range(3, 1, -1)]
+        newest = row(self.plant, self.now + timedelta(minutes=minutes) - HOUR, **values)
+        self.rolling = [*past, newest]
+        self.tell("rolling", newest)
+        return newest
 
     def tell(self, name: str, body: BaseModel) -> None:
         for stream in self._streams:
@@ -101,6 +110,7 @@ class Feed:
         routes = [
             Route("/sensors/meta", self._or_away(self._meta)),
             Route("/sensors/intervals", self._or_away(self._intervals)),
+            Route("/sensors/rolling", self._or_away(self._rolling)),
             Route("/sensors/stream", self._or_away(self._stream)),
             Route("/scenarios", self._or_away(self._scenarios)),
             Route("/scenarios/activate", self._or_away(self._activate), methods=["POST"]),
@@ -131,6 +141,10 @@ class Feed:
 
     async def _intervals(self, request: Request) -> Response:
         kept = self.intervals[-int(request.query_params["n"]) :]
+        return said(Intervals(intervals=kept, count=len(kept)))
+
+    async def _rolling(self, request: Request) -> Response:
+        kept = self.rolling[-int(request.query_params["n"]) :]
         return said(Intervals(intervals=kept, count=len(kept)))
 
     async def _scenarios(self, _: Request) -> Response:

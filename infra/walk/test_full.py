@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from walk import REPOSITORY
 from walk.engine import Engine
 from walk.stack import Stack, free_ports, until

@@ -19,6 +19,8 @@ from alarmstack.intervals import READING_SCHEMA, STATISTICS, Floats, IntervalBlo
 from alarmstack.plant import Plant
 
 Instants = npt.NDArray[np.datetime64]
+WHOLE = timedelta(0)
+"""Phase of the base grid: intervals begin at whole cadences."""
 _ONE_SECOND = np.timedelta64(1, "s")
 
 
@@ -39,11 +41,15 @@ class CloserState:
     late: int = 0
 
 
-def open_at(plant: Plant, begin: datetime) -> CloserState:
-    """A closer that has seen nothing, whose first interval begins at or before `begin`."""
+def open_at(plant: Plant, begin: datetime, phase: timedelta = WHOLE) -> CloserState:
+    """A closer that has seen nothing, whose first interval begins at or before `begin`.
+
+    `phase` moves the grid: intervals begin so long after the whole cadences of the clock (an hourly grid with the phase 15 min
+    has intervals from a quarter past to a quarter past).
+    """
     signals = len(plant.signals)
     return CloserState(
-        begin=_floor(_instant(begin), plant.time.cadence),
+        begin=_floor(_instant(begin), plant.time.cadence, phase),
         last_time=np.full(signals, "NaT", "datetime64[us]"),
         last_value=np.full(signals, np.nan),
         pending=pl.DataFrame(schema=READING_SCHEMA),
@@ -54,11 +60,11 @@ def close(plant: Plant, state: CloserState, readings: pl.DataFrame, until: datet
     """Take `readings`, close every interval that ends at or before `until`."""
     begin = state.begin
     arrived = pl.concat([state.pending, readings.select(*READING_SCHEMA)])
-    on_time = arrived.filter(pl.col("time") >= _moment(begin))
+    on_time = arrived.filter(pl.col("time") >= instant_of(begin))
     cadence = np.timedelta64(plant.time.cadence)
     rows = max(int((_instant(until) - begin) // cadence), 0)
     end = begin + rows * cadence
-    inside = pl.col("time") < _moment(end)
+    inside = pl.col("time") < instant_of(end)
     block, last_time, last_value = _summarise(plant, state, on_time.filter(inside), rows)
     segment, number, run = number_segments(
         (block.count == 0).all(axis=1),
@@ -78,15 +84,15 @@ def close(plant: Plant, state: CloserState, readings: pl.DataFrame, until: datet
     return after, replace(block, segment=segment)
 
 
-def close_intervals(plant: Plant, readings: pl.DataFrame) -> IntervalBlock:
-    """All intervals from the first reading's to the last reading's, both included.
+def close_intervals(plant: Plant, readings: pl.DataFrame, phase: timedelta = WHOLE) -> IntervalBlock:
+    """All intervals from the first reading's to the last reading's, both included, on the grid of that phase (`open_at`).
 
     Raises SourceError when there is no reading at all.
     """
     first, last = readings["time"].min(), readings["time"].max()
     if not isinstance(first, datetime) or not isinstance(last, datetime):
         raise SourceError("no readings: there is nothing to close intervals over")
-    state = open_at(plant, first)
+    state = open_at(plant, first, phase)
     return close(plant, state, readings, last + plant.time.cadence)[1]
 
 
@@ -122,7 +128,7 @@ def _summarise(plant: Plant, state: CloserState, readings: pl.DataFrame, rows: i
 def _group(plant: Plant, readings: pl.DataFrame, begin: np.datetime64) -> pl.DataFrame:
     """Statistics per (row, signal). Equal times are settled by value, so that the order of arrival does not matter."""
     places = {signal: place for place, signal in enumerate(plant.signals)}
-    since = pl.col("time").dt.replace_time_zone(None) - pl.lit(_moment(begin).replace(tzinfo=None))
+    since = pl.col("time").dt.replace_time_zone(None) - pl.lit(instant_of(begin).replace(tzinfo=None))
     microseconds = int(plant.time.cadence / timedelta(microseconds=1))
     return (
         readings.filter(pl.col("tag").is_in(list(places)) & pl.col("value").is_finite())
@@ -157,13 +163,14 @@ def _instant(moment: datetime) -> np.datetime64:
     return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
 
 
-def _moment(instant: np.datetime64) -> datetime:
+def instant_of(instant: np.datetime64) -> datetime:
+    """An instant of a grid as an aware datetime."""
     return datetime.fromisoformat(str(instant)).replace(tzinfo=UTC)
 
 
-def _floor(instant: np.datetime64, cadence: timedelta) -> np.datetime64:
-    epoch = np.datetime64(0, "us")
+def _floor(instant: np.datetime64, cadence: timedelta, phase: timedelta) -> np.datetime64:
+    epoch = np.datetime64(0, "us") + np.timedelta64(phase)
     return epoch + (instant - epoch) // np.timedelta64(cadence) * np.timedelta64(cadence)
 
 
-__all__ = ["CloserState", "close", "close_intervals", "open_at"]
+__all__ = ["WHOLE", "CloserState", "close", "close_intervals", "instant_of", "open_at"]

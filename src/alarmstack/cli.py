@@ -14,9 +14,9 @@ from rich.console import Console
 
 from alarmstack import __version__
 from alarmstack.bench.verbs import benches
-from alarmstack.errors import AlarmstackError, GateRefused, RegistryError, SourceError
+from alarmstack.errors import AlarmstackError, GateRefused, PlantError, RegistryError, SourceError
 from alarmstack.people import users
-from alarmstack.plant import load_plant
+from alarmstack.plant import load_plant, parse_duration
 from alarmstack.progress import bar
 from alarmstack.serving import services
 from alarmstack.settings import Engine, Settings, load_settings
@@ -203,6 +203,8 @@ def etl(
     """
     settings, described = load_settings(), _plant(plant)
     if (engine or settings.etl_engine) == "spark":
+        if described.training.phases > 1:
+            raise PlantError("training.phases above 1 needs the engine local: the cluster's pieces hold one grid. Set it to 1")
         manifests = _etl_spark(described, settings, source, operator_log, master)
     else:
         manifests = _etl_local(described, settings, source, operator_log)
@@ -390,25 +392,35 @@ def evaluate(
     days: Annotated[int, typer.Option(min=28, help="Length of each simulated plant.")] = 365,
     seeds: Annotated[str, typer.Option(help="Seeds that training never saw, one simulated plant each.")] = "101,102",
     newest: Annotated[bool, typer.Option("--newest", help="Judge the newest versions, promoted or not.")] = False,
+    stride: Annotated[
+        str | None,
+        typer.Option(help="Judge forecasters that speak so often, beside themselves once a cadence: 15min.", show_default=False),
+    ] = None,
+    threshold_seeds: Annotated[str, typer.Option(help="With --stride: seeds that thresholds are chosen on.")] = "201,202",
     plant: PlantFile = None,
     json_file: JsonFile = None,
 ) -> None:
     """Judge the promoted models by events, beside floors tuned to the same false-alarm budget.
 
     Example: alarmstack evaluate --json evaluation.json
+    Example: alarmstack evaluate --stride 15min
     """
     from alarmstack.pipeline import champions, evaluate_file, evaluate_simulated
     from alarmstack.pipeline import newest as newest_of_all
     from alarmstack.report import evaluation_tables
+    from alarmstack.training.rolling import evaluate_stride
 
     settings, described = load_settings(), _plant(plant)
     bundles = (newest_of_all if newest else champions)(described, settings)
     with bar(console, "evaluate") as progress:
+        unseen, begin = [int(s) for s in seeds.split(",")], FIRST_DAY.replace(tzinfo=UTC)
         if data is not None:
             rows = evaluate_file(described, settings, bundles, data)
+        elif stride is not None:
+            chosen_on, every = [int(s) for s in threshold_seeds.split(",")], _duration("--stride", stride)
+            rows = evaluate_stride(described, bundles, begin, days, unseen, chosen_on, every, progress)
         else:
-            unseen = [int(s) for s in seeds.split(",")]
-            rows = evaluate_simulated(described, settings, bundles, FIRST_DAY.replace(tzinfo=UTC), days, unseen, progress)
+            rows = evaluate_simulated(described, settings, bundles, begin, days, unseen, progress)
     for table in evaluation_tables(rows):
         console.print(table)
     _write_json(json_file, [row.record() for row in rows])
@@ -513,6 +525,13 @@ def _promote_trained(plant: Any, registry: Any, settings: Settings) -> None:
     by_hand = "MODEL_PROMOTION_MODE is manual: `alarmstack promote NAME` lets a model speak"
     none = by_hand if settings.promotion_mode == "manual" else "no model beats its floor"
     console.print("\n".join(f"{name} is @champion" for name in promoted) or f"nothing promoted: {none}", highlight=False)
+
+
+def _duration(option: str, text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
 
 
 def _plant(path: Path | None) -> Any:

@@ -6,8 +6,8 @@ a model may not learn from (the end of a series, a row in alarm for a forecaster
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 
@@ -24,11 +24,32 @@ SEALED_SHARE = 0.2
 
 
 @dataclass(frozen=True)
+class Between:
+    """Window examples on other phases of the grid, for forecasters to learn from beside those of the base grid; they judge nothing.
+
+    `row` [rows]: the base row in which each interval begins (it ends in the next one), `start` instants [rows], `window` [rows,
+    window features], `target` of each horizon float [rows], `phases`: how many grids an hour is seen on, the base grid included.
+    """
+
+    row: npt.NDArray[np.intp]
+    start: npt.NDArray[np.datetime64]
+    window: Floats
+    target: Mapping[timedelta, Floats]
+    phases: int
+
+    def rows(self, begin: int, end: int) -> Between:
+        """Those that lie whole in the base rows begin … end − 1, counted from there."""
+        inside = (self.row >= begin) & (self.row + 1 < end)
+        target = {horizon: values[inside] for horizon, values in self.target.items()}
+        return Between(self.row[inside] - begin, self.start[inside], self.window[inside], target, self.phases)
+
+
+@dataclass(frozen=True)
 class Examples:
     """Rows of one asset in time order, with the features of both groups and everything targets come from.
 
     `point` [rows, point features], `window` [rows, window features], `alarm` bool [rows], `regime` float [rows],
-    `next_deviation` float [rows], `segment` int32 [rows], `start` instants [rows].
+    `next_deviation` float [rows], `segment` int32 [rows], `start` instants [rows]; `between`: what forecasters learn beside them.
     """
 
     plant: Plant
@@ -39,9 +60,15 @@ class Examples:
     alarm: Mask
     regime: Floats
     next_deviation: Floats
+    between: Between | None = None
 
     def __len__(self) -> int:
         return len(self.start)
+
+    @property
+    def step(self) -> timedelta:
+        """Plant time between two rows."""
+        return self.plant.time.cadence
 
     def features(self, group: Group) -> Floats:
         """Matrix of a feature group."""
@@ -73,11 +100,7 @@ class Examples:
 
     def onset_target(self, horizon: timedelta) -> Floats:
         """1.0 where an alarm begins within the horizon, 0.0 where not, NaN in alarm and where the horizon runs over the end."""
-        rows = self.plant.rows(horizon)
-        target = onset_within(self.alarm, self.episodes, rows).astype(float)
-        ahead = np.concatenate((self.segment[rows:], np.full(min(rows, len(self)), -1, np.int32)))
-        target[~self.quiet | ((ahead != self.segment) & (target == 0.0))] = np.nan
-        return target
+        return _onset_target(self.plant, self.alarm, self.episodes, self.segment, horizon)
 
     def rows(self, begin: int, end: int) -> Examples:
         """The rows begin … end − 1."""
@@ -91,6 +114,7 @@ class Examples:
             self.alarm[cut],
             self.regime[cut],
             self.next_deviation[cut],
+            None if self.between is None else self.between.rows(begin, end),
         )
 
 
@@ -111,6 +135,38 @@ def examples(plant: Plant, block: IntervalBlock, alarm: Mask, bands: RegimeBands
         regime=bands.regime(plant, block, alarm).astype(float),
         next_deviation=ahead,
     )
+
+
+def with_between(found: Examples, blocks: Sequence[tuple[IntervalBlock, Mask]]) -> Examples:
+    """The examples with those of other phases of their grid beside them, given as intervals and alarms."""
+    plant = found.plant
+    if not blocks:
+        return found
+    parts = []
+    for block, alarm in blocks:
+        row = (block.start - found.start[0]) // np.timedelta64(plant.time.cadence)
+        inside = (row >= 0) & (row + 1 < len(found))
+        episode = episodes(alarm, block.segment, plant.rows(plant.time.quiet_gap))
+        target = {h: _onset_target(plant, alarm, episode, block.segment, h)[inside] for h in plant.time.horizons}
+        parts.append(Between(row[inside].astype(np.intp), block.start[inside], build(plant, block, "window")[inside], target, 0))
+    between = Between(
+        np.concatenate([p.row for p in parts]),
+        np.concatenate([p.start for p in parts]),
+        np.concatenate([p.window for p in parts]),
+        {h: np.concatenate([p.target[h] for p in parts]) for h in plant.time.horizons},
+        len(blocks) + 1,
+    )
+    return replace(found, between=between)
+
+
+def _onset_target(
+    plant: Plant, alarm: Mask, found: tuple[Episode, ...], segment: npt.NDArray[np.int32], horizon: timedelta
+) -> Floats:
+    rows = plant.rows(horizon)
+    target = onset_within(alarm, found, rows).astype(float)
+    ahead = np.concatenate((segment[rows:], np.full(min(rows, len(segment)), -1, np.int32)))
+    target[~forecastable(found, segment) | ((ahead != segment) & (target == 0.0))] = np.nan
+    return target
 
 
 def sealed_row(found: tuple[Episode, ...], rows: int) -> int:
@@ -140,4 +196,4 @@ def join(parts: Sequence[Examples]) -> Examples:
     )
 
 
-__all__ = ["Examples", "examples", "join", "sealed_row"]
+__all__ = ["Between", "Examples", "examples", "join", "sealed_row", "with_between"]

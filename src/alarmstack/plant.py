@@ -200,9 +200,14 @@ HORIZON_CADENCES = (1, 3, 6)
 
 
 class Time(_Part):
-    """The durations that everything is measured in. All but the cadence have a usual length, counted in cadences."""
+    """The durations that everything is measured in. All but the cadence have a usual length, counted in cadences.
+
+    `stride`: how often the models speak. Where it is shorter than the cadence, they speak between two closed intervals too, of
+    intervals as long as the cadence that end at that moment.
+    """
 
     cadence: Duration
+    stride: Duration
     window: Duration
     horizons: tuple[Duration, ...]
     quiet_gap: Duration
@@ -220,11 +225,17 @@ class Time(_Part):
         except ValueError:
             return content
         usual: dict[str, object] = {name: write_duration(cadences * cadence) for name, cadences in CADENCES.items()}
+        usual["stride"] = write_duration(cadence)
         return usual | {"horizons": [write_duration(cadences * cadence) for cadences in HORIZON_CADENCES]} | content
 
     @model_validator(mode="after")
     def _multiples_of_cadence(self) -> Time:
-        for name in type(self).model_fields:
+        if self.stride <= timedelta(0) or self.cadence % self.stride:
+            raise ValueError(
+                f"time.stride = {write_duration(self.stride)!r} does not divide the cadence {write_duration(self.cadence)!r}: "
+                f"choose a part of it such as {write_duration(self.cadence / 4)!r}, or leave the key out"
+            )
+        for name in (key for key in type(self).model_fields if key != "stride"):
             value = getattr(self, name)
             for one in value if isinstance(value, tuple) else (value,):
                 if one <= timedelta(0) or one % self.cadence:
@@ -233,6 +244,15 @@ class Time(_Part):
                         f"{write_duration(self.cadence)!r}: choose a whole number of cadences"
                     )
         return self
+
+
+class Training(_Part):
+    """How models learn. `phases`: on how many grids, moved by equal parts of a cadence, forecasters see each hour of readings.
+
+    An hour counts once, however often it is seen: the rows share its weight. Choices, thresholds and figures rest on the base grid.
+    """
+
+    phases: int = Field(default=1, ge=1, le=60)
 
 
 class Derived(_Part):
@@ -418,6 +438,7 @@ class Plant(_Part):
     registry_prefix: str
     operator_log: str | None = None
     time: Time
+    training: Training = Training()
     units: tuple[Unit, ...]
     instruments: tuple[Instrument, ...]
     controllers: tuple[Controller, ...] = ()
@@ -458,6 +479,11 @@ class Plant(_Part):
             for key in preset.keys:
                 if key not in keys:
                     raise ValueError(f"screen preset {preset.name!r}: unknown key {key!r}: use one of {', '.join(keys)}")
+        if self.time.cadence % timedelta(seconds=self.training.phases):
+            raise ValueError(
+                f"training.phases = {self.training.phases} does not divide the cadence {write_duration(self.time.cadence)!r} "
+                "into whole seconds: choose 1, 2 or 4"
+            )
         if self.timezone not in available_timezones():
             raise ValueError(f"timezone {self.timezone!r} is unknown: use an IANA name such as 'Europe/Berlin'")
         return self
@@ -505,6 +531,11 @@ class Plant(_Part):
         return duration // self.time.cadence
 
     @cached_property
+    def phases(self) -> tuple[timedelta, ...]:
+        """Where the grids begin on which the models speak: the base grid's 0, then one a stride."""
+        return phases(self.time.cadence, self.time.stride)
+
+    @cached_property
     def lookback(self) -> int:
         """Rows that give all there is to say of the last one: a rolling window behind the failure-frequency window, or what the
         normal-behaviour model looks back on.
@@ -512,6 +543,15 @@ class Plant(_Part):
         features = self.rows(self.time.frequency_window) + self.rows(self.time.statistics_window)
         normality = self.normality.lookback if self.normality else None
         return max(features, self.rows(normality) if normality else 0)
+
+
+def phases(cadence: timedelta, stride: timedelta) -> tuple[timedelta, ...]:
+    """The phases of a grid of that cadence whose intervals end at every stride.
+
+    >>> [write_duration(phase) for phase in phases(timedelta(hours=1), timedelta(minutes=20))]
+    ['0s', '20min', '40min']
+    """
+    return tuple(number * stride for number in range(cadence // stride))
 
 
 def load_plant(path: Path | str) -> Plant:
@@ -560,5 +600,6 @@ __all__ = [
     "Unit",
     "load_plant",
     "parse_duration",
+    "phases",
     "write_duration",
 ]

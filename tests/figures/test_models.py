@@ -9,7 +9,7 @@ from alarmstack.features import feature_names, source_of
 from alarmstack.models import fit, recipes
 from alarmstack.plant import Plant
 from alarmstack.registry import Bundle, make_bundle
-from alarmstack.training.studies import Bin, tenths
+from alarmstack.training.studies import tenths
 from tests.figures.test_signals import words
 from tests.training.stories import drawn
 
@@ -62,9 +62,10 @@ def test_the_feature_that_decides_stands_on_top(plant: Plant, soft: Bundle, foun
 
 def test_tenths_and_their_figure() -> None:
     score, target = np.array([0.05, 0.05, 0.95, np.nan, 0.5]), np.array([0.0, 1.0, 1.0, 1.0, np.nan])
-    bins = tenths("plant_alarm_x", score, target, fewest=1)
-    assert bins == [Bin("plant_alarm_x", 0.0, 2, 0.05, 0.5), Bin("plant_alarm_x", 0.9, 1, 0.95, 1.0)]
-    assert tenths("m", score, target, fewest=3) == []
+    bins = tenths("plant_alarm_x", score, target, week=2, fewest=1)
+    told = [(one.low, one.rows, one.said, one.came) for one in bins]
+    assert told == [(0.0, 2, 0.05, 0.5), (0.9, 1, 0.95, 1.0)]
+    assert tenths("m", score, target, week=2, fewest=3) == []
     assert "Reliability on a trial" in words(figures.reliability_figure(bins, "plant_alarm", "a trial"))
     figures.reliability_figure([], "plant_alarm", "nothing")
 

@@ -60,6 +60,31 @@ async def test_a_closed_hour_reaches_the_overview_with_its_warnings(plant: Plant
         assert overview["status"]["feed"] == "live" and overview["status"]["inference"] == "ready"
 
 
+async def test_between_two_hours_something_is_said_that_no_history_keeps(plant: Plant, database_url: str) -> None:
+    models = Models_(plant, lambda row: 0.9 if row.numbers["pdt31008"] > 250 else 0.1)
+    async with world(plant, database_url, hours=3, monitored=True, models=models) as w:
+        anna = await w.person("anna")
+        with w.state.hub.listen() as listener:
+            await w.state.monitor.caught_up.wait()
+            before = await stored(w)
+            w.feed.speak_between(15, pdt31008=280.0)
+            told = json.loads((await next_event(listener, "provisional")).data)
+            assert told["assessment"]["timestamp"] == "2026-03-01T02:15:00Z"
+            assert [one["standing"] for one in told["warnings"]] == [True] * 3
+            assert told["warnings"][0]["since"] == "2026-03-01T03:15:00Z"
+            w.feed.speak_between(30, pdt31008=200.0)
+            held = json.loads((await next_event(listener, "provisional", lambda data: "02:30:00" in data)).data)
+            assert held["warnings"][0]["since"] == "2026-03-01T03:15:00Z", "a warning stands as long as it must, here too"
+            overview = (await anna.get("/overview")).json()
+            assert overview["provisional"]["assessment"]["timestamp"] == "2026-03-01T02:30:00Z"
+            assert overview["assessments"][-1]["assessment"]["timestamp"] == "2026-03-01T02:00:00Z"
+            assert await stored(w) == before
+            w.feed.close_hour()
+            closed = json.loads((await next_event(listener, "assessment", newest_is(3))).data)
+        assert not any(one["standing"] for one in closed["warnings"]), "closed intervals alone decide"
+        assert (await anna.get("/overview")).json()["provisional"] is None
+
+
 async def test_hours_that_nobody_told_of_are_fetched(plant: Plant, database_url: str) -> None:
     async with world(plant, database_url, hours=2, monitored=True) as w:
         with w.state.hub.listen() as listener:

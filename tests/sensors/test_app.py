@@ -1,7 +1,7 @@
 """The sensor API as its readers see it, on a clock that the test moves."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -60,6 +60,23 @@ def test_the_clock_runs_whether_or_not_anyone_reads(client: TestClient, player: 
     assert {"pdt31008_max", "pdt31008_min", "pdt31008_count", "pdt31008_age", "lic31012_sp", "lic31012_op"} <= set(
         rows["intervals"][0]
     )
+
+
+def test_between_two_hours_a_stride_is_told_and_its_intervals_can_be_fetched(plant: Plant, clock: Clock) -> None:
+    often = plant.model_copy(update={"time": plant.time.model_copy(update={"stride": timedelta(minutes=15)})})
+    live = LivePlant(often, 8, datetime(2026, 3, 1, tzinfo=UTC))
+    live.advance(30)
+    player, told = Player(live, 3600.0, None, None, clock), []
+    player.hub.publish = lambda event: told.append(event)  # type: ignore[method-assign]
+    for clock.now in (0.1, 0.3, 0.4, 0.55, 0.9, 1.05):
+        player.tick()
+    rolling = [event.data.timestamp for event in told if event.event == "rolling"]
+    closed = [event.data.timestamp for event in told if event.event == "interval"]
+    five = datetime(2026, 3, 2, 5, tzinfo=UTC)
+    assert rolling == [five + timedelta(minutes=m) for m in (15, 30, 45)]
+    assert closed == [five + timedelta(hours=1)]
+    rows = TestClient(create_app(player)).get("/sensors/rolling?n=5").json()
+    assert rows["count"] == 5 and rows["intervals"][-1]["timestamp"] == "2026-03-02T06:00:00Z"
 
 
 def test_history_is_bounded(client: TestClient) -> None:

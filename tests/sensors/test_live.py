@@ -1,6 +1,6 @@
 """The live plant: an hour at a time it is the exported plant; scenarios begin now; a restart goes on."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +74,51 @@ def test_a_restart_goes_on_where_the_plant_stood(plant: Plant, tmp_path: Path) -
     kept = len(again.intervals)
     assert kept >= 230
     assert np.array_equal(whole.intervals.values[-kept:], again.intervals.values, equal_nan=True)
+
+
+def speaking(plant: Plant, minutes: float) -> Plant:
+    return plant.model_copy(update={"time": plant.time.model_copy(update={"stride": timedelta(minutes=minutes)})})
+
+
+@pytest.mark.parametrize("minutes", [1, 15, 20])
+def test_between_two_hours_intervals_end_at_the_stride_and_are_those_of_the_batch(plant: Plant, minutes: int) -> None:
+    live = LivePlant(speaking(plant, minutes), 3, BEGIN)
+    shown = live.advance(60.72)
+    rolled = live.rolling(30)
+    assert rolled is not None and len(rolled) == 30
+    end = datetime(2026, 3, 3, 12, 43 // minutes * minutes, tzinfo=UTC)
+    assert live.spoken_until == end
+    assert rolled.start[-1] == np.datetime64((end - timedelta(hours=1)).replace(tzinfo=None))
+    readings = pl.DataFrame(shown, schema=READING_SCHEMA, orient="row").filter(pl.col("time") < end)
+    batch = close_intervals(plant, readings, timedelta(minutes=end.minute))
+    last = int(np.flatnonzero(batch.start == rolled.start[-1])[0]) + 1
+    assert np.array_equal(rolled.values, batch.values[last - 30 : last], equal_nan=True)
+
+
+def test_at_a_whole_hour_the_rolling_intervals_are_the_closed_ones(plant: Plant) -> None:
+    live = LivePlant(speaking(plant, 15), 3, BEGIN)
+    live.advance(60.1)
+    rolled = live.rolling(20)
+    assert rolled is not None and live.intervals is not None
+    assert np.array_equal(rolled.values, live.intervals.values[-20:], equal_nan=True)
+
+
+def test_speaking_more_often_changes_no_closed_interval(plant: Plant) -> None:
+    often, hourly = LivePlant(speaking(plant, 7.5), 3, BEGIN), LivePlant(plant, 3, BEGIN)
+    assert often.advance(50) == hourly.advance(50)
+    assert often.intervals is not None and hourly.intervals is not None
+    assert np.array_equal(often.intervals.values, hourly.intervals.values, equal_nan=True)
+
+
+def test_a_restart_speaks_of_the_same_rolling_intervals(plant: Plant, tmp_path: Path) -> None:
+    whole = LivePlant(speaking(plant, 15), 6, BEGIN)
+    whole.advance(290.6)
+    whole.save(tmp_path / "live.json")
+    again = LivePlant.load(whole.plant, tmp_path / "live.json")
+    assert again is not None
+    before, after = whole.rolling(plant.lookback), again.rolling(plant.lookback)
+    assert before is not None and after is not None
+    assert np.array_equal(before.values, after.values, equal_nan=True) and before.start.tolist() == after.start.tolist()
 
 
 def test_an_unknown_scenario_names_the_known_ones(plant: Plant) -> None:

@@ -1,4 +1,4 @@
-"""Hits, leads and false alarms, told as drawings. The plant's rule: off-delay 1 h, at least 2 h on, lead ≤ 6 h, quiet gap 3 h."""
+"""Hits, leads and false alarms, told as drawings. The plant's rule: no off-delay, at least 1 h on, lead ≤ 6 h, quiet gap 3 h."""
 
 import numpy as np
 import pytest

@@ -11,7 +11,7 @@ from alarmstack.examples import examples
 from alarmstack.labels import in_alarm
 from alarmstack.plant import Plant
 from alarmstack.simulator import simulate
-from alarmstack.training.studies import learning_curve, reliability, sensor_loss, study_rows
+from alarmstack.training.studies import Bin, learning_curve, reliability, sensor_loss, study_rows
 from alarmstack.training.trial import Trial
 
 
@@ -44,6 +44,14 @@ def test_a_probability_that_is_too_low_is_found_out(plant: Plant, trial: Trial) 
     assert found[0.6].came == 1.0 and found[0.6].said == pytest.approx(0.61) and found[0.6].gap == pytest.approx(0.39)
     rows = study_rows(list(found.values()), [], [])
     assert [row["met"] for row in rows] == [True, False]
+
+
+def test_what_lies_beyond_its_interval_is_no_chance(plant: Plant, trial: Trial) -> None:
+    found = {bin_.low: bin_ for bin_ in reliability(plant, bundles(trial, 0.6), trial)}
+    assert found[0.6].least == pytest.approx(0.39) and not found[0.6].chance
+    assert found[0.0].chance
+    unlucky = Bin("m", 0.3, 50, said=0.35, came=0.28, least=-0.12, most=0.01)
+    assert unlucky.gap > 0.05 and unlucky.chance
 
 
 def test_all_instruments_and_each_lost_in_turn(plant: Plant, trial: Trial) -> None:

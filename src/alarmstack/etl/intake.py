@@ -25,13 +25,17 @@ from alarmstack.sources import Drop, Problem, read_operator_log, read_source
 
 @dataclass(frozen=True)
 class Intake:
-    """A source that passed: its intervals, which rows are in alarm, what the gate said, what could not be loaded."""
+    """A source that passed: its intervals, which rows are in alarm, what the gate said, what could not be loaded.
+
+    `between`: the same on the other phases of the grid that forecasters learn from, where the source holds raw readings.
+    """
 
     block: IntervalBlock
     alarm: Mask
     verdict: Verdict
     problems: tuple[Problem, ...]
     files: tuple[Path, ...]
+    between: tuple[tuple[IntervalBlock, Mask], ...] = ()
 
 
 def take_in(
@@ -49,8 +53,9 @@ def take_in(
     refuse_or_pass(verdict)
     if block is None:
         block = block_from_table(plant, table)
-    alarm = _given_label(table, block) if drop.labelled else in_alarm(plant, block, known_periods(plant, drop.operator_log))
-    return Intake(block, alarm, verdict, drop.problems, drop.files)
+    log = None if drop.labelled else known_periods(plant, drop.operator_log)
+    alarm = _given_label(table, block) if drop.labelled else in_alarm(plant, block, log)
+    return Intake(block, alarm, verdict, drop.problems, drop.files, _between(plant, drop, log))
 
 
 def judge(plant: Plant, source: Path, *, now: datetime | None = None) -> tuple[Verdict, tuple[Problem, ...]]:
@@ -87,6 +92,15 @@ def _intervals(plant: Plant, drop: Drop) -> tuple[IntervalBlock | None, pl.DataF
         return None, drop.table
     block = close_intervals(plant, drop.readings)
     return block, cleaned_table(plant, block)
+
+
+def _between(plant: Plant, drop: Drop, log: pl.DataFrame | None) -> tuple[tuple[IntervalBlock, Mask], ...]:
+    """Intervals and alarms on the phases between two base intervals; none of a finished table, whose readings are gone."""
+    if drop.readings is None or drop.labelled:
+        return ()
+    part = plant.time.cadence / plant.training.phases
+    blocks = [close_intervals(plant, drop.readings, number * part) for number in range(1, plant.training.phases)]
+    return tuple((block, in_alarm(plant, block, log)) for block in blocks)
 
 
 def known_periods(plant: Plant, own: pl.DataFrame | None) -> pl.DataFrame | None:

@@ -16,7 +16,7 @@ from alarmstack.datasets import as_csv
 from alarmstack.etl.assets import assets_in, place
 from alarmstack.etl.intake import Intake, datasets, take_in
 from alarmstack.etl.tables import as_parquet, tables
-from alarmstack.examples import examples
+from alarmstack.examples import examples, with_between
 from alarmstack.plant import Plant, write_duration
 from alarmstack.progress import Progress, silent
 from alarmstack.settings import Settings
@@ -64,7 +64,7 @@ def run(
 ) -> dict[str, Any]:
     """Build and publish a run's tables; the manifest, with `about` in it, is returned. An interrupted run publishes nothing."""
     progress("features", 0.0)
-    found = examples(plant, taken.block, taken.alarm)
+    found = with_between(examples(plant, taken.block, taken.alarm), taken.between)
     made = tables(found, taken.block)
     files = {}
     for done, (name, table) in enumerate(made.items()):

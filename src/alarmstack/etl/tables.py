@@ -2,7 +2,8 @@
 
 `train` and `valid` hold point features and labels of the first four fifths and the sealed last fifth; `train_smote` the training
 part evened out with synthetic rows, marked as such; `windows_<horizon>` the window features of all rows with that horizon's target;
-`intervals` the closed intervals themselves, which the normal-behaviour model learns from.
+`intervals` the closed intervals themselves, which the normal-behaviour model learns from. With `[training] phases` above 1 there is
+`between`: window features and targets on the other phases of the grid, each with the base row in which its interval begins.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import polars as pl
 from imblearn.over_sampling import SMOTE
 from sklearn.impute import SimpleImputer
 
-from alarmstack.examples import Examples
+from alarmstack.examples import Between, Examples
 from alarmstack.features import Group, feature_names
 from alarmstack.intervals import STATISTICS, Floats, IntervalBlock
 from alarmstack.plant import Plant, write_duration
 from alarmstack.storage import Store
 
+BETWEEN = "between"
 NEIGHBOURS = 5
 """SMOTE's default number of neighbours (Chawla et al. 2002, section 4.2)."""
 
@@ -29,7 +31,8 @@ NEIGHBOURS = 5
 def tables(examples: Examples, block: IntervalBlock) -> dict[str, pl.DataFrame]:
     """All tables of a run, by name. `block`: the intervals behind the examples."""
     made = row_tables(examples, block, examples.sealed_from)
-    return made | {"train_smote": evened_out(examples.plant, made["train"])}
+    made |= {"train_smote": evened_out(examples.plant, made["train"])}
+    return made if examples.between is None else made | {BETWEEN: _between_table(examples.plant, examples.between)}
 
 
 def row_tables(examples: Examples, block: IntervalBlock, sealed_from: int) -> dict[str, pl.DataFrame]:
@@ -78,6 +81,20 @@ def read_examples(plant: Plant, store: Store, manifest: Mapping[str, Any]) -> Ex
         alarm=point["anomaly_label"].to_numpy().astype(bool),
         regime=point["regime"].to_numpy().astype(float),
         next_deviation=point["next_deviation"].fill_null(np.nan).to_numpy(),
+        between=_read_between(plant, store, manifest),
+    )
+
+
+def _read_between(plant: Plant, store: Store, manifest: Mapping[str, Any]) -> Between | None:
+    if f"{BETWEEN}.parquet" not in manifest["files"]:
+        return None
+    table = read_table(store, manifest, BETWEEN)
+    return Between(
+        row=table["row"].to_numpy().astype(np.intp),
+        start=table["timestamp"].dt.replace_time_zone(None).to_numpy(),
+        window=_matrix(plant, table, "window"),
+        target={h: table[f"onset_{write_duration(h)}"].fill_null(np.nan).to_numpy() for h in plant.time.horizons},
+        phases=plant.training.phases,
     )
 
 
@@ -94,6 +111,13 @@ def read_intervals(plant: Plant, store: Store, manifest: Mapping[str, Any]) -> I
         age=np.full(values.shape[:2], np.nan),
         segment=table["segment"].to_numpy().astype(np.int32),
     )
+
+
+def _between_table(plant: Plant, between: Between) -> pl.DataFrame:
+    stamps = pl.Series("timestamp", between.start.astype("datetime64[us]")).dt.replace_time_zone("UTC")
+    targets = [pl.Series(f"onset_{write_duration(h)}", values).fill_nan(None) for h, values in between.target.items()]
+    features = _feature_columns(plant, between.window, "window")
+    return pl.DataFrame([stamps, pl.Series("row", between.row), *features, *targets])
 
 
 def _interval_table(block: IntervalBlock) -> pl.DataFrame:

@@ -31,7 +31,7 @@ from alarmstack.pictures import INK
 from alarmstack.plant import write_duration
 from alarmstack.training.evaluate import Row
 from alarmstack.training.events import sweep
-from alarmstack.training.studies import Bin, tenths
+from alarmstack.training.studies import WEEK, Bin, tenths
 from alarmstack.training.walk_forward import FOLD_FIGURES, Walk, Walked, row_metrics
 
 BEFORE, AFTER = timedelta(hours=12), timedelta(hours=1)
@@ -141,7 +141,8 @@ def sweep_figure(walk: Walk) -> Figure:
 
 def reliability_bins(walk: Walk, fewest: int) -> list[Bin]:
     """Tenths of every model that says probabilities, on rows it had not seen."""
-    return [b for one in walk.models if one.probability for b in tenths(one.name, one.scores, one.target, fewest)]
+    week = WEEK // walk.examples.step
+    return [b for one in walk.models if one.probability for b in tenths(one.name, one.scores, one.target, week, fewest)]
 
 
 def horizons_figure(walk: Walk, rows: Sequence[Row]) -> Figure:

@@ -1,15 +1,19 @@
 """Calibration: raw scores become probabilities by a map that travels as numbers.
 
-Isotonic regression on held-back rows at their natural rate (Zadrozny & Elkan 2002), drawn as straight lines between a few knots
-on the log-odds axis. Isotonic regression itself jumps; a jump would turn a rounding error of the graph into another probability.
+Fitted on held-back rows at their natural rate and drawn as straight lines between knots on the log-odds axis, in one of two ways.
+*isotonic*: isotonic regression (Zadrozny & Elkan 2002), whose jumps are evened out; a jump would turn a rounding error of the graph
+into another probability. *smooth*: logistic regression on the log-odds, with a bend at each quartile of the alarms' scores; of few
+events it makes less, because it has five numbers to learn and not a step for every run of rows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
 
 from alarmstack.intervals import Floats
 
@@ -17,6 +21,11 @@ LOWEST, HIGHEST = 1e-3, 0.99
 """Raw probabilities beyond these are taken as these: float32 cannot tell log-odds apart out there."""
 KNOT_GAP = 0.5
 """Least distance of two knots in log-odds."""
+BENDS = (0.25, 0.5, 0.75)
+"""Quantiles of the alarms' scores where the smooth map may change its slope."""
+SMOOTH_GAP = 0.1
+"""Distance of its knots in log-odds; straight lines between them are off by less than 0.0005."""
+Form = Literal["isotonic", "smooth"]
 SURE = 1e-4
 """No calibrated probability is nearer to 0 or 1 than this."""
 
@@ -33,9 +42,21 @@ class Calibration:
         return np.asarray(np.interp(log_odds(raw), self.x, self.y))
 
     @classmethod
-    def fit(cls, raw: Floats, label: Floats) -> Calibration:
-        """From scores of rows that the estimator did not see."""
-        place = log_odds(raw)
+    def fit(cls, raw: Floats, label: Floats, form: Form = "isotonic") -> Calibration:
+        """From scores of rows that the estimator did not see, some of which must be 1 and some 0."""
+        return cls._smooth(log_odds(raw), label) if form == "smooth" else cls._isotonic(log_odds(raw), label)
+
+    @classmethod
+    def _smooth(cls, place: Floats, label: Floats) -> Calibration:
+        bends = np.unique(np.quantile(place[label == 1], BENDS))
+        model = LogisticRegression(max_iter=500).fit(_bent(place, bends), label)
+        lowest, highest = log_odds(np.array([0.0, 1.0]))
+        knots = np.append(np.arange(lowest, highest, SMOOTH_GAP), highest)
+        value = np.clip(model.predict_proba(_bent(knots, bends))[:, 1], SURE, 1 - SURE)
+        return cls(tuple(knots.tolist()), tuple(np.maximum.accumulate(value).tolist()))
+
+    @classmethod
+    def _isotonic(cls, place: Floats, label: Floats) -> Calibration:
         steps = IsotonicRegression(y_min=SURE, y_max=1 - SURE, out_of_bounds="clip").fit(place, label)
         edges = np.arange(place.min(), place.max() + KNOT_GAP, KNOT_GAP)
         # A knot is the mean of the rows around it, on both axes: a mean of isotonic values is isotonic, and thin ends stay honest.
@@ -47,10 +68,15 @@ class Calibration:
         return cls(tuple(centre.tolist()), tuple(np.maximum.accumulate(value).tolist()))
 
 
+def _bent(place: Floats, bends: Floats) -> Floats:
+    """Columns of which a line with bends is made: float64 [rows, 1 + bends]."""
+    return np.stack([place, *(np.maximum(place - bend, 0.0) for bend in bends)], axis=1)
+
+
 def log_odds(raw: Floats) -> Floats:
     """Log-odds of clipped probabilities."""
     clipped = np.clip(raw, LOWEST, HIGHEST)
     return np.asarray(np.log(clipped / (1 - clipped)))
 
 
-__all__ = ["Calibration", "log_odds"]
+__all__ = ["Calibration", "Form", "log_odds"]

@@ -11,6 +11,7 @@ from alarmstack.errors import PlantError
 from alarmstack.expected import NORMALITY, Expected, expected
 from alarmstack.features import Group
 from alarmstack.models import estimators as make
+from alarmstack.models.calibration import Form
 from alarmstack.models.estimators import Estimator
 from alarmstack.plant import Plant
 
@@ -23,7 +24,7 @@ class Recipe:
     """One model of a plant.
 
     `column` is its name in model_results.csv; `candidates` maps names to makers of estimators (seed → estimator), of which the best
-    on held-back rows is taken; `calibrated`: scores become probabilities; `smote`: evened-out training rows are tried as well;
+    on held-back rows is taken; `calibrated`: how scores become probabilities; `smote`: evened-out training rows are tried as well;
     `dropout`: it learns to do without some of its inputs.
     """
 
@@ -34,7 +35,7 @@ class Recipe:
     target: Target
     candidates: Candidates
     horizon: timedelta | None = None
-    calibrated: bool = False
+    calibrated: Form | None = None
     smote: bool = False
     dropout: bool = True
 
@@ -47,7 +48,7 @@ def recipes(plant: Plant) -> tuple[Recipe, ...]:
 def _recipe(one: Expected) -> Recipe:
     """How to make a model that the plant is expected to have."""
     if one.horizon is not None:
-        return _made(one, "window", "onset", {"lightgbm": make.light_forecaster}, calibrated=True)
+        return _made(one, "window", "onset", {"lightgbm": make.light_forecaster}, calibrated="smooth")
     match one.column:
         case "risk_score":
             champions: Candidates = {
@@ -62,9 +63,9 @@ def _recipe(one: Expected) -> Recipe:
         case "regime":
             return _made(one, "point", "regime", {"multinomial logistic": make.logistic})
         case "lr_soft_alarm":
-            return _made(one, "point", "alarm", {"logistic": make.logistic}, calibrated=True)
+            return _made(one, "point", "alarm", {"logistic": make.logistic}, calibrated="isotonic")
         case "rf_soft_alarm":
-            return _made(one, "point", "alarm", {"random forest": make.random_forest}, calibrated=True)
+            return _made(one, "point", "alarm", {"random forest": make.random_forest}, calibrated="isotonic")
         case "next_deviation":
             return _made(one, "point", "next_deviation", {"ridge": make.ridge}, dropout=False)
     raise PlantError(f"no recipe makes {one.name} ({one.column}): write one beside the others")
@@ -76,7 +77,7 @@ def _made(
     target: Target,
     candidates: Candidates,
     *,
-    calibrated: bool = False,
+    calibrated: Form | None = None,
     smote: bool = False,
     dropout: bool = True,
 ) -> Recipe:

@@ -29,6 +29,25 @@ WITH_SMOTE = " with SMOTE"
 
 
 @dataclass(frozen=True)
+class More:
+    """Rows to learn from beside those of the matrix, and to be judged on never: another look at the same hours.
+
+    `x` [rows, features], `target` [rows], `row` [rows]: each lies in this row of the matrix and the next. It is learnt from where
+    both are. `looks`: on how many grids an hour is seen in all; they share its weight.
+    """
+
+    x: Floats
+    target: Floats
+    row: Rows
+    looks: int
+
+    def within(self, rows: Rows) -> Rows:
+        """Places of those that lie whole in these rows of the matrix, and whose target is known."""
+        found = np.flatnonzero(np.isin(self.row, rows) & np.isin(self.row + 1, rows) & ~np.isnan(self.target))
+        return np.asarray(found, np.intp)
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A recipe's estimator and how it came about.
 
@@ -60,14 +79,16 @@ def fit(
     target: Floats,
     folds: Sequence[tuple[Rows, Rows]],
     *,
+    more: More | None = None,
     seed: int = 0,
 ) -> Fitted:
     """Fit a recipe on rows [rows, features] whose target is known (not NaN).
 
-    `sources` names the instrument behind each feature, whose features are lost together; `folds` are (train, held back) rows.
+    `sources` names the instrument behind each feature, whose features are lost together; `folds` are (train, held back) rows;
+    `more` is learnt from beside the training rows.
     Inputs are left untouched; the same seed gives the same model.
     """
-    trainer = _Trainer(recipe, sources, x, target, seed)
+    trainer = _Trainer(recipe, sources, x, target, more, seed)
     chosen, smote, tried = trainer.choose(folds[-CHOICE_FOLDS:])
     make = recipe.candidates[chosen]
     raw = np.full(len(x), np.nan)
@@ -80,7 +101,9 @@ def fit(
     return Fitted(recipe, tuple(names), estimator, name, tried, calibration, out_of_fold, raw, smote)
 
 
-def refit(fitted: Fitted, sources: Sequence[str | None], x: Floats, target: Floats, *, seed: int = 0) -> Fitted:
+def refit(
+    fitted: Fitted, sources: Sequence[str | None], x: Floats, target: Floats, *, more: More | None = None, seed: int = 0
+) -> Fitted:
     """What was chosen, learnt again from more rows: those it was fitted on and, after them, rows that have judged it since.
 
     Scores of the rows it was fitted on stay out of fold; those of the others are the judged model's, which had not seen them. The
@@ -95,9 +118,9 @@ def refit(fitted: Fitted, sources: Sequence[str | None], x: Floats, target: Floa
     calibration = fitted.calibration
     if calibration is not None:
         known = ~np.isnan(raw) & ~np.isnan(target)
-        calibration = Calibration.fit(raw[known], target[known])
+        calibration = Calibration.fit(raw[known], target[known], fitted.recipe.calibrated or "isotonic")
     chosen = fitted.chosen.removesuffix(WITH_SMOTE)
-    trainer = _Trainer(fitted.recipe, sources, x, target, seed)
+    trainer = _Trainer(fitted.recipe, sources, x, target, more, seed)
     estimator = trainer.train(fitted.recipe.candidates[chosen], np.arange(len(x)), fitted.smote)
     return replace(fitted, estimator=estimator, calibration=calibration, out_of_fold=scores, raw_out_of_fold=raw)
 
@@ -110,20 +133,22 @@ class _Trainer:
     sources: Sequence[str | None]
     x: Floats
     target: Floats
+    more: More | None
     seed: int
 
     def train(self, make: Maker, rows: Rows, smote: bool = False) -> Estimator:
         """One estimator on the rows whose target is known, with thinned copies beside them."""
         known = rows[~np.isnan(self.target[rows])]
-        x, y = self.x[known], self.target[known]
-        if smote:
-            x, y = _evened_out(x, y)
-        weight = np.ones(len(x))
+        seen, label = self.x[known], self.target[known]
+        if self.more is not None:
+            place = self.more.within(rows)
+            seen, label = np.concatenate([seen, self.more.x[place]]), np.concatenate([label, self.more.target[place]])
+        x, y = _evened_out(seen, label) if smote else (seen, label)
+        weight = np.full(len(x), 1.0 if self.more is None else 1.0 / self.more.looks)
         if self.recipe.dropout:
-            thinned = _thinned(self.x[known], self.sources, np.random.default_rng(self.seed))
-            x = np.concatenate([x, thinned])
-            y = np.concatenate([y, self.target[known]])
-            weight = np.concatenate([weight, np.full(len(thinned), THINNED_WEIGHT)])
+            thinned = _thinned(seen, self.sources, np.random.default_rng(self.seed))
+            x, y = np.concatenate([x, thinned]), np.concatenate([y, label])
+            weight = np.concatenate([weight, THINNED_WEIGHT * weight[: len(thinned)]])
         return make(self.seed).fit(x, y, weight)
 
     def choose(self, folds: Sequence[tuple[Rows, Rows]]) -> tuple[str, bool, dict[str, float]]:
@@ -172,15 +197,15 @@ def _calibrate(
 ) -> tuple[Calibration | None, Floats]:
     """The calibration of the final estimator, and scores that were calibrated without the fold they belong to."""
     known = ~np.isnan(raw) & ~np.isnan(target)
-    if not recipe.calibrated or len(np.unique(target[known])) < 2:
+    if recipe.calibrated is None or len(np.unique(target[known])) < 2:
         return None, raw
     scores = np.full(len(raw), np.nan)
     for _, held_back in folds:
         others = known.copy()
         others[held_back] = False
         if len(np.unique(target[others])) == 2:
-            scores[held_back] = Calibration.fit(raw[others], target[others])(raw[held_back])
-    return Calibration.fit(raw[known], target[known]), scores
+            scores[held_back] = Calibration.fit(raw[others], target[others], recipe.calibrated)(raw[held_back])
+    return Calibration.fit(raw[known], target[known], recipe.calibrated), scores
 
 
-__all__ = ["Fitted", "fit", "refit"]
+__all__ = ["Fitted", "More", "fit", "refit"]

@@ -1,7 +1,9 @@
-"""The live loop. Four tasks: one listens to the feed, one has intervals assessed, one watches the sources, one looks for drift.
+"""The live loop. Five tasks: one listens to the feed, one has intervals assessed, one watches the sources, one looks for drift, one
+speaks between two closed intervals where the plant's stride is shorter than its cadence.
 
 Every interval the feed has is stored by its start, once; everything stored is assessed, newest first. What a task needs after a
-restart is in the database, so stopping at any point loses nothing.
+restart is in the database, so stopping at any point loses nothing. What is said between two closed intervals is provisional: it is
+told, stored nowhere, and gone once the next interval is closed.
 """
 
 from __future__ import annotations
@@ -61,6 +63,10 @@ class Monitor:
         """What was found when drift was last looked for."""
         self.latest: PlantAssessment | None = None
         """The newest interval with what was said of it and the warnings after it."""
+        self.provisional: PlantAssessment | None = None
+        """What is said of the interval that ends now, until the next one is closed."""
+        self._rolled = asyncio.Event()
+        self._since_closed: list[Past] = []
         self.stored = 0
         self.assessed = 0
 
@@ -79,6 +85,7 @@ class Monitor:
             tasks.create_task(self._keep_assessing())
             tasks.create_task(self._keep_watching())
             tasks.create_task(self._keep_looking_for_drift())
+            tasks.create_task(self._keep_speaking_between())
 
     async def overview(self, intervals: int) -> list[PlantAssessment]:
         """The newest assessed intervals the feed's clock has passed, oldest first, with the warnings after each."""
@@ -155,6 +162,8 @@ class Monitor:
                 live = Live.model_validate_json(event.data)
                 self._sources.heard(self._clock.now(), live.reading.timestamp)
                 self._hub.publish(Event("reading", event.data))
+            elif event.name == "rolling":
+                self._rolled.set()
             elif event.name == "interval":
                 await self._arrived(Observation.model_validate_json(event.data))
         except ValidationError as error:
@@ -231,7 +240,42 @@ class Monitor:
         if self._told is None or start > self._told or self._told > (self._newest or start):
             for told in await self.overview(1):
                 self._told, self.latest = told.interval.timestamp, told
+                self._forget_provisional(told)
                 self._hub.publish(Event("assessment", told.model_dump_json()))
+
+    async def _keep_speaking_between(self) -> None:
+        """Have the intervals that end at a stride assessed; the newest alone counts, and closed intervals come first."""
+        while True:
+            await self._rolled.wait()
+            await self.caught_up.wait()
+            self._rolled.clear()
+            try:
+                await self._speak_between()
+            except (UpstreamError, ValidationError) as error:
+                # The closed interval will be assessed all the same, and tells what is wrong.
+                log.warning("nothing is said between two intervals: %s", str(error).splitlines()[0])
+
+    async def _speak_between(self) -> None:
+        rolling = (await self._sensors.get(Intervals, "/sensors/rolling", n=self._plant.lookback)).intervals
+        start = rolling[-1].timestamp if rolling else None
+        if start is None or self._newest is None or not self._newest < start < self._newest + self._plant.time.cadence:
+            return
+        rows = block([one.model_dump(mode="json") for one in rolling])
+        assessment = await self._inference.post(Assessment, "/assess", {"intervals": rows})
+        if start <= (self._told or start - self._plant.time.cadence):
+            return
+        self._since_closed = [one for one in self._since_closed if self._newest < one.start < start]
+        self._since_closed.append(Past(start, rows[-1], said(assessment), assessment.in_alarm_now))
+        closed = await self._past(LEAD_IN)
+        standing = warnings(self._plant, [*closed, *self._since_closed])[-1]
+        self.provisional = PlantAssessment(interval=rolling[-1], assessment=assessment, warnings=standing)
+        self._hub.publish(Event("provisional", self.provisional.model_dump_json()))
+
+    def _forget_provisional(self, told: PlantAssessment) -> None:
+        """What was said before an interval was closed gives way to what is said of it."""
+        closed, open_ = told.interval.timestamp, self.provisional
+        if open_ is not None and closed is not None and (open_.interval.timestamp or closed) <= closed:
+            self.provisional = None
 
     async def _keep_watching(self) -> None:
         """Tell when a source changes by falling silent, and ask inference how it is while there is nothing to assess."""

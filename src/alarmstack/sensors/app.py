@@ -25,7 +25,7 @@ from alarmstack import __version__
 from alarmstack.errors import ServiceError
 from alarmstack.intervals import READING_SCHEMA
 from alarmstack.plant import Plant
-from alarmstack.sensors.live import KEPT_DAYS, KEPT_READINGS, LivePlant, Snapshot, Spoken, past_events
+from alarmstack.sensors.live import EPOCH, KEPT_DAYS, KEPT_READINGS, LivePlant, Snapshot, Spoken, past_events
 from alarmstack.service import Hub, Meter, answers, speak_problems
 from alarmstack.simulator import SIMULATOR_VERSION
 from alarmstack.storage import Store
@@ -63,16 +63,32 @@ class Player:
 
     def tick(self) -> None:
         """Bring the plant up to its clock, and tell the listeners."""
-        live, closed = self.live, self.live.closed_hours
+        live, closed, spoken = self.live, self.live.closed_hours, self.live.spoken_until
         self._unflushed += live.advance(self.due)
         if live.snapshot is not None:
             self.hub.publish(ServerSentEvent(event="reading", data=self.now()))
-        if live.closed_hours == closed or live.intervals is None:
+        if live.closed_hours > closed:
+            self._tell_closed(closed)
+        if live.spoken_until > spoken:
+            self._tell_rolling()
+
+    def _tell_closed(self, closed: int) -> None:
+        """Intervals that were closed since so many had been."""
+        live = self.live
+        if live.intervals is None:
             return
         fresh = live.intervals.rows(len(live.intervals) - (live.closed_hours - closed), len(live.intervals))
         for row in to_rows(live.plant, fresh):
             self.hub.publish(ServerSentEvent(event="interval", data=row))
         self.keep()
+
+    def _tell_rolling(self) -> None:
+        """The interval that ends at a stride between two closed ones."""
+        live = self.live
+        between = (live.spoken_until - EPOCH) % live.plant.time.cadence
+        newest = live.rolling(1) if between else None
+        if newest is not None:
+            self.hub.publish(ServerSentEvent(event="rolling", data=to_rows(live.plant, newest)[0]))
 
     def keep(self) -> None:
         """Write down what a restart needs, and the readings of closed hours."""
@@ -184,6 +200,13 @@ def create_app(player: Player) -> FastAPI:
         rows = [] if block is None else to_rows(live.plant, block.rows(len(block) - n, len(block)))
         return Intervals(intervals=rows, count=len(rows))
 
+    @app.get("/sensors/rolling")
+    async def rolling(n: Annotated[int, Query(ge=1, le=KEPT_DAYS * 24, description="How many, newest kept.")] = 20) -> Intervals:
+        """The last intervals that end at the newest stride ([time] stride of plant.toml), each a cadence long, oldest first."""
+        block = live.rolling(n)
+        rows = [] if block is None else to_rows(live.plant, block)
+        return Intervals(intervals=rows, count=len(rows))
+
     @app.get("/sensors/meta")
     async def meta() -> FeedMeta:
         """What plays here, and on which clock."""
@@ -203,7 +226,7 @@ def create_app(player: Player) -> FastAPI:
 
     @app.get("/sensors/stream", response_class=EventSourceResponse)
     async def stream() -> AsyncIterator[ServerSentEvent]:
-        """Events as they happen: `reading` and `scenario` (Live), `interval` (a closed interval)."""
+        """Events as they happen: `reading` and `scenario` (Live); `interval` (closed), `rolling` (one that ends between two)."""
         yield ServerSentEvent(event="reading", data=player.now())
         async for event in player.hub.listen():
             yield event

@@ -14,7 +14,7 @@ import json
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from alarmstack.clean import CloserState, close, open_at
+from alarmstack.clean import CloserState, close, instant_of, open_at
 from alarmstack.errors import ServiceError
 from alarmstack.intervals import READING_SCHEMA, IntervalBlock, join
 from alarmstack.plant import Plant
@@ -33,6 +33,8 @@ from alarmstack.simulator.historian import since, written
 from alarmstack.simulator.parameters import Parameters, load_parameters
 
 CALM = "normal"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""Grids are counted from here."""
 KEPT_DAYS = 10
 """Days of closed intervals that a reader can still get."""
 KEPT_READINGS = 600
@@ -79,6 +81,8 @@ class LivePlant:
         self._head = self._bases[0]
         self._blocks: deque[IntervalBlock] = deque(maxlen=KEPT_DAYS * 24)
         self.readings: deque[Snapshot] = deque(maxlen=KEPT_READINGS)
+        self._heard: deque[Spoken] = deque()
+        """What was shown since the oldest base, oldest first."""
         self._known: dict[str, tuple[float, datetime]] = {}
         self._shown = 0
         self._next, self._coming = self._move(self._head)
@@ -99,6 +103,31 @@ class LivePlant:
         return join(list(self._blocks)) if self._blocks else None
 
     @property
+    def spoken_until(self) -> datetime:
+        """The last stride that the clock has reached: models may speak of the intervals that end there."""
+        return self.now - (self.now - EPOCH) % self.plant.time.stride
+
+    def rolling(self, rows: int) -> IntervalBlock | None:
+        """The newest intervals that end at the last stride, oldest first: at a whole cadence the closed ones.
+
+        None before the first. They are closed from the readings by the same closer, on another phase of the grid, and not kept.
+        """
+        until, base = self.spoken_until, self._bases[0].closer
+        phase = (until - EPOCH) % self.plant.time.cadence
+        if not phase:
+            return None if self.intervals is None else self.intervals.rows(len(self.intervals) - rows, len(self.intervals))
+        opened = replace(
+            open_at(self.plant, instant_of(base.begin), phase),
+            last_time=base.last_time,
+            last_value=base.last_value,
+            segment=base.segment,
+            empty_run=base.empty_run,
+        )
+        heard = pl.DataFrame(list(self._heard), schema=READING_SCHEMA, orient="row")
+        block = close(self.plant, opened, heard, until)[1]
+        return block.rows(len(block) - rows, len(block)) if len(block) else None
+
+    @property
     def snapshot(self) -> Snapshot | None:
         """The newest values; None before the first step."""
         return self.readings[-1] if self.readings else None
@@ -107,9 +136,9 @@ class LivePlant:
         """Move the clock to `hours` since the beginning; the readings of that time, oldest first."""
         shown: list[Spoken] = []
         while self.hours < hours:
-            step = self.parameters.step / timedelta(hours=1)
+            step, stride = (one / timedelta(hours=1) for one in (self.parameters.step, self.plant.time.stride))
             hour_end = self._head.motion.hour + 1
-            until = min(hours, (np.floor(self.hours / step + 1e-9) + 1) * step, hour_end)
+            until = min(hours, *((np.floor(self.hours / part + 1e-9) + 1) * part for part in (step, stride)), hour_end)
             shown += self._show(until)
             if until >= hour_end:
                 self._close_hour()
@@ -149,6 +178,7 @@ class LivePlant:
             self._known[tag] = (value, time)
             self._shown += 1
         self.readings.append(self._look())
+        self._heard.extend(self._coming[first : self._shown])
         return self._coming[first : self._shown]
 
     def _look(self) -> Snapshot:
@@ -167,6 +197,9 @@ class LivePlant:
             self._bases.append(self._head)
             while self._head.motion.hour - self._bases[1].motion.hour >= KEPT_DAYS * 24:
                 self._bases.popleft()
+            oldest = instant_of(self._bases[0].closer.begin)
+            while self._heard and self._heard[0][1] < oldest:
+                self._heard.popleft()
         self._shown = 0
         self._next, self._coming = self._move(self._head)
 

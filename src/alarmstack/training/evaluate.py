@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score
 
-from alarmstack.examples import Examples
 from alarmstack.intervals import Floats
 from alarmstack.plant import write_duration
-from alarmstack.training.events import BUDGETS, MEASURABLE, Outcome, outcome
+from alarmstack.training.events import BUDGETS, MEASURABLE, Judged, Outcome, outcome
 
 Mask = npt.NDArray[np.bool_]
 RESAMPLES = 1000
@@ -59,7 +58,7 @@ class Row:
 
 def evaluate(
     data: str,
-    examples: Examples,
+    examples: Judged,
     models: Sequence[Contestant],
     floors: Sequence[Contestant],
     precursor: Mask | None = None,
@@ -73,7 +72,7 @@ def evaluate(
     about = {
         "onsets": len(examples.onsets),
         "onsets_with_precursor": None if precursor is None else int(precursor.sum()),
-        "quiet_days": float(examples.quiet.sum() * (examples.plant.time.cadence / timedelta(days=1))),
+        "quiet_days": float(examples.quiet.sum() * (examples.step / timedelta(days=1))),
     }
     rows = [Row(data, "all", None, name, float(value)) for name, value in about.items() if value is not None]
     for model in models:
@@ -84,7 +83,7 @@ def evaluate(
 
 
 def _event_figures(
-    data: str, examples: Examples, model: Contestant, floors: Sequence[Contestant], budget: float, precursor: Mask | None
+    data: str, examples: Judged, model: Contestant, floors: Sequence[Contestant], budget: float, precursor: Mask | None
 ) -> list[Row]:
     def tally(contestant: Contestant) -> _Tally:
         return _Tally.of(examples, outcome(examples, contestant.scores, contestant.thresholds[budget]), precursor)
@@ -147,8 +146,8 @@ class _Tally:
     day: float
 
     @classmethod
-    def of(cls, examples: Examples, result: Outcome, precursor: Mask | None) -> _Tally:
-        week = np.arange(len(examples)) // int(timedelta(days=7) / examples.plant.time.cadence)
+    def of(cls, examples: Judged, result: Outcome, precursor: Mask | None) -> _Tally:
+        week = np.arange(len(examples)) // (timedelta(days=7) // examples.step)
         weeks = int(week[-1]) + 1
 
         def count(rows: npt.NDArray[np.intp], which: Mask | None = None) -> Floats:
@@ -221,4 +220,4 @@ def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-__all__ = ["FEW_EVENTS", "FIGURES", "Contestant", "Row", "evaluate", "row_figures"]
+__all__ = ["FEW_EVENTS", "FIGURES", "INTERVAL", "RESAMPLES", "Contestant", "Row", "evaluate", "row_figures"]

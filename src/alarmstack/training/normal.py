@@ -20,7 +20,7 @@ from alarmstack.normality import HeldBack, Lesson, NormalModel, learn_normal, th
 from alarmstack.plant import Plant
 from alarmstack.registry import Bundle, make_normal_bundle
 from alarmstack.training.card import Verdict, write_card
-from alarmstack.training.events import BUDGETS, outcome
+from alarmstack.training.events import BUDGETS, SAFETY, outcome
 from alarmstack.training.metrics import floor_recalls
 from alarmstack.training.population import score_of
 from alarmstack.training.splits import inner_folds
@@ -81,9 +81,9 @@ def _judge(plant: Plant, block: IntervalBlock, examples: Examples) -> tuple[dict
         "sealed_event_recall": later.recall,
         "sealed_false_alarms_per_day": later.false_per_day,
     }
-    # The floors' budgets are held with a standard error to spare (`events`): here it is given back.
+    # The floors' budgets are held with some standard errors to spare (`events`): here they are given back.
     false = float(inner.false.sum())
-    floors = floor_recalls(open_rows, inner_folds(open_rows), None, (false + np.sqrt(false)) / inner.days)
+    floors = floor_recalls(open_rows, inner_folds(open_rows), None, (false + SAFETY * np.sqrt(false)) / inner.days)
     best = max(floors, key=lambda name: floors[name])
     return metrics, Verdict(f"event recall at {inner.false_per_day:.2g} false alarms a day", inner.recall, best, floors[best])
 

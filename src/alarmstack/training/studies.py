@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import numpy as np
 
+from alarmstack.derived import Mask
 from alarmstack.examples import Examples
 from alarmstack.features import build, feature_names, source_of
 from alarmstack.intervals import Floats, IntervalBlock
@@ -20,6 +21,7 @@ from alarmstack.normality import learn_normal
 from alarmstack.plant import Plant
 from alarmstack.progress import Progress, silent
 from alarmstack.registry import Bundle
+from alarmstack.training.evaluate import INTERVAL, RESAMPLES
 from alarmstack.training.events import outcome
 from alarmstack.training.normal import normal_lesson, normal_thresholds
 from alarmstack.training.splits import inner_folds
@@ -31,6 +33,7 @@ FEWEST_ROWS = 50
 """Rows below which a bin says nothing."""
 RELIABLE = 0.05
 """Aim: what was said and what came are no farther apart."""
+WEEK = timedelta(days=7)
 EVENTS = (0, 1, 3, 10, 30)
 STARTS = (0.0, 0.25, 0.5)
 """Where in the training year a new plant's life begins, as shares of it."""
@@ -42,18 +45,28 @@ AFTER = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Bin:
-    """Rows of one forecaster whose probability lay in a tenth: how many, what was said on average, and what came."""
+    """Rows of one forecaster whose probability lay in a tenth: how many, what was said on average, and what came.
+
+    `least` and `most`: 95 % interval of came − said. Hours of one event go together, so that weeks are resampled, not rows.
+    """
 
     model: str
     low: float
     rows: int
     said: float
     came: float
+    least: float
+    most: float
 
     @property
     def gap(self) -> float:
         """How far the two are apart."""
         return abs(self.said - self.came)
+
+    @property
+    def chance(self) -> bool:
+        """Whether rows that are as reliable as aimed at may come out like this."""
+        return self.least <= RELIABLE and self.most >= -RELIABLE
 
 
 @dataclass(frozen=True)
@@ -84,21 +97,35 @@ def reliability(plant: Plant, bundles: Mapping[str, Bundle], trial: Trial) -> li
     """Every tenth of every forecaster that holds enough rows."""
     found: list[Bin] = []
     for recipe, bundle in _forecasters(plant, bundles):
-        found += tenths(recipe.name, bundle.score(trial.examples.window), target_of(recipe, trial.examples))
+        week = WEEK // trial.examples.step
+        found += tenths(recipe.name, bundle.score(trial.examples.window), target_of(recipe, trial.examples), week)
     return found
 
 
-def tenths(model: str, score: Floats, target: Floats, fewest: int = FEWEST_ROWS) -> list[Bin]:
-    """Every tenth of a series of probabilities that holds at least so many rows whose target is known."""
+def tenths(model: str, score: Floats, target: Floats, week: int, fewest: int = FEWEST_ROWS) -> list[Bin]:
+    """Every tenth of a series of probabilities that holds at least so many rows whose target is known. `week`: rows of one."""
     known = ~np.isnan(target) & ~np.isnan(score)
-    score, target = score[known], target[known]
-    tenth = np.minimum((score * BINS).astype(int), BINS - 1)
-    rows = [(place, tenth == place) for place in range(BINS)]
-    return [
-        Bin(model, place / BINS, int(inside.sum()), float(score[inside].mean()), float(target[inside].mean()))
-        for place, inside in rows
-        if inside.sum() >= max(fewest, 1)
-    ]
+    tenth = np.full(len(score), -1)
+    tenth[known] = np.minimum((score[known] * BINS).astype(int), BINS - 1)
+    found = []
+    for place in range(BINS):
+        rows = tenth == place
+        if rows.sum() >= max(fewest, 1):
+            said, came = float(score[rows].mean()), float(target[rows].mean())
+            found.append(Bin(model, place / BINS, int(rows.sum()), said, came, *_interval(rows, target - score, week)))
+    return found
+
+
+def _interval(rows: Mask, gap: Floats, week: int) -> tuple[float, float]:
+    """95 % interval of a mean over rows, by a bootstrap over the weeks that hold some of them."""
+    of = np.flatnonzero(rows) // week
+    count = np.bincount(of)
+    total = np.bincount(of, weights=gap[rows])[count > 0]
+    count = count[count > 0]
+    weeks = len(count)
+    draws = np.random.default_rng(0).multinomial(weeks, np.full(weeks, 1 / weeks), RESAMPLES)
+    low, high = np.percentile(draws @ total / (draws @ count), INTERVAL)
+    return float(low), float(high)
 
 
 def sensor_loss(plant: Plant, bundles: Mapping[str, Bundle], trial: Trial, progress: Progress = silent) -> list[Loss]:

@@ -12,7 +12,7 @@ from alarmstack.examples import Examples
 from alarmstack.expected import expected
 from alarmstack.features import feature_names, source_of
 from alarmstack.intervals import Floats, IntervalBlock
-from alarmstack.models import Fitted, Recipe, fit, recipes, refit
+from alarmstack.models import Fitted, More, Recipe, fit, recipes, refit
 from alarmstack.plant import Plant
 from alarmstack.progress import Progress, silent
 from alarmstack.registry import Bundle, Registry, make_bundle
@@ -73,10 +73,13 @@ def train(
             open_rows.features(recipe.group),
             target_of(recipe, open_rows),
             [(f.train, f.held_back) for f in folds],
+            more=_more(recipe, open_rows),
             seed=seed,
         )
         judged = judge(recipe, fitted, choose_thresholds(recipe, fitted.out_of_fold, open_rows), open_rows, sealed, folds)
-        final = refit(fitted, sources, examples.features(recipe.group), target_of(recipe, examples), seed=seed)
+        final = refit(
+            fitted, sources, examples.features(recipe.group), target_of(recipe, examples), more=_more(recipe, examples), seed=seed
+        )
         reference = population | _score(plant, final, examples)
         done.append(_register(plant, recipe, final, *judged, examples, registry, data_fingerprint, reference))
     if plant.normality is not None:
@@ -109,7 +112,7 @@ def _register(
             name=recipe.name,
             title=recipe.title,
             inputs=f"{recipe.group} features",
-            estimator=f"{fitted.chosen}; calibration: {'isotonic, on held-back rows' if recipe.calibrated else 'none'}",
+            estimator=f"{fitted.chosen}; calibration: {f'{recipe.calibrated}, on held-back rows' if recipe.calibrated else 'none'}",
             metrics=metrics,
             thresholds=thresholds,
             verdict=verdict,
@@ -122,6 +125,14 @@ def _register(
     tried = {f"average_precision: {k}": v for k, v in fitted.tried.items()}
     version = registry.publish(bundle, _judged(verdict), {"estimator": fitted.chosen, **tried})
     return Trained(bundle, version, metrics, verdict)
+
+
+def _more(recipe: Recipe, examples: Examples) -> More | None:
+    """What a forecaster learns on the other phases of the grid, where there are such."""
+    between = examples.between
+    if between is None or recipe.horizon is None:
+        return None
+    return More(between.window, between.target[recipe.horizon], between.row, between.phases)
 
 
 def _score(plant: Plant, fitted: Fitted, examples: Examples) -> dict[str, Usual]:

@@ -44,10 +44,10 @@ def _one(plant: Plant, start: datetime, days: int, seed: int) -> Trial:
     made = simulate(plant, start=start, days=days, seed=seed)
     block = close_intervals(plant, made.readings)
     found = examples(plant, block, in_alarm(plant, block, made.operator_log))
-    return Trial(found, (block,), _announced(found, made.truth))
+    return Trial(found, (block,), announced(found, made.truth))
 
 
-def _announced(found: Examples, truth: pl.DataFrame) -> npt.NDArray[np.bool_]:
+def announced(found: Examples, truth: pl.DataFrame) -> npt.NDArray[np.bool_]:
     """Whether an onset's row lies in a fault with a precursor: from its physical onset to a little after its end."""
     cadence = np.timedelta64(found.plant.time.cadence)
     announced = np.zeros(len(found.onsets), bool)
@@ -58,4 +58,4 @@ def _announced(found: Examples, truth: pl.DataFrame) -> npt.NDArray[np.bool_]:
     return announced
 
 
-__all__ = ["Trial", "simulated_trial"]
+__all__ = ["Trial", "announced", "simulated_trial"]

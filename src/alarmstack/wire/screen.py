@@ -251,6 +251,9 @@ class Overview(_Body):
     """The last assessments of the plant, oldest first, as the dashboard needs them at once."""
 
     assessments: list[PlantAssessment]
+    provisional: PlantAssessment | None = Field(
+        default=None, description="Of the interval that ends now, until the next one is closed; where the stride is shorter."
+    )
     status: FeedStatus
 
 

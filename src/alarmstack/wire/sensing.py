@@ -25,7 +25,7 @@ class Readings(BaseModel):
 
 
 class Intervals(BaseModel):
-    """Closed intervals at the plant's cadence, oldest first."""
+    """Intervals, each a cadence long, oldest first."""
 
     intervals: list[Observation]
     count: int

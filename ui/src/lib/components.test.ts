@@ -72,6 +72,17 @@ test('the state panel says in words what its shape and number say', () => {
   expect(panel.querySelector('svg')).toHaveTextContent('2');
 });
 
+test('what is said between two hours is shown as of its time, beside the closed interval', async () => {
+  say('assessment', told('2026-06-01T12:00:00Z'));
+  show(StatePanel);
+  const panel = page.getByRole('region', { name: 'State of the plant' });
+  expect(panel).not.toHaveTextContent('As of');
+  say('provisional', told('2026-06-01T12:15:00Z', {}, [3]));
+  await expect.poll(() => panel.textContent).toContain('As of 14:15');
+  expect(panel).toHaveTextContent('Warning: alarm likely within 3 h (interval not closed yet)');
+  expect(panel).toHaveTextContent('No limit is broken, no warning stands.');
+});
+
 test.each([
   ['operator', 0],
   ['engineer', 2],

@@ -28,8 +28,9 @@ async def plant(state: Gateway, _: Viewer) -> PlantView:
 async def overview(
     state: Gateway, _: Viewer, n: Annotated[int, Query(ge=1, le=240, description="Intervals, newest kept.")] = 48
 ) -> Overview:
-    """The last assessed intervals with the warnings after each, and how the sources are."""
-    return Overview(assessments=await state.monitor.overview(n), status=state.monitor.status())
+    """The last assessed intervals with the warnings after each, what is said of the one that ends now, and how the sources are."""
+    monitor = state.monitor
+    return Overview(assessments=await monitor.overview(n), provisional=monitor.provisional, status=monitor.status())
 
 
 @router.get("/models", summary="Every expected model", responses=answers(401, *UPSTREAM))

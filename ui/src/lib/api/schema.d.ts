@@ -353,7 +353,7 @@ export interface paths {
     };
     /**
      * How the plant stands
-     * @description The last assessed intervals with the warnings after each, and how the sources are.
+     * @description The last assessed intervals with the warnings after each, what is said of the one that ends now, and how the sources are.
      */
     get: operations['overview'];
     put?: never;
@@ -982,6 +982,8 @@ export interface components {
     Overview: {
       /** Assessments */
       assessments: components['schemas']['PlantAssessment'][];
+      /** @description Of the interval that ends now, until the next one is closed; where the stride is shorter. */
+      provisional?: components['schemas']['PlantAssessment'] | null;
       status: components['schemas']['FeedStatus'];
     };
     /**
@@ -3286,7 +3288,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description `reading` carries Live, `assessment` PlantAssessment, `status` FeedStatus. */
+      /** @description `reading` carries Live, `assessment` and `provisional` PlantAssessment, `status` FeedStatus. */
       200: {
         headers: {
           [name: string]: unknown;

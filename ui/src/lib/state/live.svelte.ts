@@ -21,6 +21,7 @@ export class LivePlant {
   reading = $state.raw<Live | null>(null);
   assessments = $state.raw<PlantAssessment[]>([]);
   status = $state.raw<FeedStatus | null>(null);
+  #provisional = $state.raw<PlantAssessment | null>(null);
   connection = $state<'connecting' | 'live' | 'offline'>('connecting');
   attempts = $state(0);
   wallNow = $state(0);
@@ -46,6 +47,12 @@ export class LivePlant {
     return stamps.length ? Math.max(...stamps) + (this.lost ? this.silent : 0) : null;
   });
 
+  /** What is said of the interval that ends now, where nothing closed is newer. */
+  readonly provisional = $derived.by(() => {
+    const [open, closed] = [this.#provisional?.assessment.known_at, this.latest?.assessment.known_at];
+    return open && (!closed || Date.parse(open) > Date.parse(closed)) ? this.#provisional : null;
+  });
+
   constructor(
     private readonly session: Session,
     private readonly clock: Clock = { now: Date.now, wait },
@@ -66,6 +73,12 @@ export class LivePlant {
   state(plant: PlantView): PlantState {
     const { assessments, plantNow, blind } = this;
     return judge({ plant, assessments, plantNow, blind });
+  }
+
+  /** The plant's state as the provisional assessment has it; null where there is none. */
+  provisionalState(plant: PlantView): PlantState | null {
+    const { assessments, provisional, plantNow, blind } = this;
+    return provisional && judge({ plant, assessments: [...assessments, provisional], plantNow, blind });
   }
 
   /** Hear of every new closed interval; returns how to stop. */
@@ -94,6 +107,7 @@ export class LivePlant {
     if (event === 'reading') this.reading = JSON.parse(data) as Live;
     if (event === 'status') this.status = JSON.parse(data) as FeedStatus;
     if (event === 'assessment') this.#add(JSON.parse(data) as PlantAssessment);
+    if (event === 'provisional') this.#provisional = JSON.parse(data) as PlantAssessment;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -126,6 +140,7 @@ export class LivePlant {
   async #catchUp(): Promise<void> {
     const past = await answer(this.session.api.GET('/overview', { params: { query: { n: KEPT } } }));
     this.assessments = past.assessments;
+    this.#provisional = past.provisional ?? null;
     this.status = past.status;
   }
 

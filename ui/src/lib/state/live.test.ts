@@ -100,6 +100,18 @@ test('a refused stream is tried again, ever more slowly, half a minute at most',
   expect(plant.connection).toBe('offline');
 });
 
+test('what is said between two hours stands beside the closed interval until the next one is closed', () => {
+  const { plant } = live();
+  say(plant, 'assessment', told('2026-06-01T12:00:00Z'));
+  expect(plant.provisionalState(PLANT)).toBeNull();
+  say(plant, 'provisional', told('2026-06-01T12:15:00Z', {}, [3]));
+  expect(plant.provisionalState(PLANT)?.kind).toBe('warning');
+  expect(plant.state(PLANT).kind).toBe('normal');
+  expect(plant.assessments).toHaveLength(1);
+  say(plant, 'assessment', told('2026-06-01T13:00:00Z'));
+  expect(plant.provisional).toBeNull();
+});
+
 test('an assessment told twice counts once, and listeners hear it once', () => {
   const { plant } = live();
   const heard: (string | null)[] = [];

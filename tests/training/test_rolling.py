@@ -1,0 +1,91 @@
+"""Speaking at every stride, judged on a plant whose answers are known."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from alarmstack.errors import PlantError
+from alarmstack.examples import Examples
+from alarmstack.features import feature_names
+from alarmstack.plant import Plant
+from alarmstack.simulator import simulate
+from alarmstack.training.events import outcome
+from alarmstack.training.rolling import Rolling, evaluate_stride, join, roll
+
+QUARTER = timedelta(minutes=15)
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Pressure:
+    """A forecaster that says how high the pressure is."""
+
+    time = {"horizon": "3h"}  # noqa: RUF012 - a test's stand-in for a Bundle
+
+    def __init__(self, plant: Plant) -> None:
+        self._place = feature_names(plant, "window").index("pdt31008_max_last")
+
+    def score(self, window: np.ndarray) -> np.ndarray:
+        return np.nan_to_num(window[:, self._place]) / 400
+
+
+def bundles(plant: Plant) -> dict[str, Any]:
+    return {"pressure": cast(Any, Pressure(plant))}
+
+
+@pytest.fixture(scope="module")
+def rolled(plant: Plant) -> tuple[Rolling, Examples]:
+    made = simulate(plant, start=BEGIN, days=60, seed=5)
+    return roll(plant, made.readings, made.operator_log, bundles(plant), QUARTER)
+
+
+def test_at_whole_hours_the_rolling_score_is_the_hourly_one(plant: Plant, rolled: tuple[Rolling, Examples]) -> None:
+    rolling, hourly = rolled
+    assert len(rolling) == 4 * len(hourly)
+    assert np.array_equal(rolling.scores["pressure"][3::4], Pressure(plant).score(hourly.window))
+
+
+def test_what_is_said_once_an_hour_is_held_until_it_speaks_again(plant: Plant, rolled: tuple[Rolling, Examples]) -> None:
+    held, once = rolled[0].held["pressure"], Pressure(plant).score(rolled[1].window)
+    assert np.isnan(held[:3]).all()
+    assert np.array_equal(held[3:7], np.repeat(once[0], 4)) and np.array_equal(held[7:11], np.repeat(once[1], 4))
+
+
+def test_an_alarm_is_first_seen_within_the_hour_that_closes_in_alarm(rolled: tuple[Rolling, Examples]) -> None:
+    rolling, hourly = rolled
+    assert len(hourly.onsets) > 10
+    assert (rolling.onsets // 4 == hourly.onsets).all() and len(set((rolling.onsets % 4).tolist())) > 1
+    assert not rolling.quiet[rolling.onsets].any() and rolling.quiet[rolling.onsets - 1].all()
+
+
+def test_judged_by_strides_an_hourly_score_warns_of_what_it_warns_of_by_hours(rolled: tuple[Rolling, Examples]) -> None:
+    """But for onsets that the strides date within the hour before the warning."""
+    rolling, hourly = rolled
+    fine = outcome(rolling, rolling.held["pressure"], 0.7)
+    whole = outcome(hourly, rolling.scores["pressure"][3::4], 0.7)
+    both = ~np.isnan(fine.lead) & ~np.isnan(whole.lead)
+    assert both.sum() > 3 and (np.isnan(fine.lead) == np.isnan(whole.lead)).mean() > 0.9
+    assert ((whole.lead - fine.lead)[both] >= 0).all() and ((whole.lead - fine.lead)[both] < 1).all()
+    assert fine.days == pytest.approx(whole.days, rel=0.02)
+
+
+def test_plants_are_joined_with_their_rows_in_place(rolled: tuple[Rolling, Examples]) -> None:
+    rolling = rolled[0]
+    both = join([rolling, rolling])
+    assert both.onsets.tolist() == [*rolling.onsets, *(rolling.onsets + len(rolling))]
+    assert both.segment[len(rolling)] > rolling.segment.max()
+
+
+def test_the_table_sets_a_stride_beside_the_cadence_at_the_same_budget(plant: Plant) -> None:
+    rows = evaluate_stride(plant, bundles(plant), BEGIN, 90, [6], [5], timedelta(minutes=30))
+    gain = {row.model: row for row in rows if row.metric == "recall_gain@0.5/day"}
+    assert list(gain) == ["pressure", "pressure, threshold of the hourly grid"]
+    assert all(row.floor == "every 1h" for row in gain.values())
+    false = [row for row in rows if row.metric == "false_alarms_per_day@0.5/day"]
+    assert all(row.value is not None and row.floor_value is not None for row in false)
+
+
+def test_a_stride_that_does_not_divide_the_cadence_is_refused(plant: Plant) -> None:
+    with pytest.raises(PlantError, match="25min"):
+        evaluate_stride(plant, bundles(plant), BEGIN, 28, [1], [2], timedelta(minutes=25))
