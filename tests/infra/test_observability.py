@@ -46,6 +46,7 @@ def until(true: Callable[[], bool], what: Callable[[], str]) -> None:
     "words",
     [
         ("check", "config", "--syntax-only", "prometheus.yml"),
+        ("check", "config", "--syntax-only", "frontend.yml"),
         ("check", "rules", "rules/recording.yml", "rules/alerts.yml"),
         ("test", "rules", "tests/alerts.yml"),
     ],
