@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mlflow import MlflowClient
 from tests.components import own_environment
 from tests.object_store import OWNER, ObjectStore, free_ports
 
-READY_SECONDS = 120
+READY_SECONDS = 240
 
 
 @dataclass
@@ -35,13 +36,16 @@ class MlflowServer:
             )
         end = time.monotonic() + READY_SECONDS
         while not self._answers():
-            assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()[-3000:]
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.stop()
+                pytest.fail(f"no MLflow server after {READY_SECONDS} s: {self.log.read_text()[-3000:]}")
             time.sleep(0.2)
 
     def stop(self) -> None:
         """End it and its workers."""
         assert self.process is not None
-        os.killpg(self.process.pid, 15)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, 15)
         self.process.wait()
 
     def emptied(self) -> str:
