@@ -159,8 +159,8 @@ def metrics_table(bundles: Mapping[str, Bundle]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"model": pl.String, "metric": pl.String, "value": pl.Float64})
 
 
-def thresholds_figure(bundles: Mapping[str, Bundle], examples: Examples) -> Figure:
-    """How often each forecaster says what, before alarms and otherwise, and where its operating threshold lies."""
+def thresholds_figure(bundles: Mapping[str, Bundle], examples: Examples, of: str) -> Figure:
+    """How often each forecaster says what, before alarms and otherwise, and where its threshold lies. `of`: the rows."""
     shown = [b for b in bundles.values() if b.group == "window"]
     figure, axes = sheet(1, max(len(shown), 1), 13, 3.2, sharey=True)
     ahead = examples.onset_target(max(examples.plant.time.horizons))
@@ -180,7 +180,7 @@ def thresholds_figure(bundles: Mapping[str, Bundle], examples: Examples) -> Figu
     axes[0, 0].set_ylabel("% of the rows", fontsize=SMALL)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", fontsize=SMALL, frameon=False, ncols=3)
-    return entitle(figure, "Scores and thresholds")
+    return entitle(figure, f"Scores and thresholds: {of}")
 
 
 def loudest_row(bundle: Bundle, examples: Examples) -> int:
