@@ -7,6 +7,7 @@ looked at, and its year is learnt from.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -157,6 +158,12 @@ class Workbench:
         of = f"a simulated plant that nobody trained on, {UNSEEN_DAYS} days"
         return figures.reliability_figure(reliability(self.plant, bundles, self.unseen), self.plant.registry_prefix, of)
 
+    def thresholds_figure(self, bundles: Mapping[str, Bundle]) -> Figure:
+        """Scores and thresholds on rows that nobody trained on; where there are none, on those learnt from, and it says so."""
+        if self.unseen is None:
+            return figures.thresholds_figure(bundles, self.rows.examples, "rows they learnt from, new ones look worse")
+        return figures.thresholds_figure(bundles, self.unseen.examples, "a plant nobody trained on")
+
     def timeline_figure(self, bundles: Mapping[str, Bundle]) -> Figure:
         """What the models said of the month to look at, and what happened."""
         block = self.month.block
@@ -251,6 +258,8 @@ def open_workbench(settings: Settings | None = None, start: Path | None = None) 
 
     Raises AlarmstackError where no folder from `start` upwards (default: the current one) holds the settings' plant file.
     """
+    # Progress bars would be widgets, and nobody needs them here.
+    warnings.filterwarnings("ignore", message="IProgress not found")
     found = rooted(settings or load_settings(), start or Path.cwd())
     plant = load_plant(found.plant)
     source = found.notebook_data or found.data / "drop"

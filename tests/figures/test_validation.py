@@ -65,9 +65,9 @@ def test_horizons_show_recall_or_say_that_it_is_not_measurable(plant: Plant, mad
 
 def test_curves_and_sweep_name_models_and_floors(made: Walk) -> None:
     curves, sweep = figures.curves_figure(made), figures.sweep_figure(made)
-    told = "\n".join(t.get_text() for f in (curves, sweep) for a in f.axes if a.get_legend() for t in a.get_legend().get_texts())
-    assert "forecaster 1h: area 0.99" in told and "floor: random" in told
-    assert "budget 0.5 a day" in words(sweep)
+    told = "\n".join(t.get_text() for a in curves.axes if a.get_legend() for t in a.get_legend().get_texts())
+    assert "forecaster 1h: area 0.99" in told and "forecaster 3h: average precision" in told
+    assert "budget 0.5 a day" in words(sweep) and "floor: random" in words(sweep)
 
 
 def test_tables_have_a_line_a_fold_and_a_line_a_model(made: Walk) -> None:

@@ -61,7 +61,7 @@ def reliability_figure(bins: Sequence[Bin], prefix: str, of: str) -> Figure:
             axis.annotate(
                 f"{one.rows}",
                 (x, y),
-                xytext=(6 if right else -6, -9 if right else 6),
+                xytext=(6 if right else -6, -9 if right and y > 0.12 else 6),
                 textcoords="offset points",
                 ha="left" if right else "right",
                 fontsize=7,
@@ -112,7 +112,7 @@ def contributions_figure(bundle: Bundle, examples: Examples) -> Figure:
     axis.set_yticks(range(len(best)), [bundle.names[place] for place in best], fontsize=SMALL)
     axis.set_xlabel(f"contribution to the score ({explained[0].scale}); right: towards an alarm", fontsize=SMALL)
     if drawn is not None:
-        bar = figure.colorbar(drawn, ax=axis, pad=0.01, ticks=[0, 1])
+        bar = figure.colorbar(drawn, ax=axis, pad=0.01, ticks=[0, 1], shrink=0.6, aspect=35)
         bar.ax.set_yticklabels(["lowest", "highest"], fontsize=SMALL)
         bar.set_label("the feature's value (rank; missing: in the middle)", fontsize=SMALL)
     return entitle(figure, f"{short(bundle.name, bundle.prefix)}: {explained[0].method} of {len(rows)} rows")
@@ -133,6 +133,9 @@ def explanation_figure(bundle: Bundle, examples: Examples, row: int) -> Figure:
     axis.set_yticks(range(len(steps)), [f"the other {len(values) - len(best)} features", *told], fontsize=SMALL)
     axis.axvline(found.base, color=GREY, linewidth=1.0, linestyle=":")
     axis.axvline(found.total, color=INK, linewidth=1.0)
+    ends = np.concatenate((begin, begin + steps))
+    room = 0.04 * float(np.ptp(ends)) + 1e-6
+    axis.set_xlim(ends.min() - room, ends.max() + room)
     axis.set_xlabel(f"score ({found.scale}, before calibration)", fontsize=SMALL)
     axis.grid(axis="y", visible=False)
     keys = [
@@ -156,8 +159,8 @@ def metrics_table(bundles: Mapping[str, Bundle]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"model": pl.String, "metric": pl.String, "value": pl.Float64})
 
 
-def thresholds_figure(bundles: Mapping[str, Bundle], examples: Examples) -> Figure:
-    """How often each forecaster says what, before alarms and otherwise, and where its operating threshold lies."""
+def thresholds_figure(bundles: Mapping[str, Bundle], examples: Examples, of: str) -> Figure:
+    """How often each forecaster says what, before alarms and otherwise, and where its threshold lies. `of`: the rows."""
     shown = [b for b in bundles.values() if b.group == "window"]
     figure, axes = sheet(1, max(len(shown), 1), 13, 3.2, sharey=True)
     ahead = examples.onset_target(max(examples.plant.time.horizons))
@@ -177,7 +180,7 @@ def thresholds_figure(bundles: Mapping[str, Bundle], examples: Examples) -> Figu
     axes[0, 0].set_ylabel("% of the rows", fontsize=SMALL)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", fontsize=SMALL, frameon=False, ncols=3)
-    return entitle(figure, "Scores and thresholds")
+    return entitle(figure, f"Scores and thresholds: {of}")
 
 
 def loudest_row(bundle: Bundle, examples: Examples) -> int:

@@ -135,7 +135,8 @@ def sweep_figure(walk: Walk) -> Figure:
     for axis in axes[0]:
         axis.set_ylim(-0.02, 1.02)
         axis.set_ylabel("share of onsets warned of", fontsize=SMALL)
-    axes[0, 1].legend(fontsize=SMALL, loc="lower right", framealpha=0.9, edgecolor="none")
+    handles, labels = axes[0, 1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", fontsize=SMALL, frameon=False, ncols=len(handles))
     return entitle(figure, "Threshold sweep (dots: where each forecaster operates, its threshold chosen on earlier rows)")
 
 
@@ -168,24 +169,23 @@ def horizons_figure(walk: Walk, rows: Sequence[Row]) -> Figure:
     axes[0, 1].set_ylim(-0.02, 1.02)
     axes[0, 0].set_ylabel("share of onsets", fontsize=SMALL)
     axes[0, 2].set_ylabel("hours", fontsize=SMALL)
-    for axis, at in zip(axes[0, :2], _floor_names(rows), strict=True):
-        axis.legend(handles=at, fontsize=SMALL, loc="upper right", framealpha=0.9, edgecolor="none")
+    key = _key(rows)
+    figure.legend(handles=key, loc="outside lower center", fontsize=SMALL, frameon=False, ncols=len(key))
     return entitle(figure, "Horizons")
 
 
 TICKS = 9
-FLOOR_MARKS = ("_", "x", "+", "1")
+FLOOR_MARKS = ("^", "x", "+", "1")
 
 
-def _floor_names(rows: Sequence[Row]) -> tuple[list[Line2D], list[Line2D]]:
+def _key(rows: Sequence[Row]) -> list[Line2D]:
     names = list(dict.fromkeys(str(r.floor) for r in rows if "gain" in r.metric))
     floors = [
-        Line2D([], [], color=INK, marker=mark, linestyle="", markersize=8, label=f"floor: {name}")
+        Line2D([], [], color=INK, marker=mark, linestyle="", markersize=7, label=f"floor: {name}")
         for name, mark in zip(names, FLOOR_MARKS, strict=False)
     ]
-    dot = Line2D([], [], color=BLUE, marker="o", label="forecaster, 95 % interval")
-    plain = Line2D([], [], color=BLUE, marker="o", linestyle="", label="forecaster")
-    return [dot, *floors], [plain, Line2D([], [], color=INK, marker="_", linestyle="", markersize=12, label="base rate")]
+    dot = Line2D([], [], color=BLUE, marker="o", linewidth=2, label="forecaster (line: 95 % interval; of hours: P10 to P90)")
+    return [dot, *floors, Line2D([], [], color=INK, marker="_", linestyle="", markersize=12, label="base rate")]
 
 
 def _recall(axis: Axes, place: int, row: Row, gains: Sequence[Row]) -> None:
@@ -196,7 +196,7 @@ def _recall(axis: Axes, place: int, row: Row, gains: Sequence[Row]) -> None:
     axis.plot(place, row.value, "o", color=BLUE, markersize=8)
     for gain, mark in zip(gains, FLOOR_MARKS, strict=False):
         if gain.floor_value is not None:
-            axis.plot(place, gain.floor_value, mark, color=INK, markersize=9, markeredgewidth=1.5)
+            axis.plot(place + 0.14, gain.floor_value, mark, color=INK, markersize=7, markeredgewidth=1.2)
 
 
 def _precision(axis: Axes, place: int, row: Row | None) -> None:
