@@ -278,7 +278,8 @@ class Warnings(_Part):
 class Expert(_Part):
     """One view of what normal is: how a tag is expected to be (`kind`), and how surprise is counted from what it was instead.
 
-    `level`: near its median of the last `window`, or of the run's first `anchor`; `static`: where it was in training;
+    `level`: near its median of the last `window`, or of the run's first `anchor`; `static`: where it was in training; `conditions`:
+    what the inputs alone say it is, by a quadratic surface; these and the next two, with `anchor`, less what they were off by then;
     `dynamics`: what its last `lags` rows and the inputs lead to; `relations`: what the other tags and the inputs, `lags` rows
     back, say it is; both by a ridge regression, or by `trees` that know the time of day too. Residuals are counted in scales:
     those of training, or of the last `scale` where the plant drifts, and never less than what the tag jitters in the last
@@ -287,7 +288,7 @@ class Expert(_Part):
     """
 
     name: str
-    kind: Literal["level", "static", "dynamics", "relations"]
+    kind: Literal["level", "static", "conditions", "dynamics", "relations"]
     window: Duration | None = None
     anchor: Duration | None = None
     lags: int = Field(default=0, ge=0, le=24)
@@ -306,12 +307,14 @@ class Normality(_Part):
     """How normal behaviour is learnt: experts, and how their surprises become one score.
 
     `lookback`: how much of the past a live row is seen with, where that is more than the features need. Give it all that the
-    experts' windows reach back, and of an average fourteen times its length.
+    experts' windows reach back, and of an average fourteen times its length. `offset`: added to the thresholds, for what this
+    asset's own history and its operators' verdicts say of them (`normality.threshold_offset`).
     """
 
     experts: tuple[Expert, ...]
     fusion: Literal["mean", "minimum"] = "mean"
     lookback: Duration | None = None
+    offset: float = Field(default=0.0, ge=-1, le=1)
 
 
 class Drift(_Part):

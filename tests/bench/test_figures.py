@@ -1,5 +1,6 @@
 """Figures count what an operator would: alarms that begin, in time or for nothing."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -74,3 +75,11 @@ def test_few_events_have_wide_intervals() -> None:
 def test_an_unknown_figure_is_named() -> None:
     with pytest.raises(BenchError, match="use one of event_recall"):
         figure("event_recal", [])
+
+
+def test_a_budget_is_compared_with_what_came_where_ten_alarms_were_asked_for() -> None:
+    story = told("." * 72, ("#" + "." * 23) * 3)
+    kept = figure("false_alarms_of_asked", [replace(story, asked=4.0)])
+    assert (kept.value, kept.count) == (pytest.approx(3 / 12), 3)
+    assert np.isnan(figure("false_alarms_of_asked", [replace(story, asked=3.0)]).value)
+    assert np.isnan(figure("false_alarms_of_asked", [story]).value)

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from alarmstack.bench.figures import figure
 from alarmstack.bench.floors import FLOORS
-from alarmstack.bench.judge import Scorer, by_stretches, judge
+from alarmstack.bench.judge import Scorer, Taught, by_stretches, judge
 from alarmstack.bench.sets import load_runs, read_set
 from alarmstack.intervals import Floats, IntervalBlock
 from alarmstack.normality import Lesson
@@ -65,3 +66,22 @@ def test_a_runs_own_first_stretch_is_learnt_from_and_not_judged(tmp_path: Path) 
     assert judged.scores[:400].max() == 0.0
     assert judged.scores[400:].min() == 1.0
     assert not judged.on[:400].any()
+
+
+def test_an_assets_earlier_runs_move_its_threshold(tmp_path: Path) -> None:
+    path = write_set(tmp_path / "rig", "[protocol]\nhold_out = true\nhistory = true\n")
+    described = read_set(path)
+    for place, (asset, seed) in enumerate((("one", 1), ("one", 2), ("two", 3))):
+        table = recording(f"r{place}", asset, 6 * 24 * 60, seed=seed)
+        table.with_columns(pl.col("at") + pl.duration(days=30 * place)).write_parquet(tmp_path / f"{place}.parquet")
+    plant = described.load_plant()
+    runs = list(load_runs(described, plant, tmp_path))
+
+    def loud(plant: Plant, lessons: Sequence[Lesson]) -> Taught:
+        """Scores are the pressure; asset `one` is taught by `two` alone."""
+        return Taught(lambda block: block.values[:, 0, 0] + (block.start[0] < runs[2].block.start[0]) * 0.5, lambda: [])
+
+    plain = described.model_copy(update={"protocol": described.protocol.model_copy(update={"history": False})})
+    moved, unmoved = ([int(j.began.sum()) for j in judge(plant, told, runs, loud)] for told in (described, plain))
+    assert moved[0] == unmoved[0]
+    assert moved[1] < unmoved[1]

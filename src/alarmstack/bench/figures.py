@@ -23,6 +23,8 @@ from alarmstack.errors import BenchError
 from alarmstack.intervals import Floats
 
 RESAMPLES = 400
+MEASURABLE = 10.0
+"""False alarms that a budget must allow in the normal time at hand before its keeping can be judged."""
 FEWEST_RUNS = 5
 """Runs below which a bootstrap over runs says nothing."""
 
@@ -32,7 +34,8 @@ class Judged:
     """A run, what was said of it, and which of its rows count.
 
     `scores` float64 [rows], higher means worse, NaN where nothing can be said; `on` bool [rows], whether an alarm stands; `counted`
-    bool [rows], rows that are judged (not a run's own normal stretch); `events` rows (first, last) of the events that count.
+    bool [rows], rows that are judged (not a run's own normal stretch); `events` rows (first, last) of the events that count;
+    `asked` the budget of false alarms a day that the threshold was chosen for, None where it was a share of time.
     """
 
     run: Run
@@ -40,6 +43,7 @@ class Judged:
     on: Mask
     counted: Mask
     events: list[tuple[int, int]]
+    asked: float | None = None
 
     @property
     def began(self) -> Mask:
@@ -125,6 +129,15 @@ def _false_alarms(judged: Sequence[Judged], options: Options) -> Figure:
         return Figure(float("nan"), count=false)
     low = chi2.ppf(0.025, 2 * false) / 2 if false else 0.0
     return Figure(false / days, low / days, chi2.ppf(0.975, 2 * (false + 1)) / 2 / days, false)
+
+
+def _false_alarms_of_asked(judged: Sequence[Judged], options: Options) -> Figure:
+    """Activations in normal time as a multiple of those the budget asked for; unknown where fewer than ten were asked for."""
+    asked = sum(j.normal_days * j.asked for j in judged if j.asked is not None)
+    realised = _false_alarms(judged, {"days": sum(j.normal_days for j in judged)})
+    if asked < MEASURABLE or realised.low is None or realised.high is None:
+        return Figure(float("nan"), count=realised.count)
+    return Figure(realised.value / asked, realised.low / asked, realised.high / asked, realised.count)
 
 
 def _detection_rate(judged: Sequence[Judged], options: Options) -> Figure:
@@ -226,6 +239,7 @@ FIGURES: dict[str, Maker] = {
     "events_found": _events_found,
     "standing_at_onset": _standing_at_onset,
     "false_alarms": _false_alarms,
+    "false_alarms_of_asked": _false_alarms_of_asked,
     "detection_rate": _detection_rate,
     "delay_rows": _delay,
     "f1": _f1,

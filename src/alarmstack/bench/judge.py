@@ -1,7 +1,8 @@
 """Every contender judged alike: learn, score, choose a threshold without labels, go through the alarm engine, count.
 
 A contender never scores a row it learnt from. Where a set holds assets out, a run is scored by what other assets have taught, and
-its threshold comes from the other assets' scores. Elsewhere it comes from scores of rows learnt from that were held back for it.
+its threshold comes from the other assets' scores, and where the set asks for it is moved by what the run's asset did before
+(`threshold_offset`). Elsewhere it comes from scores of rows learnt from that were held back for it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from alarmstack.bench.figures import Judged
 from alarmstack.bench.sets import Run, SetDescription
 from alarmstack.bench.vus import spans
 from alarmstack.intervals import Floats, IntervalBlock
-from alarmstack.normality import HeldBack, Lesson, stretches, threshold_for
+from alarmstack.normality import HeldBack, Lesson, Verdict, stretches, threshold_for, threshold_offset
 from alarmstack.plant import Plant
 from alarmstack.progress import Progress, silent
 
@@ -60,7 +61,28 @@ def _by_other_assets(
         taught = contender(plant, [_lesson(run) for run in runs if run.asset != asset])
         scores |= {run.name: taught.score(run.block) for run in runs if run.asset == asset}
     thresholds = {asset: threshold_for(plant, _others(runs, scores, asset)) for asset in assets}
-    return [_judged(plant, described, run, scores[run.name], thresholds[run.asset], 0) for run in runs]
+    found: dict[str, Judged] = {}
+    for run in sorted(runs, key=lambda run: run.block.start[0]):
+        past = [j for j in found.values() if j.run.asset == run.asset and j.run.block.start[-1] < run.block.start[0]]
+        threshold = thresholds[run.asset]
+        if described.protocol.history:
+            threshold += threshold_offset(plant, threshold, _history(past), _verdicts(past))
+        found[run.name] = _judged(plant, described, run, scores[run.name], threshold, 0)
+    return [found[run.name] for run in runs]
+
+
+def _history(past: Sequence[Judged]) -> list[HeldBack]:
+    return [HeldBack(np.where(j.run.learn, j.scores, np.nan), j.run.block.segment) for j in past]
+
+
+def _verdicts(past: Sequence[Judged]) -> list[Verdict]:
+    """What an operator would have said of the warnings of earlier runs; nothing of those that began in rows nobody judged."""
+    return [
+        Verdict(float(np.nanmax(j.scores[first : last + 1])), bool(j.inside[first]))
+        for j in past
+        for first, last in spans(j.on)
+        if j.inside[first] or j.normal[first]
+    ]
 
 
 def _others(runs: Sequence[Run], scores: Mapping[str, Floats], asset: str) -> list[HeldBack]:
@@ -120,7 +142,8 @@ def _judged(plant: Plant, described: SetDescription, run: Run, scores: Floats, t
     events = [
         (first, last) for first, last in spans(run.event & (np.arange(len(run.block)) >= own)) if run.normal[:first].sum() >= needed
     ]
-    return Judged(run, scores, on, counted, events)
+    asked = plant.warnings.false_alarms_per_day if plant.warnings.time_in_warning is None else None
+    return Judged(run, scores, on, counted, events, asked)
 
 
 __all__ = ["Contender", "Scorer", "Taught", "by_stretches", "judge"]

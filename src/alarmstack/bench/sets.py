@@ -62,11 +62,12 @@ class Protocol(_Part):
     """Who learns from what.
 
     `own`: a judged run's first stretch is its own normal; `hold_out`: a run learns from other assets only; `shortest_own`: an event
-    counts only after that much normal time in its run.
+    counts only after that much normal time in its run; `history`: earlier runs of the same asset move a held-out run's threshold.
     """
 
     own: Duration | None = None
     hold_out: bool = False
+    history: bool = False
     shortest_own: Duration | None = None
 
 

@@ -101,7 +101,7 @@ def _normal(plant: Plant, block: IntervalBlock) -> Mask:
 def _threshold(plant: Plant, held_back: tuple[HeldBack, ...], budget: float) -> float | None:
     allowed = plant.warnings.model_copy(update={"false_alarms_per_day": budget})
     found = threshold_for(plant.model_copy(update={"warnings": allowed}), held_back)
-    return found if np.isfinite(found) else None
+    return found + plant.normality.offset if np.isfinite(found) and plant.normality else None
 
 
 def _known(threshold: float | None) -> float:
