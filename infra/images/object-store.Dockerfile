@@ -14,3 +14,5 @@ WORKDIR /data
 EXPOSE 9000 9001 9327
 ENTRYPOINT ["object-store"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 CMD ["curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:9000/healthz"]
+ARG SOURCES=unknown
+LABEL org.alarmstack.sources=${SOURCES}
