@@ -3,7 +3,8 @@
 #   demo      the same with trained models inside, which serve without a registry
 #   spark     master, worker and the jobs' driver
 #   airflow   Airflow's own environment, and alarmstack's beside it, which its tasks call
-# The label names the sources that an image was built from, last of all, so that it costs no layer that takes time.
+# The label names the sources that an image was built from, last of all, so that it costs no layer that takes time; the RUN before it
+# is for Buildah, whose cache knows the values of arguments only where something is run.
 ARG PYTHON=docker.io/library/python:3.11-slim-bookworm
 
 FROM ${PYTHON} AS uv
@@ -49,6 +50,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 CMD ["ala
 
 FROM program AS services
 ARG SOURCES=unknown
+RUN : built from "${SOURCES}"
 LABEL org.alarmstack.sources=${SOURCES}
 
 # The models of `make run`, made here from the simulated year: no binary is kept in the repository.
@@ -65,6 +67,7 @@ ENV ALARMSTACK_MODELS_URL=file:///opt/alarmstack/models
 CMD ["serve", "inference"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 CMD ["answers", "http://127.0.0.1:7502/health"]
 ARG SOURCES=unknown
+RUN : built from "${SOURCES}"
 LABEL org.alarmstack.sources=${SOURCES}
 
 FROM runtime AS java
@@ -83,6 +86,7 @@ ENTRYPOINT ["/opt/alarmstack/venv/lib/python3.11/site-packages/pyspark/bin/spark
 CMD ["org.apache.spark.deploy.master.Master", "--port", "7077", "--webui-port", "8081"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 CMD ["answers", "http://127.0.0.1:8081/json/"]
 ARG SOURCES=unknown
+RUN : built from "${SOURCES}"
 LABEL org.alarmstack.sources=${SOURCES}
 
 FROM java AS airflow
@@ -98,4 +102,5 @@ CMD ["api-server"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=6 \
   CMD ["answers", "http://127.0.0.1:8080/api/v2/monitor/health"]
 ARG SOURCES=unknown
+RUN : built from "${SOURCES}"
 LABEL org.alarmstack.sources=${SOURCES}

@@ -232,7 +232,9 @@ def test_every_image_that_is_used_is_nobodys_says_how_it_is_and_what_it_was_buil
     builds = [one["build"] for stack in STACKS.values() for one in stack["services"].values() if "build" in one]
     for target in {build.get("target", "") for build in builds if build["dockerfile"].endswith(file.name)}:
         base, whole = made[target]
-        assert whole.rstrip().endswith("ARG SOURCES=unknown\nLABEL org.alarmstack.sources=${SOURCES}"), target
+        assert whole.rstrip().endswith(
+            'ARG SOURCES=unknown\nRUN : built from "${SOURCES}"\nLABEL org.alarmstack.sources=${SOURCES}'
+        ), target
         while base in made:
             base, whole = made[base][0], made[base][1] + whole
         assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", re.findall(r"(?m)^USER (\S+)$", whole)[-1]), target
