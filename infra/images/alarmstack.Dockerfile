@@ -3,6 +3,8 @@
 #   demo      the same with trained models inside, which serve without a registry
 #   spark     master, worker and the jobs' driver
 #   airflow   Airflow's own environment, and alarmstack's beside it, which its tasks call
+# The label names the sources that an image was built from, last of all, so that it costs no layer that takes time; the RUN before it
+# is for Buildah, whose cache knows the values of arguments only where something is run.
 ARG PYTHON=docker.io/library/python:3.11-slim-bookworm
 
 FROM ${PYTHON} AS uv
@@ -38,7 +40,7 @@ ENV PATH=/opt/alarmstack/venv/bin:$PATH \
     ALARMSTACK_PLANT=/opt/alarmstack/plants/gas_treatment/plant.toml ALARMSTACK_DATA_DIR=/data ALARMSTACK_HOST=0.0.0.0
 WORKDIR /data
 
-FROM runtime AS services
+FROM runtime AS program
 COPY --from=environment /opt/alarmstack/venv /opt/alarmstack/venv
 USER 10001:10001
 ENTRYPOINT ["alarmstack"]
@@ -46,23 +48,33 @@ CMD ["--help"]
 # Each service of the compose files asks its own port; on its own the image says whether the program starts at all.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 CMD ["alarmstack", "version"]
 
+FROM program AS services
+ARG SOURCES=unknown
+RUN : built from "${SOURCES}"
+LABEL org.alarmstack.sources=${SOURCES}
+
 # The models of `make run`, made here from the simulated year: no binary is kept in the repository.
-FROM services AS models
-# Threads that wait do not spin: a build may share its cores with others.
-ENV MODEL_PROMOTION_MODE=auto OMP_WAIT_POLICY=PASSIVE
+FROM program AS models
+# As in the demonstration, models that lose to their floor may be looked at, and say so. Threads that wait do not spin: a build may
+# share its cores with others.
+ENV MODEL_PROMOTION_MODE=auto ALARMSTACK_SERVE_UNPROMOTED=true OMP_WAIT_POLICY=PASSIVE
 RUN alarmstack simulate --days 365 --seed 1 --format parquet --out /data/training \
  && alarmstack etl /data/training && alarmstack train && alarmstack export --out /data/models
 
-FROM services AS demo
+FROM program AS demo
 COPY --from=models --chown=0:0 /data/models /opt/alarmstack/models
 ENV ALARMSTACK_MODELS_URL=file:///opt/alarmstack/models
 CMD ["serve", "inference"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 CMD ["answers", "http://127.0.0.1:7502/health"]
+ARG SOURCES=unknown
+RUN : built from "${SOURCES}"
+LABEL org.alarmstack.sources=${SOURCES}
 
 FROM runtime AS java
 RUN apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless procps \
  && rm -rf /var/lib/apt/lists/*
-ENV JAVA_HOME=/usr/lib/jvm/java-17-openjdk-amd64
+ENV JAVA_HOME=/usr/lib/jvm/java-17-openjdk-amd64 SPARK_CONF_DIR=/opt/alarmstack/spark
+COPY infra/spark/conf /opt/alarmstack/spark
 COPY --from=spark-environment /opt/alarmstack/venv /opt/alarmstack/venv
 
 FROM java AS spark
@@ -73,6 +85,9 @@ USER 10001:10001
 ENTRYPOINT ["/opt/alarmstack/venv/lib/python3.11/site-packages/pyspark/bin/spark-class"]
 CMD ["org.apache.spark.deploy.master.Master", "--port", "7077", "--webui-port", "8081"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 CMD ["answers", "http://127.0.0.1:8081/json/"]
+ARG SOURCES=unknown
+RUN : built from "${SOURCES}"
+LABEL org.alarmstack.sources=${SOURCES}
 
 FROM java AS airflow
 COPY --from=airflow-environment /opt/airflow/venv /opt/airflow/venv
@@ -86,3 +101,6 @@ ENTRYPOINT ["/opt/airflow/start"]
 CMD ["api-server"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=6 \
   CMD ["answers", "http://127.0.0.1:8080/api/v2/monitor/health"]
+ARG SOURCES=unknown
+RUN : built from "${SOURCES}"
+LABEL org.alarmstack.sources=${SOURCES}

@@ -22,3 +22,6 @@ CMD ["mlflow", "server", "--host=0.0.0.0", "--port=5000", "--workers=1", "--serv
      "--artifacts-destination=s3://mlflow-artifacts", "--expose-prometheus=/tmp/metrics", \
      "--allowed-hosts=mlflow,mlflow:5000,localhost:*,127.0.0.1:*,host.containers.internal:*,host.docker.internal:*"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 CMD ["answers", "http://127.0.0.1:5000/health"]
+ARG SOURCES=unknown
+RUN : built from "${SOURCES}"
+LABEL org.alarmstack.sources=${SOURCES}

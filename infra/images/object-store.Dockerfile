@@ -14,3 +14,6 @@ WORKDIR /data
 EXPOSE 9000 9001 9327
 ENTRYPOINT ["object-store"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 CMD ["curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:9000/healthz"]
+ARG SOURCES=unknown
+RUN : built from "${SOURCES}"
+LABEL org.alarmstack.sources=${SOURCES}

@@ -15,3 +15,6 @@ EXPOSE 5173
 ENTRYPOINT ["/etc/alarmstack/start.sh"]
 CMD ["page.conf"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=6 CMD ["curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:5173/"]
+ARG SOURCES=unknown
+RUN : built from "${SOURCES}"
+LABEL org.alarmstack.sources=${SOURCES}

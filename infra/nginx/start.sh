@@ -4,5 +4,5 @@
 set -eu
 server="$(sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf | head -n 1)"
 case "$server" in *:*) server="[$server]" ;; esac
-echo "resolver ${server:-127.0.0.11} valid=10s ipv6=off;" > /tmp/resolver.conf
+echo "resolver ${server:-127.0.0.11} valid=2s ipv6=off;" > /tmp/resolver.conf
 exec nginx -c "/etc/alarmstack/$1"

@@ -74,19 +74,12 @@ class Engine:
             return None
         return self.podman("image", "inspect", "--format", f'{{{{index .Labels "{name}"}}}}', image).strip()
 
-    def compose(self, file: Path, *words: str, told: dict[str, str], check: bool = True) -> str:
-        """Run podman-compose on a compose file with these variables; its output."""
+    def compose(self, file: Path, *words: str, told: dict[str, str]) -> str:
+        """What podman-compose prints on a compose file with these variables; AssertionError with its complaint where it fails."""
         command = ["podman-compose", "--podman-build-args=--network=host", "-f", str(file), *words]
-        done = subprocess.run(
-            command,
-            env=self.environment | told,
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0 or not check, f"podman-compose {' '.join(words)}: {done.stdout[-4000:]}"
+        told = self.environment | told
+        done = subprocess.run(command, env=told, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"podman-compose {' '.join(words)}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout
 
 

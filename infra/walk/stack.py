@@ -19,7 +19,7 @@ from walk import REPOSITORY
 from walk.engine import Engine
 
 SOURCES = "org.alarmstack.sources"
-"""The label of our images that names what they were built from."""
+"""The label of our images that names what they were built from; a step of the build, so that no cache keeps an old one."""
 CONTEXT = ("pyproject.toml", "uv.lock", "README.md", "LICENSE", "src", "plants", "infra", "ui")
 HEALTHY_SECONDS = 300.0
 

@@ -24,8 +24,8 @@ LABEL = "org.alarmstack.standin"
 
 
 def wanted(compose: Path) -> set[str]:
-    """The images of others that a compose file and the Dockerfiles it builds from name."""
-    services = yaml.safe_load(compose.read_text())["services"].values()
+    """The images of others that a compose file (its profiles left out) and the Dockerfiles it builds from name."""
+    services = [one for one in yaml.safe_load(compose.read_text())["services"].values() if not one.get("profiles")]
     found = {service["image"] for service in services if "build" not in service}
     for dockerfile in {service["build"]["dockerfile"] for service in services if "build" in service}:
         found |= set(re.findall(r"\b[a-z.]+\.io/[\w./-]+:[\w.-]+", (REPOSITORY / dockerfile).read_text()))

@@ -12,7 +12,7 @@ import pytest
 
 from walk import REPOSITORY
 from walk.engine import Engine
-from walk.stack import Stack, free_ports
+from walk.stack import Stack, free_ports, until
 from walk.standins import provide, wanted
 
 FILE = REPOSITORY / "infra/compose.frontend.yml"
@@ -106,6 +106,8 @@ def test_a_restart_ends_sessions_and_prints_another_login(stack: Stack, page: st
     token = httpx.post(f"{page}/api/auth/login", data=credentials, timeout=30).json()["access_token"]
     stack.engine.podman("restart", stack.container("frontend-api"))
     stack.healthy("frontend-api")
+    # It may have another address now, which nginx looks up by itself.
+    until(lambda: httpx.get(f"{page}/api/health", timeout=30).is_success, 20, lambda: "nginx does not find the gateway again")
     assert httpx.get(f"{page}/api/auth/me", headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code == 401
     assert httpx.post(f"{page}/api/auth/login", data=credentials, timeout=30).status_code == 401
     assert len(re.findall("demo login of this start", stack.log("frontend-api"))) == 2

@@ -370,6 +370,8 @@ def export(
 ) -> None:
     """Publish all promoted models as files: an inference API with ALARMSTACK_MODELS_URL serves them without a registry.
 
+    With ALARMSTACK_SERVE_UNPROMOTED=true the newest go along where none is promoted, and say so in their answers.
+
     Example: alarmstack export --out models
     """
     from alarmstack.inference.exported import export as publish
@@ -379,7 +381,7 @@ def export(
     settings = load_settings()
     url = out or settings.models
     store = Store.of(settings, url if "://" in url else Path(url).resolve().as_uri())
-    for name, version in publish(_plant(plant), Registry(settings.registry), store).items():
+    for name, version in publish(_plant(plant), Registry(settings.registry), store, unpromoted=settings.serve_unpromoted).items():
         console.print(f"{name} version {version}")
     console.print(f"in {store.url}", soft_wrap=True)
 

@@ -65,6 +65,18 @@ def test_exported_models_serve_where_there_is_no_registry(registry: Registry, pl
     )
 
 
+def test_an_export_of_the_unpromoted_says_what_each_is(plant: Plant, shelf: Shelf, registry: Registry, tmp_path: Path) -> None:
+    regime = "plant_alarm_regime_classifier"
+    registry.publish(shelf.speaker(regime).bundle)
+    assert export(plant, registry, Store.at(tmp_path / "promoted")) == {NAME: "1"}
+    store = Store.at(tmp_path / "all")
+    assert export(plant, registry, store, unpromoted=True) == {NAME: "1", regime: "1"}
+    fetch(store, tmp_path / "kept")
+    alone = Shelf(plant, Registry(f"sqlite:///{tmp_path / 'nowhere' / 'mlflow.db'}"), tmp_path / "kept")
+    alone.open_kept()
+    assert {name: speaker.promoted for name, speaker in alone.speakers.items()} == {NAME: True, regime: False}
+
+
 def test_nothing_promoted_is_nothing_to_export(plant: Plant, shelf: Shelf, tmp_path: Path) -> None:
     empty = Registry(f"sqlite:///{tmp_path / 'mlflow.db'}")
     empty.publish(shelf.speaker(NAME).bundle)

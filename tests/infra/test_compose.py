@@ -113,7 +113,7 @@ def test_an_image_is_built_here_or_named_in_full_with_its_version(stack: dict[st
     assert len(builders) == (1 if ours else 0), f"{image} is built for {builders}"
     for builder in builders:
         build = service(stack, builder)["build"]
-        assert build["labels"] == {"org.alarmstack.sources": "${ALARMSTACK_SOURCES:-}"}
+        assert build["args"] == {"SOURCES": "${ALARMSTACK_SOURCES:-unknown}"}
         file = (INFRA / build["context"] / build["dockerfile"]).resolve()
         assert file in DOCKERFILES and ("target" not in build or f" AS {build['target']}\n" in file.read_text())
 
@@ -189,11 +189,13 @@ def test_a_service_shares_a_network_with_each_that_it_asks(stack: dict[str, Any]
     assert not unknown, f"{name} asks {unknown}, which no service is"
 
 
-def test_every_wait_is_for_what_the_other_can_become() -> None:
+def test_every_wait_is_for_a_service_that_stays_and_can_say_that_it_is_there() -> None:
+    """Podman starts what a container depends on with it: what has run once would run again."""
     for stack in STACKS.values():
         for one in stack["services"].values():
             for other, wait in one.get("depends_on", {}).items():
-                assert wait["condition"] == ("service_completed_successfully" if other in ONE_SHOT else "service_healthy")
+                assert other not in ONE_SHOT and wait == {"condition": "service_healthy"}, other
+                assert "healthcheck" in service(stack, other)
 
 
 @pytest.mark.parametrize(("file", "stack"), [("prometheus.yml", FULL), ("frontend.yml", FRONTEND)])
@@ -213,24 +215,30 @@ def test_nobody_but_its_clients_reaches_the_database() -> None:
     assert service(FULL, "nginx")["networks"] == ["edge"]
 
 
-@pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
-def test_every_image_that_is_used_is_small_nobodys_and_says_how_it_is(file: Path) -> None:
-    text = file.read_text()
-    stages = re.findall(r"(?m)^FROM (\S+)(?: AS (\S+))?$", text)
-    assert len(stages) > 1, "what builds does not belong into what runs"
+def stages(text: str) -> dict[str, tuple[str, str]]:
+    """Each stage of a Dockerfile by name (the last may have none): what it begins with, arguments resolved, and its lines."""
+    text = re.sub(r"(?m)^#.*\n", "", text)
     arguments = dict(re.findall(r"(?m)^ARG (\w+)=(\S+)$", text))
-    for base, _ in stages:
-        base = arguments.get(base.strip("${}"), base)
-        assert PINNED.fullmatch(base) or base in {name for _, name in stages}, base
+    heads = re.findall(r"(?m)^FROM (\S+)(?: AS (\S+))?$", text)
     bodies = re.split(r"(?m)^FROM .*$", text)[1:]
-    used = {one["build"].get("target") for stack in STACKS.values() for one in stack["services"].values() if "build" in one}
-    for (_, name), body in zip(stages, bodies, strict=True):
-        if name in used or name is None:
-            users = re.findall(r"(?m)^USER (\S+)$", body) or re.findall(
-                r"(?m)^USER (\S+)$", bodies[[n for _, n in stages].index("services")]
-            )
-            assert users and re.fullmatch(r"[1-9]\d*:[1-9]\d*", users[-1]), (name, users)
-            assert "\nHEALTHCHECK" in body, name
+    return {name: (arguments.get(base.strip("${}"), base), body) for (base, name), body in zip(heads, bodies, strict=True)}
+
+
+@pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
+def test_every_image_that_is_used_is_nobodys_says_how_it_is_and_what_it_was_built_from(file: Path) -> None:
+    made = stages(file.read_text())
+    assert len(made) > 1, "what builds does not belong into what runs"
+    assert all(PINNED.fullmatch(base) or base in made for base, _ in made.values())
+    builds = [one["build"] for stack in STACKS.values() for one in stack["services"].values() if "build" in one]
+    for target in {build.get("target", "") for build in builds if build["dockerfile"].endswith(file.name)}:
+        base, whole = made[target]
+        assert whole.rstrip().endswith(
+            'ARG SOURCES=unknown\nRUN : built from "${SOURCES}"\nLABEL org.alarmstack.sources=${SOURCES}'
+        ), target
+        while base in made:
+            base, whole = made[base][0], made[base][1] + whole
+        assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", re.findall(r"(?m)^USER (\S+)$", whole)[-1]), target
+        assert "\nHEALTHCHECK" in whole, target
 
 
 @pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)

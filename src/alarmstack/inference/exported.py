@@ -14,13 +14,13 @@ from alarmstack.registry import Registry
 from alarmstack.storage import Store
 
 
-def export(plant: Plant, registry: Registry, store: Store) -> dict[str, str]:
-    """Publish all promoted models to a store: the version of each name.
+def export(plant: Plant, registry: Registry, store: Store, *, unpromoted: bool = False) -> dict[str, str]:
+    """Publish all promoted models to a store: the version of each name. With `unpromoted`, the newest where none is promoted.
 
     Raises NotPromotedError when no model is promoted, RegistryError when the registry cannot be asked.
     """
     with TemporaryDirectory() as folder:
-        shelf = Shelf(plant, registry, Path(folder))
+        shelf = Shelf(plant, registry, Path(folder), unpromoted=unpromoted)
         shelf.refresh()
         if shelf.unreachable is not None:
             raise RegistryError(shelf.unreachable)
