@@ -162,7 +162,7 @@ async def test_a_restart_goes_on_where_it_stood_warnings_included(plant: Plant, 
             await w.state.monitor.caught_up.wait()
     asked = len(models.assessed)
     feed.connected.clear()
-    feed.close_hour()
+    feed.close_hour(pdt31008=260.0)
     async with world(plant, database_url, monitored=True, feed=feed, models=models) as w:
         with w.state.hub.listen() as listener:
             event = json.loads((await next_event(listener, "assessment", newest_is(4))).data)
