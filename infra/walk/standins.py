@@ -17,7 +17,7 @@ from walk import REPOSITORY
 from walk.engine import Engine
 
 FOLDER = Path(__file__).parent / "standins"
-SUITE, MIRROR = "bookworm", "http://deb.debian.org/debian"
+SUITE = "bookworm"
 BASE = "localhost/alarmstack/standin:bookworm"
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 LABEL = "org.alarmstack.standin"
@@ -61,7 +61,7 @@ def _base(engine: Engine) -> None:
         return
     with TemporaryDirectory() as folder:
         root, tar = Path(folder, "root"), Path(folder, "root.tar")
-        _run("debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(root), MIRROR)
+        _run("debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(root))
         (root / CERTIFICATES).write_bytes(certificates)
         _run("tar", "--directory", str(root), "--create", "--file", str(tar), ".")
         told = [f"LABEL {LABEL}={made_from}", *(f"ENV {name}=/{CERTIFICATES}" for name in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"))]
