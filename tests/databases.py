@@ -85,7 +85,7 @@ def role_urls(postgres: Postgres) -> dict[str, str]:
     """A URL for each service, on one server: made by the script that the full stack runs."""
     from tests.conftest import REPOSITORY
 
-    passwords = {f"{name.upper()}_DB_PASSWORD": f"{name} password" for name in ROLES}
+    passwords = {f"{name.upper()}_DB_PASSWORD": f"{name} password" for name in (*ROLES, "exporter")}
     postgres.run_script(REPOSITORY / "infra/postgres/init-databases.sh", **passwords)
     return {name: f"postgresql+psycopg://{name}:{name}%20password@127.0.0.1:{postgres.port}/{name}" for name in ROLES}
 

@@ -41,7 +41,7 @@ def test_the_services_are_those_of_the_contract() -> None:
     assert set(FULL["services"]) == {
         "postgres", "minio", "minio_bootstrap", "mlflow", "airflow-init", "airflow-webserver", "airflow-scheduler", "spark-master",
         "spark-worker", "file-watcher", "mock-sensor-api", "inference-api", "frontend-api", "svelte-ui", "prometheus", "grafana",
-        "nginx",
+        "nginx", "postgres-exporter", "node-exporter",
     }  # fmt: skip
     assert {name for name, one in FRONTEND["services"].items() if "profiles" not in one} == {
         "mock-sensor-api", "frontend-api", "inference-api", "svelte-ui",
@@ -209,9 +209,10 @@ def test_prometheus_can_reach_what_it_scrapes(file: str, stack: dict[str, Any]) 
 
 def test_nobody_but_its_clients_reaches_the_database() -> None:
     assert {name for name, one in FULL["services"].items() if "databases" in one["networks"]} == {
-        "postgres", "mlflow", "frontend-api", "airflow-init", "airflow-webserver", "airflow-scheduler",
+        "postgres", "mlflow", "frontend-api", "airflow-init", "airflow-webserver", "airflow-scheduler", "postgres-exporter",
     }  # fmt: skip
-    assert FULL["networks"]["databases"] == FULL["networks"]["plant"] == FRONTEND["networks"]["plant"] == {"internal": True}
+    assert all(FULL["networks"][name] == {"internal": True} for name in ("databases", "exporters", "plant"))
+    assert FRONTEND["networks"]["plant"] == {"internal": True}
     assert service(FULL, "nginx")["networks"] == ["edge"]
 
 

@@ -18,6 +18,7 @@ import yaml
 
 from tests.components import missing, program
 from tests.conftest import REPOSITORY
+from tests.databases import Postgres
 from tests.mlflow_server import MlflowServer
 from tests.object_store import ObjectStore, free_ports
 
@@ -108,6 +109,8 @@ def test_the_scraped_services_are_those_of_the_full_stack() -> None:
         "sensors": "mock-sensor-api:7500",
         "mlflow": "mlflow:5000",
         "object-store": "minio:9327",
+        "database": "postgres-exporter:9187",
+        "host": "node-exporter:9100",
         "prometheus": "localhost:9090",
     }
     assert yaml.safe_load(CONFIG)["global"]["scrape_interval"] == "15s"
@@ -116,13 +119,35 @@ def test_the_scraped_services_are_those_of_the_full_stack() -> None:
 CONFIG = (PROMETHEUS / "prometheus.yml").read_text()
 
 
+def here(expression: str) -> str:
+    """An expression about the volumes' disk, asked of a computer that has none mounted: of its root."""
+    return expression.replace('"/volumes"', '"/"')
+
+
+def exporters(postgres: Postgres, database: int, host: int) -> list[tuple[list[str], dict[str, str]]]:
+    """Command and environment of each exporter, as the full stack starts it but for where it listens and asks."""
+    services = yaml.safe_load((REPOSITORY / "infra/compose.yml").read_text())["services"]
+    told = services["postgres-exporter"]["environment"] | {"DATA_SOURCE_PASS": "exporter password"}
+    told["DATA_SOURCE_URI"] = told["DATA_SOURCE_URI"].replace("postgres:5432", f"127.0.0.1:{postgres.port}")
+    options = [option.replace("$$", "$") for option in services["node-exporter"]["command"]]
+    return [
+        ([program("prometheus-postgres-exporter"), f"--web.listen-address=127.0.0.1:{database}"], told),
+        ([program("prometheus-node-exporter"), *options, f"--web.listen-address=127.0.0.1:{host}"], {}),
+    ]
+
+
 @pytest.fixture(scope="module")
 def asked(
-    home: Path, mlflow_server: MlflowServer, object_store: ObjectStore, tmp_path_factory: pytest.TempPathFactory
+    home: Path,
+    mlflow_server: MlflowServer,
+    object_store: ObjectStore,
+    postgres: Postgres,
+    role_urls: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[httpx.Client]:
     """A real Prometheus that scrapes the real services by the committed configuration, but for their ports and its haste."""
     folder = tmp_path_factory.mktemp("observed")
-    sensors, inference, gateway, page, own = free_ports(5)
+    sensors, inference, gateway, page, database, host, own = free_ports(7)
     told = {
         "ALARMSTACK_DATA_DIR": str(folder / "data"),
         "ALARMSTACK_SENSORS_PORT": str(sensors),
@@ -143,11 +168,15 @@ def asked(
         "mock-sensor-api:7500": sensors,
         "mlflow:5000": int(mlflow_server.url.rsplit(":", 1)[1]),
         "minio:9327": object_store.ports["metricsPort"],
+        "postgres-exporter:9187": database,
+        "node-exporter:9100": host,
         "localhost:9090": own,
     }
     for target, port in ports.items():
         config = config.replace(target, f"127.0.0.1:{port}")
-    shutil.copytree(PROMETHEUS / "rules", folder / "rules")
+    (folder / "rules").mkdir()
+    for file in (PROMETHEUS / "rules").glob("*.yml"):
+        (folder / "rules" / file.name).write_text(here(file.read_text()))
     (folder / "prometheus.yml").write_text(config)
     (folder / "metrics_token").write_text(TOKEN)
     command = [program("prometheus"), "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", "--log.level=warn"]
@@ -156,6 +185,10 @@ def asked(
         running = [
             subprocess.Popen([alarmstack, "serve", name], env=os.environ | told, cwd=REPOSITORY, stdout=log, stderr=log)
             for name in ("sensors", "inference", "gateway")
+        ]
+        running += [
+            subprocess.Popen(words, env=os.environ | environment, stdout=log, stderr=log)
+            for words, environment in exporters(postgres, database, host)
         ]
         running.append(subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{own}"], cwd=folder, stdout=log, stderr=log))
         client = httpx.Client(base_url=f"http://127.0.0.1:{own}/api/v1", timeout=10)
@@ -205,7 +238,7 @@ def test_every_expression_of_the_dashboard_returns_data(asked: httpx.Client) -> 
     known = {one["metric"][label] for one in values(asked, series)}
     assert risk["current"]["value"] in known
     expressions = [
-        (panel["title"], target["expr"].replace("$risk", risk["current"]["value"]))
+        (panel["title"], here(target["expr"]).replace("$risk", risk["current"]["value"]))
         for panel in PANELS
         for target in panel["targets"]
     ]
@@ -218,7 +251,7 @@ def test_every_expression_of_the_dashboard_returns_data(asked: httpx.Client) -> 
 def test_every_rule_is_evaluated_on_series_that_are_there(asked: httpx.Client) -> None:
     """An alert on a figure that nobody tells of would never be raised: what each compares has data."""
     for rule in RULES:
-        expression = re.sub(r"\s*(==|>|<)\s*[\d.]+\s*$", "", rule["expr"].strip())
+        expression = here(re.sub(r"\s*(==|>|<)\s*[\d.]+\s*$", "", rule["expr"].strip()))
         until(partial(answered, asked, expression), partial("{} returns nothing".format, expression))
     groups = asked.get("/rules").json()["data"]["groups"]
     assert {rule["health"] for group in groups for rule in group["rules"]} == {"ok"}
