@@ -24,6 +24,8 @@ buckets() {  # the right to use each of these buckets
 } > /tmp/identities.json
 printf 'adminUser=%s\nadminPassword=%s\n' "$MINIO_ROOT_USER" "$MINIO_ROOT_PASSWORD" > /tmp/admin.options
 weed admin -options=/tmp/admin.options -ip=0.0.0.0 -port=9001 -master=127.0.0.1:9333 -dataDir=/data/admin &
+# Volumes take the room that is written to them. Their number is not the disk's gigabytes, as SeaweedFS would have it (0): each bucket
+# begins with seven, and five buckets would want 35 GB free. A disk that is almost full still closes to writing.
 exec weed server -dir=/data -ip=127.0.0.1 -ip.bind=127.0.0.1 -filer -s3 -s3.ip.bind=0.0.0.0 -s3.port=9000 \
-  -s3.port.iceberg=0 -s3.port.lance=0 -s3.config=/tmp/identities.json -master.volumeSizeLimitMB=1024 -volume.max=0 \
+  -s3.port.iceberg=0 -s3.port.lance=0 -s3.config=/tmp/identities.json -master.volumeSizeLimitMB=1024 -volume.max=2000 \
   -master.telemetry=false -metricsIp=0.0.0.0 -metricsPort=9327

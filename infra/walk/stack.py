@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
 import subprocess
 import time
@@ -106,6 +107,14 @@ class Stack:
             check=False,
         )
         return done.stdout
+
+    def keep_logs(self) -> None:
+        """Write down what every service has written, where WALK_LOGS names a folder."""
+        if "WALK_LOGS" in os.environ:
+            folder = Path(os.environ["WALK_LOGS"])
+            folder.mkdir(parents=True, exist_ok=True)
+            for service in self.services:
+                (folder / f"{service}.log").write_text(self.log(service))
 
     def execute(self, service: str, *command: str) -> str:
         """What a command prints inside a service's container."""

@@ -31,6 +31,7 @@ def stack(engine: Engine) -> Iterator[Stack]:
             made.healthy(service)
         yield made
     finally:
+        made.keep_logs()
         made.down()
     assert made.leftovers() == []
 

@@ -73,6 +73,7 @@ def stack(engine: Engine, not_run: list[str], tmp_path_factory: pytest.TempPathF
             (made.ended_well if service in ONE_SHOT else made.healthy)(service)
         yield made
     finally:
+        made.keep_logs()
         made.down()
     assert made.leftovers() == []
 
