@@ -17,6 +17,7 @@ from pydantic import Field, dataclasses
 
 from alarmstack.intervals import Floats
 from alarmstack.normality import known, running
+from alarmstack.normality.held import Held
 from alarmstack.normality.lesson import Mask
 from alarmstack.normality.seen import Seen
 from alarmstack.normality.stored import NUMBERS, Array
@@ -242,7 +243,7 @@ class Denoised:
     """Another expert, of the running median of `rows` rows."""
 
     rows: int
-    inner: Annotated[Level | Static | Regression | Conditions | Trees | Anchored, Field(discriminator="kind")]
+    inner: Annotated[Level | Held | Static | Regression | Conditions | Trees | Anchored, Field(discriminator="kind")]
     kind: Literal["denoised"] = "denoised"
 
     def __call__(self, seen: Seen) -> Floats:
@@ -250,7 +251,7 @@ class Denoised:
         return self.inner(_denoised(seen, self.rows))
 
 
-Residuals = Annotated[Level | Static | Regression | Conditions | Trees | Anchored | Denoised, Field(discriminator="kind")]
+Residuals = Annotated[Level | Held | Static | Regression | Conditions | Trees | Anchored | Denoised, Field(discriminator="kind")]
 """Residuals of what was seen: float64 [rows, monitored tags], in the tags' units; NaN where nothing is expected."""
 
 
@@ -270,9 +271,13 @@ def learn(plant: Plant, expert: Expert, taught: Sequence[Taught]) -> Residuals:
     return Denoised(rows, _learn(plant, expert, [replace(t, seen=_denoised(t.seen, rows)) for t in taught]))
 
 
-def _learn(plant: Plant, expert: Expert, taught: Sequence[Taught]) -> Level | Static | Regression | Conditions | Trees | Anchored:
+def _learn(
+    plant: Plant, expert: Expert, taught: Sequence[Taught]
+) -> Level | Held | Static | Regression | Conditions | Trees | Anchored:
     if expert.kind == "level":
         return Level(plant.rows(expert.window or expert.anchor or plant.time.window), expert.anchor is not None)
+    if expert.kind == "held":
+        return Held.learn(plant.rows(expert.window or plant.time.window), expert.waits, [(t.seen, t.normal) for t in taught])
     learnt = _learn_from_others(expert, taught)
     return learnt if expert.anchor is None else Anchored(plant.rows(expert.anchor), learnt)
 
@@ -305,5 +310,7 @@ def _back(values: Floats, lag: int, seen: Seen) -> Floats:
 
 UNTAUGHT = frozenset({"level"})
 """Kinds whose expectation comes from the run itself: there is nothing to hold back."""
+IN_NOISES = frozenset({"held"})
+"""Kinds whose residuals are in the run's own noise, not in the tags' units: they need no scale."""
 
-__all__ = ["UNTAUGHT", "Residuals", "Taught", "learn"]
+__all__ = ["IN_NOISES", "UNTAUGHT", "Residuals", "Taught", "learn"]
