@@ -55,28 +55,6 @@ def test_standstill_counts_rows_without_a_move() -> None:
     assert standstill(np.array([[1.0], [1.0], [2.0], [2.0], [2.0]]))[:, 0].tolist() == [0, 1, 0, 1, 2]
 
 
-def test_conditions_are_a_surface_over_the_inputs_and_know_nothing_of_the_other_tags() -> None:
-    inputs = np.random.default_rng(2).normal(size=(400, 2))
-    surface = 3.0 + inputs[:, 0] - 2.0 * inputs[:, 0] * inputs[:, 1] + 0.5 * inputs[:, 1] ** 2
-    given = Seen(np.stack((surface, -surface), axis=1), inputs, np.zeros((400, 2)), np.zeros(400, np.int32))
-    residuals = learn(rig(), Expert(name="map", kind="conditions", ridge=1e-6), [Taught(given, np.ones(400, bool))])
-    np.testing.assert_allclose(residuals(given), 0.0, atol=1e-5)
-    moved = Seen(given.tags + np.array([5.0, 0.0]), inputs, given.clock, given.segment)
-    np.testing.assert_allclose(residuals(moved), np.broadcast_to([5.0, 0.0], (400, 2)), atol=1e-5)
-
-
-def test_what_a_run_differs_in_from_its_beginning_is_no_surprise_to_an_anchored_expert() -> None:
-    given = seen(100, 3)
-    plain, anchored = (
-        learn(rig(), Expert(name="usual", kind="static", anchor=anchor), [Taught(given, np.ones(100, bool))])
-        for anchor in (None, "20min")
-    )
-    shifted = Seen(given.tags + 7.0, given.inputs, given.clock, given.segment)
-    assert np.isnan(anchored(shifted)[:20]).all()
-    np.testing.assert_allclose(anchored(shifted)[20:], anchored(given)[20:])
-    assert (plain(shifted) - plain(given)).min() > 6.9
-
-
 def held(given: Seen, normal: int) -> Held:
     """A `held` expert with a time constant of an hour that learnt from the first rows."""
     learnt = learn(rig(), Expert(name="held", kind="held", window="60min"), [Taught(given, np.arange(len(given.tags)) < normal)])
