@@ -278,19 +278,21 @@ class Warnings(_Part):
 class Expert(_Part):
     """One view of what normal is: how a tag is expected to be (`kind`), and how surprise is counted from what it was instead.
 
-    `level`: near its median of the last `window`, or of the run's first `anchor`; `static`: where it was in training; `conditions`:
-    what the inputs alone say it is, by a quadratic surface; these and the next two, with `anchor`, less what they were off by then;
-    `dynamics`: what its last `lags` rows and the inputs lead to; `relations`: what the other tags and the inputs, `lags` rows
-    back, say it is; both by a ridge regression, or by `trees` that know the time of day too. Residuals are counted in scales:
-    those of training, or of the last `scale` where the plant drifts, and never less than what the tag jitters in the last
-    `jitter`; `whiten` takes out how they move together. `denoise` is a running median before all that; `gather` an average of
-    the scaled residuals, for small lasting shifts; `evidence` an average of the log energy, for what comes and goes.
+    `level`: near its median of the last `window`, or of the run's first `anchor`; `held`: near a level that follows it with the
+    time constant `window` and stands still while tags are more than `waits` noises away, beyond what inputs explain; `static`:
+    where it was in training; `dynamics`: what its last `lags` rows and the inputs lead to; `relations`: what the other tags and the
+    inputs, `lags` rows back, say it is; both by a ridge regression, or by `trees` that know the time of day too. Residuals are
+    counted in scales: those of training, or of the last `scale` where the plant drifts, and never less than what the tag jitters in
+    the last `jitter`; `whiten` takes out how they move together. `denoise` is a running median before all that; `gather` an average
+    of the scaled residuals, for small lasting shifts; `evidence` an average of the log energy, for what comes and goes; `loudest`
+    counts the loudest tag alone, for faults that show in one.
     """
 
     name: str
-    kind: Literal["level", "static", "conditions", "dynamics", "relations"]
+    kind: Literal["level", "held", "static", "dynamics", "relations"]
     window: Duration | None = None
     anchor: Duration | None = None
+    waits: float = Field(default=12.0, gt=0)
     lags: int = Field(default=0, ge=0, le=24)
     ridge: float = Field(default=100.0, gt=0)
     trees: bool = False
@@ -301,6 +303,7 @@ class Expert(_Part):
     whiten: bool = False
     gather: Duration | None = None
     evidence: Duration | None = None
+    loudest: bool = False
 
 
 class Normality(_Part):

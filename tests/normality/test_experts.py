@@ -1,8 +1,12 @@
 """Experts expect what the textbook says."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from alarmstack.intervals import Floats
 from alarmstack.normality.experts import Taught, learn
+from alarmstack.normality.held import Held
 from alarmstack.normality.seen import Seen, standstill
 from alarmstack.plant import Expert
 from tests.normality.rigs import rig
@@ -51,23 +55,64 @@ def test_standstill_counts_rows_without_a_move() -> None:
     assert standstill(np.array([[1.0], [1.0], [2.0], [2.0], [2.0]]))[:, 0].tolist() == [0, 1, 0, 1, 2]
 
 
-def test_conditions_are_a_surface_over_the_inputs_and_know_nothing_of_the_other_tags() -> None:
-    inputs = np.random.default_rng(2).normal(size=(400, 2))
-    surface = 3.0 + inputs[:, 0] - 2.0 * inputs[:, 0] * inputs[:, 1] + 0.5 * inputs[:, 1] ** 2
-    given = Seen(np.stack((surface, -surface), axis=1), inputs, np.zeros((400, 2)), np.zeros(400, np.int32))
-    residuals = learn(rig(), Expert(name="map", kind="conditions", ridge=1e-6), [Taught(given, np.ones(400, bool))])
-    np.testing.assert_allclose(residuals(given), 0.0, atol=1e-5)
-    moved = Seen(given.tags + np.array([5.0, 0.0]), inputs, given.clock, given.segment)
-    np.testing.assert_allclose(residuals(moved), np.broadcast_to([5.0, 0.0], (400, 2)), atol=1e-5)
+def held(given: Seen, normal: int) -> Held:
+    """A `held` expert with a time constant of an hour that learnt from the first rows."""
+    learnt = learn(rig(), Expert(name="held", kind="held", window="60min"), [Taught(given, np.arange(len(given.tags)) < normal)])
+    assert isinstance(learnt, Held)
+    return learnt
 
 
-def test_what_a_run_differs_in_from_its_beginning_is_no_surprise_to_an_anchored_expert() -> None:
-    given = seen(100, 3)
-    plain, anchored = (
-        learn(rig(), Expert(name="usual", kind="static", anchor=anchor), [Taught(given, np.ones(100, bool))])
-        for anchor in (None, "20min")
-    )
-    shifted = Seen(given.tags + 7.0, given.inputs, given.clock, given.segment)
-    assert np.isnan(anchored(shifted)[:20]).all()
-    np.testing.assert_allclose(anchored(shifted)[20:], anchored(given)[20:])
-    assert (plain(shifted) - plain(given)).min() > 6.9
+def still(rows: int, moves: Floats | None = None, seed: int = 4) -> Seen:
+    """A tag that follows an input twofold, and a tag that is its own; both with a noise of one."""
+    inputs = np.zeros((rows, 1)) if moves is None else moves[:, None]
+    noise = np.random.default_rng(seed).normal(size=(rows, 2))
+    return Seen(noise + inputs * np.array([2.0, 0.0]), inputs, np.zeros((rows, 2)), np.zeros(rows, np.int32))
+
+
+def shifted(given: Seen, rows: slice, by: float) -> Seen:
+    tags = given.tags.copy()
+    tags[rows, 1] += by
+    return replace(given, tags=tags)
+
+
+def test_a_held_level_never_learns_a_fault_and_is_where_it_was_when_the_fault_ends() -> None:
+    usual = still(2000)
+    expert = held(usual, 1000)
+    fault = slice(1000, 1900)
+    residuals = expert(shifted(usual, fault, 60.0))
+    assert np.isnan(residuals[:30]).all() and np.isfinite(residuals[30:]).all()
+    assert residuals[fault, 1].min() > expert.waits
+    assert np.abs(residuals[1900:]).max() < expert.waits
+    np.testing.assert_allclose(residuals[:1000], expert(usual)[:1000])
+
+
+def test_a_held_level_follows_a_plant_that_drifts_slowly() -> None:
+    usual = still(4000)
+    drifts = replace(usual, tags=usual.tags + np.arange(4000)[:, None] / 100)
+    residuals = held(usual, 4000)(drifts)
+    assert np.abs(residuals[30:]).max() < 6
+
+
+def test_what_an_input_moves_is_no_surprise_but_what_moves_alone_is() -> None:
+    usual = still(3000, np.repeat(np.random.default_rng(5).normal(scale=30, size=10), 300))
+    expert = held(usual, 3000)
+    np.testing.assert_allclose(expert.give[:, 0], [2.0, 0.0], atol=0.2)
+    assert np.quantile(np.abs(expert(usual)[30:]), 0.99) < 4
+    alone = expert(shifted(usual, slice(1500, 3000), 60.0))
+    assert np.median(alone[1500:, 1]) > 20
+
+
+def test_a_held_level_knows_nothing_of_the_rows_to_come() -> None:
+    usual = still(600)
+    expert = held(usual, 600)
+    for rows in (31, 200, 599):
+        begun = Seen(usual.tags[:rows], usual.inputs[:rows], usual.clock[:rows], usual.segment[:rows])
+        np.testing.assert_array_equal(expert(begun), expert(usual)[:rows])
+
+
+def test_a_missing_value_is_no_residual_and_moves_no_level() -> None:
+    usual = still(600)
+    gap = shifted(usual, slice(300, 400), np.nan)
+    residuals = held(usual, 600)(gap)
+    assert np.isnan(residuals[300:400, 1]).all() and np.isfinite(residuals[300:400, 0]).all()
+    assert np.abs(residuals[400:, 1]).max() < 6

@@ -12,13 +12,14 @@ from alarmstack.normality.tail import Tail
 from alarmstack.plant import Normality, Plant, Warnings
 from tests.normality.rigs import DAY, normal_block, rig
 
-EXPERTS = {
+EXPERTS: dict[str, dict[str, object]] = {
     "level": {"kind": "level", "window": "60min", "scale": "600min"},
     "since the run began": {"kind": "level", "anchor": "30min", "jitter": "60min", "scale_quantile": 0.97},
     "static": {"kind": "static", "evidence": "10min"},
     "dynamics": {"kind": "dynamics", "lags": 2, "whiten": True, "evidence": "10min"},
     "relations": {"kind": "relations", "lags": 1, "gather": "10min"},
     "trees": {"kind": "relations", "trees": True},
+    "held": {"kind": "held", "window": "60min", "loudest": True},
 }
 
 
@@ -52,6 +53,18 @@ def test_nothing_after_a_row_changes_what_is_said_of_it(name: str) -> None:
     model = learn_normal(plant_with(name), [lesson(normal_block(2 * DAY, seed=1))])
     whole = normal_block(900, seed=3)
     np.testing.assert_array_equal(model(whole.rows(0, 500)).score, model(whole).score[:500])
+
+
+def test_the_loudest_tag_alone_counts_where_a_fault_shows_in_one() -> None:
+    """Two more tags that leave add nothing to one that is louder; without `loudest` they do."""
+    new = normal_block(DAY, seed=2)
+    one = with_values(new, 1, slice(700, 702), 60.0)
+    all_three = with_values(with_values(one, 0, slice(700, 702), 20.0), 2, slice(700, 702), 20.0)
+    for loudest in (True, False):
+        experts = [{"name": "usual", "kind": "static", "loudest": loudest}]
+        plant = rig().model_copy(update={"normality": Normality.model_validate({"experts": experts})})
+        model = learn_normal(plant, [lesson(normal_block(2 * DAY, seed=1))])
+        assert (model(all_three).score[700] > model(one).score[700] + 0.01) == (not loudest)
 
 
 def test_a_frozen_and_a_missing_transmitter_are_no_process_fault() -> None:

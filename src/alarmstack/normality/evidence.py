@@ -1,8 +1,8 @@
 """From residuals to evidence.
 
 A residual becomes a number of scales. What it brings to its row grows with its square while it is small, and with its logarithm
-when it is large, so that one wild tag does not hide the others. *Evidence* is the logarithm of the tags' mean, averaged over some
-time, so that one wild row does not stand for an hour.
+when it is large, so that one wild tag does not hide the others. *Evidence* is the logarithm of the tags' mean (or of the loudest
+tag), averaged over some time, so that one wild row does not stand for an hour.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sklearn.covariance import LedoitWolf
 
 from alarmstack.intervals import Floats
 from alarmstack.normality import known, running
+from alarmstack.normality.experts import IN_NOISES
 from alarmstack.normality.lesson import Mask
 from alarmstack.normality.seen import Seen
 from alarmstack.normality.stored import NUMBERS, Array
@@ -60,7 +61,7 @@ class Weighing:
         """
         rows = np.concatenate([r[n] for r, n in zip(residuals, normal, strict=True)])
         floor = known.quantile(np.abs(rows), expert.scale_quantile)
-        floor = np.where(floor > 0, floor, np.inf)
+        floor = np.ones_like(floor) if expert.kind in IN_NOISES else np.where(floor > 0, floor, np.inf)
         turn = np.eye(rows.shape[1])
         if expert.whiten:
             values, vectors = np.linalg.eigh(LedoitWolf().fit(np.nan_to_num(rows / floor)).covariance_)
@@ -75,8 +76,8 @@ class Weighing:
             scaled = running.average(scaled, rows, seen.segment) * np.sqrt(2 * rows)
         speaks = np.isfinite(scaled)
         by_tag = np.where(speaks, np.log1p((np.nan_to_num(scaled) @ self.turn / KNEE) ** 2), 0.0)
-        tags = np.where(speaks.any(axis=1), speaks.sum(axis=1), np.nan)
-        total = np.log(by_tag.sum(axis=1) / tags + LEAST)
+        heard = by_tag.max(axis=1) if self.expert.loudest else by_tag.sum(axis=1) / np.maximum(speaks.sum(axis=1), 1)
+        total = np.where(speaks.any(axis=1), np.log(heard + LEAST), np.nan)
         if self.expert.evidence:
             total = running.average(total[:, None], self.expert.evidence // self.cadence, seen.segment)[:, 0]
         return Evidence(total, by_tag)

@@ -17,6 +17,7 @@ from pydantic import Field, dataclasses
 
 from alarmstack.intervals import Floats
 from alarmstack.normality import known, running
+from alarmstack.normality.held import Held
 from alarmstack.normality.lesson import Mask
 from alarmstack.normality.seen import Seen
 from alarmstack.normality.stored import NUMBERS, Array
@@ -128,36 +129,6 @@ def _ridge_by_tag(given: Floats, target: Floats, ridge: float) -> Floats:
     return np.asarray(weights)
 
 
-@dataclasses.dataclass(frozen=True, config=NUMBERS)
-class Conditions:
-    """What the inputs alone say a tag is: a quadratic surface over them, for a plant whose operating point is set."""
-
-    scaler: Scaler
-    weights: Array
-    kind: Literal["conditions"] = "conditions"
-
-    @classmethod
-    def learn(cls, expert: Expert, taught: Sequence[Taught]) -> Conditions:
-        """Weights from the normal rows."""
-        scaler = Scaler.learn(taught)
-        scaled = [(*scaler(t.seen), t.normal) for t in taught]
-        given = np.concatenate([_surface(inputs[normal]) for _, inputs, normal in scaled])
-        target = np.concatenate([np.nan_to_num(tags[normal]) for tags, _, normal in scaled])
-        return cls(scaler, _ridge(given, target, expert.ridge))
-
-    def __call__(self, seen: Seen) -> Floats:
-        """Residuals."""
-        tags, inputs = self.scaler(seen)
-        return np.asarray((tags - _surface(inputs) @ self.weights) * self.scaler.spread)
-
-
-def _surface(inputs: Floats) -> Floats:
-    """One, the inputs, and every product of two of them; a missing input is at its mean."""
-    first = np.nan_to_num(inputs)
-    left, right = np.triu_indices(first.shape[1])
-    return np.concatenate((np.ones((len(first), 1)), first, first[:, left] * first[:, right]), axis=1)
-
-
 TREES = {
     "n_estimators": 150,
     "learning_rate": 0.1,
@@ -225,24 +196,11 @@ def _target(seen: Seen, tag: int, *, moves: bool) -> Floats:
 
 
 @dataclasses.dataclass(frozen=True, config=NUMBERS)
-class Anchored:
-    """Another expert, less what it was off by in the run's first `rows`: what a run differs in from its beginning is usual."""
-
-    rows: int
-    inner: Annotated[Static | Regression | Conditions | Trees, Field(discriminator="kind")]
-    kind: Literal["anchored"] = "anchored"
-
-    def __call__(self, seen: Seen) -> Floats:
-        """Residuals."""
-        return running.by_segment(lambda part: part - _anchor(part, self.rows), self.inner(seen), seen.segment)
-
-
-@dataclasses.dataclass(frozen=True, config=NUMBERS)
 class Denoised:
     """Another expert, of the running median of `rows` rows."""
 
     rows: int
-    inner: Annotated[Level | Static | Regression | Conditions | Trees | Anchored, Field(discriminator="kind")]
+    inner: Annotated[Level | Held | Static | Regression | Trees, Field(discriminator="kind")]
     kind: Literal["denoised"] = "denoised"
 
     def __call__(self, seen: Seen) -> Floats:
@@ -250,7 +208,7 @@ class Denoised:
         return self.inner(_denoised(seen, self.rows))
 
 
-Residuals = Annotated[Level | Static | Regression | Conditions | Trees | Anchored | Denoised, Field(discriminator="kind")]
+Residuals = Annotated[Level | Held | Static | Regression | Trees | Denoised, Field(discriminator="kind")]
 """Residuals of what was seen: float64 [rows, monitored tags], in the tags' units; NaN where nothing is expected."""
 
 
@@ -270,18 +228,13 @@ def learn(plant: Plant, expert: Expert, taught: Sequence[Taught]) -> Residuals:
     return Denoised(rows, _learn(plant, expert, [replace(t, seen=_denoised(t.seen, rows)) for t in taught]))
 
 
-def _learn(plant: Plant, expert: Expert, taught: Sequence[Taught]) -> Level | Static | Regression | Conditions | Trees | Anchored:
+def _learn(plant: Plant, expert: Expert, taught: Sequence[Taught]) -> Level | Held | Static | Regression | Trees:
     if expert.kind == "level":
         return Level(plant.rows(expert.window or expert.anchor or plant.time.window), expert.anchor is not None)
-    learnt = _learn_from_others(expert, taught)
-    return learnt if expert.anchor is None else Anchored(plant.rows(expert.anchor), learnt)
-
-
-def _learn_from_others(expert: Expert, taught: Sequence[Taught]) -> Static | Regression | Conditions | Trees:
+    if expert.kind == "held":
+        return Held.learn(plant.rows(expert.window or plant.time.window), expert.waits, [(t.seen, t.normal) for t in taught])
     if expert.kind == "static":
         return Static(known.quantile(np.concatenate([t.seen.tags[t.normal] for t in taught]), 0.5))
-    if expert.kind == "conditions":
-        return Conditions.learn(expert, taught)
     return Trees.learn(expert, taught) if expert.trees else Regression.learn(expert, taught)
 
 
@@ -305,5 +258,7 @@ def _back(values: Floats, lag: int, seen: Seen) -> Floats:
 
 UNTAUGHT = frozenset({"level"})
 """Kinds whose expectation comes from the run itself: there is nothing to hold back."""
+IN_NOISES = frozenset({"held"})
+"""Kinds whose residuals are in the run's own noise, not in the tags' units: they need no scale."""
 
-__all__ = ["UNTAUGHT", "Residuals", "Taught", "learn"]
+__all__ = ["IN_NOISES", "UNTAUGHT", "Residuals", "Taught", "learn"]

@@ -1,0 +1,95 @@
+"""An expert of a plant whose operating point is set and moved by people: each tag stays near the level that it holds.
+
+The level follows the tags slowly and stands still while they are far from it, so that a fault is never learnt, however long it
+lasts; what inputs have moved since explains a part of what tags have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+from pydantic import dataclasses
+
+from alarmstack.intervals import Floats
+from alarmstack.normality import known, running
+from alarmstack.normality.lesson import Mask
+from alarmstack.normality.seen import Seen
+from alarmstack.normality.stored import NUMBERS, Array
+
+LOUDEST = 2
+"""The level waits while so many tags together are far from it: one tag's noise must not hold up the others."""
+WILD = 3.0
+"""Noises beyond which a row teaches nothing more about the noise."""
+STILL, MOVED = 0.6, 0.8
+"""Shares of moves below which an input stands still, and above which it moves."""
+SPACING = 30
+"""Moves are looked at so many times in a time constant."""
+
+
+@dataclasses.dataclass(frozen=True, config=NUMBERS)
+class Held:
+    """What tags are beyond their level and beyond what inputs explain, in noises; not known while a run settles.
+
+    `rows`: the level's time constant, half of which a run takes to settle; `waits`: noises at which the level stands still. `noise`
+    [tags]: the least that a tag's noise is taken for (inf: the tag never moved and says nothing); `give` [tags, inputs]: how far a
+    tag usually moves with an input.
+    """
+
+    rows: int
+    waits: float
+    noise: Array
+    give: Array
+    kind: Literal["held"] = "held"
+
+    @classmethod
+    def learn(cls, rows: int, waits: float, taught: Sequence[tuple[Seen, Mask]]) -> Held:
+        """Noise and give from how far tags and inputs move, over half the time constant and over one and a half, in normal rows."""
+        tags, inputs = (np.concatenate(moves) for moves in zip(*_moves(rows, taught), strict=True))
+        still = (inputs <= known.quantile(inputs, STILL)).all(axis=1)
+        noise = known.quantile(tags[still], 0.5)
+        give = np.zeros((tags.shape[1], inputs.shape[1]))
+        for place, moved in enumerate(inputs.T):
+            far = moved > known.quantile(moved, MOVED)
+            if far.any():
+                give[:, place] = np.nan_to_num(known.quantile(tags[far] / moved[far, None], 0.5))
+        return cls(rows, waits, np.where(noise > 0, noise, np.inf), give)
+
+    def __call__(self, seen: Seen) -> Floats:
+        """Residuals."""
+        return running.by_segment(self._follow, np.concatenate((seen.tags, seen.inputs), axis=1), seen.segment)
+
+    def _follow(self, part: Floats) -> Floats:
+        """Row after row, as each level depends on the one before: columns are the tags and, after them, the inputs."""
+        count, settles = len(self.noise), self.rows // 2
+        found = np.full((len(part), count), np.nan)
+        level, power = part[0].copy(), np.where(np.isfinite(self.noise), self.noise, 0.0) ** 2
+        for row, values in enumerate(part):
+            level = np.where(np.isnan(level), values, level)
+            away = values - level
+            noise = np.maximum(np.sqrt(power), self.noise)
+            tags, settling = np.abs(away[:count]), row < settles
+            if not settling:
+                tags = np.maximum(tags - self.give @ np.nan_to_num(np.abs(away[count:])), 0.0)
+                far = tags / noise
+                found[row] = np.copysign(far, away[:count])
+                if np.sort(np.nan_to_num(far))[-LOUDEST:].mean() > self.waits:
+                    continue
+            share = max(1 / (row + 1), 3 / settles) if settling else 1 / self.rows
+            level = level + share * np.nan_to_num(away)
+            power = power + share * np.nan_to_num(np.minimum(tags, WILD * noise) ** 2 - power)
+        return found
+
+
+def _moves(rows: int, taught: Sequence[tuple[Seen, Mask]]) -> Iterator[tuple[Floats, Floats]]:
+    """How far tags and inputs moved from one normal row to another of the same stretch: float64 [moves, tags], [moves, inputs]."""
+    for seen, normal in taught:
+        stretch = np.cumsum(~normal) + len(normal) * seen.segment
+        for lag in (rows // 2, rows * 3 // 2):
+            ends = np.arange(lag, len(normal), max(rows // SPACING, 1))
+            ends = ends[normal[ends] & normal[ends - lag] & (stretch[ends] == stretch[ends - lag])]
+            yield np.abs(seen.tags[ends] - seen.tags[ends - lag]), np.abs(seen.inputs[ends] - seen.inputs[ends - lag])
+
+
+__all__ = ["Held"]
