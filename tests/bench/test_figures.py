@@ -66,6 +66,14 @@ def test_a_growing_fault_must_be_seen_while_it_is_small_and_one_that_is_large_at
     assert (found.value, found.count) == (0.5, 2)
 
 
+def test_warnings_that_fall_by_chance_stand_as_often_while_a_fault_grows_as_before_it() -> None:
+    seen = told("......EEEE", "......####", "eeeeeeeell")
+    chance = told("......EEEE", "..#.....##", "eeeeeeeell")
+    assert figure("early_time", [seen]).value == 1.0
+    assert figure("early_time", [chance]).value == 0.0
+    assert figure("early_time", [seen, chance]).value == 0.5
+
+
 def test_few_events_have_wide_intervals() -> None:
     found = figure("event_recall", [told("..EE", "..##")] * 3)
     assert found.value == 1.0

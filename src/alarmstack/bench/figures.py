@@ -111,6 +111,14 @@ def _early_recall(judged: Sequence[Judged], options: Options) -> Figure:
     return _share([_left(j, first, last) >= 0 for j, first, last in growing])
 
 
+def _early_time(judged: Sequence[Judged], options: Options) -> Figure:
+    """Share of the early time of events in warning. Warnings that fall by chance have as much of it as of normal time."""
+    return _over_runs(
+        judged,
+        lambda js: _ratio(sum((j.on & j.inside & j.run.early).sum() for j in js), sum((j.inside & j.run.early).sum() for j in js)),
+    )
+
+
 def _standing_at_onset(judged: Sequence[Judged], options: Options) -> Figure:
     """Share of events at whose beginning an alarm stood already: no hit, however right it may have been."""
     return _share([bool(first and j.on[first - 1]) for j in judged for first, _ in j.events])
@@ -236,6 +244,7 @@ def _ratio(above: float, below: float) -> float:
 FIGURES: dict[str, Maker] = {
     "event_recall": _event_recall,
     "early_recall": _early_recall,
+    "early_time": _early_time,
     "events_found": _events_found,
     "standing_at_onset": _standing_at_onset,
     "false_alarms": _false_alarms,

@@ -19,7 +19,7 @@ from alarmstack.normality.seen import Seen
 from alarmstack.normality.stored import NUMBERS, Array
 
 LOUDEST = 2
-"""The level waits while so many tags together are far from it: one tag's noise must not hold up the others."""
+"""The level waits while the mean of so many tags is far from it: one tag's noise must not hold up the others."""
 WILD = 3.0
 """Noises beyond which a row teaches nothing more about the noise."""
 STILL, MOVED = 0.6, 0.8
@@ -62,23 +62,33 @@ class Held:
 
     def _follow(self, part: Floats) -> Floats:
         """Row after row, as each level depends on the one before: columns are the tags and, after them, the inputs."""
-        count, settles = len(self.noise), self.rows // 2
+        count, settles, least = len(self.noise), self.rows // 2, self.noise**2
+        loudest = min(LOUDEST, count)
+        missing = np.isnan(part)
+        holes = bool(missing.any())
         found = np.full((len(part), count), np.nan)
-        level, power = part[0].copy(), np.where(np.isfinite(self.noise), self.noise, 0.0) ** 2
+        # Until a column's first value nothing is made of its level.
+        level = part[(~missing).argmax(axis=0), np.arange(part.shape[1])].copy()
+        power = np.where(np.isfinite(least), least, 0.0)
         for row, values in enumerate(part):
-            level = np.where(np.isnan(level), values, level)
             away = values - level
-            noise = np.maximum(np.sqrt(power), self.noise)
-            tags, settling = np.abs(away[:count]), row < settles
-            if not settling:
-                tags = np.maximum(tags - self.give @ np.nan_to_num(np.abs(away[count:])), 0.0)
+            if holes:
+                away[missing[row]] = 0.0
+            noise = np.sqrt(np.maximum(power, least))
+            tags = np.abs(away[:count])
+            share = max(1 / (row + 1), 3 / settles)
+            if row >= settles:
+                share = 1 / self.rows
+                tags = np.maximum(tags - self.give.dot(np.abs(away[count:])), 0.0)
                 far = tags / noise
                 found[row] = np.copysign(far, away[:count])
-                if np.sort(np.nan_to_num(far))[-LOUDEST:].mean() > self.waits:
+                far.partition(count - loudest)
+                if far[-loudest:].sum() > loudest * self.waits:
                     continue
-            share = max(1 / (row + 1), 3 / settles) if settling else 1 / self.rows
-            level = level + share * np.nan_to_num(away)
-            power = power + share * np.nan_to_num(np.minimum(tags, WILD * noise) ** 2 - power)
+            level += share * away
+            change = share * (np.minimum(tags, WILD * noise) ** 2 - power)
+            power += np.where(missing[row, :count], 0.0, change) if holes else change
+        found[missing[:, :count]] = np.nan
         return found
 
 
