@@ -7,10 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.conftest import REPOSITORY
@@ -82,3 +86,51 @@ def test_the_stories_of_the_browser(running: Running) -> None:
     }
     told = subprocess.run(["npm", "run", "e2e"], cwd=UI, env=environment, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-2000:]
+
+
+class Named(BaseHTTPRequestHandler):
+    """Answers with the name of its server and the path that was asked for."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"{self.server.name} {self.path}".encode())  # type: ignore[attr-defined]
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def answering(name: str) -> Iterator[str]:
+    """Address of a server that answers with its name."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Named)
+    server.name = name  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_the_development_server_passes_requests_on_to_gateway_and_feed() -> None:
+    needed("the page's packages are missing: `make test` installs them", (UI / "node_modules/vite").is_dir())
+    (port,) = free_ports(1)
+    with answering("gateway") as gateway, answering("sensors") as sensors:
+        environment = os.environ | {"VITE_FRONTEND_API_URL": gateway, "VITE_SENSOR_API_URL": sensors}
+        command = ["node", "node_modules/vite/bin/vite.js", "--port", str(port), "--host", "127.0.0.1"]
+        vite = subprocess.Popen(command, cwd=UI, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            assert vite.stdout is not None
+            assert any(f":{port}" in line for line in vite.stdout), "vite ended before it was ready"
+            asked = {
+                path: httpx.get(f"http://127.0.0.1:{port}{path}", timeout=30) for path in ("/api/plant", "/sensors/health", "/")
+            }
+        finally:
+            vite.terminate()
+            vite.wait()
+    assert asked["/api/plant"].text == "gateway /api/plant"
+    assert asked["/sensors/health"].text == "sensors /health"
+    assert "<title>" in asked["/"].text

@@ -6,7 +6,12 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig(({ mode }) => {
   const env = loadEnv(mode, process.cwd(), 'VITE_');
   const gateway = env.VITE_FRONTEND_API_URL ?? 'http://localhost:7501';
-  const proxy = { '/api': { target: gateway, changeOrigin: false } };
+  const sensors = env.VITE_SENSOR_API_URL ?? 'http://localhost:7500';
+  // The page asks the gateway alone; the feed behind it is there for who works on the page and wants to see what comes in.
+  const proxy = {
+    '/api': { target: gateway, changeOrigin: false },
+    '/sensors': { target: sensors, rewrite: (path: string) => path.replace(/^\/sensors/, '') },
+  };
   return {
     plugins: [svelte(), svelteTesting()],
     resolve: { alias: { $lib: new URL('./src/lib', import.meta.url).pathname } },

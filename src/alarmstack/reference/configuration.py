@@ -36,11 +36,7 @@ ELSEWHERE = (
     Variable("TZ", "text", "UTC", "Time zone of the containers' logs. Plant time is the plant file's.", "every container"),
     Variable("VITE_FRONTEND_API_URL", "URL", "http://localhost:7501", "Gateway behind the development server.", "npm run dev"),
     Variable(
-        "VITE_SENSOR_API_URL",
-        "URL",
-        "http://localhost:7500",
-        "Read by nothing: the page reaches the feed through the gateway (deviations.md).",
-        "–",
+        "VITE_SENSOR_API_URL", "URL", "http://localhost:7500", "Feed behind the development server: `/sensors/…`.", "npm run dev"
     ),
     Variable("ALARMSTACK_CLI", "path", "alarmstack", "Program that DAGs call, in an environment of its own.", "airflow"),
     Variable("ALARMSTACK_DATA", "folder", "../shared/data", "Public data sets that some tests read.", "tests"),
