@@ -310,8 +310,10 @@ class Normality(_Part):
     """How normal behaviour is learnt: experts, and how their surprises become one score.
 
     `lookback`: how much of the past a live row is seen with, where that is more than the features need. Give it all that the
-    experts' windows reach back, and of an average fourteen times its length. `offset`: added to the thresholds, for what this
-    asset's own history and its operators' verdicts say of them (`normality.threshold_offset`).
+    experts' windows reach back, and of an average fourteen times its length. A level that is held or anchored reaches back to
+    where the run began; live, to where this lookback begins: a fault that is older is taken for the run's beginning. `offset`:
+    added to the thresholds, for what this asset's own history and its operators' verdicts say of them
+    (`normality.threshold_offset`).
     """
 
     experts: tuple[Expert, ...]
