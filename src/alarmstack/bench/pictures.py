@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from alarmstack.bench.figures import Judged
 from alarmstack.intervals import Floats
+from alarmstack.normality import monitored
 from alarmstack.pictures import ALARM, GRID, INK, WARNING, save
 from alarmstack.plant import Plant
 
@@ -35,9 +36,10 @@ def event_picture(plant: Plant, judged: Judged, event: tuple[int, int], path: Pa
     axes = np.atleast_1d(axes)
     for axis, tag in zip(axes, shown, strict=False):
         axis.plot(when, judged.run.block.statistic(tag)[rows], color=INK, linewidth=0.8)
-        axis.set_ylabel(f"{tag}\n{plant.instrument(tag).unit}", fontsize=7)
+        axis.set_title(tag, fontsize=7, loc="left", pad=3, color=INK)
+        axis.set_ylabel(plant.instrument(tag).unit, fontsize=7)
     axes[-1].plot(when, judged.scores[rows], color=INK, linewidth=0.8)
-    axes[-1].set_ylabel("score", fontsize=7)
+    axes[-1].set_title("score", fontsize=7, loc="left", pad=3, color=INK)
     top, bottom = axes[-1].get_ylim()
     axes[-1].fill_between(when, top, bottom, where=judged.on[rows].tolist(), color=WARNING, alpha=0.35, step="post", linewidth=0)
     for axis in axes:
@@ -46,15 +48,15 @@ def event_picture(plant: Plant, judged: Judged, event: tuple[int, int], path: Pa
         axis.tick_params(labelsize=7)
         for side in ("top", "right"):
             axis.spines[side].set_visible(False)
-    axes[0].set_title(f"{judged.run.name}: event (red), alarm (brown)", fontsize=9, loc="left", color=INK)
+    figure.suptitle(f"{judged.run.name}: event (red), warning (brown)", fontsize=9, x=0.01, ha="left", color=INK)
     save(figure, path)
 
 
 def _speaking(plant: Plant, judged: Judged, event: tuple[int, int], begin: int) -> list[str]:
-    """Tags by how far their median in the event lies from that before it, in spreads before it."""
+    """Watched tags by how far their median in the event lies from that before it, in spreads before it."""
     first, last = event
     found: dict[str, float] = {}
-    for instrument in plant.modelled:
+    for instrument in monitored(plant):
         value: Floats = judged.run.block.statistic(instrument.tag)
         before, inside = value[begin : first or 1], value[first : last + 1]
         if np.isfinite(before).any() and np.isfinite(inside).any():
