@@ -62,7 +62,7 @@ class Held:
 
     def _follow(self, part: Floats) -> Floats:
         """Row after row, as each level depends on the one before: columns are the tags and, after them, the inputs."""
-        count, settles, least = len(self.noise), self.rows // 2, self.noise**2
+        count, settles, least = len(self.noise), max(self.rows // 2, 1), self.noise**2
         loudest = min(LOUDEST, count)
         missing = np.isnan(part)
         holes = bool(missing.any())
