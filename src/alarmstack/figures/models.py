@@ -42,7 +42,7 @@ def calibration_figure(bundles: Mapping[str, Bundle]) -> Figure:
         axis.set_ylim(0, 1)
         axis.set_aspect("equal")
     axes[0, 0].set_ylabel("calibrated probability", fontsize=SMALL)
-    return entitle(figure, "Calibration: isotonic regression on held-back rows (dotted: unchanged)")
+    return entitle(figure, "Calibration: what raw scores become, learnt on held-back rows (dotted: unchanged)")
 
 
 def reliability_figure(bins: Sequence[Bin], prefix: str, of: str) -> Figure:
