@@ -15,6 +15,8 @@ import pytest
 KINDS = ("sqlite", "postgres")
 ROLES = ("alarmstack", "mlflow", "airflow")
 """Services that keep their things in the full stack's one Postgres."""
+EXPORTER_PASSWORD = "exporter-password"
+"""Without a blank, which the exporter takes for a malformed address; `make init` draws none."""
 NewUrl = Callable[[], str]
 
 
@@ -85,7 +87,7 @@ def role_urls(postgres: Postgres) -> dict[str, str]:
     """A URL for each service, on one server: made by the script that the full stack runs."""
     from tests.conftest import REPOSITORY
 
-    passwords = {f"{name.upper()}_DB_PASSWORD": f"{name} password" for name in (*ROLES, "exporter")}
+    passwords = {f"{name.upper()}_DB_PASSWORD": f"{name} password" for name in ROLES} | {"EXPORTER_DB_PASSWORD": EXPORTER_PASSWORD}
     postgres.run_script(REPOSITORY / "infra/postgres/init-databases.sh", **passwords)
     return {name: f"postgresql+psycopg://{name}:{name}%20password@127.0.0.1:{postgres.port}/{name}" for name in ROLES}
 

@@ -17,7 +17,7 @@ import yaml
 
 from tests.components import missing, program
 from tests.conftest import REPOSITORY
-from tests.databases import Postgres
+from tests.databases import EXPORTER_PASSWORD, Postgres
 from tests.mlflow_server import MlflowServer
 from tests.object_store import ObjectStore, free_ports
 
@@ -126,7 +126,7 @@ def here(expression: str) -> str:
 def exporters(postgres: Postgres, database: int, host: int) -> list[tuple[list[str], dict[str, str]]]:
     """Command and environment of each exporter, as the full stack starts it but for where it listens and asks."""
     services = yaml.safe_load((REPOSITORY / "infra/compose.yml").read_text())["services"]
-    told = services["postgres-exporter"]["environment"] | {"DATA_SOURCE_PASS": "exporter password"}
+    told = services["postgres-exporter"]["environment"] | {"DATA_SOURCE_PASS": EXPORTER_PASSWORD}
     told["DATA_SOURCE_URI"] = told["DATA_SOURCE_URI"].replace("postgres:5432", f"127.0.0.1:{postgres.port}")
     options = [option.replace("$$", "$") for option in services["node-exporter"]["command"]]
     return [
