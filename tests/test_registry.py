@@ -123,6 +123,17 @@ def test_a_server_keeps_its_models_in_the_bucket_and_its_records_in_postgres(
     assert rows == [(int(version),)]
 
 
+def test_models_come_through_the_server_so_that_it_alone_must_reach_the_store(mlflow_server: MlflowServer, bundle: Bundle) -> None:
+    """The server would hand out addresses of the store; the inference API of the full stack is not in its network."""
+    registry = Registry(mlflow_server.url)
+    registry.promote("plant_alarm_near", registry.publish(replace(bundle, name="plant_alarm_near")))
+    before = len(mlflow_server.log.read_text())
+    registry.champion("plant_alarm_near")
+    asked = mlflow_server.log.read_text()[before:]
+    assert "GET /api/2.0/mlflow-artifacts/artifacts/" in asked
+    assert "/mlflow-artifacts/presigned" not in asked
+
+
 def test_the_alias_is_moved_by_the_founding_texts_request(mlflow_server: MlflowServer, bundle: Bundle) -> None:
     registry = Registry(mlflow_server.url)
     versions = [registry.publish(replace(bundle, name="plant_alarm_asked_for")) for _ in range(2)]

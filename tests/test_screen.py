@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ import httpx
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.object_store import free_ports
 
 pytestmark = pytest.mark.slow
 UI = REPOSITORY / "ui"
@@ -38,16 +38,6 @@ def needed(what: str, found: bool) -> None:
         pytest.fail(f"{what}, and ALARMSTACK_TEST_ALL=1 leaves nothing out")
     if not found:
         pytest.skip(what)
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 @pytest.fixture(scope="module")

@@ -118,9 +118,9 @@ def test_the_scraped_services_are_those_of_the_full_stack() -> None:
 CONFIG = (PROMETHEUS / "prometheus.yml").read_text()
 
 
-def here(expression: str) -> str:
-    """An expression about the volumes' disk, asked of a computer that has none mounted: of its root."""
-    return expression.replace('"/volumes"', '"/"')
+def here(rules: str) -> str:
+    """Rules about the volumes' disk, for a computer that has none mounted: about its root."""
+    return rules.replace('"/volumes"', '"/"')
 
 
 def exporters(postgres: Postgres, database: int, host: int) -> list[tuple[list[str], dict[str, str]]]:
@@ -237,7 +237,7 @@ def test_every_expression_of_the_dashboard_returns_data(asked: httpx.Client) -> 
     known = {one["metric"][label] for one in values(asked, series)}
     assert risk["current"]["value"] in known
     expressions = [
-        (panel["title"], here(target["expr"]).replace("$risk", risk["current"]["value"]))
+        (panel["title"], target["expr"].replace("$risk", risk["current"]["value"]))
         for panel in PANELS
         for target in panel["targets"]
     ]

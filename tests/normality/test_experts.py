@@ -116,3 +116,21 @@ def test_a_missing_value_is_no_residual_and_moves_no_level() -> None:
     residuals = held(usual, 600)(gap)
     assert np.isnan(residuals[300:400, 1]).all() and np.isfinite(residuals[300:400, 0]).all()
     assert np.abs(residuals[400:, 1]).max() < 6
+
+
+def test_a_missing_input_is_no_fault_of_the_tags_that_follow_it() -> None:
+    """A set point that moves while its flow is missing: nothing is said of what follows it, and nothing afterwards."""
+    moves = np.where(np.arange(1200) < 700, 0.0, 60.0) + np.random.default_rng(5).normal(scale=0.1, size=1200)
+    taught = still(3000, np.repeat(np.random.default_rng(5).normal(scale=30, size=10), 300))
+    run = still(1200, moves)
+    blind = replace(run, inputs=np.where((np.arange(1200) >= 650) & (np.arange(1200) < 800), np.nan, moves)[:, None])
+    residuals = held(taught, 3000)(blind)
+    assert np.isnan(residuals[650:800, 0]).all()
+    assert np.nanmax(np.abs(residuals)) < 8
+
+
+def test_a_tag_that_comes_late_settles_first() -> None:
+    usual = still(600)
+    residuals = held(usual, 600)(shifted(usual, slice(0, 300), np.nan))
+    assert np.isnan(residuals[:330, 1]).all() and np.isfinite(residuals[330:, 1]).all()
+    assert np.isfinite(residuals[30:, 0]).all() and np.abs(residuals[330:, 1]).max() < 6

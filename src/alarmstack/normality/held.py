@@ -30,11 +30,12 @@ SPACING = 30
 
 @dataclasses.dataclass(frozen=True, config=NUMBERS)
 class Held:
-    """What tags are beyond their level and beyond what inputs explain, in noises; not known while a run settles.
+    """What tags are beyond their level and beyond what inputs explain, in noises.
 
-    `rows`: the level's time constant, half of which a run takes to settle; `waits`: noises at which the level stands still. `noise`
-    [tags]: the least that a tag's noise is taken for (inf: the tag never moved and says nothing); `give` [tags, inputs]: how far a
-    tag usually moves with an input.
+    Not known while the level settles (on as many rows of the tag as half the time constant `rows`), nor where a value is missing
+    or an input that the tag follows. `waits`: noises at which the level stands still. `noise` [tags]: the least that a tag's
+    noise is taken for (inf: the tag never moved and says nothing); `give` [tags, inputs]: how far a tag usually moves with an
+    input, 0 where that was never seen.
     """
 
     rows: int
@@ -62,33 +63,30 @@ class Held:
 
     def _follow(self, part: Floats) -> Floats:
         """Row after row, as each level depends on the one before: columns are the tags and, after them, the inputs."""
-        count, settles, least = len(self.noise), max(self.rows // 2, 1), self.noise**2
-        loudest = min(LOUDEST, count)
-        missing = np.isnan(part)
-        holes = bool(missing.any())
+        count, least, loudest = len(self.noise), self.noise**2, min(LOUDEST, len(self.noise))
+        known = np.isfinite(part)
+        # What an input that is missing may have moved, nobody knows: the tags that follow it are not known either.
+        known[:, :count] &= ~((~known[:, count:]).astype(float) @ self.give.T > 0)
+        settles, seen = max(self.rows // 2, 1), np.cumsum(known, axis=0)
+        settled = seen > settles
+        share = known * np.where(settled, 1 / self.rows, np.maximum(1 / np.maximum(seen, 1), 3 / settles))
+        speaks = known[:, :count] & settled[:, :count]
         found = np.full((len(part), count), np.nan)
-        # Until a column's first value nothing is made of its level.
-        level = part[(~missing).argmax(axis=0), np.arange(part.shape[1])].copy()
+        level = part[known.argmax(axis=0), np.arange(part.shape[1])].copy()
         power = np.where(np.isfinite(least), least, 0.0)
         for row, values in enumerate(part):
-            away = values - level
-            if holes:
-                away[missing[row]] = 0.0
-            noise = np.sqrt(np.maximum(power, least))
-            tags = np.abs(away[:count])
-            share = max(1 / (row + 1), 3 / settles)
-            if row >= settles:
-                share = 1 / self.rows
-                tags = np.maximum(tags - self.give.dot(np.abs(away[count:])), 0.0)
-                far = tags / noise
-                found[row] = np.copysign(far, away[:count])
+            away = np.where(known[row], values - level, 0.0)
+            noise, tags, step = np.sqrt(np.maximum(power, least)), np.abs(away[:count]), share[row]
+            if speaks[row].any():
+                explained = self.give.dot(np.abs(away[count:]))
+                tags = np.where(speaks[row], np.maximum(tags - explained, 0.0), tags)
+                far = np.where(speaks[row], tags / noise, 0.0)
+                found[row] = np.where(speaks[row], np.copysign(far, away[:count]), np.nan)
                 far.partition(count - loudest)
                 if far[-loudest:].sum() > loudest * self.waits:
-                    continue
-            level += share * away
-            change = share * (np.minimum(tags, WILD * noise) ** 2 - power)
-            power += np.where(missing[row, :count], 0.0, change) if holes else change
-        found[missing[:, :count]] = np.nan
+                    step = np.where(settled[row], 0.0, step)
+            level += step * away
+            power += step[:count] * (np.minimum(tags, WILD * noise) ** 2 - power)
         return found
 
 
