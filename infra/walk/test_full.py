@@ -222,8 +222,12 @@ def test_prometheus_sees_every_service(stack: Stack) -> None:
         return [f"{one['scrapeUrl']}: {one['lastError'] or one['health']}" for one in targets if one["health"] != "up"]
 
     until(lambda: not down(), 120, lambda: "; ".join(down()))
-    free = httpx.get(f"{api}/query", params={"query": "instance:volumes_free:ratio"}, timeout=30).json()
-    assert free["data"]["result"], "the disk is not looked at"
+    free = {"query": "instance:volumes_free:ratio"}
+    until(
+        lambda: bool(httpx.get(f"{api}/query", params=free, timeout=30).json()["data"]["result"]),
+        60,
+        lambda: "no disk is looked at",
+    )
     groups = httpx.get(f"{api}/rules", timeout=30).json()["data"]["groups"]
     assert groups and {rule["health"] for group in groups for rule in group["rules"]} <= {"ok", "unknown"}
 
