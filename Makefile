@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export UV_PYTHON_DOWNLOADS ?= never
+# Compiled once when installed: what starts later, and where nothing may be written beside it, need not do it again each time.
+export UV_COMPILE_BYTECODE ?= 1
 UV_HOME := .uv
 UV := $(shell command -v uv || echo $(UV_HOME)/bin/uv)
 RUN := $(UV) run --frozen --no-sync

@@ -261,11 +261,13 @@ def _ask(questions: Sequence[_Question], rows: pl.DataFrame, grid: pl.DataFrame)
         answers: dict[int, Check] = {}
         for name, frame, of_grid in (("rows", rows, False), ("grid", grid, True)):
             batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
-            suite = gx.ExpectationSuite(name=name)
-            for place, question in enumerate(questions):
-                if question.of_grid == of_grid:
-                    expectation = getattr(gx.expectations, question.expectation)
-                    suite.add_expectation(expectation(**question.arguments, meta={"place": place}))
+            # Given at once: adding one by one compares each with all before it.
+            asked = [
+                getattr(gx.expectations, question.expectation)(**question.arguments, meta={"place": place})
+                for place, question in enumerate(questions)
+                if question.of_grid == of_grid
+            ]
+            suite = gx.ExpectationSuite(name=name, expectations=asked)
             results = batch.get_batch({"dataframe": _to_pandas(frame)}).validate(suite).results
             for result in results:
                 place = result.expectation_config.meta["place"]

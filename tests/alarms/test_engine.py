@@ -45,14 +45,18 @@ def test_a_cut_in_the_data_clears_the_warning() -> None:
     assert drawn(on) == ".W..W"
 
 
-@given(scores=st.lists(st.floats(0, 1) | st.just(NAN), min_size=1, max_size=60), cut=st.integers(0, 60))
-def test_live_and_batch_are_the_same_fold(scores: list[float], cut: int) -> None:
+HOURS = st.tuples(st.floats(0, 1) | st.just(NAN), st.sampled_from([False] * 9 + [True]))
+
+
+@given(hours=st.lists(HOURS, min_size=1, max_size=60), cut=st.integers(0, 60))
+def test_live_and_batch_are_the_same_fold(hours: list[tuple[float, bool]], cut: int) -> None:
     rule = WarningRule(0.5, 0.8, HOUR, HOUR, 2 * HOUR)
     state, live = IDLE, []
-    for row, score in enumerate(scores):
-        state = step(rule, state, (row + 1) * HOUR, score)
+    for row, (score, in_alarm) in enumerate(hours):
+        state = step(rule, IDLE if row == cut else state, (row + 1) * HOUR, score, in_alarm)
         live.append(state.on)
-    assert live == standing(rule, np.array(scores, float), HOUR).tolist()
+    scores, alarm = (np.array(column) for column in zip(*hours, strict=True))
+    assert live == standing(rule, scores, HOUR, alarm, (np.arange(len(hours)) >= cut).astype(np.int32)).tolist()
 
 
 @given(scores=st.lists(st.floats(0, 1), min_size=1, max_size=60))

@@ -8,7 +8,6 @@ begins nor ends anything. An alarm that is already there takes the warning's pla
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isnan
 from typing import NamedTuple
@@ -79,26 +78,26 @@ def standing(
     rule: WarningRule, scores: Floats, cadence: float, in_alarm: Mask | None = None, segment: npt.NDArray[np.int32] | None = None
 ) -> Mask:
     """Whether a warning stands after each row: bool [rows]. A cut between segments clears it."""
-    return np.fromiter((s.on for s in _fold(rule, scores, cadence, in_alarm, segment)), bool, len(scores))
+    on = np.zeros(len(scores), bool)
+    alarm = on.tolist() if in_alarm is None else in_alarm.tolist()
+    part = [0] * len(scores) if segment is None else segment.tolist()
+    values, row, state = scores.tolist(), 0, IDLE
+    # Only a score at or above the threshold ends idleness: the fold goes from one such row to the next.
+    for loud in np.flatnonzero(scores >= rule.threshold).tolist():
+        row = max(row, loud)
+        while row < len(values) and (row == loud or state is not IDLE):
+            if part[row] != part[row - 1]:
+                state = IDLE
+            state = step(rule, state, (row + 1) * cadence, values[row], alarm[row])
+            on[row] = state.on
+            row += 1
+    return on
 
 
 def activations(on: Mask) -> npt.NDArray[np.intp]:
     """Rows where a warning begins: rising edges of `standing`."""
     before = np.concatenate(([False], on[:-1]))
     return np.flatnonzero(on & ~before)
-
-
-def _fold(
-    rule: WarningRule, scores: Floats, cadence: float, in_alarm: Mask | None, segment: npt.NDArray[np.int32] | None
-) -> Iterator[State]:
-    alarm = [False] * len(scores) if in_alarm is None else in_alarm.tolist()
-    part = [0] * len(scores) if segment is None else segment.tolist()
-    state, last = IDLE, part[0] if part else 0
-    for row, score in enumerate(scores.tolist()):
-        if part[row] != last:
-            state, last = IDLE, part[row]
-        state = step(rule, state, (row + 1) * cadence, score, alarm[row])
-        yield state
 
 
 __all__ = ["IDLE", "State", "WarningRule", "activations", "standing", "step"]
