@@ -38,9 +38,11 @@ components: install ## what the full stack has beyond the default: Spark, and th
 	@$(UV) sync --frozen --quiet --all-extras --group notebooks
 	@for name in $(COMPONENTS); do $(UV) sync --frozen --quiet --project infra/$$name || exit 1; done
 
-test: install components ui/dist/index.html ## the whole test suite
+# Tests of one file stay together: they share what they start.
+WORKERS ?= 2
+test: install components ui/dist/index.html ## the whole test suite (WORKERS=how many at a time)
 	cd ui && npm test --silent
-	$(RUN) pytest
+	$(RUN) pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 check: install ui/node_modules/.package-lock.json ## formatter, linter, types, import contracts, UI checks
 	$(RUN) ruff format --check .

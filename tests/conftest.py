@@ -1,9 +1,12 @@
 """Fixtures that several test files share."""
 
 import os
+import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from alarmstack.plant import Plant, load_plant
 from tests.databases import database_url, postgres, role_urls
@@ -14,6 +17,17 @@ from tests.spark_cluster import spark_cluster
 __all__ = ["database_url", "mlflow_server", "object_store", "postgres", "role_urls", "spark_cluster"]
 
 REPOSITORY = Path(__file__).parent.parent
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # A worker's main module has neither file nor spec, which PySpark takes for a run of its own doctests, and ends the process.
+    sys.modules["__main__"].__spec__ = ModuleSpec("__main__", None)
+FURNISHED = "furnished"
+"""Written last into the test home."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first: what a worker begins last should not keep the run waiting."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(scope="session")
@@ -34,11 +48,19 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with promoted models; making it takes a minute. `ALARMSTACK_TEST_HOME` names one to use again."""
+    """A data folder with promoted models; making it takes a minute. `ALARMSTACK_TEST_HOME` names one to use again.
+
+    Workers of one run share it: who comes first makes it, the other waits.
+    """
     from tests.home import furnish
 
-    known = os.environ.get("ALARMSTACK_TEST_HOME")
-    return Path(known) if known else furnish(tmp_path_factory.mktemp("home"))
+    if known := os.environ.get("ALARMSTACK_TEST_HOME"):
+        return Path(known)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return furnish(tmp_path_factory.mktemp("home"))
+    shared = tmp_path_factory.getbasetemp().parent / "home"
+    with FileLock(f"{shared}.lock"):
+        return shared if (shared / FURNISHED).exists() else furnish(shared)
 
 
 @pytest.fixture

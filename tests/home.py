@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import REPOSITORY
+from tests.conftest import FURNISHED, REPOSITORY
 
 
 def alarmstack(home: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -19,8 +19,10 @@ def alarmstack(home: Path, *words: str, check: bool = True) -> subprocess.Comple
 
 def furnish(home: Path) -> Path:
     """Simulate a year, train and promote; simulate a month beside it."""
+    home.mkdir(exist_ok=True)
     alarmstack(home, "simulate", "--days", "365", "--seed", "1", "--format", "parquet", "--out", str(home / "training"))
     alarmstack(home, "etl", str(home / "training"))
     alarmstack(home, "train", "--json", str(home / "trained.json"))
     alarmstack(home, "simulate", "--days", "28", "--seed", "7", "--out", str(home / "drop"))
+    (home / FURNISHED).touch()
     return home

@@ -55,9 +55,8 @@ LABEL org.alarmstack.sources=${SOURCES}
 
 # The models of `make run`, made here from the simulated year: no binary is kept in the repository.
 FROM program AS models
-# As in the demonstration, models that lose to their floor may be looked at, and say so. Threads that wait do not spin: a build may
-# share its cores with others.
-ENV MODEL_PROMOTION_MODE=auto ALARMSTACK_SERVE_UNPROMOTED=true OMP_WAIT_POLICY=PASSIVE
+# As in the demonstration, models that lose to their floor may be looked at, and say so.
+ENV MODEL_PROMOTION_MODE=auto ALARMSTACK_SERVE_UNPROMOTED=true
 RUN alarmstack simulate --days 365 --seed 1 --format parquet --out /data/training \
  && alarmstack etl /data/training && alarmstack train && alarmstack export --out /data/models
 

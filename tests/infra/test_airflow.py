@@ -1,6 +1,5 @@
 """Airflow runs the project's own command line: a drop becomes features on S3 and models in MLflow; a bad one ends, with reasons."""
 
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +13,14 @@ from alarmstack.watcher import Airflow
 from alarmstack.watcher.drops import fingerprint
 from tests.airflow_server import PASSWORD, USER, AirflowServer, airflow_server
 from tests.conftest import REPOSITORY
+from tests.home import alarmstack
 from tests.mlflow_server import MlflowServer
 from tests.object_store import OWNER, ObjectStore, as_identity
 
 DROP_DAG, TRAIN_DAG = "ingest_etl_local_drop", "train_models_local"
 STORE = "s3://features/airflow"
+DAYS = 120
+"""Enough for a champion that beats its floor."""
 pytestmark = pytest.mark.slow
 
 
@@ -55,18 +57,18 @@ def airflow(
 def test_a_drop_becomes_a_run_on_s3_and_models_in_mlflow(
     airflow: AirflowServer,
     folder: Path,
-    home: Path,
     object_store: ObjectStore,
     mlflow_server: MlflowServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     as_identity(monkeypatch, OWNER)
-    drop = shutil.copytree(home / "training", folder / "data_drop" / "year")
+    drop = folder / "data_drop" / "spring"
+    alarmstack(folder / "simulator", "simulate", "--days", str(DAYS), "--seed", "1", "--format", "parquet", "--out", str(drop))
     run = airflow.trigger(DROP_DAG, source_path=str(drop)).json()["dag_run_id"]
     assert airflow.finished(DROP_DAG, run, 240) == "success", airflow.log(DROP_DAG, run, "etl")
     assert airflow.tasks(DROP_DAG, run) == dict.fromkeys(("resolve_source_path", "great_expectations_validation", "etl"), "success")
     manifest = Store(STORE, object_store.endpoint).latest()
-    assert manifest is not None and manifest["rows"] == 365 * 24 + 1
+    assert manifest is not None and manifest["rows"] == DAYS * 24 + 1
     assert Store(manifest["curated"], object_store.endpoint).names("") == ["cleaned_dataset.csv", "labeled_dataset.csv"]
 
     run = airflow.trigger(TRAIN_DAG, days=60).json()["dag_run_id"]

@@ -2,7 +2,7 @@
 
 from alarmstack.models.calibration import Calibration
 from alarmstack.models.catalogue import Recipe, recipes
-from alarmstack.models.fit import Fitted, More, fit, refit
+from alarmstack.models.fit import Fitted, More, fit, refit, side_by_side
 from alarmstack.models.graph import parity, to_graph
 
-__all__ = ["Calibration", "Fitted", "More", "Recipe", "fit", "parity", "recipes", "refit", "to_graph"]
+__all__ = ["Calibration", "Fitted", "More", "Recipe", "fit", "parity", "recipes", "refit", "side_by_side", "to_graph"]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +30,15 @@ NEIGHBOURS = 5
 SCORED = ("alarm", "onset", "none")
 """Targets whose scores get thresholds, and therefore need scores of rows their model did not see."""
 WITH_SMOTE = " with SMOTE"
+WORKERS = min(os.cpu_count() or 1, 4)
+"""Estimators that learn at the same time; each has its own copy of the rows, so not as many as a large machine has processors."""
+Made = TypeVar("Made")
+
+
+def side_by_side(works: Iterable[Callable[[], Made]]) -> list[Made]:
+    """What each piece of work gives, in their order. Libraries that learn let other threads run meanwhile."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(lambda work: work(), works))
 
 
 @dataclass(frozen=True)
@@ -92,11 +105,11 @@ def fit(
     chosen, smote, tried = trainer.choose(folds[-CHOICE_FOLDS:])
     make = recipe.candidates[chosen]
     raw = np.full(len(x), np.nan)
-    if recipe.target in SCORED:
-        for train, held_back in folds:
-            raw[held_back] = trainer.train(make, train, smote).raw(x[held_back])
+    scored = folds if recipe.target in SCORED else ()
+    *judges, estimator = trainer.train_all([(make, rows, smote) for rows in (*(train for train, _ in scored), np.arange(len(x)))])
+    for judge, (_, held_back) in zip(judges, scored, strict=True):
+        raw[held_back] = judge.raw(x[held_back])
     calibration, out_of_fold = _calibrate(recipe, raw, target, folds)
-    estimator = trainer.train(make, np.arange(len(x)), smote)
     name = chosen + WITH_SMOTE if smote else chosen
     return Fitted(recipe, tuple(names), estimator, name, tried, calibration, out_of_fold, raw, smote)
 
@@ -151,25 +164,31 @@ class _Trainer:
             weight = np.concatenate([weight, THINNED_WEIGHT * weight[: len(thinned)]])
         return make(self.seed).fit(x, y, weight)
 
+    def train_all(self, wanted: Iterable[tuple[Maker, Rows, bool]]) -> list[Estimator]:
+        """Several estimators, each as `train` is told."""
+        return side_by_side(partial(self.train, *words) for words in wanted)
+
     def choose(self, folds: Sequence[tuple[Rows, Rows]]) -> tuple[str, bool, dict[str, float]]:
         """The candidate with the best average precision on held-back rows, and whether SMOTE helps it."""
         names = list(self.recipe.candidates)
         if len(names) == 1:
             return names[0], False, {}
-        tried = {name: self._precision(self.recipe.candidates[name], folds, False) for name in names}
+        tried = self._precisions(names, folds, False)
         best = max(names, key=lambda name: tried[name])
         if not self.recipe.smote:
             return best, False, tried
-        tried[best + WITH_SMOTE] = self._precision(self.recipe.candidates[best], folds, True)
-        return best, tried[best + WITH_SMOTE] > tried[best], tried
+        (with_smote,) = self._precisions([best], folds, True).values()
+        return best, with_smote > tried[best], tried | {best + WITH_SMOTE: with_smote}
 
-    def _precision(self, make: Maker, folds: Sequence[tuple[Rows, Rows]], smote: bool) -> float:
-        scores, labels = [], []
-        for train, held_back in folds:
-            known = held_back[~np.isnan(self.target[held_back])]
-            scores.append(self.train(make, train, smote).raw(self.x[known]))
-            labels.append(self.target[known])
-        return float(average_precision_score(np.concatenate(labels), np.concatenate(scores)))
+    def _precisions(self, names: Sequence[str], folds: Sequence[tuple[Rows, Rows]], smote: bool) -> dict[str, float]:
+        """Average precision of candidates on held-back rows."""
+        known = [held_back[~np.isnan(self.target[held_back])] for _, held_back in folds]
+        label = np.concatenate([self.target[rows] for rows in known])
+        trained = iter(self.train_all((self.recipe.candidates[name], train, smote) for name in names for train, _ in folds))
+        return {
+            name: float(average_precision_score(label, np.concatenate([next(trained).raw(self.x[rows]) for rows in known])))
+            for name in names
+        }
 
 
 def _thinned(x: Floats, sources: Sequence[str | None], random: np.random.Generator) -> Floats:
@@ -208,4 +227,4 @@ def _calibrate(
     return Calibration.fit(raw[known], target[known], recipe.calibrated), scores
 
 
-__all__ = ["Fitted", "More", "fit", "refit"]
+__all__ = ["Fitted", "More", "fit", "refit", "side_by_side"]

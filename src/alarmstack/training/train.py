@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from alarmstack.examples import Examples
 from alarmstack.expected import expected
 from alarmstack.features import feature_names, source_of
 from alarmstack.intervals import Floats, IntervalBlock
-from alarmstack.models import Fitted, More, Recipe, fit, recipes, refit
+from alarmstack.models import Fitted, More, Recipe, fit, recipes, refit, side_by_side
 from alarmstack.plant import Plant
 from alarmstack.progress import Progress, silent
 from alarmstack.registry import Bundle, Registry, make_bundle
@@ -60,33 +61,45 @@ def train(
     open_rows = examples.rows(0, examples.sealed_from)
     sealed = examples.rows(examples.sealed_from, len(examples))
     folds = inner_folds(open_rows)
-    done, wanted = [], recipes(plant)
+    wanted, chosen, judged = recipes(plant), [], []
     population = usual_values(plant, block)
     for number, recipe in enumerate(wanted):
-        progress(recipe.name, number / len(wanted))
-        names = feature_names(plant, recipe.group)
-        sources = [source_of(plant, name) for name in names]
+        progress(recipe.name, number / (len(wanted) + 1))
         fitted = fit(
             recipe,
-            names,
-            sources,
+            feature_names(plant, recipe.group),
+            _sources(plant, recipe),
             open_rows.features(recipe.group),
             target_of(recipe, open_rows),
             [(f.train, f.held_back) for f in folds],
             more=_more(recipe, open_rows),
             seed=seed,
         )
-        judged = judge(recipe, fitted, choose_thresholds(recipe, fitted.out_of_fold, open_rows), open_rows, sealed, folds)
-        final = refit(
-            fitted, sources, examples.features(recipe.group), target_of(recipe, examples), more=_more(recipe, examples), seed=seed
-        )
+        thresholds = choose_thresholds(recipe, fitted.out_of_fold, open_rows)
+        chosen.append(fitted)
+        judged.append(judge(recipe, fitted, thresholds, open_rows, sealed, folds))
+    progress("all of them on all rows", len(wanted) / (len(wanted) + 1))
+    done = []
+    for final, figures in zip(side_by_side(partial(_again, plant, one, examples, seed) for one in chosen), judged, strict=True):
         reference = population | _score(plant, final, examples)
-        done.append(_register(plant, recipe, final, *judged, examples, registry, data_fingerprint, reference))
+        done.append(_register(plant, final.recipe, final, *figures, examples, registry, data_fingerprint, reference))
     if plant.normality is not None:
         progress("normal behaviour", 1.0)
         bundle, verdict = make_normal(plant, block, examples, data_fingerprint, population)
         done.append(Trained(bundle, registry.publish(bundle, _judged(verdict)), bundle.metrics, verdict))
     return done
+
+
+def _again(plant: Plant, chosen: Fitted, examples: Examples, seed: int) -> Fitted:
+    """What was chosen on the open rows, learnt again from all rows."""
+    recipe = chosen.recipe
+    x, target = examples.features(recipe.group), target_of(recipe, examples)
+    return refit(chosen, _sources(plant, recipe), x, target, more=_more(recipe, examples), seed=seed)
+
+
+def _sources(plant: Plant, recipe: Recipe) -> list[str | None]:
+    """The instrument behind each of a recipe's features."""
+    return [source_of(plant, name) for name in feature_names(plant, recipe.group)]
 
 
 def _register(
