@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import Counter
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -25,7 +26,10 @@ FURNISHED = "furnished"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take long come first: what a worker begins last should not keep the run waiting."""
+    """Every test has a name of its own, and files that take long come first: what is begun last should not keep the run waiting."""
+    twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
+    if twice:
+        raise pytest.UsageError(f"tests of one name, of which workers would run one: {', '.join(twice)}")
     long = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in long)
 
