@@ -42,7 +42,7 @@ components: install ## what the full stack has beyond the default: Spark, and th
 WORKERS ?= 2
 test: install components ui/dist/index.html ## the whole test suite (WORKERS=how many at a time)
 	cd ui && npm test --silent
-	$(RUN) pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
+	$(RUN) pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=5
 
 check: install ui/node_modules/.package-lock.json ## formatter, linter, types, import contracts, UI checks
 	$(RUN) ruff format --check .
