@@ -1,7 +1,10 @@
-import { expect, type Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 
 const USER = process.env.ALARMSTACK_UI_USER ?? 'engineer';
 const PASSWORD = process.env.ALARMSTACK_UI_PASSWORD ?? 'engineer-password';
+
+/** Plant hours pass in seconds; a scenario takes some tens of them. */
+export const PATIENCE = { timeout: 240_000 };
 
 export const PAGES = ['dashboard', 'trends', 'history', 'predict', 'forecast', 'models'];
 
@@ -39,4 +42,18 @@ export async function play(page: Page, scenario: string): Promise<void> {
   const button = page.getByRole('region', { name: 'Simulation' }).getByRole('button', { name: scenario });
   await button.click();
   await expect(button).toHaveAttribute('aria-pressed', 'true');
+}
+
+/** Play rises of pressure until one is `warned` of; not every one is: an alarm that came unannounced is followed by another rise. */
+export async function playUntil(page: Page, warned: Locator): Promise<void> {
+  const state = page.getByRole('region', { name: 'State of the plant' });
+  const alarmed = state.filter({ hasText: 'In alarm' });
+  for (let rises = 0; rises < 3; rises++) {
+    await play(page, 'Pressure rise');
+    await expect(warned.or(alarmed).first()).toBeVisible(PATIENCE);
+    if (!(await alarmed.isVisible())) return;
+    await play(page, 'Normal');
+    await expect(state).toContainText('Normal', PATIENCE);
+  }
+  throw new Error('three rises of pressure ended in an alarm that nothing had warned of');
 }

@@ -1,13 +1,12 @@
 import { expect, test } from '@playwright/test';
-import { logIn, PAGES, play, visit } from './operator';
+import { logIn, PAGES, PATIENCE, play, playUntil, visit } from './operator';
 
 const FOLDER = '../docs/screens';
-/** Plant hours pass in seconds; a scenario takes some tens of them. */
-const PATIENCE = { timeout: 120_000 };
 const SIZES = { phone: [390, 844], desktop: [1440, 900], wall: [2560, 1440] } as const;
 
 for (const theme of ['light', 'dim']) {
   test(`every page in the ${theme} theme`, async ({ page }) => {
+    test.setTimeout(900_000);
     await page.addInitScript((name) => localStorage.setItem('alarmstack.theme', name), theme);
     const shoot = async (name: string) => {
       for (const [size, [width, height]] of Object.entries(SIZES)) {
@@ -38,9 +37,8 @@ for (const theme of ['light', 'dim']) {
     }
     const state = page.getByRole('region', { name: 'State of the plant' });
     await page.setViewportSize({ width: 1366, height: 768 });
-    await play(page, 'Pressure rise');
-    await page.getByRole('button', { name: 'Close message' }).click();
-    await expect(state).toContainText('Warning', PATIENCE);
+    await playUntil(page, state.filter({ hasText: 'Warning' }));
+    for (const message of await page.getByRole('button', { name: 'Close message' }).all()) await message.click();
     await shoot('warning');
     await expect(state).toContainText('In alarm', PATIENCE);
     await shoot('alarm');
