@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -52,9 +51,6 @@ BAD_DROP = 3
 
 def main() -> None:
     """Entry point: an error a user can mend is one line on standard error."""
-    # Read when the learning libraries are loaded. Threads that spin while they wait gain nothing on an idle machine; beside other
-    # work on the same cores they cost many times what they compute.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         app()
     except AlarmstackError as error:

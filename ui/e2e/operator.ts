@@ -44,16 +44,19 @@ export async function play(page: Page, scenario: string): Promise<void> {
   await expect(button).toHaveAttribute('aria-pressed', 'true');
 }
 
-/** Play rises of pressure until one is `warned` of; not every one is: an alarm that came unannounced is followed by another rise. */
+/**
+ * Play rises of pressure until one is `warned` of. Some one in twenty is not, which is for tests of the models to judge
+ * (tests/inference/test_scenarios.py): after an alarm that came unannounced one more is played.
+ */
 export async function playUntil(page: Page, warned: Locator): Promise<void> {
   const state = page.getByRole('region', { name: 'State of the plant' });
   const alarmed = state.filter({ hasText: 'In alarm' });
-  for (let rises = 0; rises < 3; rises++) {
+  for (const last of [false, true]) {
     await play(page, 'Pressure rise');
     await expect(warned.or(alarmed).first()).toBeVisible(PATIENCE);
     if (!(await alarmed.isVisible())) return;
+    expect(last, 'two rises of pressure in a row ended in an alarm that nothing had warned of').toBe(false);
     await play(page, 'Normal');
     await expect(state).toContainText('Normal', PATIENCE);
   }
-  throw new Error('three rises of pressure ended in an alarm that nothing had warned of');
 }
