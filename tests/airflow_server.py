@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ import httpx
 from tests.components import own_environment
 from tests.conftest import REPOSITORY
 from tests.object_store import free_ports
+from tests.waiting import end_of, until
 
 READY_SECONDS = 180
 USER, PASSWORD = "admin", "only-for-tests"
@@ -42,10 +42,7 @@ class AirflowServer:
             self.process = subprocess.Popen(
                 [run, "standalone"], env=self.environment, stdout=log, stderr=log, cwd=self.home, start_new_session=True
             )
-        end = time.monotonic() + READY_SECONDS
-        while not self._ready():
-            assert self.process.poll() is None and time.monotonic() < end, (self.home / "log").read_text()[-4000:]
-            time.sleep(0.5)
+        until(self._ready, lambda: end_of(self.home / "log"), seconds=READY_SECONDS, every=0.5, process=self.process)
 
     def stop(self) -> None:
         """End the whole group: the scheduler, its workers, the server."""
@@ -68,11 +65,13 @@ class AirflowServer:
 
     def finished(self, dag: str, run: str, seconds: float) -> str:
         """How a run ended."""
-        end = time.monotonic() + seconds
-        while (state := self.get(f"dags/{dag}/dagRuns/{run}")["state"]) not in DONE:
-            assert time.monotonic() < end, (state, self.tasks(dag, run), (self.home / "log").read_text()[-3000:])
-            time.sleep(0.5)
-        return str(state)
+        until(
+            lambda: self._state(dag, run) in DONE,
+            lambda: (self._state(dag, run), self.tasks(dag, run), end_of(self.home / "log")),
+            seconds=seconds,
+            every=0.5,
+        )
+        return self._state(dag, run)
 
     def tasks(self, dag: str, run: str) -> dict[str, str]:
         """State of every task of a run."""
@@ -91,6 +90,9 @@ class AirflowServer:
         answer = self.client.get(f"{self.url}/api/v2/{path}")
         answer.raise_for_status()
         return answer.json()
+
+    def _state(self, dag: str, run: str) -> str:
+        return str(self.get(f"dags/{dag}/dagRuns/{run}")["state"])
 
     def _ready(self) -> bool:
         try:

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from mlflow import MlflowClient
 
 from tests.components import own_environment
 from tests.object_store import OWNER, ObjectStore, free_ports
+from tests.waiting import end_of, until
 
 READY_SECONDS = 240
 
@@ -34,12 +34,7 @@ class MlflowServer:
             self.process = subprocess.Popen(
                 self.command, env=self.environment, stdout=log, stderr=log, cwd=self.log.parent, start_new_session=True
             )
-        end = time.monotonic() + READY_SECONDS
-        while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > end:
-                self.stop()
-                pytest.fail(f"no MLflow server after {READY_SECONDS} s: {self.log.read_text()[-3000:]}")
-            time.sleep(0.2)
+        until(self._answers, lambda: end_of(self.log), seconds=READY_SECONDS, every=0.2, process=self.process)
 
     def stop(self) -> None:
         """End it and its workers."""
@@ -77,6 +72,8 @@ def mlflow_server(
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     environment = os.environ | OWNER.environment | quiet | {"MLFLOW_S3_ENDPOINT_URL": object_store.endpoint}
     server = MlflowServer(f"http://127.0.0.1:{port}", command, environment, tmp_path_factory.mktemp("mlflow") / "log")
-    server.start()
-    yield server
-    server.stop()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()

@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.waiting import end_of, until
+
 PORTS = ("s3.port", "s3.port.grpc", "s3.port.iceberg", "s3.port.lance", "master.port", "master.port.grpc", "volume.port")
 PORTS = (*PORTS, "volume.port.grpc", "filer.port", "filer.port.grpc", "admin.port", "admin.port.grpc", "metricsPort")
-READY_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,7 @@ class ObjectStore:
         options += [f"-s3.config={self.folder / 'identities.json'}", *(f"-{name}={port}" for name, port in self.ports.items())]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen([weed, "mini", *options], stdout=log, stderr=log, cwd=self.folder)
-        end = time.monotonic() + READY_SECONDS
-        while not self._answers():
-            assert self._process.poll() is None and time.monotonic() < end, (self.folder / "log").read_text()[-2000:]
-            time.sleep(0.1)
+        until(self._answers, lambda: end_of(self.folder / "log"), process=self._process)
 
     def kill(self) -> None:
         """End it as a power cut does."""
@@ -93,6 +90,12 @@ def free_ports(number: int) -> list[int]:
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in sockets]
+
+
+def listens(port: int) -> bool:
+    """Whether somebody answers there."""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from tests.components import program
 from tests.object_store import OWNER, free_ports
+from tests.waiting import end_of, until
 
 READY_SECONDS = 90
 WORKERS = 2
@@ -44,10 +44,7 @@ class SparkCluster:
             self.workers.append(
                 self._run("worker.Worker", self.url, "--host", "127.0.0.1", "--cores", "1", "--memory", "1G", "--webui-port", "0")
             )
-        end = time.monotonic() + READY_SECONDS
-        while self._alive() < WORKERS:
-            assert time.monotonic() < end, (self.folder / "log").read_text()[-3000:]
-            time.sleep(0.2)
+        until(lambda: self._alive() == WORKERS, lambda: end_of(self.folder / "log"), seconds=READY_SECONDS)
 
     def kill_a_worker(self) -> None:
         """End a worker and its executors as a power cut does."""

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,7 +18,8 @@ import httpx
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.object_store import free_ports
+from tests.object_store import free_ports, listens
+from tests.waiting import end_of, until
 
 pytestmark = pytest.mark.slow
 UI = REPOSITORY / "ui"
@@ -105,16 +107,16 @@ def answering(name: str) -> Iterator[str]:
         server.server_close()
 
 
-def test_the_development_server_passes_requests_on_to_gateway_and_feed() -> None:
+def test_the_development_server_passes_requests_on_to_gateway_and_feed(tmp_path: Path) -> None:
     needed("the page's packages are missing: `make test` installs them", (UI / "node_modules/vite").is_dir())
     (port,) = free_ports(1)
     with answering("gateway") as gateway, answering("sensors") as sensors:
         environment = os.environ | {"VITE_FRONTEND_API_URL": gateway, "VITE_SENSOR_API_URL": sensors}
         command = ["node", "node_modules/vite/bin/vite.js", "--port", str(port), "--host", "127.0.0.1"]
-        vite = subprocess.Popen(command, cwd=UI, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        with (tmp_path / "log").open("wb") as log:
+            vite = subprocess.Popen(command, cwd=UI, env=environment, stdout=log, stderr=log)
         try:
-            assert vite.stdout is not None
-            assert any(f":{port}" in line for line in vite.stdout), "vite ended before it was ready"
+            until(partial(listens, port), lambda: end_of(tmp_path / "log"), process=vite)
             asked = {
                 path: httpx.get(f"http://127.0.0.1:{port}{path}", timeout=30) for path in ("/api/plant", "/sensors/health", "/")
             }

@@ -5,8 +5,7 @@ import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tests.conftest import REPOSITORY
 from tests.databases import EXPORTER_PASSWORD, Postgres
 from tests.mlflow_server import MlflowServer
 from tests.object_store import ObjectStore, free_ports
+from tests.waiting import until
 
 PROMETHEUS = REPOSITORY / "infra/prometheus"
 GRAFANA = REPOSITORY / "infra/grafana"
@@ -32,14 +32,6 @@ RULES = [
     for rule in group["rules"]
 ]
 TOKEN = "metrics-0123456789-abcdefghijklmnopq"
-READY_SECONDS = 60.0
-
-
-def until(true: Callable[[], bool], what: Callable[[], str]) -> None:
-    end = time.monotonic() + READY_SECONDS
-    while not true():
-        assert time.monotonic() < end, what()
-        time.sleep(0.3)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from pathlib import Path
 
 import polars as pl
@@ -26,6 +25,7 @@ from tests.home import alarmstack
 from tests.object_store import OWNER, ObjectStore, as_identity
 from tests.spark import same_scores
 from tests.spark_cluster import SparkCluster
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 JOBS = REPOSITORY / "infra/spark/jobs"
@@ -93,8 +93,11 @@ def test_a_worker_that_dies_in_the_middle_changes_nothing(
     parts = Path(there.store.removeprefix("file://"))
 
     def kill_when_parts_are_written() -> None:
-        while not list(parts.glob("asset_000/runs/*/train/*.parquet")):
-            time.sleep(0.05)
+        until(
+            lambda: list(parts.glob("asset_000/runs/*/train/*.parquet")),
+            lambda: f"in {parts}: {list(parts.rglob('*'))}",
+            seconds=120,
+        )
         spark_cluster.kill_a_worker()
 
     with cluster(spark_cluster.url, "a worker dies") as spark:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from tests.blocks import readings
 from tests.conftest import REPOSITORY
 from tests.home import alarmstack
 from tests.spark import same_scores
+from tests.waiting import end_of, until
 
 HOURS = 24 * 8
 ASSETS = {"north": 1, "south": 2, "west": 3}
@@ -79,15 +79,11 @@ def test_every_interval_is_scored_once_though_the_stream_is_killed(plant: Plant,
     with (tmp_path / "log").open("wb") as log:
         running = subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True)
     try:
-        end = time.monotonic() + 120
-        while not list(out.glob("_spark_metadata/0")):
-            assert running.poll() is None and time.monotonic() < end, (tmp_path / "log").read_text()[-3000:]
-            time.sleep(0.1)
+        until(lambda: list(out.glob("_spark_metadata/0")), lambda: end_of(tmp_path / "log"), seconds=120, process=running)
         # The next batch begins, and the lights go out.
         drop(plant, live, range(3, 6))
-        while not list(tmp_path.glob("scores_checkpoint/offsets/1")):
-            assert running.poll() is None and time.monotonic() < end, (tmp_path / "log").read_text()[-3000:]
-            time.sleep(0.01)
+        batch = tmp_path / "scores_checkpoint/offsets/1"
+        until(batch.exists, lambda: end_of(tmp_path / "log"), seconds=120, every=0.01, process=running)
     finally:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()

@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +19,7 @@ from alarmstack.watcher.drops import Settling, fingerprint, lying_in
 from alarmstack.watcher.ledger import Entry, Ledger
 from tests.conftest import REPOSITORY
 from tests.object_store import free_ports
+from tests.waiting import end_of, until
 
 SETTLE = 2.0
 PATIENCE = 60.0
@@ -273,21 +273,14 @@ def test_files_that_come_while_it_watches_are_noticed(tmp_path: Path, polling: b
 
     thread = threading.Thread(target=loop)
     thread.start()
-    until(folder.exists)
+    until(folder.exists, lambda: f"{folder} is not made")
     writer = "import sys,time\nwith open(sys.argv[1],'w') as f:\n for i in range(5): f.write('x'*1000); f.flush(); time.sleep(0.1)"
     subprocess.run([sys.executable, "-c", writer, str(folder / "slow.csv")], check=True)
-    until(lambda: recorder.names == ["slow.csv"])
+    until(lambda: recorder.names == ["slow.csv"], lambda: recorder.names)
     (folder / "stop.csv").write_text("stop")
     assert stop.wait(PATIENCE)
     thread.join()
     assert recorder.taken == [("slow.csv", "x" * 5000)]
-
-
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 @dataclass
@@ -312,6 +305,10 @@ class Running:
     def entries(self) -> list[Entry]:
         return Ledger(self.home / "data/watcher/ledger.jsonl").entries()
 
+    def has_entries(self, number: int) -> None:
+        """Wait until so many files have been dealt with."""
+        until(lambda: len(self.entries) == number, lambda: end_of(self.home / "log"), process=self.process)
+
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
@@ -332,7 +329,7 @@ def test_a_dataset_becomes_a_run_and_a_bad_one_is_set_aside(running: Running, ho
     (running.home / "data_drop/good.csv").write_bytes(good)
     (running.home / "data_drop/bad.csv").write_text("timestamp,PDT31008\n")
     (running.home / "data_drop/odd.xlsx").write_bytes(b"not a workbook")
-    until(lambda: len(running.entries) == 3)
+    running.has_entries(3)
     assert {entry.name: entry.outcome for entry in running.entries} == {
         "good.csv": "taken", "bad.csv": "unreadable", "odd.xlsx": "unreadable"
     }  # fmt: skip
@@ -341,6 +338,6 @@ def test_a_dataset_becomes_a_run_and_a_bad_one_is_set_aside(running: Running, ho
     running.kill()
     (running.home / "data_drop/mislabelled.csv").write_bytes(good.replace(b",0,0\n", b",7,0\n", 1))
     running.start()
-    until(lambda: len(running.entries) == 4)
+    running.has_entries(4)
     assert (running.entries[-1].name, running.entries[-1].outcome) == ("mislabelled.csv", "refused")
     assert list((running.home / "data/refused").glob("mislabelled-*/verdict.txt"))
