@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -49,7 +50,7 @@ class ObjectStore:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Run until it answers somebody who may list."""
+        """Run until it answers somebody who may list and read."""
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
         identities = [
             {"name": f"one-{i}", "credentials": [{"accessKey": who.key, "secretKey": who.secret}], "actions": who.actions}
@@ -76,8 +77,12 @@ class ObjectStore:
         return boto3.client("s3", endpoint_url=self.endpoint, config=quick, **keys)
 
     def _answers(self) -> bool:
+        """Whether what it keeps can be read: it lists files before it has found the volumes that they lie in."""
+        client: Any = self.client()
         try:
-            self.client().list_buckets()  # type: ignore[attr-defined]
+            for bucket in client.list_buckets()["Buckets"]:
+                for kept in client.list_objects_v2(Bucket=bucket["Name"], MaxKeys=1).get("Contents", ()):
+                    client.get_object(Bucket=bucket["Name"], Key=kept["Key"])["Body"].read()
         except (BotoCoreError, ClientError):
             return False
         return True
