@@ -1,11 +1,12 @@
-"""The models a plant is expected to have: name, column, title, kind, horizon. Light enough for a service that never fits one."""
+"""The models a plant is expected to have, and what others call them. Light enough for a service that never fits one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from alarmstack.plant import Plant, write_duration
+from alarmstack.plant import Plant, spaced, write_duration
 from alarmstack.wire.scoring import Kind
 
 NORMALITY = "normality"
@@ -14,10 +15,11 @@ NORMALITY = "normality"
 
 @dataclass(frozen=True)
 class Expected:
-    """One model as others know it: `column` names its score in results, `unit` is that of a value."""
+    """One model as others know it: `column` names its score in results, `label` heads its figure, `unit` is that of a value."""
 
     name: str
     column: str
+    label: str
     title: str
     kind: Kind
     horizon: timedelta | None = None
@@ -38,34 +40,45 @@ def expected(plant: Plant) -> tuple[Expected, ...]:
     unit = plant.instrument(f"{controller}_PV").unit
     soft = "Calibrated probability of being in alarm at this row"
 
-    def one(name: str, column: str, title: str, kind: Kind, horizon: timedelta | None = None, unit: str | None = None) -> Expected:
-        return Expected(f"{plant.registry_prefix}_{name}", column, title, kind, horizon, unit)
+    def one(name: str, column: str, label: str, title: str, kind: Kind, **more: Any) -> Expected:
+        return Expected(f"{plant.registry_prefix}_{name}", column, label, title, kind, **more)
+
+    def forecaster(ahead: timedelta) -> Expected:
+        written = write_duration(ahead)
+        name, column, within = f"forecaster_{written}", f"forecast_{written}", f"within {spaced(written)}"
+        return one(name, column, f"Alarm {within}", f"Probability that an alarm begins {within}", "probability", horizon=ahead)
 
     return (
-        one("champion", "risk_score", "Risk that the plant is in alarm at this row", "probability"),
-        one("isolation_forest", "anomaly_score", "How unlike the usual rows this row is; learnt without labels", "anomaly"),
-        one("regime_classifier", "regime", "Probabilities of the regimes normal, transition, alarm", "classes"),
-        one("lr_soft_alarm", "lr_soft_alarm", f"{soft}, linear", "probability"),
-        one("rf_soft_alarm", "rf_soft_alarm", f"{soft}, by a forest", "probability"),
+        one("champion", "risk_score", "Risk now", "Risk that the plant is in alarm at this row", "probability"),
+        one(
+            "isolation_forest",
+            "anomaly_score",
+            "Anomaly score",
+            "How unlike the usual rows this row is; learnt without labels",
+            "anomaly",
+        ),
+        one("regime_classifier", "regime", "Regime", "Probabilities of the regimes normal, transition, alarm", "classes"),
+        one("lr_soft_alarm", "lr_soft_alarm", "Soft alarm, linear", f"{soft}, linear", "probability"),
+        one("rf_soft_alarm", "rf_soft_alarm", "Soft alarm, forest", f"{soft}, by a forest", "probability"),
         one(
             "deviation_predictor",
             "next_deviation",
+            f"Next deviation {controller}",
             f"{controller}'s deviation from its setpoint in the next row",
             "value",
             unit=unit,
         ),
+        *map(forecaster, plant.time.horizons),
         *(
-            one(
-                f"forecaster_{written}",
-                f"forecast_{written}",
-                f"Probability that an alarm begins within {written}",
-                "probability",
-                ahead,
+            (
+                one(
+                    NORMALITY,
+                    NORMALITY,
+                    "Distance from normal",
+                    "How far the plant is from its normal behaviour; learnt without labels",
+                    "anomaly",
+                ),
             )
-            for ahead, written in ((horizon, write_duration(horizon)) for horizon in plant.time.horizons)
-        ),
-        *(
-            (one(NORMALITY, NORMALITY, "How far the plant is from its normal behaviour; learnt without labels", "anomaly"),)
             if plant.normality
             else ()
         ),

@@ -83,6 +83,15 @@ def write_duration(duration: timedelta) -> str:
     return f"{seconds:g}s"
 
 
+def spaced(written: str) -> str:
+    """A written duration with the blank that people set between number and unit.
+
+    >>> spaced("13h")
+    '13 h'
+    """
+    return re.sub(r"(?<=\d)(?=[a-z])", " ", written)
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration, when_used="json")]
 
 

@@ -89,9 +89,10 @@ async def test_the_screen_learns_everything_about_the_plant(plant: Plant, tmp_pa
         assert [tag["key"] for tag in view["tags"]] == [i.key for i in plant.modelled]
         level = next(tag for tag in view["tags"] if tag["key"] == "lic31002_pv")
         assert (level["setpoint"], level["output"]) == ("lic31002_sp", "lic31002_op")
-        assert [(m["name"], m["column"], m["title"]) for m in view["models"]] == [
-            (one.name, one.column, one.title) for one in expected(plant)
+        assert [(m["name"], m["column"], m["label"], m["title"]) for m in view["models"]] == [
+            (one.name, one.column, one.label, one.title) for one in expected(plant)
         ]
+        assert [m["label"] for m in view["models"] if m["horizon_hours"]] == [f"Alarm within {hours} h" for hours in (1, 3, 6)]
         assert view["horizons_hours"] == [1, 3, 6] and view["window_rows"] == 12
         high = next(preset for preset in view["predict_presets"] if preset["name"] == "high_risk")
         assert high["features"] == {"failure_frequency_48": 9, "pdt31008_max": 340.0, "lic31002_deviation": 20.5, "lt301031": 8.0}

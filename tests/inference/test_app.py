@@ -1,6 +1,7 @@
 """The inference API as its callers see it, over models trained on a simulated year."""
 
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,7 @@ def test_an_explanation_adds_up_to_the_score_it_explains(client: TestClient, she
         assert told["model"]["name"] == name and told["score"] == pytest.approx(score, abs=1e-9)
         total = told["base_value"] + sum(c["contribution"] for c in told["contributions"])
         assert total == pytest.approx(told["score_on_scale"], abs=1e-6)
+        assert all(c["text"].endswith("missing") == (c["value"] is None) for c in told["contributions"])
         raw = 1 / (1 + math.exp(-total)) if told["scale"] == "log-odds" else total
         calibration = shelf.speaker(name).bundle.calibration
         back = raw if calibration is None else float(calibration(np.array([raw]))[0])
@@ -156,6 +158,7 @@ def test_a_tag_that_leaves_its_normal_behaviour_is_named(client: TestClient, pla
     assert told["model"]["name"] == "plant_alarm_normality"
     assert told["score"] > usual["score"]
     assert told["contributions"][0]["key"] == "te301020"
+    assert re.fullmatch(r"Amine temperature: [\d.]+ °C", told["contributions"][0]["text"])
     assert told["base_value"] + sum(c["contribution"] for c in told["contributions"]) == pytest.approx(told["score_on_scale"])
     assessed = client.post("/assess", json={"intervals": rows}).json()
     said = next(m for m in assessed["models"] if m["column"] == "normality")
@@ -163,6 +166,7 @@ def test_a_tag_that_leaves_its_normal_behaviour_is_named(client: TestClient, pla
     assert next(d for d in assessed["drivers"] if d["column"] == "normality")["key"] == "te301020"
     importances = client.get("/importance?model=plant_alarm_normality").json()["features"]
     assert sum(f["share"] for f in importances) == pytest.approx(1)
+    assert {f["text"] for f in importances} == {i.title for i in plant.instruments if i.role == "monitored"}
 
 
 def test_what_cannot_be_known_is_refused_and_not_called_normal(client: TestClient, plant: Plant) -> None:
@@ -187,6 +191,7 @@ def test_importances_are_shares_and_unknown_models_are_named(client: TestClient)
     told = client.get("/importance").json()
     assert told["model"]["name"] == "plant_alarm_champion"
     assert sum(f["share"] for f in told["features"]) == pytest.approx(1)
+    assert "Column D304 differential pressure, highest within 1 h" in [f["text"] for f in told["features"]]
     assert client.get("/importance?model=oracle").status_code == 404
 
 

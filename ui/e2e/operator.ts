@@ -50,7 +50,7 @@ export async function play(page: Page, scenario: string): Promise<void> {
  */
 export async function playUntil(page: Page, warned: Locator): Promise<void> {
   const state = page.getByRole('region', { name: 'State of the plant' });
-  const alarmed = state.filter({ hasText: 'In alarm' });
+  const alarmed = state.filter({ hasText: /In alarm/ });
   for (const last of [false, true]) {
     await play(page, 'Pressure rise');
     await expect(warned.or(alarmed).first()).toBeVisible(PATIENCE);

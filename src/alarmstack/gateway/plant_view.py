@@ -35,7 +35,13 @@ def plant_view(plant: Plant, *, simulated: bool) -> PlantView:
         tags=[_tag(plant, instrument) for instrument in plant.modelled],
         models=[
             PlantModel(
-                name=one.name, column=one.column, title=one.title, kind=one.kind, horizon_hours=one.horizon_hours, unit=one.unit
+                name=one.name,
+                column=one.column,
+                label=one.label,
+                title=one.title,
+                kind=one.kind,
+                horizon_hours=one.horizon_hours,
+                unit=one.unit,
             )
             for one in expected(plant)
         ],

@@ -151,8 +151,11 @@ def importances(plant: Plant, speaker: Speaker) -> Importances:
     else:
         shares, method = importance(bundle.native_form, bundle.native)
     order = np.argsort(-shares, kind="stable")
+    # The normal-behaviour model's inputs are tags, those of the others features.
+    keys = [name.lower() for name in bundle.names]
     features = [
-        Importance(feature=bundle.names[i], key=source_of(plant, bundle.names[i].lower()), share=float(shares[i])) for i in order
+        Importance(feature=bundle.names[i], key=source_of(plant, keys[i]), share=float(shares[i]), text=in_words(plant, keys[i])[0])
+        for i in order
     ]
     return Importances(model=speaker.spoke, method=method, features=features)
 
@@ -257,24 +260,15 @@ def _unknown(model: NormalModel, block: IntervalBlock) -> list[str]:
 
 def _deviating(plant: Plant, one: Expected, model: NormalModel, block: IntervalBlock, assessed: Assessed) -> list[Driver]:
     """The tags that a deviation from normal is about."""
-    shares = _tags(plant, model, block, assessed)[:DRIVERS]
-    return [Driver(**c.model_dump(), column=one.column, text=_text(plant, c)) for c in shares]
+    return [Driver(**c.model_dump(), column=one.column) for c in _tags(plant, model, block, assessed)[:DRIVERS]]
 
 
 def _tags(plant: Plant, model: NormalModel, block: IntervalBlock, assessed: Assessed) -> list[Contribution]:
     """Each tag's part of the score of the last row, largest first."""
     parts = assessed.shares[-1] * assessed.score[-1]
     values = [float(block.statistic(tag)[-1]) for tag in model.tags]
-    return [
-        Contribution(
-            feature=plant.instrument(model.tags[i]).key,
-            key=plant.instrument(model.tags[i]).key,
-            value=None if np.isnan(values[i]) else values[i],
-            contribution=float(parts[i]),
-        )
-        for i in np.argsort(-parts, kind="stable")
-        if parts[i] > 0
-    ]
+    order = [i for i in np.argsort(-parts, kind="stable") if parts[i] > 0]
+    return [_contribution(plant, plant.instrument(model.tags[i]).key, values[i], parts[i]) for i in order]
 
 
 def _drivers(plant: Plant, one: Expected, speaker: Speaker, row: Floats) -> list[Driver]:
@@ -284,12 +278,7 @@ def _drivers(plant: Plant, one: Expected, speaker: Speaker, row: Floats) -> list
     bundle = speaker.bundle
     shares = explain(bundle.native_form, bundle.native, bundle.kind, row)
     raising = [c for c in _contributions(plant, bundle, row, shares) if c.contribution > 0][:DRIVERS]
-    return [Driver(**c.model_dump(), column=one.column, text=_text(plant, c)) for c in raising]
-
-
-def _text(plant: Plant, one: Contribution) -> str:
-    words, unit = in_words(plant, one.feature)
-    return f"{words}: {'missing' if one.value is None else f'{one.value:.4g} {unit}'.strip()}"
+    return [Driver(**c.model_dump(), column=one.column) for c in raising]
 
 
 def _explanation(plant: Plant, speaker: Speaker, row: Floats) -> Explanation:
@@ -309,15 +298,17 @@ def _explanation(plant: Plant, speaker: Speaker, row: Floats) -> Explanation:
 def _contributions(plant: Plant, bundle: Bundle, row: Floats, shares: Shares) -> list[Contribution]:
     """Every contribution that is not nothing, largest first."""
     order = [i for i in np.argsort(-np.abs(shares.contributions), kind="stable") if shares.contributions[i] != 0]
-    return [
-        Contribution(
-            feature=bundle.names[i],
-            key=source_of(plant, bundle.names[i]),
-            value=None if np.isnan(row[i]) else float(row[i]),
-            contribution=float(shares.contributions[i]),
-        )
-        for i in order
-    ]
+    return [_contribution(plant, bundle.names[i], row[i], shares.contributions[i]) for i in order]
+
+
+def _contribution(plant: Plant, feature: str, value: float, size: float) -> Contribution:
+    """One input's part of a score; `value` NaN: it is missing."""
+    words, unit = in_words(plant, feature)
+    known = None if np.isnan(value) else float(value)
+    said = "missing" if known is None else f"{known:.4g} {unit}".strip().replace("-", "−")
+    return Contribution(
+        feature=feature, key=source_of(plant, feature), value=known, contribution=float(size), text=f"{words}: {said}"
+    )
 
 
 def _rules(plant: Plant, block: IntervalBlock) -> Iterator[RuleState]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from alarmstack.features import source_of
-from alarmstack.plant import Plant, write_duration
+from alarmstack.plant import Plant, spaced, write_duration
 
 TIMED = re.compile(r"roll(?P<time>\w+?)_(?P<last>mean|std)|(?P<what>mean|std|delta|effort)_(?P<span>\w+)")
 """Feature parts that name a stretch of time: `roll3h_mean`, `std_13h`, `delta_1h`."""
@@ -14,6 +14,11 @@ CLOCK = {"time_of_day_sin": "time of day", "time_of_day_cos": "time of day"}
 
 def in_words(plant: Plant, feature: str) -> tuple[str, str]:
     """A feature as people name it, and the unit of its value ("" where it has none)."""
+    words, unit = _named(plant, feature)
+    return words[:1].upper() + words[1:], unit
+
+
+def _named(plant: Plant, feature: str) -> tuple[str, str]:
     if feature in CLOCK:
         return CLOCK[feature], ""
     key = source_of(plant, feature)
@@ -21,24 +26,26 @@ def in_words(plant: Plant, feature: str) -> tuple[str, str]:
         return _rule(plant, feature)
     part = feature.removeprefix(key).removeprefix("_")
     instrument = next((i for i in plant.instruments if i.key == key), None)
-    name, unit = (f"{instrument.title} {instrument.tag}", instrument.unit) if instrument else (key.upper(), "%")
+    name, unit = (instrument.title, instrument.unit) if instrument else (key.upper(), "%")
     if instrument is None:
         controlled = plant.instrument(f"{key}_pv")
         unit = "%" if part.startswith(("op", "effort")) else controlled.unit
     words = _part(plant, part)
-    return f"{name}, {words}" if words else name, f"{unit}/h" if part == "trend" else unit
+    row = re.sub(r"^1 ", "", spaced(write_duration(plant.time.cadence)))
+    return f"{name}, {words}" if words else name, f"{unit} per {row}" if part == "trend" else unit
 
 
 def _part(plant: Plant, part: str) -> str:
-    window, usual = write_duration(plant.time.window), write_duration(plant.time.frequency_window)
+    time = plant.time
+    row, window, usual = (spaced(write_duration(one)) for one in (time.cadence, time.window, time.frequency_window))
     known = {
         "": "",
         "last": "",
-        "max": "highest",
-        "min": "lowest",
-        "max_last": "highest",
-        "min_last": "lowest",
-        "spread": "spread within the hour",
+        "max": f"highest within {row}",
+        "min": f"lowest within {row}",
+        "max_last": f"highest within {row}",
+        "min_last": f"lowest within {row}",
+        "spread": f"spread within {row}",
         "mean": f"mean of {window}",
         "std": f"variation over {window}",
         "trend": f"trend over {window}",
@@ -47,8 +54,8 @@ def _part(plant: Plant, part: str) -> str:
         "half": f"half window against the {usual} before",
         "level": f"window against the {usual} before",
         "unrest": "movement from row to row",
-        "spread_recent": "recent spread within the hour",
-        "spread_mean": "spread within the hour",
+        "spread_recent": f"recent spread within {row}",
+        "spread_mean": f"mean spread within {row}",
         "deviation": "deviation from setpoint",
         "deviation_max": "highest deviation from setpoint",
         "deviation_last": "deviation from setpoint",
@@ -68,7 +75,7 @@ def _part(plant: Plant, part: str) -> str:
             "delta": "change in {}",
             "effort": "movement of the output over {}",
         }
-        return what[timed["what"] or timed["last"]].format(timed["span"] or timed["time"])
+        return what[timed["what"] or timed["last"]].format(spaced(timed["span"] or timed["time"]))
     return part.replace("_", " ")
 
 

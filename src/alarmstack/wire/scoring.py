@@ -103,12 +103,16 @@ class ExplainRequest(_Body):
 
 
 class Contribution(_Body):
-    """What one input did to a score, on the scale of the explanation. `key`: the instrument or controller behind it."""
+    """What one input did to a score, on the scale of the explanation.
+
+    `key`: the instrument or controller behind it; `text`: the input and its value in words that a screen can show.
+    """
 
     feature: str
     key: str | None
     value: float | None
     contribution: float
+    text: str
 
 
 class Explanation(_Body):
@@ -124,11 +128,12 @@ class Explanation(_Body):
 
 
 class Importance(_Body):
-    """How much a feature moves a model's scores: its contributions' mean size, as shares of 1."""
+    """How much a feature moves a model's scores: its contributions' mean size, as shares of 1. `text`: the feature in words."""
 
     feature: str
     key: str | None
     share: float
+    text: str
 
 
 class Importances(_Body):
@@ -167,10 +172,9 @@ class Said(_Body):
 
 
 class Driver(Contribution):
-    """One of the strongest contributions to a model's score, in words a screen can show."""
+    """One of the strongest contributions to a model's score."""
 
     column: str = Field(description="Column of the model whose score it drives.")
-    text: str
 
 
 class TagQuality(_Body):

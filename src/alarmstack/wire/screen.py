@@ -164,10 +164,11 @@ class PlantTag(_Body):
 
 
 class PlantModel(_Body):
-    """A model that the plant is expected to have."""
+    """A model that the plant is expected to have. `label` heads its figure, `title` says what the figure is."""
 
     name: str
     column: str
+    label: str
     title: str
     kind: Kind
     horizon_hours: int | None

@@ -99,9 +99,12 @@ test.each([
 });
 
 test('contributions say their direction to those who do not see the bars', () => {
-  const one = { feature: 'p1_max', key: 'p1', value: 7, contribution: -0.5 };
+  const text = 'Pressure, highest within 1 h: 7 bar';
+  const one = { feature: 'p1_max', key: 'p1', value: 7, contribution: -0.5, text };
   show(Contributions as Component<Record<string, unknown>>, { contributions: [one] });
-  expect(page.getByRole('listitem')).toHaveTextContent(/Pressure, max\s*\(7 bar\)\s*lowers the score by −0\.50/);
+  expect(page.getByRole('listitem')).toHaveTextContent(
+    /^Pressure, highest within 1 h: 7 bar\s*lowers the score by −0\.50$/,
+  );
 });
 
 test('a session that ran out asks the same person to log in', () => {

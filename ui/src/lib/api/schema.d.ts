@@ -610,7 +610,9 @@ export interface components {
     };
     /**
      * Contribution
-     * @description What one input did to a score, on the scale of the explanation. `key`: the instrument or controller behind it.
+     * @description What one input did to a score, on the scale of the explanation.
+     *
+     *     `key`: the instrument or controller behind it; `text`: the input and its value in words that a screen can show.
      */
     Contribution: {
       /** Feature */
@@ -621,6 +623,8 @@ export interface components {
       value: number | null;
       /** Contribution */
       contribution: number;
+      /** Text */
+      text: string;
     };
     /**
      * Drift
@@ -669,7 +673,7 @@ export interface components {
     };
     /**
      * Driver
-     * @description One of the strongest contributions to a model's score, in words a screen can show.
+     * @description One of the strongest contributions to a model's score.
      */
     Driver: {
       /** Feature */
@@ -680,13 +684,13 @@ export interface components {
       value: number | null;
       /** Contribution */
       contribution: number;
+      /** Text */
+      text: string;
       /**
        * Column
        * @description Column of the model whose score it drives.
        */
       column: string;
-      /** Text */
-      text: string;
     };
     /**
      * Entry
@@ -828,7 +832,7 @@ export interface components {
     };
     /**
      * Importance
-     * @description How much a feature moves a model's scores: its contributions' mean size, as shares of 1.
+     * @description How much a feature moves a model's scores: its contributions' mean size, as shares of 1. `text`: the feature in words.
      */
     Importance: {
       /** Feature */
@@ -837,6 +841,8 @@ export interface components {
       key: string | null;
       /** Share */
       share: number;
+      /** Text */
+      text: string;
     };
     /**
      * Importances
@@ -1011,13 +1017,15 @@ export interface components {
     };
     /**
      * PlantModel
-     * @description A model that the plant is expected to have.
+     * @description A model that the plant is expected to have. `label` heads its figure, `title` says what the figure is.
      */
     PlantModel: {
       /** Name */
       name: string;
       /** Column */
       column: string;
+      /** Label */
+      label: string;
       /** Title */
       title: string;
       /**

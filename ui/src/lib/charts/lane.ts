@@ -20,10 +20,10 @@ export type Lane = {
 const NUMBERS = 56;
 
 /** The time axis of a lane with another below it: its grid alone. */
-const UNDER: Partial<uPlot.Axis> = {
+const UNDER = {
   size: 0,
   space: 90,
-  values: (_, ticks) => ticks.map(() => ''),
+  values: (_: uPlot, ticks: number[]) => ticks.map(() => ''),
   ticks: { show: false },
 };
 
@@ -31,7 +31,7 @@ const UNDER: Partial<uPlot.Axis> = {
 export function laneOptions(look: Look, lane: () => Lane): Omit<uPlot.Options, 'width' | 'height'> {
   const { time, last, series } = lane();
   return {
-    padding: [8, 8, last ? 0 : 8, 0],
+    padding: [8, 18 * look.scale, last ? 0 : 8, 0],
     legend: { show: false },
     tzDate: (second) => uPlot.tzDate(new Date(second * 1000), time.zone),
     cursor: { sync: { key: 'trends' }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },

@@ -1,7 +1,7 @@
 import type uPlot from 'uplot';
 
-/** Colours and fonts of the theme, as a canvas needs them. */
-export type Look = Record<
+/** Colours and fonts of the theme, as a canvas needs them. `scale`: how much larger than on a desk the text is. */
+export type Look = { scale: number } & Record<
   | 'ink'
   | 'panel'
   | 'soft'
@@ -17,8 +17,12 @@ export type Look = Record<
   string
 >;
 
+/** Pixels of the text that an axis' `size` and `space` are told for. */
+const DESK_TEXT = 14;
+
 export function lookOf(node: Element): Look {
   const style = getComputedStyle(node);
+  const text = parseFloat(style.fontSize);
   const token = (name: string) => style.getPropertyValue(`--${name}`).trim();
   return {
     ink: token('ink'),
@@ -32,16 +36,21 @@ export function lookOf(node: Element): Look {
     warning: token('warning'),
     warningTint: token('warning-tint'),
     edge: token('warning-edge'),
-    font: `${Math.round(parseFloat(style.fontSize) * 0.8)}px ${style.fontFamily}`,
+    scale: text / DESK_TEXT,
+    font: `${Math.round(text * 0.8)}px ${style.fontFamily}`,
   };
 }
 
 /** Predictions are dashed wherever they are drawn; measurements are solid. */
 export const DASH = [6, 4];
 
-export function axis(look: Look, more: Partial<uPlot.Axis> = {}): uPlot.Axis {
+type Ruler = Omit<uPlot.Axis, 'size' | 'space'> & { size: number; space?: number };
+
+/** An axis of the theme, that grows with the text: `size` is its room, `space` the least between two marks. */
+export function axis(look: Look, { size, space = 50, ...more }: Ruler): uPlot.Axis {
   const hair = { stroke: look.line, width: 1 };
-  return { stroke: look.soft, font: look.font, grid: hair, ticks: { ...hair, size: 4 }, gap: 3, ...more };
+  const room = { size: size * look.scale, space: space * look.scale };
+  return { stroke: look.soft, font: look.font, grid: hair, ticks: { ...hair, size: 4 }, gap: 3, ...room, ...more };
 }
 
 /** Where a chart draws, in canvas pixels. */

@@ -17,13 +17,13 @@ type Told = {
 export function riskOptions(look: Look, told: () => Told): Omit<uPlot.Options, 'width' | 'height'> {
   const zone = told().time.zone;
   return {
-    padding: [8, 14, 0, 0],
+    padding: [8, 18 * look.scale, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     tzDate: (second) => uPlot.tzDate(new Date(second * 1000), zone),
     scales: { x: { range: () => [told().from, told().to] }, y: { range: () => [0, 1] } },
     axes: [
-      axis(look, { size: 20, space: 60, values: (_, ticks) => ticks.map((tick) => told().time.clock(tick * 1000)) }),
+      axis(look, { size: 20, space: 60, values: (_, ticks) => ticks.map((tick) => told().time.mark(tick * 1000)) }),
       axis(look, { size: 30, splits: () => [0, 0.5, 1], values: () => ['0', '50', '100'] }),
     ],
     series: [{}, { stroke: look.plot, width: 2, dash: DASH, points: { show: false } }],

@@ -7,7 +7,7 @@ const ROOM = 0.03;
 
 export function scoreOptions(look: Look, time: PlantTime): Omit<uPlot.Options, 'width' | 'height'> {
   return {
-    padding: [8, 8, 0, 0],
+    padding: [8, 28 * look.scale, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     tzDate: (second) => uPlot.tzDate(new Date(second * 1000), time.zone),

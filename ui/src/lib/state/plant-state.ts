@@ -28,6 +28,11 @@ export function judge({ plant, assessments, plantNow, blind }: Sight): PlantStat
   return standing ? warning(latest, standing.column, standing.horizon_hours, standing.since) : normal(latest);
 }
 
+/** What heads a model's figure; a column that the plant no longer has, as words. */
+export function labelOf(plant: PlantView, column: string): string {
+  return plant.models.find((one) => one.column === column)?.label ?? words(column);
+}
+
 function unknown(detail: string): PlantState {
   return { kind: 'unknown', priority: null, title: 'State not known', detail, since: null };
 }

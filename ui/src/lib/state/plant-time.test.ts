@@ -25,6 +25,11 @@ test('UTC says its offset too', () => {
   expect(berlin.fromInput('tomorrow')).toBeNull();
 });
 
+test('an axis says the day where it begins, and the clock elsewhere', () => {
+  expect(berlin.mark('2026-01-14T23:00:00Z')).toBe('01-15');
+  expect(berlin.mark('2026-01-15T11:00:00Z')).toBe('12:00');
+});
+
 test.each([
   [0, '0 %'],
   [0.004, '<1 %'],

@@ -23,6 +23,12 @@ export class PlantTime {
     return seconds ? `${hour}:${minute}:${second}` : `${hour}:${minute}`;
   }
 
+  /** For an axis of hours: the clock, and at midnight the day that begins. */
+  mark(instant: Instant): string {
+    const clock = this.clock(instant);
+    return clock === '00:00' ? this.date(instant).slice(5) : clock;
+  }
+
   /** `+01:00`, and `+00:00` for UTC. */
   offset(instant: Instant): string {
     return (this.#split(instant).timeZoneName ?? '').replace('GMT', '') || '+00:00';
