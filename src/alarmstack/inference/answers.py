@@ -16,10 +16,9 @@ from alarmstack.features import GROUPS, build, source_of
 from alarmstack.inference.shelf import Shelf, Speaker
 from alarmstack.inference.wording import in_words
 from alarmstack.intervals import Floats, IntervalBlock
-from alarmstack.models.contributions import Shares, explain, importance
+from alarmstack.models.contributions import explain, importance
 from alarmstack.normality import Assessed, NormalModel
 from alarmstack.plant import Instrument, Plant
-from alarmstack.registry import Bundle
 from alarmstack.wire.observations import Observation, moment, to_block
 from alarmstack.wire.scoring import (
     Assessment,
@@ -277,8 +276,10 @@ def _drivers(plant: Plant, one: Expected, speaker: Speaker, row: Floats) -> list
         return []
     bundle = speaker.bundle
     shares = explain(bundle.native_form, bundle.native, bundle.kind, row)
-    raising = [c for c in _contributions(plant, bundle, row, shares) if c.contribution > 0][:DRIVERS]
-    return [Driver(**c.model_dump(), column=one.column) for c in raising]
+    sizes = shares.contributions
+    raising = [i for i in _by_size(sizes) if sizes[i] > 0][:DRIVERS]
+    found = [_contribution(plant, bundle.names[i], row[i], sizes[i]) for i in raising]
+    return [Driver(**c.model_dump(), column=one.column) for c in found]
 
 
 def _explanation(plant: Plant, speaker: Speaker, row: Floats) -> Explanation:
@@ -290,15 +291,16 @@ def _explanation(plant: Plant, speaker: Speaker, row: Floats) -> Explanation:
         base_value=shares.base,
         scale=shares.scale,
         method=shares.method,
-        contributions=_contributions(plant, bundle, row, shares),
+        contributions=[
+            _contribution(plant, bundle.names[i], row[i], shares.contributions[i]) for i in _by_size(shares.contributions)
+        ],
         model=speaker.spoke,
     )
 
 
-def _contributions(plant: Plant, bundle: Bundle, row: Floats, shares: Shares) -> list[Contribution]:
-    """Every contribution that is not nothing, largest first."""
-    order = [i for i in np.argsort(-np.abs(shares.contributions), kind="stable") if shares.contributions[i] != 0]
-    return [_contribution(plant, bundle.names[i], row[i], shares.contributions[i]) for i in order]
+def _by_size(contributions: Floats) -> list[int]:
+    """Places of those that are not nothing, largest first."""
+    return [i for i in np.argsort(-np.abs(contributions), kind="stable").tolist() if contributions[i] != 0]
 
 
 def _contribution(plant: Plant, feature: str, value: float, size: float) -> Contribution:
