@@ -1,5 +1,6 @@
 """Figures of a walk show its warnings: hits, leads, misses, and say where nothing can be measured."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -61,6 +62,16 @@ def test_horizons_show_recall_or_say_that_it_is_not_measurable(plant: Plant, mad
     assert table.filter(table["metric"].str.starts_with("event_recall"))["value"].to_list() == [1.0, 0.0]
     short = story(plant, 10)
     assert "not\nmeasurable" in words(figures.horizons_figure(short, walk_rows("short", short)))
+
+
+def test_a_median_lead_between_two_hours_is_not_rounded(made: Walk) -> None:
+    scores = np.full(len(made.examples), 0.05)
+    pairs = len(made.examples.onsets) // 2
+    for lead, onsets in ((2, made.examples.onsets[:pairs]), (3, made.examples.onsets[pairs : 2 * pairs])):
+        for onset in onsets:
+            scores[onset - lead : onset] = 0.9
+    walk = replace(made, models=(replace(made.models[0], scores=scores),))
+    assert "2.5 h" in words(figures.horizons_figure(walk, walk_rows("story", walk)))
 
 
 def test_curves_and_sweep_name_models_and_floors(made: Walk) -> None:

@@ -215,7 +215,7 @@ def _leads(axis: Axes, place: int, lead: Floats) -> None:
     low, middle, high = np.quantile(known, (0.1, 0.5, 0.9))
     axis.plot([place, place], [low, high], color=BLUE, linewidth=2)
     axis.plot(place, middle, "o", color=BLUE, markersize=8)
-    axis.annotate(f"{middle:.0f} h", (place, middle), xytext=(9, -3), textcoords="offset points", fontsize=SMALL, color=INK)
+    axis.annotate(f"{middle:.3g} h", (place, middle), xytext=(9, -3), textcoords="offset points", fontsize=SMALL, color=INK)
 
 
 def events_view(walk: Walk) -> Figure:
