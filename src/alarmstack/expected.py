@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from alarmstack.plant import Plant, spaced, write_duration
 from alarmstack.wire.scoring import Kind
@@ -40,8 +39,10 @@ def expected(plant: Plant) -> tuple[Expected, ...]:
     unit = plant.instrument(f"{controller}_PV").unit
     soft = "Calibrated probability of being in alarm at this row"
 
-    def one(name: str, column: str, label: str, title: str, kind: Kind, **more: Any) -> Expected:
-        return Expected(f"{plant.registry_prefix}_{name}", column, label, title, kind, **more)
+    def one(
+        name: str, column: str, label: str, title: str, kind: Kind, *, horizon: timedelta | None = None, unit: str | None = None
+    ) -> Expected:
+        return Expected(f"{plant.registry_prefix}_{name}", column, label, title, kind, horizon, unit)
 
     def forecaster(ahead: timedelta) -> Expected:
         written = write_duration(ahead)

@@ -33,18 +33,7 @@ def plant_view(plant: Plant, *, simulated: bool) -> PlantView:
         horizons_hours=[round(horizon / timedelta(hours=1)) for horizon in time.horizons],
         units=[PlantUnit(key=unit.key, title=unit.title) for unit in plant.units],
         tags=[_tag(plant, instrument) for instrument in plant.modelled],
-        models=[
-            PlantModel(
-                name=one.name,
-                column=one.column,
-                label=one.label,
-                title=one.title,
-                kind=one.kind,
-                horizon_hours=one.horizon_hours,
-                unit=one.unit,
-            )
-            for one in expected(plant)
-        ],
+        models=[PlantModel.model_validate(one, from_attributes=True) for one in expected(plant)],
         predict_fields=[PredictField(**field.model_dump()) for field in plant.screen.predict_fields],
         predict_presets=[
             PredictPreset(name=one.name, title=one.title, features=dict(one.features)) for one in plant.screen.predict_presets
