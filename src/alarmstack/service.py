@@ -29,7 +29,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alarmstack.errors import ServiceError
-from alarmstack.wire.scoring import Problem
+from alarmstack.tasks import Tasks
+from alarmstack.wire.scoring import Problem, Readiness, TaskState
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -87,6 +88,21 @@ def _complaint(error: dict[str, object]) -> str:
     where = ".".join(str(part) for part in error["loc"] if part != "body")  # type: ignore[attr-defined]
     value = repr(error.get("input"))
     return f"{where or 'body'}: {error['msg']}" + (f" (got {value})" if len(value) <= 80 else "")
+
+
+def task_states(tasks: Tasks) -> list[TaskState]:
+    """The long-running tasks of a service, as its `/ready` shows them."""
+    return [TaskState(**status._asdict()) for status in tasks.statuses]
+
+
+def serve_ready(app: FastAPI, tasks: Tasks) -> None:
+    """Serve `GET /ready`: 200 while every long-running task makes progress, else 503 with the task and the reason."""
+
+    @app.get("/ready", responses={503: {"model": Readiness, "description": "A long-running task is down"}})
+    async def ready(response: Response) -> Readiness:
+        """Whether every long-running task makes progress; 503 with the task and the reason while one does not."""
+        response.status_code = 503 if tasks.down else 200
+        return Readiness(ready=not tasks.down, tasks=task_states(tasks))
 
 
 def body_of(model: type[BaseModel]) -> dict[str, object]:
@@ -264,5 +280,7 @@ __all__ = [
     "parsed",
     "problem",
     "run",
+    "serve_ready",
     "speak_problems",
+    "task_states",
 ]

@@ -5,7 +5,7 @@ challengers, `status` says how the sources are: pure.
 `upstream` and `listening` talk to the sensor and inference APIs, `hub` passes events on to browsers, `loop` strings these together.
 """
 
-from alarmstack.monitor.clock import Clock, SystemClock
+from alarmstack.clock import Clock, SystemClock
 from alarmstack.monitor.hub import Event, Hub
 from alarmstack.monitor.loop import RECALIBRATED, Monitor
 from alarmstack.monitor.upstream import Upstream

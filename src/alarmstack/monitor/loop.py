@@ -16,10 +16,10 @@ from itertools import count
 
 from pydantic import ValidationError
 
+from alarmstack.clock import Clock
 from alarmstack.db import Database, journal, plant_history
 from alarmstack.db.plant_history import Past
 from alarmstack.errors import UpstreamError
-from alarmstack.monitor.clock import Clock
 from alarmstack.monitor.hub import Event, Hub
 from alarmstack.monitor.listening import events
 from alarmstack.monitor.living import WINDOWS, Recalibration, compare, drift

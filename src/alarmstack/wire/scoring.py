@@ -272,6 +272,23 @@ class Models(_Body):
     models: list[ModelStatus]
 
 
+class TaskState(_Body):
+    """A long-running task. `since`: when it reached this state; `reason`: why it is not running."""
+
+    name: str
+    state: Literal["running", "failed", "stalled"]
+    reason: str | None
+    since: AwareDatetime
+    restarts: int
+
+
+class Readiness(_Body):
+    """Whether every long-running task of a service makes progress."""
+
+    ready: bool
+    tasks: list[TaskState]
+
+
 class Ready(_Body):
     """Whether every expected model speaks, and from where."""
 
@@ -306,6 +323,7 @@ __all__ = [
     "PredictRequest",
     "Prediction",
     "Problem",
+    "Readiness",
     "Ready",
     "RecommendRequest",
     "Recommendation",
@@ -316,5 +334,6 @@ __all__ = [
     "Shadowed",
     "Spoke",
     "TagQuality",
+    "TaskState",
     "UsualValues",
 ]
