@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from alarmstack.errors import ServiceError
 
 BUSY_SECONDS = 10.0
-"""How long a writer waits for another one on SQLite."""
+"""How long a writer waits for another one on SQLite, unless ALARMSTACK_DATABASE_BUSY_SECONDS says otherwise."""
+CONNECT_SECONDS = 5
+"""How long a Postgres server may take to accept a connection: one that hangs counts as away."""
 DRIVERS = {"sqlite": ("sqlite+pysqlite", "sqlite+aiosqlite"), "postgresql": ("postgresql+psycopg", "postgresql+psycopg")}
 """Kind of database → driver for migrations, driver for the service."""
 
@@ -21,11 +24,12 @@ DRIVERS = {"sqlite": ("sqlite+pysqlite", "sqlite+aiosqlite"), "postgresql": ("po
 class Database:
     """A pool of connections. `async with database.begin() as session` is one transaction: all of it, or nothing."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, busy_seconds: float = BUSY_SECONDS) -> None:
         parsed = driven(url, service=True)
-        self.engine = create_async_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite", **_waiting(parsed))
-        if parsed.get_backend_name() == "sqlite":
-            event.listen(self.engine.sync_engine, "connect", _prepare)
+        sqlite = parsed.get_backend_name() == "sqlite"
+        self.engine = create_async_engine(parsed, pool_pre_ping=not sqlite, **_waiting(parsed, busy_seconds))
+        if sqlite:
+            event.listen(self.engine.sync_engine, "connect", partial(_prepare, busy_seconds))
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     def begin(self) -> AbstractAsyncContextManager[AsyncSession]:
@@ -40,9 +44,9 @@ class Database:
 def plain_engine(url: str) -> Engine:
     """A blocking engine, for migrations."""
     parsed = driven(url, service=False)
-    engine = create_engine(parsed, **_waiting(parsed))
+    engine = create_engine(parsed, **_waiting(parsed, BUSY_SECONDS))
     if parsed.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "connect", partial(_prepare, BUSY_SECONDS))
     return engine
 
 
@@ -66,14 +70,17 @@ def driven(url: str, *, service: bool) -> URL:
     return parsed.set(drivername=name)
 
 
-def _waiting(url: URL) -> dict[str, Any]:
-    return {"connect_args": {"timeout": BUSY_SECONDS}} if url.get_backend_name() == "sqlite" else {}
+def _waiting(url: URL, busy_seconds: float) -> dict[str, Any]:
+    """How long a connection waits: for another writer on SQLite, for an answer when it connects to Postgres."""
+    name = "timeout" if url.get_backend_name() == "sqlite" else "connect_timeout"
+    seconds = busy_seconds if name == "timeout" else CONNECT_SECONDS
+    return {"connect_args": {name: seconds}}
 
 
-def _prepare(connection: Any, _record: Any) -> None:
+def _prepare(busy_seconds: float, connection: Any, _record: Any) -> None:
     """Every SQLite connection: readers beside a writer, foreign keys held."""
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={int(BUSY_SECONDS * 1000)}"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={int(busy_seconds * 1000)}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

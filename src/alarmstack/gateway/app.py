@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 import anyio.to_thread
 from fastapi import FastAPI
@@ -22,7 +23,7 @@ from alarmstack.gateway.problems import install
 from alarmstack.gateway.routes import ROUTERS
 from alarmstack.gateway.state import State
 from alarmstack.gateway.throttle import Throttle
-from alarmstack.monitor import Clock, Hub, Monitor, SystemClock, Upstream
+from alarmstack.monitor import Bounds, Clock, Hub, Monitor, SystemClock, Upstream
 from alarmstack.plant import load_plant
 from alarmstack.service import Meter
 from alarmstack.settings import Settings
@@ -69,11 +70,14 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
 
 
 def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State:
-    plant, hub, database = load_plant(settings.plant), Hub(), Database(settings.database)
+    plant, hub = load_plant(settings.plant), Hub()
+    database = Database(settings.database, settings.database_busy_seconds)
     tasks = Tasks(clock)
     sensors = Upstream("sensor API", settings.sensors_url, "alarmstack serve sensors")
     inference = Upstream("inference API", settings.inference_url, "alarmstack serve inference")
-    monitor = Monitor(plant, database, sensors, inference, hub, clock, tasks)
+    ahead, behind = settings.feed_ahead_seconds, settings.feed_behind_seconds
+    bounds = Bounds(timedelta(seconds=ahead), timedelta(seconds=behind))
+    monitor = Monitor(plant, database, sensors, inference, hub, clock, tasks, bounds, settings.quarantine_rows)
     measures = Measures(meter.registry)
     measures.watch(hub, monitor)
     meter.watch_tasks(tasks)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
+from alarmstack.wire.instants import Moment
 from alarmstack.wire.observations import Observation, Reading
 
 
@@ -67,7 +68,7 @@ class FeedMeta(BaseModel):
     cadence_seconds: float
     step_seconds: float
     speed: float
-    plant_time: AwareDatetime
+    plant_time: Moment
     sensors: list[Sensor]
 
 
