@@ -50,6 +50,7 @@ def sensors(
             seed=seed,
             saved=settings.data / "live" / f"plant-{seed}.json",
             flush=Store.of(settings, settings.raw) if settings.flush_readings else None,
+            unflushed=settings.unflushed_readings,
         )
         run(create_app(player), [socket])
 

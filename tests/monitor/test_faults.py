@@ -56,6 +56,11 @@ async def recovers(w: World, hours: int) -> None:
     assert (await w.browser().get("/ready")).status_code == 200
 
 
+def down(w: World) -> dict[str, str | None]:
+    """Tasks that are not running, and why, as the status shows them."""
+    return {one.name: one.reason for one in w.state.monitor.status().down}
+
+
 @asynccontextmanager
 async def locked(path: Path) -> AsyncIterator[None]:
     """Another connection holds the write lock of an SQLite file."""
@@ -72,9 +77,8 @@ async def test_a_locked_database_is_reported_and_nothing_is_lost(plant: Plant, t
         await all_assessed(w, 3)
         async with locked(path):
             w.feed.close_hour()
-            await becomes(lambda: w.state.tasks.down, w)
-            (down,) = w.state.monitor.status().down
-            assert (down.name, down.state, down.reason) == ("feed", "failed", "database is locked")
+            await becomes(lambda: "feed" in down(w), w)
+            assert down(w)["feed"] == "database is locked"
             assert w.state.monitor.status().assessed_until == BEGIN + 3 * HOUR
             ready = await w.browser().get("/api/ready")
             assert ready.status_code == 503 and "database is locked" in ready.text
@@ -91,9 +95,9 @@ async def test_a_lock_that_lasts_longer_than_a_writer_waits(plant: Plant, tmp_pa
         async with locked(path):
             w.feed.close_hour()
             async with asyncio.timeout(14):
-                while not w.state.tasks.down:
+                while "feed" not in down(w):
                     await asyncio.sleep(0.1)
-            assert w.state.tasks.down[0].reason == "database is locked"
+            assert down(w)["feed"] == "database is locked"
         await recovers(w, 4)
 
 
@@ -106,8 +110,7 @@ async def test_a_lock_while_an_assessment_is_stored(plant: Plant, tmp_path: Path
         await becomes(lambda: models.asked == 4, w)
         async with locked(path):
             models.answering.set()
-            await becomes(lambda: w.state.tasks.down, w)
-            assert {one.name for one in w.state.tasks.down} == {"assessments"}
+            await becomes(lambda: "assessments" in down(w), w)
         await recovers(w, 4)
 
 
@@ -130,10 +133,11 @@ async def test_a_stopped_postgres_is_reported_and_nothing_is_lost(plant: Plant, 
         await all_assessed(w, 3)
         await asyncio.to_thread(own_postgres.stop)
         w.feed.close_hour()
-        await becomes(lambda: w.state.tasks.down, w)
-        assert "feed" in {one.name for one in w.state.tasks.down}
-        w.feed.close_hour()
-        await asyncio.to_thread(own_postgres.resume)
+        try:
+            await becomes(lambda: "feed" in down(w), w)
+            w.feed.close_hour()
+        finally:
+            await asyncio.to_thread(own_postgres.resume)
         await recovers(w, 5)
 
 
@@ -177,8 +181,7 @@ async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(pl
                 end, hours = status().assessed_until, hours + 1
                 w.feed.close_hour()
                 await becomes(partial(moved_on, w, end), w)
-            reasons = {one.reason for one in w.state.monitor.status().down}
-            assert "database or disk is full" in reasons, reasons
+            assert "database or disk is full" in down(w).values(), down(w)
             w.feed.close_hour()
             (disk / "ballast").unlink()
             await recovers(w, hours + 1)
@@ -294,16 +297,27 @@ async def test_a_row_that_is_corrected_while_it_is_assessed_keeps_the_new_score(
 
 
 async def test_intervals_that_saw_a_row_are_assessed_again_when_it_is_corrected(plant: Plant, database_url: str) -> None:
-    hours = plant.lookback + 4
-    async with world(plant, database_url, hours=hours, monitored=True) as w:
-        await all_assessed(w, hours)
+    async with world(plant, database_url, hours=9, monitored=True) as w:
+        await all_assessed(w, 9)
         before = len(w.models.assessed)
-        w.feed.intervals[2] = w.feed.intervals[2].model_copy(update={"pdt31008": 1.0})
-        w.feed.tell("interval", w.feed.intervals[2])
-        await becomes(lambda: len(w.models.assessed) > before, w)
-        await all_assessed(w, hours)
+        w.feed.intervals[5] = w.feed.intervals[5].model_copy(update={"pdt31008": 1.0})
+        w.feed.tell("interval", w.feed.intervals[5])
+        await becomes(lambda: len(w.models.assessed) == before + 4, w)
+        await all_assessed(w, 9)
         again = [(start - BEGIN) / HOUR for start in w.models.assessed[before:]]
-        assert again == list(reversed(range(2, plant.lookback + 2)))
+        assert again == [8, 7, 6, 5]
+
+
+async def test_a_correction_reaches_as_far_as_the_row_was_seen(plant: Plant, database_url: str) -> None:
+    async with world(plant, database_url) as w:
+        async with w.state.database.begin() as session:
+            for hour in range(6):
+                start, body = BEGIN + hour * HOUR, {"pdt31008": 1.0}
+                await plant_history.store(session, plant.name, start, body, start)
+                await plant_history.store_assessment(session, plant.name, start, {}, {}, False, start)
+        async with w.state.database.begin() as session:
+            await plant_history.store(session, plant.name, BEGIN + HOUR, {"pdt31008": 2.0}, BEGIN, 2 * HOUR)
+        assert [hour for hour, known in await assessed(w) if not known] == [1, 2, 3]
 
 
 async def test_refused_intervals_are_shown_and_tried_again_when_the_models_change(plant: Plant, database_url: str) -> None:
@@ -340,7 +354,7 @@ async def test_a_peer_that_stalls_does_not_stop_the_status(plant: Plant, tmp_pat
         w.feed.close_hour()
         await becomes(lambda: models.asked == 4, w)
         await becomes(lambda: w.state.monitor.status().feed == "stale", w)
-        await becomes(lambda: "assessments" in {one.name for one in w.state.tasks.down}, w)
+        await becomes(lambda: "assessments" in down(w), w)
         assert w.state.monitor.status().unassessed == 1
         models.answering.set()
         await becomes(lambda: w.state.monitor.status().assessed_until == BEGIN + 4 * HOUR, w)
