@@ -172,6 +172,9 @@ async def test_a_restart_goes_on_where_it_stood_warnings_included(plant: Plant, 
             "horizon_hours": 1,
             "standing": True,
             "since": "2026-03-01T04:00:00Z",
+            "score": 0.9,
+            "threshold": 0.5,
+            "text": "Alarm very likely within 1 h (90 %)",
         }
         assert await stored(w) == (5, 5)
 

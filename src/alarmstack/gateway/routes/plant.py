@@ -30,7 +30,9 @@ async def overview(
 ) -> Overview:
     """The last assessed intervals with the warnings after each, what is said of the one that ends now, and how the sources are."""
     monitor = state.monitor
-    return Overview(assessments=await monitor.overview(n), provisional=monitor.provisional, status=monitor.status())
+    return Overview(
+        assessments=await monitor.overview(n), provisional=monitor.provisional, status=monitor.status(), state=monitor.state()
+    )
 
 
 @router.get("/models", summary="Every expected model", responses=answers(401, *UPSTREAM))
