@@ -20,9 +20,10 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from alarmstack.clock import Clock
-from alarmstack.db import Database, journal, plant_history
+from alarmstack.db import Database, journal, limit_alarms, plant_history
 from alarmstack.db.plant_history import Past
 from alarmstack.errors import UpstreamError
+from alarmstack.monitor.alarm_state import AlarmState, Warned
 from alarmstack.monitor.hub import Event, Hub
 from alarmstack.monitor.listening import events
 from alarmstack.monitor.living import WINDOWS, Recalibration, compare, drift
@@ -30,13 +31,13 @@ from alarmstack.monitor.overview import Seen, overview
 from alarmstack.monitor.plan import MOST_PULLED, block, missing
 from alarmstack.monitor.status import Sources
 from alarmstack.monitor.upstream import Upstream
-from alarmstack.monitor.warning import LEAD_IN, said, warnings
+from alarmstack.monitor.warning import LEAD_IN, said, warned, warnings
 from alarmstack.plant import Plant
 from alarmstack.tasks import Task, Tasks, reason_of
-from alarmstack.wire.observations import Observation
+from alarmstack.wire.observations import Observation, Reading
 from alarmstack.wire.scoring import Assessment, Ready, References, TaskState
-from alarmstack.wire.screen import Comparison, Drift, FeedStatus, PlantAssessment
-from alarmstack.wire.sensing import FeedMeta, Intervals, Live
+from alarmstack.wire.screen import Comparison, Drift, FeedStatus, PlantAssessment, PlantState
+from alarmstack.wire.sensing import KEPT_READINGS, FeedMeta, Intervals, Live, Readings
 
 WATCH_SECONDS = 2.0
 """How often the status is published where it changed."""
@@ -90,6 +91,11 @@ class Monitor:
         """The newest interval with what was said of it and the warnings after it."""
         self.provisional: PlantAssessment | None = None
         """What is said of the interval that ends now, until the next one is closed."""
+        self.alarms = AlarmState(plant)
+        """Every limit rule on the newest readings."""
+        self._alarms_changed = asyncio.Event()
+        self._alarms_restored = False
+        self._shown_state: PlantState | None = None
         self._rolled = asyncio.Event()
         self._since_closed: list[Past] = []
         self.stored = 0
@@ -99,6 +105,10 @@ class Monitor:
         """How the sources and the tasks are now."""
         view = self._sources.view(self._clock.now())
         return view.model_copy(update={"down": [TaskState(**one._asdict()) for one in self._tasks.down]})
+
+    def state(self) -> PlantState:
+        """Whether the plant is in alarm, and which warnings are active."""
+        return self.alarms.view(self.status(), self._warned())
 
     def feed_age(self) -> float | None:
         """Wall seconds since the feed was last heard; None before the first time."""
@@ -113,6 +123,7 @@ class Monitor:
             group.create_task(keep("provisional", self._keep_speaking_between))
             group.create_task(keep("inference", self._keep_asking_inference))
             group.create_task(keep("status", self._keep_watching))
+            group.create_task(keep("alarm journal", self._keep_alarms_stored))
             drift = keep("drift", self._keep_looking_for_drift, stalls_after=DRIFT_STALLS_AFTER)
             group.create_task(drift)
 
@@ -140,6 +151,11 @@ class Monitor:
         past = await self._past(WINDOWS * self._plant.rows(self._plant.drift.window))
         return await asyncio.to_thread(compare, self._plant, past)
 
+    async def window(self) -> list[Observation]:
+        """The newest closed intervals as they are sent to be assessed, oldest first: what any forecast of now rests on."""
+        past = await self._past(self._plant.lookback)
+        return [Observation.model_validate(row) for row in block([one.row for one in past])]
+
     async def _past(self, most: int) -> Sequence[Past]:
         """The newest intervals that the feed's clock has passed."""
         async with self._database.begin() as session:
@@ -152,6 +168,7 @@ class Monitor:
             task.stalls_after = STALL_SILENCES * self._sources.silence
             async with self._sensors.lines("/sensors/stream") as lines:
                 await self._fill(MOST_PULLED)
+                await self._resume_alarms()
                 self._note_progress(task)
                 async for event in events(lines):
                     await self._hear(event)
@@ -182,7 +199,9 @@ class Monitor:
             if event.name in ("reading", "scenario"):
                 live = Live.model_validate_json(event.data)
                 self._sources.heard(self._clock.now(), live.reading.timestamp)
+                self.alarms.heard(live.reading, live.ages)
                 self._hub.publish(Event("reading", event.data))
+                self._tell_state()
             elif event.name == "rolling":
                 self._rolled.set()
             elif event.name == "interval":
@@ -212,6 +231,8 @@ class Monitor:
                 row = interval.model_dump(mode="json")
                 changed += await plant_history.store(session, self._plant.name, start, row, now)
         self.stored += changed
+        for _, interval in dated:
+            self.alarms.closed(interval)
         self._newest = dated[-1][0] if dated else self._newest
         self.caught_up.clear()
         self._work.set()
@@ -365,6 +386,59 @@ class Monitor:
         if self._shown is None or _essence(status) != _essence(self._shown):
             self._shown = status
             self._hub.publish(Event("status", status.model_dump_json()))
+        self._tell_state()
+
+    def _tell_state(self) -> None:
+        """Publish the alarm state where it changed, and have it stored."""
+        state = self.state()
+        if state != self._shown_state:
+            self._shown_state = state
+            self._hub.publish(Event("state", state.model_dump_json()))
+        if self.alarms.changed:
+            self._alarms_changed.set()
+
+    def _warned(self) -> Warned:
+        """The warnings after the newest assessment, the provisional one included."""
+        return warned(self._plant, self.provisional or self.latest, self._sources.plant_time)
+
+    async def _resume_alarms(self) -> None:
+        """Evaluate limits on what the feed still has of the time since the last reading that was looked at."""
+        if not self._alarms_restored:
+            async with self._database.begin() as session:
+                active = self.alarms.restore(await limit_alarms.states(session, self._plant.name))
+                await limit_alarms.end_others(session, self._plant.name, active)
+            self._alarms_restored = True
+        if self.latest is None:
+            self.latest = (await self.overview(1)).latest
+        past = await self._past(LEAD_IN)
+        self.alarms.resume(past, await self._lately())
+        self._tell_state()
+
+    async def _lately(self) -> list[tuple[Reading, dict[str, float | None]]]:
+        """The readings that the feed still has, oldest first; none where it keeps none."""
+        try:
+            lately = await self._sensors.get(Readings, "/sensors/history", n=KEPT_READINGS)
+        except UpstreamError as error:
+            log.warning("the feed's last readings cannot be had: %s", error.detail)
+            return []
+        ages = lately.ages or [{} for _ in lately.readings]
+        return list(zip(lately.readings, ages, strict=False))
+
+    async def _keep_alarms_stored(self, task: Task) -> None:
+        """Write episodes and states of limit alarms; what could not be written is written again."""
+        while True:
+            with task.waiting():
+                await self._alarms_changed.wait()
+            self._alarms_changed.clear()
+            changes = self.alarms.take_changes()
+            try:
+                async with self._database.begin() as session:
+                    await limit_alarms.keep(session, self._plant.name, changes.episodes, changes.states)
+            except BaseException:
+                self.alarms.put_back(changes)
+                self._alarms_changed.set()
+                raise
+            task.progress()
 
 
 def _essence(status: FeedStatus) -> tuple[object, ...]:
