@@ -104,7 +104,7 @@ async def test_a_feed_that_goes_away_is_reported_and_taken_up_again_without_a_ho
             await next_event(listener, "assessment", newest_is(1))
             w.feed.away = True
             w.feed.hang_up()
-            lost = json.loads((await next_event(listener, "status", lambda data: '"down"' in data)).data)
+            lost = json.loads((await next_event(listener, "status", lambda data: '"feed":"down"' in data)).data)
             assert lost["feed"] == "down" and "sensor API" in lost["feed_reason"]
             for _ in range(4):
                 w.feed.close_hour()

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from alarmstack.wire.observations import Observation
-from alarmstack.wire.scoring import Assessment, Explanation, Forecast, Kind, Prediction
+from alarmstack.wire.scoring import Assessment, Explanation, Forecast, Kind, Prediction, TaskState
 
 Role = Literal["viewer", "operator", "engineer", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "operator", "engineer", "admin")
@@ -229,6 +229,15 @@ class FeedStatus(_Body):
     inference_reason: str | None
     plant_time: AwareDatetime | None
     server_time: AwareDatetime
+    assessed_until: AwareDatetime | None = Field(
+        default=None, description="End of the newest assessed interval, on the plant's clock."
+    )
+    unassessed: int = Field(default=0, description="Stored intervals that wait for their assessment, at most 240.")
+    down: list[TaskState] = Field(default=[], description="Long-running tasks of the gateway that are not running.")
+    quarantined: int = Field(default=0, description="Rows of the feed set aside since the start.")
+    quarantine_reason: str | None = Field(default=None, description="Why the newest of them was set aside.")
+    refused: int = Field(default=0, description="Intervals that inference refuses to assess.")
+    refused_reason: str | None = Field(default=None, description="Why it refuses the newest of them.")
 
 
 class WarningState(_Body):

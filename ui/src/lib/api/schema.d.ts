@@ -524,6 +524,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/ready': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Whether every long-running task makes progress
+     * @description Public. 503 with the task and the reason while a task is down or makes no progress.
+     */
+    get: operations['ready'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -772,6 +792,45 @@ export interface components {
        * Format: date-time
        */
       server_time: string;
+      /**
+       * Assessed Until
+       * @description End of the newest assessed interval, on the plant's clock.
+       */
+      assessed_until?: string | null;
+      /**
+       * Unassessed
+       * @description Stored intervals that wait for their assessment, at most 240.
+       * @default 0
+       */
+      unassessed: number;
+      /**
+       * Down
+       * @description Long-running tasks of the gateway that are not running.
+       * @default []
+       */
+      down: components['schemas']['TaskState'][];
+      /**
+       * Quarantined
+       * @description Rows of the feed set aside since the start.
+       * @default 0
+       */
+      quarantined: number;
+      /**
+       * Quarantine Reason
+       * @description Why the newest of them was set aside.
+       */
+      quarantine_reason?: string | null;
+      /**
+       * Refused
+       * @description Intervals that inference refuses to assess.
+       * @default 0
+       */
+      refused: number;
+      /**
+       * Refused Reason
+       * @description Why it refuses the newest of them.
+       */
+      refused_reason?: string | null;
     };
     /**
      * ForecastPreset
@@ -1212,6 +1271,16 @@ export interface components {
       model?: string | null;
     };
     /**
+     * Readiness
+     * @description Whether every long-running task of a service makes progress.
+     */
+    Readiness: {
+      /** Ready */
+      ready: boolean;
+      /** Tasks */
+      tasks: components['schemas']['TaskState'][];
+    };
+    /**
      * Reading
      * @description What instruments said at an instant: named numbers; `null` means missing.
      */
@@ -1599,6 +1668,28 @@ export interface components {
       value: number | null;
       /** Age Seconds */
       age_seconds: number | null;
+    };
+    /**
+     * TaskState
+     * @description A long-running task. `since`: when it reached this state; `reason`: why it is not running.
+     */
+    TaskState: {
+      /** Name */
+      name: string;
+      /**
+       * State
+       * @enum {string}
+       */
+      state: 'running' | 'failed' | 'stalled';
+      /** Reason */
+      reason: string | null;
+      /**
+       * Since
+       * Format: date-time
+       */
+      since: string;
+      /** Restarts */
+      restarts: number;
     };
     /**
      * Trends
@@ -3372,6 +3463,35 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['GatewayHealth'];
+        };
+      };
+    };
+  };
+  ready: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Readiness'];
+        };
+      };
+      /** @description A long-running task is down */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Readiness'];
         };
       };
     };
