@@ -156,9 +156,12 @@ def ingest(
     """
     from alarmstack.etl.intake import ingest as write
     from alarmstack.etl.intake import take_in
+    from alarmstack.sources import guarded
 
-    described = _plant(plant)
-    taken = take_in(described, source, operator_log=operator_log, refused=load_settings().data / "refused")
+    described, settings = _plant(plant), load_settings()
+    taken = take_in(
+        described, source, operator_log=operator_log, refused=settings.data / "refused", read=guarded(settings)
+    )
     _print_problems(taken.problems)
     for path in write(described, taken, out):
         console.print(f"{path}: {len(taken.block)} rows, {int(taken.alarm.sum())} in alarm")
@@ -177,8 +180,9 @@ def validate(
     """
     from alarmstack.etl.intake import judge
     from alarmstack.quality import set_aside as keep
+    from alarmstack.sources import guarded
 
-    verdict, problems = judge(_plant(plant), source)
+    verdict, problems = judge(_plant(plant), source, read=guarded(load_settings()))
     _print_problems(problems)
     console.print("\n".join(verdict.lines()), markup=False, highlight=False)
     _write_json(json_file, {"passed": verdict.passed, "lines": verdict.lines(), "problems": [str(p) for p in problems]})
