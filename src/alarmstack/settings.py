@@ -81,7 +81,9 @@ class Settings(BaseSettings):
         description="The model registry: an MLflow server or an SQLite file. Default: `mlflow.db` in the data folder.",
     )
     drop: Annotated[Path, WATCHER] = Field(
-        default=Path("data_drop"), alias="ALARMSTACK_DROP_DIR", description="Folder that is watched for CSV, XLS, XLSX, XLSM and Parquet files."
+        default=Path("data_drop"),
+        alias="ALARMSTACK_DROP_DIR",
+        description="Folder that is watched for CSV, XLS, XLSX, XLSM and Parquet files.",
     )
     notebook_data: Annotated[Path | None, STEPS] = Field(
         default=None,

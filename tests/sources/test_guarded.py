@@ -86,14 +86,12 @@ def test_a_hostile_file_is_a_reason_and_the_file_beside_it_is_read(plant: Plant,
     (problem,) = [p for p in found.problems if p.file == name]
     assert problem.kind in ("corrupt file", "unknown file")
     assert re.search(reason, problem.reason), problem.reason
-    with pytest.raises(SourceError, match="no readable export"):
-        Guarded(SMALL)(plant, file)
 
 
 def test_a_drop_of_files_that_all_end_their_reader_is_refused_soon(plant: Plant, tmp_path: Path) -> None:
     for number in range(6):
         hostile.corner(tmp_path / f"{number}.xlsx")
-    with pytest.raises(SourceError, match="cannot be read: .*ALARMSTACK_READ_MEMORY_MB"):
+    with pytest.raises(SourceError, match=r"cannot be read: .*ALARMSTACK_READ_MEMORY_MB"):
         Guarded(SMALL)(plant, tmp_path)
 
 
@@ -117,6 +115,7 @@ def test_reading_ends_after_the_seconds_that_it_may_take(plant: Plant, tmp_path:
 
 def test_a_reader_that_is_ended_from_outside_says_nothing_of_the_file(plant: Plant, tmp_path: Path) -> None:
     """A shutdown ends the reader: the drop is to be read again later, not refused."""
+
     def end_the_reader() -> None:
         me = psutil.Process()
         until(lambda: readers(me), lambda: "no reader started", every=0.01)

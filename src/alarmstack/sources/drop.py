@@ -48,7 +48,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class Access:
-    """How files are read: within which limits, and what is asked `before` each one (it may raise SourceError, the file's problem)."""
+    """How files are read: within which limits, and what is called before each one (a SourceError is then the file's problem)."""
 
     limits: Limits = DEFAULT_LIMITS
     before: Callable[[Path], None] = lambda file: None

@@ -63,9 +63,7 @@ class Order:
 class Reader(Protocol):
     """A function that reads a drop: `read_source`, or one that guards it."""
 
-    def __call__(
-        self, plant: Plant, path: Path, *, operator_log: Path | None = None, now: datetime | None = None
-    ) -> Drop:
+    def __call__(self, plant: Plant, path: Path, *, operator_log: Path | None = None, now: datetime | None = None) -> Drop:
         """What was read. Raises SourceError when nothing can be."""
         ...
 
@@ -76,9 +74,7 @@ class Guarded:
 
     limits: Limits = DEFAULT_LIMITS
 
-    def __call__(
-        self, plant: Plant, path: Path, *, operator_log: Path | None = None, now: datetime | None = None
-    ) -> Drop:
+    def __call__(self, plant: Plant, path: Path, *, operator_log: Path | None = None, now: datetime | None = None) -> Drop:
         """Read a folder of exports or one file.
 
         Raises SourceError where nothing can be read or the limits are exceeded, ServiceError where the child could not run.
@@ -98,13 +94,11 @@ class Guarded:
 
 @dataclass(frozen=True)
 class Workbooks:
-    """For a worker that reads many drops: a reader that guards drops with workbooks, whose library may abort the process, and reads all others directly."""
+    """A reader for a worker that reads many drops: in a child process those with workbooks, whose library may abort it."""
 
     limits: Limits = DEFAULT_LIMITS
 
-    def __call__(
-        self, plant: Plant, path: Path, *, operator_log: Path | None = None, now: datetime | None = None
-    ) -> Drop:
+    def __call__(self, plant: Plant, path: Path, *, operator_log: Path | None = None, now: datetime | None = None) -> Drop:
         """Read a folder of exports or one file. Raises SourceError."""
         files = list(path.iterdir()) if path.is_dir() else [path]
         if any(file.suffix.lower() in EXCEL for file in files):

@@ -27,9 +27,7 @@ class Limits:
     @classmethod
     def of(cls, settings: Settings) -> Limits:
         """The limits that the settings name."""
-        return cls(
-            settings.read_unpacked, settings.read_cells, settings.read_columns, settings.read_memory, settings.read_seconds
-        )
+        return cls(settings.read_unpacked, settings.read_cells, settings.read_columns, settings.read_memory, settings.read_seconds)
 
     def check_size(self, name: str, size: int) -> None:
         """Raise SourceError where a file, unpacked, has more bytes than it may."""

@@ -101,4 +101,15 @@ def as_problems(file: str, findings: pl.DataFrame) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-__all__ = ["FINDING_SCHEMA", "KINDS", "SHOWN_OF_A_KIND", "Kind", "Problem", "as_problems", "file_name", "finding", "no_findings", "printable"]
+__all__ = [
+    "FINDING_SCHEMA",
+    "KINDS",
+    "SHOWN_OF_A_KIND",
+    "Kind",
+    "Problem",
+    "as_problems",
+    "file_name",
+    "finding",
+    "no_findings",
+    "printable",
+]
