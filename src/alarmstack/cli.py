@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -156,9 +157,10 @@ def ingest(
     """
     from alarmstack.etl.intake import ingest as write
     from alarmstack.etl.intake import take_in
+    from alarmstack.sources import guarded
 
-    described = _plant(plant)
-    taken = take_in(described, source, operator_log=operator_log, refused=load_settings().data / "refused")
+    described, settings = _plant(plant), load_settings()
+    taken = take_in(described, source, operator_log=operator_log, refused=settings.data / "refused", read=guarded(settings))
     _print_problems(taken.problems)
     for path in write(described, taken, out):
         console.print(f"{path}: {len(taken.block)} rows, {int(taken.alarm.sum())} in alarm")
@@ -177,8 +179,9 @@ def validate(
     """
     from alarmstack.etl.intake import judge
     from alarmstack.quality import set_aside as keep
+    from alarmstack.sources import guarded
 
-    verdict, problems = judge(_plant(plant), source)
+    verdict, problems = judge(_plant(plant), source, read=guarded(load_settings()))
     _print_problems(problems)
     console.print("\n".join(verdict.lines()), markup=False, highlight=False)
     _write_json(json_file, {"passed": verdict.passed, "lines": verdict.lines(), "problems": [str(p) for p in problems]})
@@ -259,12 +262,13 @@ def watch(
     ] = False,
     plant: PlantFile = None,
 ) -> None:
-    """Take in what is dropped into a folder: each CSV, XLS or XLSX file, or folder of them, once, when it is whole.
+    """Take in what is dropped into a folder: each Excel, CSV or Parquet file, or folder of them, once, when it is whole.
 
     With ALARMSTACK_AIRFLOW_URL Airflow is asked to run ingest_etl_local_drop on it; otherwise the ETL runs here.
 
     Example: alarmstack watch data_drop
     """
+    from alarmstack.sources.limits import Limits
     from alarmstack.watcher import Watcher
     from alarmstack.watcher import watch as go_on
     from alarmstack.watcher.drops import Settling
@@ -280,7 +284,9 @@ def watch(
         take,
         lambda line: console.print(line, markup=False, highlight=False),
         Settling(settings.settle_seconds),
+        Limits.of(settings),
     )
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     console.print(f"watching {watcher.folder}; {f'drops go to Airflow at {where}' if where else 'the ETL runs here'}")
     go_on(watcher, polling=polling or settings.watch_polling, once=once)
 

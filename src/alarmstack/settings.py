@@ -81,7 +81,9 @@ class Settings(BaseSettings):
         description="The model registry: an MLflow server or an SQLite file. Default: `mlflow.db` in the data folder.",
     )
     drop: Annotated[Path, WATCHER] = Field(
-        default=Path("data_drop"), alias="ALARMSTACK_DROP_DIR", description="Folder that is watched for CSV, XLS and XLSX files."
+        default=Path("data_drop"),
+        alias="ALARMSTACK_DROP_DIR",
+        description="Folder that is watched for CSV, XLS, XLSX, XLSM and Parquet files.",
     )
     notebook_data: Annotated[Path | None, STEPS] = Field(
         default=None,
@@ -99,6 +101,32 @@ class Settings(BaseSettings):
         le=3600,
         alias="ALARMSTACK_SETTLE_SECONDS",
         description="How long a dropped file must stay unchanged before it is taken as complete.",
+    )
+    read_unpacked: Annotated[int, STEPS | WATCHER] = Field(
+        default=1024,
+        ge=1,
+        le=1_000_000,
+        alias="ALARMSTACK_READ_UNPACKED_MB",
+        description="Megabytes that a data file may have, unpacked. A larger one is refused.",
+    )
+    read_cells: Annotated[int, STEPS | WATCHER] = Field(
+        default=25_000_000,
+        ge=1,
+        alias="ALARMSTACK_READ_CELLS",
+        description="Cells that a sheet of a data file may have, blank ones included.",
+    )
+    read_columns: Annotated[int, STEPS | WATCHER] = Field(
+        default=5_000, ge=1, alias="ALARMSTACK_READ_COLUMNS", description="Columns that a sheet of a data file may have."
+    )
+    read_memory: Annotated[int, STEPS | WATCHER] = Field(
+        default=4096,
+        ge=2048,
+        le=1_000_000,
+        alias="ALARMSTACK_READ_MEMORY_MB",
+        description="Megabytes of address space that the process may use that reads a drop; it needs about 1,300 for itself.",
+    )
+    read_seconds: Annotated[float, STEPS | WATCHER] = Field(
+        default=300.0, gt=0, le=86_400, alias="ALARMSTACK_READ_SECONDS", description="How long reading a drop may take."
     )
     airflow_url: Annotated[str | None, WATCHER] = Field(
         default=None,
