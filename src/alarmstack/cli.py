@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -51,7 +52,11 @@ BAD_DROP = 3
 
 
 def main() -> None:
-    """Entry point: an error a user can mend is one line on standard error."""
+    """Entry point: an error that a user can correct is one line on standard error.
+
+    What a command or a service writes is for its user alone to read: databases, logs, models, exports.
+    """
+    os.umask(0o077)
     try:
         app()
     except AlarmstackError as error:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +15,8 @@ from alarmstack.errors import AlarmstackError
 
 SHORTEST_SECRET = 32
 """Characters of a JWT_SECRET: HS256 keys shorter than its 256-bit hash are weak (RFC 7518, 3.2)."""
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Names of this computer for itself."""
 FEWEST_DIFFERENT = 10
 """A secret with fewer different characters than this was typed, not generated."""
 
@@ -193,6 +197,24 @@ class Settings(BaseSettings):
         alias="ALARMSTACK_PUBLIC_ORIGINS",
         description="Origins, with commas, whose pages may change state beside the page's own.",
     )
+    allowed_hosts: Annotated[str, SERVICES] = Field(
+        default="",
+        alias="ALARMSTACK_ALLOWED_HOSTS",
+        description="Names, with commas, that services may be asked under, beside loopback, ALARMSTACK_HOST and the names of "
+        "ALARMSTACK_PUBLIC_ORIGINS. `*.example.org` allows every name below it.",
+    )
+    trusted_proxies: Annotated[str, GATEWAY] = Field(
+        default="",
+        alias="ALARMSTACK_TRUSTED_PROXIES",
+        description="Proxies, with commas, whose X-Forwarded-For is believed: addresses, networks or names. Unset: nobody's.",
+    )
+    session_hours: Annotated[float, GATEWAY] = Field(
+        default=168.0,
+        gt=0,
+        le=8760,
+        alias="ALARMSTACK_SESSION_HOURS",
+        description="Hours after which a login ends, however often it was used: log in again.",
+    )
     page: Annotated[Path, GATEWAY] = Field(
         default=Path("ui/dist"), alias="ALARMSTACK_PAGE_DIR", description="The built page that the gateway serves."
     )
@@ -278,7 +300,29 @@ class Settings(BaseSettings):
     @property
     def origins(self) -> frozenset[str]:
         """Origins whose pages may change state beside the one a request is sent to (ALARMSTACK_PUBLIC_ORIGINS, comma-separated)."""
-        return frozenset(origin.strip().rstrip("/") for origin in self.public_origins.split(",") if origin.strip())
+        return frozenset(origin.rstrip("/") for origin in _listed(self.public_origins))
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Names that a request may be addressed to: loopback's, the address that services listen on, and those that are set."""
+        origins = (urlsplit(origin).hostname or "" for origin in self.origins)
+        named = {self.host, *origins, *_listed(self.allowed_hosts)} - {"", "0.0.0.0", "::"}
+        return LOOPBACK | {name.lower().strip("[]") for name in named}
+
+    @property
+    def session_life(self) -> timedelta:
+        """How long a login lasts at most."""
+        return timedelta(hours=self.session_hours)
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """Proxies that may name the address that a request comes from."""
+        return _listed(self.trusted_proxies)
+
+
+def _listed(written: str) -> tuple[str, ...]:
+    """The entries of a list that is written with commas."""
+    return tuple(entry.strip() for entry in written.split(",") if entry.strip())
 
 
 def load_settings() -> Settings:

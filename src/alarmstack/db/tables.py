@@ -60,6 +60,7 @@ class User(Table):
     password_hash: Mapped[str] = mapped_column(String(300))
     role: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class RefreshSession(Table):
@@ -71,6 +72,7 @@ class RefreshSession(Table):
     family: Mapped[str] = mapped_column(String(36), index=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
+    begun_at: Mapped[datetime] = mapped_column(doc="When somebody logged in with a password: the same in the whole family.")
     expires_at: Mapped[datetime]
     rotated_at: Mapped[datetime | None] = mapped_column(default=None)
     revoked_at: Mapped[datetime | None] = mapped_column(default=None)

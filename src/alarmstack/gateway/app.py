@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import anyio.to_thread
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 
 from alarmstack import __version__
 from alarmstack.api_docs import serve_docs
@@ -19,6 +21,8 @@ from alarmstack.gateway.measures import Measures
 from alarmstack.gateway.openapi import describe
 from alarmstack.gateway.page import Guarded, Page
 from alarmstack.gateway.problems import install
+from alarmstack.gateway.proxies import Proxied
+from alarmstack.gateway.refusals import Refusals
 from alarmstack.gateway.routes import ROUTERS
 from alarmstack.gateway.state import State
 from alarmstack.gateway.throttle import Throttle
@@ -26,7 +30,9 @@ from alarmstack.monitor import Clock, Hub, Monitor, SystemClock, Upstream
 from alarmstack.plant import load_plant
 from alarmstack.service import Meter
 from alarmstack.settings import Settings
-from alarmstack.tasks import Tasks
+from alarmstack.tasks import Tasks, reason_of
+
+log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int | None = None, monitored: bool = True) -> FastAPI:
@@ -43,7 +49,9 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(migrate, settings.database)
         task = asyncio.create_task(state.monitor.run()) if monitored else None
+        refusals = asyncio.create_task(state.tasks.keep_running("refused logins", state.refusals.keep_writing))
         yield
+        await _end_refusals(state, refusals)
         await _end(state, task)
 
     app = FastAPI(
@@ -63,6 +71,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
     app.include_router(figures(meter, settings, page_port))
     app.mount("/", Page(settings.page, [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]))
     meter.measure(app)
+    if settings.proxies:
+        app.add_middleware(Proxied, proxies=settings.proxies)
     app.add_middleware(Guarded)
     describe(app)
     return app
@@ -74,10 +84,22 @@ def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State
     sensors = Upstream("sensor API", settings.sensors_url, "alarmstack serve sensors")
     inference = Upstream("inference API", settings.inference_url, "alarmstack serve inference")
     monitor = Monitor(plant, database, sensors, inference, hub, clock, tasks)
-    measures = Measures(meter.registry)
+    measures, refusals = Measures(meter.registry), Refusals(database, clock)
     measures.watch(hub, monitor)
     meter.watch_tasks(tasks)
-    return State(settings, secret, plant, database, sensors, inference, hub, monitor, Throttle(), measures, clock, tasks)
+    throttle = Throttle(clock)
+    return State(settings, secret, plant, database, sensors, inference, hub, monitor, throttle, refusals, measures, clock, tasks)
+
+
+async def _end_refusals(state: State, writing: asyncio.Task[None]) -> None:
+    """Write down what was counted until now."""
+    writing.cancel()
+    with suppress(asyncio.CancelledError):
+        await writing
+    try:
+        await state.refusals.write()
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("the last refused logins were not written to the journal: %s", reason_of(error))
 
 
 async def _end(state: State, monitor: asyncio.Task[None] | None) -> None:

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from alarmstack.db import Database
 from alarmstack.gateway.measures import Measures
+from alarmstack.gateway.refusals import Refusals
 from alarmstack.gateway.throttle import Throttle
 from alarmstack.monitor import Clock, Hub, Monitor, Upstream
 from alarmstack.plant import Plant
@@ -30,6 +31,7 @@ class State:
     hub: Hub
     monitor: Monitor
     throttle: Throttle
+    refusals: Refusals
     measures: Measures
     clock: Clock
     tasks: Tasks

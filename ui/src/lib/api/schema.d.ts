@@ -2084,6 +2084,16 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
+      /** @description Too many attempts */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
     };
   };
   login: {
