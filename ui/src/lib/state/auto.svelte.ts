@@ -16,8 +16,8 @@ export class AutoAssess {
     private readonly session: Session,
     live: Pick<LivePlant, 'onAssessment'>,
   ) {
-    live.onAssessment(() => {
-      if (this.on && this.session.phase === 'in') void this.now();
+    live.onAssessment((_, again) => {
+      if (!again && this.on && this.session.phase === 'in') void this.now();
     });
   }
 
