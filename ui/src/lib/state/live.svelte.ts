@@ -1,11 +1,12 @@
 import { answer } from '../api/problem';
-import type { FeedStatus, Live, Overview, PlantAssessment, PlantState, PlantTag } from '../api/types';
+import type { FeedStatus, IntervalSummary, Live, Overview, PlantAssessment, PlantState, PlantTag } from '../api/types';
 import { readInstrument, type Instrument } from './instrument';
 import type { Session } from './session.svelte';
 import { readEvents, type Told } from './stream';
+import { summaryOf } from './summary';
 
-/** Assessments kept for the sparklines and charts. */
-export const KEPT = 72;
+/** Intervals kept for the charts: what the server's first answer holds. */
+export const KEPT = 48;
 /** The server sends at least a comment every three seconds; a longer silence than this means that the connection is lost. */
 export const SILENCE_MS = 8_000;
 /** A connection that lasted this long was a good one: when it ends, the first new attempt needs no pause. */
@@ -30,7 +31,10 @@ type Listener = (told: PlantAssessment, again: boolean) => void;
  */
 export class LivePlant {
   reading = $state.raw<Live | null>(null);
-  assessments = $state.raw<PlantAssessment[]>([]);
+  /** The newest closed interval with its whole assessment. */
+  latest = $state.raw<PlantAssessment | null>(null);
+  /** The intervals up to the newest one as charts draw them, oldest first. */
+  past = $state.raw<IntervalSummary[]>([]);
   status = $state.raw<FeedStatus | null>(null);
   /** The one state of the plant that all parts of the screen show. */
   state = $state.raw<PlantState | null>(null);
@@ -77,10 +81,6 @@ export class LivePlant {
     private readonly clock: Clock = { now: Date.now, wait },
   ) {
     this.wallNow = clock.now();
-  }
-
-  get latest(): PlantAssessment | undefined {
-    return this.assessments.at(-1);
   }
 
   instrument(tag: PlantTag): Instrument {
@@ -148,7 +148,7 @@ export class LivePlant {
     let begin: number | null = null;
     try {
       const stream = await unless(attempt.signal, this.#open(attempt.signal));
-      this.#catchUp(await unless(attempt.signal, this.#past(attempt.signal)));
+      this.#catchUp(await unless(attempt.signal, this.#overview(attempt.signal)));
       begin = this.clock.now();
       this.#alive();
       this.connection = 'live';
@@ -171,16 +171,17 @@ export class LivePlant {
     return response.body;
   }
 
-  #past(signal: AbortSignal): Promise<Overview> {
+  #overview(signal: AbortSignal): Promise<Overview> {
     return answer(this.session.api.GET('/overview', { params: { query: { n: KEPT } }, signal })) as Promise<Overview>;
   }
 
-  #catchUp(past: Overview): void {
-    this.assessments = past.assessments;
-    this.#provisional = past.provisional ?? null;
+  #catchUp(seen: Overview): void {
+    this.latest = seen.latest;
+    this.past = seen.past;
+    this.#provisional = seen.provisional ?? null;
     this.#mark(this.latest?.assessment.known_at);
-    this.#report(past.status);
-    if (past.state) this.state = past.state;
+    this.#report(seen.status);
+    if (seen.state) this.state = seen.state;
   }
 
   #alive(): void {
@@ -208,19 +209,18 @@ export class LivePlant {
       this.#anchor = { plant, wall: this.clock.now() };
   }
 
-  /** An interval that is assessed again replaces what was said of it before. */
+  /** A new interval, or one that was assessed again: it then takes the place of the old one. */
   #add(told: PlantAssessment): void {
-    const end = told.assessment.known_at;
-    const others = this.assessments.filter((one) => one.assessment.known_at !== end);
-    const again = others.length < this.assessments.length;
-    this.assessments = [...others, told].sort((a, b) => endOf(a) - endOf(b)).slice(-KEPT);
-    this.#mark(end);
+    const added = summaryOf(told);
+    const start = Date.parse(added.timestamp);
+    const others = this.past.filter((one) => Date.parse(one.timestamp) !== start);
+    const again = others.length < this.past.length;
+    const newer = others.some((one) => Date.parse(one.timestamp) > start);
+    this.past = [...others, added].sort((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp)).slice(-KEPT);
+    if (!newer) this.latest = told;
+    this.#mark(told.assessment.known_at);
     this.#listeners.forEach((listener) => listener(told, again));
   }
-}
-
-function endOf({ assessment }: PlantAssessment): number {
-  return assessment.known_at ? Date.parse(assessment.known_at) : 0;
 }
 
 /** The result of `asked`, unless the signal comes first. */

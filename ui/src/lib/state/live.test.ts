@@ -98,7 +98,7 @@ test('a state that the server does not know leaves no value either', () => {
   expect(plant.instrument(TAGS[0]!).shown).toBe('--');
 });
 
-const overview = () => json({ assessments: [told('2026-06-01T12:00:00Z')], status: STATUS, state: stateOf() });
+const overview = () => json({ latest: told('2026-06-01T12:00:00Z'), past: [], status: STATUS, state: stateOf() });
 
 test('connected, silence longer than the limit counts as loss, and another connection is tried', async () => {
   const streams: ReadableStreamDefaultController<Uint8Array>[] = [];
@@ -185,7 +185,7 @@ test('what is said between two hours is kept beside the closed interval until th
   expect(plant.provisional).toBeNull();
   say(plant, 'provisional', told('2026-06-01T12:15:00Z', {}, [3]));
   expect(plant.provisional?.warnings.some((one) => one.standing)).toBe(true);
-  expect(plant.assessments).toHaveLength(1);
+  expect(plant.past).toHaveLength(1);
   say(plant, 'assessment', told('2026-06-01T13:00:00Z'));
   expect(plant.provisional).toBeNull();
 });
@@ -207,11 +207,21 @@ test('an interval that is assessed again replaces what was said of it, in its pl
     ['12', true],
     ['11', false],
   ]);
-  const kept = plant.assessments.map(({ assessment }) => [assessment.known_at?.slice(11, 13), assessment.n_intervals]);
-  expect(kept).toEqual([
-    ['11', 61],
-    ['12', 2],
-    ['13', 1],
-    ['14', 61],
-  ]);
+  expect(plant.past.map((one) => one.timestamp.slice(11, 13))).toEqual(['10', '11', '12', '13']);
+});
+
+test('of an interval that is assessed again the newest answer counts, in the charts and as the latest', () => {
+  const { plant } = live();
+  const scored = (hour: number, score: number, standing: number[] = []) => {
+    const one = told(`2026-06-01T${hour}:00:00Z`, {}, standing);
+    one.assessment.models[0]!.score = score;
+    say(plant, 'assessment', one);
+  };
+  scored(12, 0.1);
+  scored(13, 0.2);
+  scored(13, 0.9, [3]);
+  scored(12, 0.3);
+  expect(plant.past.map((one) => one.scores.forecast_3h)).toEqual([0.3, 0.9]);
+  expect(plant.latest?.assessment.models[0]?.score).toBe(0.9);
+  expect(plant.latest?.warnings.some((one) => one.standing)).toBe(true);
 });

@@ -15,7 +15,7 @@ export type ModelFigure = {
 
 type Sight = {
   model: PlantModel;
-  latest: PlantAssessment | undefined;
+  latest: PlantAssessment | null;
   /** Null where it is unknown. */
   state: PlantState | null;
   /** Why there is no current figure; null while there is one. */

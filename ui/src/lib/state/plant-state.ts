@@ -29,7 +29,7 @@ export type Sight = {
   time: PlantTime;
   state: PlantState | null;
   status: FeedStatus | null;
-  latest: PlantAssessment | undefined;
+  latest: PlantAssessment | null;
   plantNow: number | null;
   blind: string | null;
 };
@@ -117,7 +117,7 @@ function warning(sight: Sight, warned: WarningState): Headline {
 /** A warning in words, and its figure beside them. */
 export function warningWords(
   plant: PlantView,
-  latest: PlantAssessment | undefined,
+  latest: PlantAssessment | null,
   warned: WarningState,
 ): { title: string; beside: string } {
   const { score } = warningFigures(latest, warned);
@@ -127,7 +127,7 @@ export function warningWords(
 }
 
 /** The score and the threshold behind a warning; of a server that does not tell them, those of the newest assessment. */
-function warningFigures(latest: PlantAssessment | undefined, warned: WarningState) {
+function warningFigures(latest: PlantAssessment | null, warned: WarningState) {
   const said = latest?.assessment.models.find((one) => one.column === warned.column);
   return { score: warned.score ?? said?.score ?? null, threshold: warned.threshold ?? said?.threshold ?? null };
 }
