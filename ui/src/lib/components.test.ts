@@ -274,11 +274,11 @@ test.each([
   expect(await page.findByText('the scores of f3 have drifted')).toBeVisible();
   expect(page.getByRole('row', { name: /Pressure/ })).toHaveTextContent('drifted');
   expect(page.getByRole('row', { name: /Level/ })).toHaveTextContent('learning after recalibration');
-  const offered = page.queryAllByRole('button', { name: /^Recalibrated:/ });
+  const offered = page.queryAllByRole('button', { name: /^Record recalibration:/ });
   expect(offered).toHaveLength(buttons);
   if (!offered[0]) return;
   await fireEvent.click(offered[0]);
-  await fireEvent.click(page.getByRole('button', { name: 'It was recalibrated', hidden: true }));
-  expect(await page.findByText(/Nothing says/)).toBeVisible();
+  await fireEvent.click(page.getByRole('button', { name: 'Record recalibration', hidden: true }));
+  expect(await page.findByText(/No retraining needed/)).toBeVisible();
   expect(server.asked).toContain('POST /drift/recalibrated');
 });

@@ -17,8 +17,10 @@ export type FeedStatus = Bodies['FeedStatus'] & {
   quarantined?: number;
   quarantine_reason?: string | null;
 };
-export type Forecast = Bodies['StoredForecast'];
+export type Forecast = Bodies['StoredForecast'] & { inputs?: Inputs };
 export type Importances = Bodies['Importances'];
+/** How many of a model's inputs an answer had. */
+export type Inputs = { given: number; of: number };
 export type IntervalSummary = Bodies['IntervalSummary'];
 export type LimitAlarm = {
   rule: string;
@@ -79,7 +81,7 @@ export type PlantLimit = {
   off_delay_seconds: number;
 };
 export type PlantView = Bodies['PlantView'] & { limits?: PlantLimit[] };
-export type Prediction = Bodies['StoredPrediction'];
+export type Prediction = Bodies['StoredPrediction'] & { inputs?: Inputs };
 export type Role = Person['role'];
 export type RuleState = Bodies['RuleState'];
 export type Said = Bodies['Said'];

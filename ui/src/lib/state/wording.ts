@@ -39,3 +39,25 @@ export function horizonSeconds(model: Pick<PlantModel, 'label' | 'horizon_hours'
   const [, count, unit] = /within ([\d.]+) (s|min|h|d)$/.exec(model.label) ?? [];
   return count && unit ? Number(count) * (UNIT_SECONDS[unit] ?? 0) : model.horizon_hours * 3600;
 }
+
+type Verdict = { score: number; alarm: boolean; within: string | null; inAlarm: boolean };
+
+/** What a model's answer means, with its figure. `within` null: the risk now. */
+export function verdictOf({ score, alarm, within, inAlarm }: Verdict): string {
+  if (inAlarm) return 'In alarm at the last row: no forecast.';
+  if (within)
+    return alarm ? `${foretold(within, score)}${beside(score)}.` : `No warning within ${within}${beside(score)}.`;
+  return `${alarm ? 'Model predicts alarm' : 'Model predicts no alarm'}${beside(score)}.`;
+}
+
+/** `Based on 3 of 142 inputs.`; nothing where the server does not say it. */
+export function basis(inputs: { given: number; of: number } | null | undefined): string | null {
+  return inputs ? `Based on ${inputs.given} of ${inputs.of} inputs.` : null;
+}
+
+/** Below this share of its inputs a model's answer is to be distrusted. */
+export const FEW_INPUTS = 0.5;
+
+export function fewInputs(inputs: { given: number; of: number } | null | undefined): boolean {
+  return !!inputs && inputs.given < FEW_INPUTS * inputs.of;
+}
