@@ -58,9 +58,9 @@ export class TrendsState {
     return this.load();
   }
 
-  /** Time went on. */
-  advance(now: number): Promise<void> | void {
-    if (!this.follow || this.custom || now <= this.now) return;
+  /** Time went on, or the newest interval was assessed again. */
+  advance(now: number, again = false): Promise<void> | void {
+    if (!this.follow || this.custom || (now <= this.now && !again)) return;
     this.now = now;
     return this.load();
   }
