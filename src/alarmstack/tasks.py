@@ -112,10 +112,10 @@ Work = Callable[[Task], Awaitable[None]]
 
 
 class Tasks:
-    """The long-running tasks of one process."""
+    """The long-running tasks of one process. `tell` gets one line for each known error; the default is the log."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
-        self._clock = clock or SystemClock()
+    def __init__(self, clock: Clock | None = None, tell: Callable[[str], None] = log.warning) -> None:
+        self._clock, self._tell = clock or SystemClock(), tell
         self._tasks: dict[str, Task] = {}
 
     @property
@@ -144,9 +144,8 @@ class Tasks:
                 del self._tasks[name]
                 return
             except AlarmstackError as error:
-                reason = reason_of(error)
-                seconds = task.fail(reason)
-                log.warning("%s: %s; next attempt in %.0f s", name, reason, seconds)
+                seconds = task.fail(reason_of(error))
+                self._tell(f"{name}: {task.reason}; next attempt in {seconds:.0f} s")
             except Exception as error:
                 seconds = task.fail(reason_of(error))
                 log.exception("%s failed; next attempt in %.0f s", name, seconds)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alarmstack.db.tables import Body, PlantAssessed, PlantInterval
@@ -72,8 +73,27 @@ async def rows_until(session: AsyncSession, plant: str, start: datetime, most: i
 
 async def past(session: AsyncSession, plant: str, begin: datetime | None, end: datetime | None, most: int) -> Sequence[Past]:
     """The newest `most` intervals that start in [begin, end), oldest first, with the little that was said of them."""
+    found = (await session.execute(_within(select(PlantInterval.row), plant, begin, end, most))).all()
+    return [Past(start, row, said, bool(in_alarm)) for row, start, said, in_alarm in found[::-1]]
+
+
+async def scored(session: AsyncSession, plant: str, begin: datetime | None, end: datetime | None, most: int) -> Sequence[Past]:
+    """The same without what was measured: a row holds its segment alone, which is all that warnings need."""
+    segment = PlantInterval.row["segment"].as_integer()
+    found = (await session.execute(_within(select(segment), plant, begin, end, most))).all()
+    return [Past(start, {"segment": number}, said, bool(in_alarm)) for number, start, said, in_alarm in found[::-1]]
+
+
+async def rows(session: AsyncSession, plant: str, starts: Sequence[datetime]) -> dict[datetime, Body]:
+    """The rows of these intervals."""
+    asked = select(PlantInterval.start, PlantInterval.row).where(PlantInterval.plant == plant, PlantInterval.start.in_(starts))
+    return {start: row for start, row in (await session.execute(asked)).all()}
+
+
+def _within(asked: Select[Any], plant: str, begin: datetime | None, end: datetime | None, most: int) -> Select[Any]:
+    """The newest `most` intervals that start in [begin, end): what was asked for, start, what was said, in alarm."""
     asked = (
-        select(PlantInterval.start, PlantInterval.row, PlantAssessed.said, PlantAssessed.in_alarm)
+        asked.add_columns(PlantInterval.start, PlantAssessed.said, PlantAssessed.in_alarm)
         .outerjoin(PlantAssessed, (PlantAssessed.plant == PlantInterval.plant) & (PlantAssessed.start == PlantInterval.start))
         .where(PlantInterval.plant == plant)
         .order_by(PlantInterval.start.desc())
@@ -81,10 +101,7 @@ async def past(session: AsyncSession, plant: str, begin: datetime | None, end: d
     )
     if begin is not None:
         asked = asked.where(PlantInterval.start >= begin)
-    if end is not None:
-        asked = asked.where(PlantInterval.start < end)
-    rows = (await session.execute(asked)).all()
-    return [Past(start, row, said, bool(in_alarm)) for start, row, said, in_alarm in rows[::-1]]
+    return asked if end is None else asked.where(PlantInterval.start < end)
 
 
 async def bodies(session: AsyncSession, plant: str, starts: Sequence[datetime]) -> dict[datetime, Body]:
@@ -98,4 +115,4 @@ def _numbers(row: Body) -> Body:
     return {key: value for key, value in row.items() if key != "segment"}
 
 
-__all__ = ["Past", "bodies", "newest_starts", "past", "rows_until", "store", "store_assessment", "unassessed"]
+__all__ = ["Past", "bodies", "newest_starts", "past", "rows", "rows_until", "scored", "store", "store_assessment", "unassessed"]

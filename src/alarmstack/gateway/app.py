@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from alarmstack import __version__
+from alarmstack.api_docs import serve_docs
 from alarmstack.db import Database, migrate
 from alarmstack.errors import ServiceError
 from alarmstack.gateway.figures import figures
@@ -57,6 +58,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
     for router in ROUTERS:
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
+    serve_docs(app)
     app.include_router(figures(meter, settings, page_port))
     app.mount("/", Page(settings.page, [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]))
     meter.measure(app)

@@ -23,6 +23,7 @@ from alarmstack.errors import UpstreamError
 from alarmstack.monitor.hub import Event, Hub
 from alarmstack.monitor.listening import events
 from alarmstack.monitor.living import WINDOWS, Recalibration, compare, drift
+from alarmstack.monitor.overview import Seen, overview
 from alarmstack.monitor.plan import MOST_PULLED, block, missing, pause
 from alarmstack.monitor.status import Sources
 from alarmstack.monitor.upstream import Upstream
@@ -87,22 +88,10 @@ class Monitor:
             tasks.create_task(self._keep_looking_for_drift())
             tasks.create_task(self._keep_speaking_between())
 
-    async def overview(self, intervals: int) -> list[PlantAssessment]:
-        """The newest assessed intervals the feed's clock has passed, oldest first, with the warnings after each."""
-        past = await self._past(intervals + LEAD_IN)
-        folded = list(zip(past, warnings(self._plant, past), strict=True))
-        wanted = [(one, standing) for one, standing in folded if one.said is not None][-intervals:]
+    async def overview(self, intervals: int) -> Seen:
+        """The newest assessed intervals that the feed's clock has passed, with the warnings after each."""
         async with self._database.begin() as session:
-            bodies = await plant_history.bodies(session, self._plant.name, [one.start for one, _ in wanted])
-        return [
-            PlantAssessment(
-                interval=Observation.model_validate(one.row),
-                assessment=Assessment.model_validate(bodies[one.start]),
-                warnings=standing,
-            )
-            for one, standing in wanted
-            if one.start in bodies
-        ]
+            return await overview(session, self._plant, self._sources.plant_time, intervals)
 
     async def drift(self) -> Drift:
         """How far the plant has drifted from what the models learnt. Raises UpstreamError while inference is away."""
@@ -238,7 +227,8 @@ class Monitor:
         self._sources.answered(assessment)
         self._tell_status()
         if self._told is None or start > self._told or self._told > (self._newest or start):
-            for told in await self.overview(1):
+            told = (await self.overview(1)).latest
+            if told is not None:
                 self._told, self.latest = told.interval.timestamp, told
                 self._forget_provisional(told)
                 self._hub.publish(Event("assessment", told.model_dump_json()))

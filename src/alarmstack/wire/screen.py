@@ -248,10 +248,26 @@ class PlantAssessment(_Body):
     warnings: list[WarningState]
 
 
-class Overview(_Body):
-    """The last assessments of the plant, oldest first, as the dashboard needs them at once."""
+class IntervalSummary(_Body):
+    """A closed interval as charts draw it. `timestamp`: its start; `values`: medians by instrument key.
 
-    assessments: list[PlantAssessment]
+    `scores` and `thresholds` by model column; `rules`: names of the limit rules that the interval met.
+    """
+
+    timestamp: AwareDatetime
+    values: dict[str, float | None]
+    scores: dict[str, float | None]
+    thresholds: dict[str, float | None]
+    in_alarm: bool
+    rules: list[str]
+    warnings: list[WarningState]
+
+
+class Overview(_Body):
+    """What the dashboard needs at once: the newest assessment whole, and the intervals up to it as charts draw them."""
+
+    latest: PlantAssessment | None = Field(description="The newest assessed interval.")
+    past: list[IntervalSummary] = Field(description="The newest assessed intervals, oldest first; the last one is `latest`.")
     provisional: PlantAssessment | None = Field(
         default=None, description="Of the interval that ends now, until the next one is closed; where the stride is shorter."
     )
@@ -355,6 +371,7 @@ __all__ = [
     "ForecastPreset",
     "GatewayHealth",
     "History",
+    "IntervalSummary",
     "LimitLine",
     "Nuisance",
     "Overview",

@@ -353,7 +353,7 @@ export interface paths {
     };
     /**
      * How the plant stands
-     * @description The last assessed intervals with the warnings after each, what is said of the one that ends now, and how the sources are.
+     * @description The newest assessment, the intervals before it in short, the provisional assessment, and the state of the sources.
      */
     get: operations['overview'];
     put?: never;
@@ -856,6 +856,37 @@ export interface components {
       features: components['schemas']['Importance'][];
     };
     /**
+     * IntervalSummary
+     * @description A closed interval as charts draw it. `timestamp`: its start; `values`: medians by instrument key.
+     *
+     *     `scores` and `thresholds` by model column; `rules`: names of the limit rules that the interval met.
+     */
+    IntervalSummary: {
+      /**
+       * Timestamp
+       * Format: date-time
+       */
+      timestamp: string;
+      /** Values */
+      values: {
+        [key: string]: number | null;
+      };
+      /** Scores */
+      scores: {
+        [key: string]: number | null;
+      };
+      /** Thresholds */
+      thresholds: {
+        [key: string]: number | null;
+      };
+      /** In Alarm */
+      in_alarm: boolean;
+      /** Rules */
+      rules: string[];
+      /** Warnings */
+      warnings: components['schemas']['WarningState'][];
+    };
+    /**
      * LimitLine
      * @description A limit to draw on a tag's trend.
      */
@@ -983,11 +1014,16 @@ export interface components {
     };
     /**
      * Overview
-     * @description The last assessments of the plant, oldest first, as the dashboard needs them at once.
+     * @description What the dashboard needs at once: the newest assessment whole, and the intervals up to it as charts draw them.
      */
     Overview: {
-      /** Assessments */
-      assessments: components['schemas']['PlantAssessment'][];
+      /** @description The newest assessed interval. */
+      latest: components['schemas']['PlantAssessment'] | null;
+      /**
+       * Past
+       * @description The newest assessed intervals, oldest first; the last one is `latest`.
+       */
+      past: components['schemas']['IntervalSummary'][];
       /** @description Of the interval that ends now, until the next one is closed; where the stride is shorter. */
       provisional?: components['schemas']['PlantAssessment'] | null;
       status: components['schemas']['FeedStatus'];
