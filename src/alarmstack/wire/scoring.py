@@ -87,6 +87,9 @@ class Forecast(_Body):
     out_of_range: OutOfRange
     stale: Stale
     model: Spoke
+    text: str = Field(
+        default="", description="The forecast in words, with its figure.", examples=["Alarm possible within 3 h (9 %)"]
+    )
 
 
 class RecommendRequest(_Body):
@@ -197,7 +200,7 @@ class TagQuality(_Body):
 
 
 class RuleState(_Body):
-    """A limit rule at the last row: `met` means the plant is in alarm by it."""
+    """A limit rule at the last row: `met` means the row is in alarm by it. `low`: it is met below `above`, which is the limit."""
 
     name: str
     column: str
@@ -205,6 +208,7 @@ class RuleState(_Body):
     above: float
     unit: str
     met: bool
+    low: bool = False
 
 
 class Shadowed(_Body):

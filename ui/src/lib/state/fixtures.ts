@@ -41,6 +41,7 @@ export const PLANT: PlantView = {
   horizons_hours: [1, 3],
   units: [{ key: 'column', title: 'Column' }],
   tags: TAGS,
+  limits: [],
   models: [
     {
       name: 'risk',
@@ -105,7 +106,7 @@ export function told(known: string, more: Partial<Assessment> = {}, standing: nu
       drivers: [
         { feature: 'p1_max', key: 'p1', value: 7, contribution: 1.2, column: 'forecast_3h', text: 'Pressure 7 bar' },
       ],
-      rules: [{ name: 'bursting', column: 'P1_max', value: 7, above: 8, unit: 'bar', met: false }],
+      rules: [{ name: 'bursting', column: 'P1_max', value: 7, above: 8, unit: 'bar', met: false, low: false }],
       quality: [],
       ...more,
     },

@@ -16,7 +16,7 @@ const sight = (...assessments: ReturnType<typeof told>[]) =>
 test('a shift: calm, a warning, an alarm, calm again', () => {
   const calm = told('2026-06-01T09:00:00Z');
   const warned = told('2026-06-01T10:00:00Z', {}, [3]);
-  const met = { name: 'bursting', column: 'P1_max', value: 8.4, above: 8, unit: 'bar', met: true };
+  const met = { name: 'bursting', column: 'P1_max', value: 8.4, above: 8, unit: 'bar', met: true, low: false };
   const alarm = told('2026-06-01T11:00:00Z', { in_alarm_now: true, rules: [met] }, [1, 3]);
   expect(sight(calm)).toMatchObject({ kind: 'normal', priority: null, title: 'Normal' });
   expect(sight(calm, warned)).toMatchObject({
