@@ -28,6 +28,7 @@ from alarmstack.wire.scoring import (
     Forecast,
     ForecastRequest,
     Importances,
+    Inputs,
     Models,
     ModelStatus,
     Prediction,
@@ -223,7 +224,10 @@ class Models_:  # noqa: N801 - beside the wire's Models
         unknown = set(asked.features) - set(feature_names(self.plant, "point"))
         if unknown:
             raise ValueError(f"unknown features: {sorted(unknown)}")
-        return Prediction(risk_score=0.97, alarm=1, threshold=0.5, missing=["te301020"], out_of_range=[], model=self._spoke())
+        inputs = Inputs(given=len(asked.features), of=98, text=f"{len(asked.features)} of 98 inputs had a value.")
+        return Prediction(
+            inputs=inputs, risk_score=0.97, alarm=1, threshold=0.5, missing=["te301020"], out_of_range=[], model=self._spoke()
+        )
 
     def _forecast(self, asked: ForecastRequest) -> Forecast:
         if asked.horizon not in (1, 3, 6):

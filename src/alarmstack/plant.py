@@ -56,6 +56,8 @@ ALLOWED_UNITS = tuple(
         "1",
     ]
 )
+NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
+"""What registry names begin with: they are also names of folders."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|min|h|d)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
@@ -502,7 +504,7 @@ class Plant(_Part):
     name: str
     title: str
     timezone: str
-    registry_prefix: str
+    registry_prefix: Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
     operator_log: str | None = None
     time: Time
     training: Training = Training()

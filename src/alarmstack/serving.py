@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -72,14 +73,14 @@ def inference(port: Port = None, host: Host = None) -> None:
     socket = listen(settings.host, port or settings.inference_port)
     kept = settings.data / "serving"
     with claimed(settings.data, "inference"):
-        if settings.models_url:
-            fetch(Store.of(settings, settings.models), kept)
+        store = Store.of(settings, settings.models) if settings.models_url else None
         shelf = Shelf(
             load_plant(settings.plant),
             Registry(settings.registry),
             kept,
             unpromoted=settings.serve_unpromoted,
             predictor=settings.model_name or "",
+            supply=partial(fetch, store, kept) if store else None,
         )
         run(Hosts(create_app(shelf), settings.hosts), [socket])
 

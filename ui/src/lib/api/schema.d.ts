@@ -969,6 +969,18 @@ export interface components {
       features: components['schemas']['Importance'][];
     };
     /**
+     * Inputs
+     * @description How many of a model's inputs had a value. `text` says so in a sentence.
+     */
+    Inputs: {
+      /** Given */
+      given: number;
+      /** Of */
+      of: number;
+      /** Text */
+      text: string;
+    };
+    /**
      * IntervalSummary
      * @description A closed interval as charts draw it. `timestamp`: its start; `values`: medians by instrument key.
      *
@@ -1159,10 +1171,10 @@ export interface components {
       horizon_hours: number | null;
       /**
        * Status
-       * @description loaded from the registry; kept: last good copy from disk; unpromoted: newest version, no @champion; missing.
+       * @description loaded: the promoted version; kept: the last good copy; unpromoted: the newest version serves, because none is promoted; not_promoted: no version is promoted, none serves; missing: it was never trained, or cannot be loaded.
        * @enum {string}
        */
-      status: 'loaded' | 'kept' | 'unpromoted' | 'missing';
+      status: 'loaded' | 'kept' | 'unpromoted' | 'not_promoted' | 'missing';
       /** Reason */
       reason?: string | null;
       /** Version */
@@ -1191,6 +1203,16 @@ export interface components {
       };
       /** Card */
       card?: string | null;
+      /**
+       * Challenger
+       * @description Version that scores in shadow beside this one.
+       */
+      challenger?: string | null;
+      /**
+       * Challenger Reason
+       * @description Why the challenger cannot be used.
+       */
+      challenger_reason?: string | null;
     };
     /**
      * Models
@@ -1484,7 +1506,7 @@ export interface components {
     };
     /**
      * PredictRequest
-     * @description Any subset of the champion's features; `null` counts as missing.
+     * @description Any subset of the champion's features, at least one with a value; `null` counts as missing.
      */
     PredictRequest: {
       /** Features */
@@ -1624,6 +1646,12 @@ export interface components {
       model?: components['schemas']['Spoke'] | null;
       /** Reason */
       reason?: string | null;
+      /**
+       * Not Promoted
+       * @description No version is promoted, so no output is expected; `reason` says why.
+       * @default false
+       */
+      not_promoted: boolean;
     };
     /**
      * Scenario
@@ -1885,6 +1913,7 @@ export interface components {
      * @description A prediction and the entry it was stored as.
      */
     StoredPrediction: {
+      inputs: components['schemas']['Inputs'];
       /** Risk Score */
       risk_score: number;
       /** Alarm */
