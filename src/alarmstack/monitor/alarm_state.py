@@ -40,6 +40,14 @@ class Warned(NamedTuple):
     reason: str | None = None
 
 
+class Heard(NamedTuple):
+    """A reading as the feed told it: by key, the seconds since each instrument spoke, and the setpoints."""
+
+    reading: Reading
+    ages: Mapping[str, float | None] = {}
+    setpoints: Mapping[str, float | None] = {}
+
+
 class Changes(NamedTuple):
     """What is to be stored: episodes that began or ended, and the states of rules."""
 
@@ -114,21 +122,21 @@ class AlarmState:
         active = [watch for watch in self._watches if watch.state.active]
         return {watch.rule.name: _since(watch) for watch in active}
 
-    def resume(self, past: Sequence[Past], readings: Sequence[tuple[Reading, Mapping[str, float | None]]]) -> None:
+    def resume(self, past: Sequence[Past], readings: Sequence[Heard]) -> None:
         """Look at what was missed: closed intervals as far as the feed's own readings do not reach back, then those readings.
 
         Both oldest first; `past` may begin long before.
         """
-        dated = [(reading, ages) for reading, ages in readings if reading.timestamp is not None]
-        newest = dated[-1][0].timestamp if dated else None
+        dated = [one for one in readings if one.reading.timestamp is not None]
+        newest = dated[-1].reading.timestamp if dated else None
         if newest is not None:
             self._rewind(newest)
-        first = dated[0][0].timestamp if dated else None
+        first = dated[0].reading.timestamp if dated else None
         self._look_back(past, first)
         for interval in past[-self._plant.rows(self._plant.time.short_window) - 1 :]:
             self.closed(Observation.model_validate(interval.row))
-        for reading, ages in dated:
-            self.heard(reading, ages)
+        for heard in dated:
+            self.heard(heard)
 
     def closed(self, interval: Observation) -> None:
         """A closed interval: setpoints that no reading carries, and rows for what is derived."""
@@ -144,16 +152,16 @@ class AlarmState:
         self._rows.closed(interval)
         self._save_all()
 
-    def heard(self, reading: Reading, ages: Mapping[str, float | None]) -> None:
+    def heard(self, heard: Heard) -> None:
         """A reading of the feed. One that comes late changes nothing; a clock that was set back is followed."""
-        now = reading.timestamp
+        now = heard.reading.timestamp
         if now is None:
             return
         self._rewind(now)
         if self.plant_time is not None and now < self.plant_time:
             return
         self.plant_time = now
-        measured = dict(self._measured_of(reading, ages, now))
+        measured = dict(self._measured_of(heard, now))
         self._told.update(measured)
         self._measured.update(measured)
         self._rows.heard(now, measured)
@@ -209,12 +217,12 @@ class AlarmState:
             warnings_reason=warned.reason,
         )
 
-    def _measured_of(self, reading: Reading, ages: Mapping[str, float | None], now: datetime) -> list[tuple[str, Measured]]:
+    def _measured_of(self, heard: Heard, now: datetime) -> list[tuple[str, Measured]]:
         """Each signal of a reading with the time it was measured."""
         found = []
-        for key, value in reading.numbers.items():
+        for key, value in {**heard.reading.numbers, **heard.setpoints}.items():
             if (signal := self._signals.get(key)) is not None:
-                age = timedelta(seconds=max(ages.get(key) or 0.0, 0.0))
+                age = timedelta(seconds=max(heard.ages.get(key) or 0.0, 0.0))
                 found.append((signal, Measured(value, now - age)))
         return found
 
@@ -377,4 +385,4 @@ def _clock(plant: Plant, instant: datetime) -> str:
     return f"{instant.astimezone(plant.zone):%Y-%m-%d %H:%M}"
 
 
-__all__ = ["AlarmState", "Changes", "Warned"]
+__all__ = ["AlarmState", "Changes", "Heard", "Warned"]
