@@ -509,13 +509,15 @@ def demo(
 
     Example: alarmstack demo
     """
+    from alarmstack.folder import claimed
     from alarmstack.serving import check_demo, show_demo
     from alarmstack.tour import run_tour
 
     settings = load_settings()
     if serve:
         check_demo(settings)
-    run_tour(settings, console)
+    with claimed(settings.data, "demo"):
+        run_tour(settings, console)
     if serve:
         show_demo()
 

@@ -5,6 +5,7 @@ AlarmstackError
 ├── SourceError         a historian export cannot be read at all
 ├── GateRefused         the quality gate turned a drop away; carries the verdict's lines
 ├── StorageError        the store cannot be read or written
+├── ClusterError        there is no Spark to run on
 ├── BenchError          a benchmark's set is described wrongly or its files are not there
 ├── FeatureError        a feature was asked for by a name nobody defined
 ├── ObservationError    rows of plant data on the wire that cannot be taken: unknown keys, wrong order, wrong cadence
@@ -94,6 +95,7 @@ class NotPromotedError(RegistryError):
 __all__ = [
     "AccountError",
     "AlarmstackError",
+    "BenchError",
     "ClusterError",
     "FeatureError",
     "GateRefused",

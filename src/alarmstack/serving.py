@@ -11,6 +11,7 @@ import typer
 from pydantic import SecretStr
 from rich.console import Console
 
+from alarmstack.folder import claimed
 from alarmstack.people import demo_login
 from alarmstack.plant import load_plant
 from alarmstack.settings import Settings, load_settings
@@ -42,14 +43,15 @@ def sensors(
 
     settings = load_settings()
     socket = listen(host or settings.host, port or settings.sensors_port)
-    player = start_player(
-        load_plant(settings.plant),
-        speed=speed or settings.speed,
-        seed=seed,
-        saved=settings.data / "live" / f"plant-{seed}.json",
-        flush=Store.of(settings, settings.raw) if settings.flush_readings else None,
-    )
-    run(create_app(player), [socket])
+    with claimed(settings.data, "sensors"):
+        player = start_player(
+            load_plant(settings.plant),
+            speed=speed or settings.speed,
+            seed=seed,
+            saved=settings.data / "live" / f"plant-{seed}.json",
+            flush=Store.of(settings, settings.raw) if settings.flush_readings else None,
+        )
+        run(create_app(player), [socket])
 
 
 @services.command()
@@ -67,16 +69,17 @@ def inference(port: Port = None, host: Host = None) -> None:
     settings = load_settings()
     socket = listen(host or settings.host, port or settings.inference_port)
     kept = settings.data / "serving"
-    if settings.models_url:
-        fetch(Store.of(settings, settings.models), kept)
-    shelf = Shelf(
-        load_plant(settings.plant),
-        Registry(settings.registry),
-        kept,
-        unpromoted=settings.serve_unpromoted,
-        predictor=settings.model_name or "",
-    )
-    run(create_app(shelf), [socket])
+    with claimed(settings.data, "inference"):
+        if settings.models_url:
+            fetch(Store.of(settings, settings.models), kept)
+        shelf = Shelf(
+            load_plant(settings.plant),
+            Registry(settings.registry),
+            kept,
+            unpromoted=settings.serve_unpromoted,
+            predictor=settings.model_name or "",
+        )
+        run(create_app(shelf), [socket])
 
 
 @services.command()
@@ -102,7 +105,8 @@ def gateway(
         name, password = demo_login(settings)
         print(f"demo login of this start: name {name}, password {password}", flush=True)
     page = settings.page_port if page_port is None else page_port
-    serve(settings, port or settings.gateway_port, page or None, host or settings.host)
+    with claimed(settings.data, "gateway"):
+        serve(settings, port or settings.gateway_port, page or None, host or settings.host)
 
 
 def demo_services(settings: Settings) -> list[Service]:
@@ -139,6 +143,12 @@ def everything() -> None:
     """
     settings, console = load_settings(), Console()
     check_demo(settings)
+    with claimed(settings.data, "demo"):
+        _run_all(settings, console)
+    console.print("stopped")
+
+
+def _run_all(settings: Settings, console: Console) -> None:
     name, password = demo_login(settings)
     with console.status("starting sensor API, inference API, gateway") as status:
 
@@ -146,8 +156,10 @@ def everything() -> None:
             status.stop()
             console.print(_where(settings, name, password), highlight=False)
 
-        supervise(demo_services(settings), settings.data / "logs", ready, lambda line: console.print(line, markup=False))
-    console.print("stopped")
+        def say(line: str) -> None:
+            console.print(line, markup=False)
+
+        supervise(demo_services(settings), settings.data / "logs", ready, say, settings.log_bytes)
 
 
 def _where(settings: Settings, name: str, password: str) -> str:

@@ -181,6 +181,12 @@ class Settings(BaseSettings):
         default=7502, alias="ALARMSTACK_INFERENCE_PORT", description="Port of the inference API."
     )
     page_port: Annotated[Port, GATEWAY] = Field(default=5173, alias="ALARMSTACK_PAGE_PORT", description="Port of the screen.")
+    log_bytes: Annotated[int, SERVICES] = Field(
+        default=10_000_000,
+        ge=10_000,
+        alias="ALARMSTACK_LOG_BYTES",
+        description="Size in bytes at which a service's log file is moved aside; three old ones are kept.",
+    )
     speed: Annotated[float, SENSORS] = Field(
         default=720.0,
         gt=0,

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alarmstack import __version__
+from alarmstack.api_docs import serve_docs
 from alarmstack.errors import AlarmstackError, FeatureError, NotPromotedError, ObservationError
 from alarmstack.inference import answers as say
 from alarmstack.inference.shelf import Shelf
@@ -91,10 +92,12 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
         title="alarmstack inference API",
         version=__version__,
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    serve_docs(app)
     meter = Meter()
     scores = ScoreMeter(meter, shelf)
     plant, champion = shelf.plant, shelf.predictor

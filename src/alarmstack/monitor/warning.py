@@ -23,7 +23,7 @@ LEAD_IN = 240
 
 
 def said(assessment: Assessment) -> Body:
-    """The little of an assessment that trends, warnings and contests need: scores by column, with thresholds and versions."""
+    """The little of an assessment that trends, warnings and contests need: scores with thresholds and versions, rules met."""
     return {
         "scores": {one.column: one.score for one in assessment.models},
         "spoken": {
@@ -37,6 +37,7 @@ def said(assessment: Assessment) -> Body:
             for one in assessment.models
             if one.horizon_hours is not None
         ],
+        "rules": [rule.name for rule in assessment.rules if rule.met],
     }
 
 

@@ -22,6 +22,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from prometheus_client import Gauge
 
 from alarmstack import __version__
+from alarmstack.api_docs import serve_docs
 from alarmstack.errors import ServiceError
 from alarmstack.intervals import READING_SCHEMA
 from alarmstack.plant import Plant
@@ -176,7 +177,8 @@ def create_app(player: Player) -> FastAPI:
             await task
 
     live = player.live
-    app = FastAPI(title="alarmstack sensor API", version=__version__, lifespan=lifespan)
+    app = FastAPI(title="alarmstack sensor API", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    serve_docs(app)
     speak_problems(app)
     meter = Meter()
     meter.watch(app)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from alarmstack.wire.observations import Observation
-from alarmstack.wire.scoring import Assessment, Explanation, Forecast, Kind, Prediction
+from alarmstack.wire.scoring import Assessment, Explanation, Forecast, Kind, Prediction, TaskState
 
 Role = Literal["viewer", "operator", "engineer", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "operator", "engineer", "admin")
@@ -247,6 +247,15 @@ class FeedStatus(_Body):
     inference_reason: str | None
     plant_time: AwareDatetime | None
     server_time: AwareDatetime
+    assessed_until: AwareDatetime | None = Field(
+        default=None, description="End of the newest assessed interval, on the plant's clock."
+    )
+    unassessed: int = Field(default=0, description="Stored intervals that wait for their assessment, at most 240.")
+    down: list[TaskState] = Field(default=[], description="Long-running tasks of the gateway that are not running.")
+    quarantined: int = Field(default=0, description="Rows of the feed set aside since the start.")
+    quarantine_reason: str | None = Field(default=None, description="Why the newest of them was set aside.")
+    refused: int = Field(default=0, description="Intervals that inference refuses to assess.")
+    refused_reason: str | None = Field(default=None, description="Why it refuses the newest of them.")
 
 
 class WarningState(_Body):
@@ -342,10 +351,26 @@ class PlantAssessment(_Body):
     warnings: list[WarningState]
 
 
-class Overview(_Body):
-    """The last assessments of the plant, oldest first, as the dashboard needs them at once."""
+class IntervalSummary(_Body):
+    """A closed interval as charts draw it. `timestamp`: its start; `values`: medians by instrument key.
 
-    assessments: list[PlantAssessment]
+    `scores` and `thresholds` by model column; `rules`: names of the limit rules that the interval met.
+    """
+
+    timestamp: AwareDatetime
+    values: dict[str, float | None]
+    scores: dict[str, float | None]
+    thresholds: dict[str, float | None]
+    in_alarm: bool
+    rules: list[str]
+    warnings: list[WarningState]
+
+
+class Overview(_Body):
+    """What the dashboard needs at once: the newest assessment whole, and the intervals up to it as charts draw them."""
+
+    latest: PlantAssessment | None = Field(description="The newest assessed interval.")
+    past: list[IntervalSummary] = Field(description="The newest assessed intervals, oldest first; the last one is `latest`.")
     provisional: PlantAssessment | None = Field(
         default=None, description="Of the interval that ends now, until the next one is closed; where the stride is shorter."
     )
@@ -451,6 +476,7 @@ __all__ = [
     "ForecastPreset",
     "GatewayHealth",
     "History",
+    "IntervalSummary",
     "LimitAlarm",
     "LimitEvent",
     "LimitGap",

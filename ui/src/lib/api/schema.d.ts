@@ -393,7 +393,7 @@ export interface paths {
     };
     /**
      * How the plant stands
-     * @description The last assessed intervals with the warnings after each, what is said of the one that ends now, and how the sources are.
+     * @description The newest assessment, the intervals before it in short, the provisional assessment, and the state of the sources.
      */
     get: operations['overview'];
     put?: never;
@@ -556,6 +556,26 @@ export interface paths {
      * @description Public. The gateway answers with 200 while it runs; what it depends on is in `feed`.
      */
     get: operations['health'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/ready': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Whether every long-running task makes progress
+     * @description Public. 503 with the task and the reason while a task is down or makes no progress.
+     */
+    get: operations['ready'];
     put?: never;
     post?: never;
     delete?: never;
@@ -826,6 +846,45 @@ export interface components {
        * Format: date-time
        */
       server_time: string;
+      /**
+       * Assessed Until
+       * @description End of the newest assessed interval, on the plant's clock.
+       */
+      assessed_until?: string | null;
+      /**
+       * Unassessed
+       * @description Stored intervals that wait for their assessment, at most 240.
+       * @default 0
+       */
+      unassessed: number;
+      /**
+       * Down
+       * @description Long-running tasks of the gateway that are not running.
+       * @default []
+       */
+      down: components['schemas']['TaskState'][];
+      /**
+       * Quarantined
+       * @description Rows of the feed set aside since the start.
+       * @default 0
+       */
+      quarantined: number;
+      /**
+       * Quarantine Reason
+       * @description Why the newest of them was set aside.
+       */
+      quarantine_reason?: string | null;
+      /**
+       * Refused
+       * @description Intervals that inference refuses to assess.
+       * @default 0
+       */
+      refused: number;
+      /**
+       * Refused Reason
+       * @description Why it refuses the newest of them.
+       */
+      refused_reason?: string | null;
     };
     /**
      * ForecastPreset
@@ -908,6 +967,37 @@ export interface components {
       method: string;
       /** Features */
       features: components['schemas']['Importance'][];
+    };
+    /**
+     * IntervalSummary
+     * @description A closed interval as charts draw it. `timestamp`: its start; `values`: medians by instrument key.
+     *
+     *     `scores` and `thresholds` by model column; `rules`: names of the limit rules that the interval met.
+     */
+    IntervalSummary: {
+      /**
+       * Timestamp
+       * Format: date-time
+       */
+      timestamp: string;
+      /** Values */
+      values: {
+        [key: string]: number | null;
+      };
+      /** Scores */
+      scores: {
+        [key: string]: number | null;
+      };
+      /** Thresholds */
+      thresholds: {
+        [key: string]: number | null;
+      };
+      /** In Alarm */
+      in_alarm: boolean;
+      /** Rules */
+      rules: string[];
+      /** Warnings */
+      warnings: components['schemas']['WarningState'][];
     };
     /**
      * Intervals
@@ -1152,11 +1242,16 @@ export interface components {
     };
     /**
      * Overview
-     * @description The last assessments of the plant, oldest first, as the dashboard needs them at once.
+     * @description What the dashboard needs at once: the newest assessment whole, and the intervals up to it as charts draw them.
      */
     Overview: {
-      /** Assessments */
-      assessments: components['schemas']['PlantAssessment'][];
+      /** @description The newest assessed interval. */
+      latest: components['schemas']['PlantAssessment'] | null;
+      /**
+       * Past
+       * @description The newest assessed intervals, oldest first; the last one is `latest`.
+       */
+      past: components['schemas']['IntervalSummary'][];
       /** @description Of the interval that ends now, until the next one is closed; where the stride is shorter. */
       provisional?: components['schemas']['PlantAssessment'] | null;
       status: components['schemas']['FeedStatus'];
@@ -1423,6 +1518,16 @@ export interface components {
       detail: string;
       /** Model */
       model?: string | null;
+    };
+    /**
+     * Readiness
+     * @description Whether every long-running task of a service makes progress.
+     */
+    Readiness: {
+      /** Ready */
+      ready: boolean;
+      /** Tasks */
+      tasks: components['schemas']['TaskState'][];
     };
     /**
      * Reading
@@ -1824,6 +1929,28 @@ export interface components {
       value: number | null;
       /** Age Seconds */
       age_seconds: number | null;
+    };
+    /**
+     * TaskState
+     * @description A long-running task. `since`: when it reached this state; `reason`: why it is not running.
+     */
+    TaskState: {
+      /** Name */
+      name: string;
+      /**
+       * State
+       * @enum {string}
+       */
+      state: 'running' | 'failed' | 'stalled';
+      /** Reason */
+      reason: string | null;
+      /**
+       * Since
+       * Format: date-time
+       */
+      since: string;
+      /** Restarts */
+      restarts: number;
     };
     /**
      * Trends
@@ -3712,6 +3839,35 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['GatewayHealth'];
+        };
+      };
+    };
+  };
+  ready: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Readiness'];
+        };
+      };
+      /** @description A long-running task is down */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Readiness'];
         };
       };
     };

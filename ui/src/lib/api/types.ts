@@ -14,6 +14,7 @@ export type Explanation = Bodies['StoredExplanation'];
 export type FeedStatus = Bodies['FeedStatus'];
 export type Forecast = Bodies['StoredForecast'];
 export type Importances = Bodies['Importances'];
+export type IntervalSummary = Bodies['IntervalSummary'];
 export type LimitLine = Bodies['LimitLine'];
 export type Live = Bodies['Live'];
 export type ModelStatus = Bodies['ModelStatus'];
@@ -45,10 +46,4 @@ export type Observation = Bodies['Observation'];
 export function numberAt(row: object | null | undefined, key: string): number | null {
   const value = (row as Row | null | undefined)?.[key];
   return typeof value === 'number' ? value : null;
-}
-
-/** A row's own instant, in milliseconds. */
-export function instantOf(row: object | null | undefined): number | null {
-  const stamp = (row as Row | null | undefined)?.timestamp;
-  return typeof stamp === 'string' ? Date.parse(stamp) : null;
 }

@@ -1,12 +1,13 @@
 import { answer } from '../api/problem';
-import type { FeedStatus, Live, PlantAssessment, PlantTag, PlantView } from '../api/types';
+import type { FeedStatus, IntervalSummary, Live, PlantAssessment, PlantTag, PlantView } from '../api/types';
 import { readInstrument, type Instrument } from './instrument';
 import { judge, type PlantState } from './plant-state';
+import { summaryOf } from './summary';
 import type { Session } from './session.svelte';
 import { readEvents, type Told } from './stream';
 
-/** Assessments kept for the sparklines. */
-const KEPT = 72;
+/** Intervals kept for the charts: what the server's first answer holds. */
+const KEPT = 48;
 /** The server sends a sign of life every ten seconds; longer silence means that nobody is there. */
 const SILENCE_MS = 25_000;
 /** A lost connection may be back at once; values stand that long. */
@@ -19,7 +20,10 @@ type Clock = { now: () => number; wait: (ms: number, signal: AbortSignal) => Pro
 /** The plant as it is now: the newest readings and assessments, and whether they can be believed. */
 export class LivePlant {
   reading = $state.raw<Live | null>(null);
-  assessments = $state.raw<PlantAssessment[]>([]);
+  /** The newest closed interval with its whole assessment. */
+  latest = $state.raw<PlantAssessment | null>(null);
+  /** The intervals up to the newest one as charts draw them, oldest first. */
+  past = $state.raw<IntervalSummary[]>([]);
   status = $state.raw<FeedStatus | null>(null);
   #provisional = $state.raw<PlantAssessment | null>(null);
   connection = $state<'connecting' | 'live' | 'offline'>('connecting');
@@ -60,10 +64,6 @@ export class LivePlant {
     this.wallNow = clock.now();
   }
 
-  get latest(): PlantAssessment | undefined {
-    return this.assessments.at(-1);
-  }
-
   instrument(tag: PlantTag): Instrument {
     const judged = this.latest?.assessment.quality ?? [];
     const { reading: live, plantNow, blind } = this;
@@ -71,14 +71,15 @@ export class LivePlant {
   }
 
   state(plant: PlantView): PlantState {
-    const { assessments, plantNow, blind } = this;
-    return judge({ plant, assessments, plantNow, blind });
+    const { latest, past, plantNow, blind } = this;
+    return judge({ plant, latest, past, plantNow, blind });
   }
 
   /** The plant's state as the provisional assessment has it; null where there is none. */
   provisionalState(plant: PlantView): PlantState | null {
-    const { assessments, provisional, plantNow, blind } = this;
-    return provisional && judge({ plant, assessments: [...assessments, provisional], plantNow, blind });
+    const { provisional, plantNow, blind } = this;
+    if (!provisional) return null;
+    return judge({ plant, latest: provisional, past: [...this.past, summaryOf(provisional)], plantNow, blind });
   }
 
   /** Hear of every new closed interval; returns how to stop. */
@@ -138,22 +139,27 @@ export class LivePlant {
   }
 
   async #catchUp(): Promise<void> {
-    const past = await answer(this.session.api.GET('/overview', { params: { query: { n: KEPT } } }));
-    this.assessments = past.assessments;
-    this.#provisional = past.provisional ?? null;
-    this.status = past.status;
+    const seen = await answer(this.session.api.GET('/overview', { params: { query: { n: KEPT } } }));
+    this.latest = seen.latest;
+    this.past = seen.past;
+    this.#provisional = seen.provisional ?? null;
+    this.status = seen.status;
   }
 
   #alive(): void {
     this.#heard = this.wallNow = this.clock.now();
   }
 
-  /** An assessment told twice counts once. */
+  /** A new interval, or one that was assessed again: it then takes the place of the old one, and is not announced twice. */
   #add(told: PlantAssessment): void {
-    const known = this.assessments.some((one) => one.assessment.known_at === told.assessment.known_at);
-    if (known) return;
-    this.assessments = [...this.assessments, told].slice(-KEPT);
-    this.#listeners.forEach((listener) => listener(told));
+    const added = summaryOf(told);
+    const start = Date.parse(added.timestamp);
+    const others = this.past.filter((one) => Date.parse(one.timestamp) !== start);
+    const again = others.length < this.past.length;
+    const newer = others.some((one) => Date.parse(one.timestamp) > start);
+    this.past = [...others, added].sort((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp)).slice(-KEPT);
+    if (!newer) this.latest = told;
+    if (!again) this.#listeners.forEach((listener) => listener(told));
   }
 }
 

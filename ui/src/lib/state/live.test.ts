@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { json, PLANT, refused, served, TAGS, told } from './fixtures';
 import { LivePlant } from './live.svelte';
 import { Session } from './session.svelte';
+import { summaryOf } from './summary';
 
 const STATUS = {
   feed: 'live',
@@ -73,7 +74,8 @@ test('connected, silence counts as loss after 25 s; the plant is then not called
   const open = new ReadableStream<Uint8Array>();
   const { plant, clock } = live({
     'GET /stream': () => new Response(open),
-    'GET /overview': () => json({ assessments: [told('2026-06-01T12:00:00Z')], status: STATUS }),
+    'GET /overview': () =>
+      json({ latest: told('2026-06-01T12:00:00Z'), past: [summaryOf(told('2026-06-01T12:00:00Z'))], status: STATUS }),
   });
   clock.wall = 1000;
   const stop = plant.start();
@@ -107,7 +109,7 @@ test('what is said between two hours stands beside the closed interval until the
   say(plant, 'provisional', told('2026-06-01T12:15:00Z', {}, [3]));
   expect(plant.provisionalState(PLANT)?.kind).toBe('warning');
   expect(plant.state(PLANT).kind).toBe('normal');
-  expect(plant.assessments).toHaveLength(1);
+  expect(plant.past).toHaveLength(1);
   say(plant, 'assessment', told('2026-06-01T13:00:00Z'));
   expect(plant.provisional).toBeNull();
 });
@@ -120,5 +122,20 @@ test('an assessment told twice counts once, and listeners hear it once', () => {
   stop();
   say(plant, 'assessment', told('2026-06-01T14:00:00Z'));
   expect(heard).toEqual(['2026-06-01T12:00:00Z', '2026-06-01T13:00:00Z']);
-  expect(plant.assessments).toHaveLength(3);
+  expect(plant.past).toHaveLength(3);
+});
+
+test('an hour that is assessed again takes the place of the old one, the newest hour and an earlier one alike', () => {
+  const { plant } = live();
+  const scored = (hour: number, score: number) => {
+    const one = told(`2026-06-01T${hour}:00:00Z`);
+    one.assessment.models[0]!.score = score;
+    return one;
+  };
+  [scored(12, 0.1), scored(13, 0.2)].forEach((one) => say(plant, 'assessment', one));
+  say(plant, 'assessment', scored(13, 0.8));
+  expect(plant.latest?.assessment.models[0]?.score).toBe(0.8);
+  say(plant, 'assessment', scored(12, 0.7));
+  expect(plant.latest?.assessment.models[0]?.score).toBe(0.8);
+  expect(plant.past.map((one) => one.scores['forecast_3h'])).toEqual([0.7, 0.8]);
 });

@@ -1,10 +1,17 @@
 import { expect, test } from 'vitest';
 import { PLANT, told } from './fixtures';
 import { judge, leading } from './plant-state';
+import { summaryOf } from './summary';
 
 const NOON = '2026-06-01T12:00:00Z';
 const sight = (...assessments: ReturnType<typeof told>[]) =>
-  judge({ plant: PLANT, assessments, plantNow: Date.parse(NOON), blind: null });
+  judge({
+    plant: PLANT,
+    latest: assessments.at(-1) ?? null,
+    past: assessments.map(summaryOf),
+    plantNow: Date.parse(NOON),
+    blind: null,
+  });
 
 test('a shift: calm, a warning, an alarm, calm again', () => {
   const calm = told('2026-06-01T09:00:00Z');

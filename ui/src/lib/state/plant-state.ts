@@ -1,4 +1,4 @@
-import type { Driver, PlantAssessment, PlantModel, PlantView, RuleState, Said } from '../api/types';
+import type { Driver, IntervalSummary, PlantAssessment, PlantModel, PlantView, RuleState, Said } from '../api/types';
 import { percent, plain, words } from './format';
 
 /** The plant in one word, and the reason in a sentence. `priority`: 1 is the most urgent. */
@@ -11,19 +11,24 @@ export type PlantState = {
   since: number | null;
 };
 
-type Sight = { plant: PlantView; assessments: PlantAssessment[]; plantNow: number | null; blind: string | null };
+type Sight = {
+  plant: PlantView;
+  latest: PlantAssessment | null;
+  past: IntervalSummary[];
+  plantNow: number | null;
+  blind: string | null;
+};
 
 /** Intervals without a new assessment after which the last one says nothing of now. */
 const OLD_AFTER_INTERVALS = 3;
 
-export function judge({ plant, assessments, plantNow, blind }: Sight): PlantState {
-  const latest = assessments.at(-1);
+export function judge({ plant, latest, past, plantNow, blind }: Sight): PlantState {
   if (blind) return unknown(blind);
   if (!latest) return unknown('No closed interval has been assessed yet.');
   const known = latest.assessment.known_at ? Date.parse(latest.assessment.known_at) : null;
   if (known && plantNow && plantNow - known > OLD_AFTER_INTERVALS * plant.cadence_seconds * 1000)
     return unknown('The last assessment is too old to speak of now.');
-  if (latest.assessment.in_alarm_now) return alarm(assessments);
+  if (latest.assessment.in_alarm_now) return alarm(latest, past);
   const standing = latest.warnings.filter((one) => one.standing).sort((a, b) => a.horizon_hours - b.horizon_hours)[0];
   return standing ? warning(latest, standing.column, standing.horizon_hours, standing.since) : normal(latest);
 }
@@ -37,10 +42,10 @@ function unknown(detail: string): PlantState {
   return { kind: 'unknown', priority: null, title: 'State not known', detail, since: null };
 }
 
-function alarm(assessments: PlantAssessment[]): PlantState {
-  const met = assessments.at(-1)?.assessment.rules.filter((rule) => rule.met) ?? [];
-  const calm = assessments.findLastIndex((one) => !one.assessment.in_alarm_now);
-  const first = assessments[calm + 1]?.assessment.timestamp;
+function alarm(latest: PlantAssessment, past: IntervalSummary[]): PlantState {
+  const met = latest.assessment.rules.filter((rule) => rule.met);
+  const calm = past.findLastIndex((one) => !one.in_alarm);
+  const first = past[calm + 1]?.timestamp;
   const title = met.length ? `In alarm: ${met.map((rule) => words(rule.name)).join(', ')}` : 'In alarm';
   const detail = met.map(ruleText).join(' · ');
   return { kind: 'alarm', priority: 1, title, detail, since: first && calm >= 0 ? Date.parse(first) : null };
