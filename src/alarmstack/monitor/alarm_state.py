@@ -96,7 +96,9 @@ class AlarmState:
     def __init__(self, plant: Plant) -> None:
         self._plant = plant
         self._watches = [_watch(plant, rule) for rule in plant.labels.rules]
-        self._rows = NewestRows(plant, max(plant.rows(plant.time.short_window), 1))
+        columns = [read_column(plant, watch.rule.column) for watch in self._watches]
+        derived = [one.signal for one in columns if one.kind not in ("own", "deviation")]
+        self._rows = NewestRows(plant, max(plant.rows(plant.time.short_window), 1), derived)
         self._signals = {signal.lower(): signal for signal in plant.signals}
         self._measured: dict[str, Measured] = {}
         self._told: set[str] = set()
@@ -295,7 +297,7 @@ class AlarmState:
         for watch in self._watches:
             values = column(self._plant, block, watch.rule.column).tolist()
             for start, value in zip(starts, values, strict=True):
-                for instant in _instants(watch.rule, start, cadence):
+                for instant in _instants(watch.engine, start, cadence):
                     self._take(watch, instant, _Look(value, instant), approximate=True)
         self.plant_time = starts[-1] + cadence
 
@@ -366,9 +368,9 @@ def _stored(watch: _Watch) -> Body:
     return watch.state._asdict() | kept
 
 
-def _instants(rule: Limit, start: datetime, cadence: timedelta) -> list[datetime]:
+def _instants(rule: LimitRule, start: datetime, cadence: timedelta) -> list[datetime]:
     """When an interval's value is looked at: at its beginning, after the rule's delays, at its end."""
-    delay = min(max(rule.on_delay, rule.off_delay), cadence)
+    delay = min(timedelta(seconds=max(rule.on_delay, rule.off_delay)), cadence)
     return [start, start + delay, start + cadence]
 
 
