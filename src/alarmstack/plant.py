@@ -105,8 +105,9 @@ class _Part(BaseModel):
 
 Numbers = TypeVar("Numbers", float, npt.NDArray[np.float64])
 
-OFF_DELAY = timedelta(minutes=5)
-"""How long a value must be back within its limit before the alarm ends, unless the rule says otherwise."""
+OFF_DELAY_SHARE = 0.5
+"""Usual off-delay of a limit alarm as a share of the cadence: 30 min for hourly rows, 30 s for rows of a minute. Delays are
+seconds to minutes, in proportion to how fast the plant is."""
 DEADBAND_SHARE = {"°C": 0.01, "K": 0.01, "bar": 0.02, "mbar": 0.02, "MPa": 0.02, "kPa": 0.02, "Pa": 0.02}
 """Usual deadbands as a share of the span, by unit: temperature 1 %, pressure 2 % (initial values that EEMUA 191 suggests)."""
 OTHER_DEADBAND_SHARE = 0.05
@@ -189,8 +190,9 @@ class Limit(_Part):
     """A limit rule: in alarm while `column` (or its absolute value) is above `above`, or below `below`.
 
     The other keys are about the alarm on the screen, which follows the readings as they arrive: it begins when the limit has been
-    exceeded for `on_delay`, and ends when the value has been back by more than `deadband` (in `unit`) for `off_delay`. Labels
-    know closed intervals alone and use none of them. Without a deadband the usual one for the unit applies.
+    exceeded for `on_delay`, and ends when the value has been back by more than `deadband` (in `unit`) for `off_delay`. A deadband
+    or off-delay that is left out is the usual one (`DEADBAND_SHARE`, `OFF_DELAY_SHARE`). Labels know closed intervals alone and
+    use none of these keys.
     """
 
     name: str
@@ -201,7 +203,7 @@ class Limit(_Part):
     absolute: bool = False
     deadband: float | None = Field(default=None, ge=0)
     on_delay: Duration = timedelta(0)
-    off_delay: Duration = OFF_DELAY
+    off_delay: Duration | None = None
 
     @model_validator(mode="after")
     def _one_limit(self) -> Limit:

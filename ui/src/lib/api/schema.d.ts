@@ -1150,6 +1150,14 @@ export interface components {
       ages: {
         [key: string]: number | null;
       };
+      /**
+       * Setpoints
+       * @description The newest setpoint of each controller, by key.
+       * @default {}
+       */
+      setpoints: {
+        [key: string]: number | null;
+      };
     };
     /**
      * ModelStatus
@@ -2688,6 +2696,36 @@ export interface operations {
       };
       /** @description Not logged in */
       401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description An upstream service gave no usable answer */
+      502: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Not available now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description An upstream service did not answer in time */
+      504: {
         headers: {
           [name: string]: unknown;
         };
