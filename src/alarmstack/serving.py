@@ -11,6 +11,7 @@ import typer
 from pydantic import SecretStr
 from rich.console import Console
 
+from alarmstack.options import LARGEST_SEED
 from alarmstack.people import demo_login
 from alarmstack.plant import load_plant
 from alarmstack.settings import Settings, load_settings
@@ -29,8 +30,10 @@ Host = Annotated[
 def sensors(
     port: Port = None,
     host: Host = None,
-    speed: Annotated[float | None, typer.Option(min=0.001, help="Plant seconds in a wall second; 1 is real time.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same plant.")] = 11,
+    speed: Annotated[
+        float | None, typer.Option(min=0.001, max=36_000, help="Plant seconds in a wall second; 1 is real time.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Same seed, same plant.")] = 11,
 ) -> None:
     """Play the simulated plant live: readings, closed intervals, scenarios.
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from alarmstack.errors import ServiceError, SourceError, StorageError
@@ -331,7 +332,11 @@ def mutated(valid: bytes, chance: random.Random) -> bytes:
 def hostile_files(folder: Path, plant: Plant) -> Iterator[Path]:
     """Every file that we know to do harm, and some that chance made."""
     small = readings(plant, 6, 5)
-    for suffix, write in (("csv", small.write_csv), ("parquet", small.write_parquet), ("xlsx", small.write_excel)):
+    for suffix, write in (
+        ("csv", small.write_csv),
+        ("parquet", small.write_parquet),
+        ("xlsx", small.with_columns(pl.col("time").dt.replace_time_zone(None)).write_excel),
+    ):
         whole = folder / f"whole.{suffix}"
         write(whole)
         chance = random.Random(suffix)
