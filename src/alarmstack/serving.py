@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from alarmstack.folder import claimed
+from alarmstack.options import LARGEST_SEED
 from alarmstack.people import demo_login
 from alarmstack.plant import load_plant
 from alarmstack.settings import Settings, load_settings
@@ -31,8 +32,10 @@ Host = Annotated[
 def sensors(
     port: Port = None,
     host: Host = None,
-    speed: Annotated[float | None, typer.Option(min=0.001, help="Plant seconds in a wall second; 1 is real time.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same plant.")] = 11,
+    speed: Annotated[
+        float | None, typer.Option(min=0.001, max=36_000, help="Plant seconds in a wall second; 1 is real time.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Same seed, same plant.")] = 11,
 ) -> None:
     """Play the simulated plant live: readings, closed intervals, scenarios.
 

@@ -288,13 +288,16 @@ class Running:
     """`alarmstack watch` as a process of its own."""
 
     home: Path
+    settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         told = {"ALARMSTACK_DATA_DIR": str(self.home / "data"), "ALARMSTACK_SETTLE_SECONDS": "0.5", "COLUMNS": "300"}
         command = [str(Path(sys.executable).with_name("alarmstack")), "watch", str(self.home / "data_drop")]
         with (self.home / "log").open("a") as log:
-            self.process = subprocess.Popen(command, env=os.environ | told, cwd=REPOSITORY, stdout=log, stderr=log, text=True)
+            self.process = subprocess.Popen(
+                command, env=os.environ | told | self.settings, cwd=REPOSITORY, stdout=log, stderr=log, text=True
+            )
 
     def kill(self) -> None:
         assert self.process is not None
