@@ -381,7 +381,7 @@ class _Server(uvicorn.Server):
 async def serving(app: Any) -> AsyncIterator[str]:
     """The app on a free port, without its lifespan; its URL."""
     socket = listen("127.0.0.1", 0)
-    server = _Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", proxy_headers=False))
     task = asyncio.create_task(server.serve([socket]))
     await server.up.wait()
     try:

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -108,6 +110,24 @@ def at_least(role: Role) -> Callable[..., Any]:
     return allowed
 
 
+def least_role(route: APIRoute) -> Role | None:
+    """The least role that an endpoint takes, from its dependencies; None for one that takes everybody."""
+    needed = [_taken(one.call) for one in _dependencies(route.dependant)]
+    return max((role for role in needed if role is not None), key=ROLES.index, default=None)
+
+
+def _taken(dependency: object) -> Role | None:
+    """The role that a dependency lets through, with those above it."""
+    role: Role | None = ROLES[0] if dependency is caller else getattr(dependency, "role", None)
+    return role
+
+
+def _dependencies(dependant: Dependant) -> Iterator[Dependant]:
+    for one in dependant.dependencies:
+        yield one
+        yield from _dependencies(one)
+
+
 def check_origin(state: State, request: Request, *, cookie: bool = False) -> None:
     """Refuse what another site's page sends.
 
@@ -148,5 +168,6 @@ __all__ = [
     "caller",
     "check_origin",
     "ended_with_login",
+    "least_role",
     "recognise",
 ]
