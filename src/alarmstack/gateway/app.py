@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import anyio.to_thread
@@ -19,6 +19,7 @@ from alarmstack.gateway.measures import Measures
 from alarmstack.gateway.openapi import describe
 from alarmstack.gateway.page import Guarded, Page
 from alarmstack.gateway.problems import install
+from alarmstack.gateway.retention import Retention
 from alarmstack.gateway.routes import ROUTERS
 from alarmstack.gateway.state import State
 from alarmstack.gateway.throttle import Throttle
@@ -42,9 +43,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(migrate, settings.database)
-        task = asyncio.create_task(state.monitor.run()) if monitored else None
+        work = [state.monitor.run(), state.tasks.keep_running("retention", state.retention.run)] if monitored else []
+        running = [asyncio.create_task(one) for one in work]
         yield
-        await _end(state, task)
+        await _end(state, running)
 
     app = FastAPI(
         title="alarmstack gateway",
@@ -77,15 +79,17 @@ def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State
     measures = Measures(meter.registry)
     measures.watch(hub, monitor)
     meter.watch_tasks(tasks)
-    return State(settings, secret, plant, database, sensors, inference, hub, monitor, Throttle(), measures, clock, tasks)
+    retention = Retention(plant.name, database, settings, clock)
+    return State(settings, secret, plant, database, sensors, inference, hub, monitor, Throttle(), measures, clock, tasks, retention)
 
 
-async def _end(state: State, monitor: asyncio.Task[None] | None) -> None:
+async def _end(state: State, running: Sequence[asyncio.Task[None]]) -> None:
     """Stop in the order of who needs whom."""
-    if monitor is not None:
-        monitor.cancel()
+    for task in running:
+        task.cancel()
+    for task in running:
         with suppress(asyncio.CancelledError):
-            await monitor
+            await task
     state.hub.close()
     await state.sensors.close()
     await state.inference.close()
