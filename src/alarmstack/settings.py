@@ -19,6 +19,8 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of this computer for itself."""
 FEWEST_DIFFERENT = 10
 """A secret with fewer different characters than this was typed, not generated."""
+LONGEST_KEPT_DAYS = 36_600.0
+"""A hundred years: longer than a plant runs, and short enough for every calendar."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,27 @@ class Settings(BaseSettings):
         ge=10_000,
         alias="ALARMSTACK_LOG_BYTES",
         description="Size in bytes at which a service's log file is moved aside; three old ones are kept.",
+    )
+    keep_assessments_days: Annotated[float, GATEWAY] = Field(
+        default=30.0,
+        gt=0,
+        le=LONGEST_KEPT_DAYS,
+        alias="ALARMSTACK_KEEP_ASSESSMENTS_DAYS",
+        description="Plant days that whole assessments are kept; of older intervals values, scores and warnings stay.",
+    )
+    keep_intervals_days: Annotated[float, GATEWAY] = Field(
+        default=3660.0,
+        gt=0,
+        le=LONGEST_KEPT_DAYS,
+        alias="ALARMSTACK_KEEP_INTERVALS_DAYS",
+        description="Plant days that intervals are kept at all: ten years of hours take about 160 MB.",
+    )
+    keep_deleted_days: Annotated[float, GATEWAY] = Field(
+        default=30.0,
+        gt=0,
+        le=LONGEST_KEPT_DAYS,
+        alias="ALARMSTACK_KEEP_DELETED_DAYS",
+        description="Days that a deleted history entry can be restored; it is then removed for good.",
     )
     speed: Annotated[float, SENSORS] = Field(
         default=720.0,

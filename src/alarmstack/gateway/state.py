@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from alarmstack.db import Database
 from alarmstack.gateway.measures import Measures
 from alarmstack.gateway.refusals import Refusals
+from alarmstack.gateway.retention import Retention
 from alarmstack.gateway.throttle import Throttle
 from alarmstack.monitor import Clock, Hub, Monitor, Upstream
 from alarmstack.plant import Plant
@@ -35,6 +36,7 @@ class State:
     measures: Measures
     clock: Clock
     tasks: Tasks
+    retention: Retention
 
     @property
     def plant_time(self) -> datetime | None:
