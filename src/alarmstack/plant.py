@@ -14,9 +14,11 @@ from datetime import timedelta
 from functools import cached_property
 from math import pi, sin
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from alarmstack.errors import PlantError
@@ -99,6 +101,16 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Numbers = TypeVar("Numbers", float, npt.NDArray[np.float64])
+
+OFF_DELAY = timedelta(minutes=5)
+"""How long a value must be back within its limit before the alarm ends, unless the rule says otherwise."""
+DEADBAND_SHARE = {"°C": 0.01, "K": 0.01, "bar": 0.02, "mbar": 0.02, "MPa": 0.02, "kPa": 0.02, "Pa": 0.02}
+"""Usual deadbands as a share of the span, by unit: temperature 1 %, pressure 2 % (initial values that EEMUA 191 suggests)."""
+OTHER_DEADBAND_SHARE = 0.05
+"""The same for level, flow and all else."""
+
+
 class Unit(_Part):
     """A process unit: the equipment that instruments belong to."""
 
@@ -172,13 +184,51 @@ class Controller(_Part):
 
 
 class Limit(_Part):
-    """A label rule: in alarm while `column` (or its absolute value) is above `above`."""
+    """A limit rule: in alarm while `column` (or its absolute value) is above `above`, or below `below`.
+
+    The other keys are about the alarm on the screen, which follows the readings as they arrive: it begins when the limit has been
+    exceeded for `on_delay`, and ends when the value has been back by more than `deadband` (in `unit`) for `off_delay`. Labels
+    know closed intervals alone and use none of them. Without a deadband the usual one for the unit applies.
+    """
 
     name: str
     column: str
-    above: float
+    above: float | None = None
+    below: float | None = None
     unit: str
     absolute: bool = False
+    deadband: float | None = Field(default=None, ge=0)
+    on_delay: Duration = timedelta(0)
+    off_delay: Duration = OFF_DELAY
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Limit:
+        if (self.above is None) == (self.below is None):
+            raise ValueError(f"rule {self.name!r} needs one limit: write `above` or `below`")
+        if self.absolute and self.below is not None:
+            raise ValueError(f"rule {self.name!r}: `absolute` is for `above` alone: remove it or write `above`")
+        return self
+
+    @property
+    def low(self) -> bool:
+        """Whether it is a low limit."""
+        return self.below is not None
+
+    @property
+    def limit(self) -> float:
+        """The limit, in `unit`."""
+        value = self.below if self.above is None else self.above
+        assert value is not None, "the validator holds it"
+        return value
+
+    @property
+    def level(self) -> float:
+        """The limit on the scale of `height`."""
+        return -self.limit if self.low else self.limit
+
+    def height(self, values: Numbers) -> Numbers:
+        """Values on a scale on which higher is worse: the limit is exceeded above `level`."""
+        return -values if self.low else abs(values) if self.absolute else values
 
 
 class Transition(_Part):

@@ -44,8 +44,9 @@ class TaskStatus(NamedTuple):
 class Task:
     """What a running task tells its supervisor: that it made progress, or that it waits because there is nothing to do."""
 
-    def __init__(self, name: str, stalls_after: float, clock: Clock) -> None:
+    def __init__(self, name: str, stalls_after: float, clock: Clock, changed: Callable[[], None]) -> None:
         self.name, self.stalls_after, self._clock = name, timedelta(seconds=stalls_after), clock
+        self._changed = changed
         self.reason: str | None = None
         self.restarts = self._failures = self._waiting = 0
         self._since = self._progressed = clock.now()
@@ -56,6 +57,7 @@ class Task:
         if self.reason is not None:
             log.info("%s: running again", self.name)
             self.reason, self._since = None, self._progressed
+            self._changed()
         self._failures = 0
 
     @contextmanager
@@ -89,6 +91,7 @@ class Task:
         self.reason = reason
         self._failures += 1
         self.restarts += 1
+        self._changed()
         return pause(self._failures)
 
     def begin(self) -> None:
@@ -117,6 +120,11 @@ class Tasks:
     def __init__(self, clock: Clock | None = None, tell: Callable[[str], None] = log.warning) -> None:
         self._clock, self._tell = clock or SystemClock(), tell
         self._tasks: dict[str, Task] = {}
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever a task fails or runs again. What it raises is logged."""
+        self._listeners.append(listener)
 
     @property
     def statuses(self) -> list[TaskStatus]:
@@ -136,7 +144,7 @@ class Tasks:
         `work` calls `task.progress()` after each piece of work and waits inside `task.waiting()`. `restart_stalled=False`
         is for work in a thread, which cannot be cancelled: a stall is then shown, and ends by itself or not at all.
         """
-        task = self._tasks[name] = Task(name, stalls_after, self._clock)
+        task = self._tasks[name] = Task(name, stalls_after, self._clock, self._changed)
         while True:
             try:
                 task.begin()
@@ -150,6 +158,13 @@ class Tasks:
                 seconds = task.fail(reason_of(error))
                 log.exception("%s failed; next attempt in %.0f s", name, seconds)
             await self._clock.sleep(seconds)
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            try:
+                listener()
+            except Exception:
+                log.exception("a listener to the state of tasks failed")
 
     async def _watched(self, task: Task, work: Work, restart_stalled: bool) -> None:
         running = asyncio.ensure_future(work(task))

@@ -104,7 +104,7 @@ async def test_a_feed_that_goes_away_is_reported_and_taken_up_again_without_a_ho
             await next_event(listener, "assessment", newest_is(1))
             w.feed.away = True
             w.feed.hang_up()
-            lost = json.loads((await next_event(listener, "status", lambda data: '"down"' in data)).data)
+            lost = json.loads((await next_event(listener, "status", lambda data: '"feed":"down"' in data)).data)
             assert lost["feed"] == "down" and "sensor API" in lost["feed_reason"]
             for _ in range(4):
                 w.feed.close_hour()
@@ -173,6 +173,9 @@ async def test_a_restart_goes_on_where_it_stood_warnings_included(plant: Plant, 
             "horizon_hours": 1,
             "standing": True,
             "since": "2026-03-01T04:00:00Z",
+            "score": 0.9,
+            "threshold": 0.5,
+            "text": "Alarm very likely within 1 h (90 %)",
         }
         assert await stored(w) == (5, 5)
 
@@ -209,7 +212,7 @@ async def test_the_real_feed_speaks_the_same_language(plant: Plant, tmp_path: ob
             await next_event(listener, "assessment", newest_is(30))
         assert w.state.monitor.simulated and w.state.monitor.status().feed == "live"
         anna = await w.person("anna", "engineer")
-        assert (await anna.post("/infer/auto")).json()["n_observations"] == 20
+        assert (await anna.post("/infer/auto")).json()["n_observations"] == 31, "as many as the monitor has"
         switched = await anna.post("/scenarios/activate", json={"name": "pressure_rise"})
         assert switched.json()["scenario"] == "pressure_rise"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Body = dict[str, Any]
@@ -134,6 +134,37 @@ class PlantAssessed(Table):
     stored_at: Mapped[datetime]
 
 
+class LimitEpisode(Table):
+    """A limit alarm from its beginning to its end, as the screen showed it. Writer: the monitor, by `limit_alarms`."""
+
+    __tablename__ = "limit_alarms"
+    __table_args__ = (
+        UniqueConstraint("plant", "rule", "begin", name="uq_limit_alarms_plant_rule_begin"),
+        Index("ix_limit_alarms_plant_begin", "plant", "begin"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plant: Mapped[str] = mapped_column(String(100))
+    rule: Mapped[str] = mapped_column(String(200))
+    key: Mapped[str] = mapped_column(String(200))
+    tag: Mapped[str] = mapped_column(String(200))
+    title: Mapped[str] = mapped_column(Text)
+    limit: Mapped[float]
+    unit: Mapped[str] = mapped_column(String(32))
+    begin: Mapped[datetime]
+    end: Mapped[datetime | None] = mapped_column(default=None)
+    peak: Mapped[float | None]
+    approximate: Mapped[bool]
+
+
+class LimitProgress(Table):
+    """How far each limit's evaluation has come, so that a restart resumes there. Writer: the monitor, by `limit_alarms`."""
+
+    __tablename__ = "limit_states"
+    plant: Mapped[str] = mapped_column(String(100), primary_key=True)
+    rule: Mapped[str] = mapped_column(String(200), primary_key=True)
+    state: Mapped[Body]
+
+
 class JournalLine(Table):
     """What somebody did. Never changed, never deleted: triggers of the database refuse it. Writer: `journal`."""
 
@@ -153,6 +184,8 @@ __all__ = [
     "Instant",
     "Invitation",
     "JournalLine",
+    "LimitEpisode",
+    "LimitProgress",
     "PlantAssessed",
     "PlantInterval",
     "RefreshSession",

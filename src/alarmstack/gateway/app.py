@@ -26,6 +26,7 @@ from alarmstack.monitor import Clock, Hub, Monitor, SystemClock, Upstream
 from alarmstack.plant import load_plant
 from alarmstack.service import Meter
 from alarmstack.settings import Settings
+from alarmstack.tasks import Tasks
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int | None = None, monitored: bool = True) -> FastAPI:
@@ -69,12 +70,14 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
 
 def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State:
     plant, hub, database = load_plant(settings.plant), Hub(), Database(settings.database)
+    tasks = Tasks(clock)
     sensors = Upstream("sensor API", settings.sensors_url, "alarmstack serve sensors")
     inference = Upstream("inference API", settings.inference_url, "alarmstack serve inference")
-    monitor = Monitor(plant, database, sensors, inference, hub, clock)
+    monitor = Monitor(plant, database, sensors, inference, hub, clock, tasks)
     measures = Measures(meter.registry)
     measures.watch(hub, monitor)
-    return State(settings, secret, plant, database, sensors, inference, hub, monitor, Throttle(), measures, clock)
+    meter.watch_tasks(tasks)
+    return State(settings, secret, plant, database, sensors, inference, hub, monitor, Throttle(), measures, clock, tasks)
 
 
 async def _end(state: State, monitor: asyncio.Task[None] | None) -> None:

@@ -14,6 +14,7 @@ from alarmstack.gateway.throttle import Throttle
 from alarmstack.monitor import Clock, Hub, Monitor, Upstream
 from alarmstack.plant import Plant
 from alarmstack.settings import Settings
+from alarmstack.tasks import Tasks
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class State:
     throttle: Throttle
     measures: Measures
     clock: Clock
+    tasks: Tasks
 
     @property
     def plant_time(self) -> datetime | None:

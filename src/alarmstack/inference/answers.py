@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from alarmstack.errors import NotPromotedError, ObservationError
 from alarmstack.expected import NORMALITY, Expected
 from alarmstack.features import GROUPS, build, source_of
 from alarmstack.inference.shelf import Shelf, Speaker
-from alarmstack.inference.wording import in_words
+from alarmstack.inference.wording import in_words, verdict
 from alarmstack.intervals import Floats, IntervalBlock
 from alarmstack.models.contributions import explain, importance
 from alarmstack.normality import Assessed, NormalModel
@@ -75,24 +75,27 @@ def forecast(plant: Plant, shelf: Shelf, horizon: int, rows: Sequence[Observatio
 
     Raises ObservationError for a horizon that has no forecaster, and for rows that cannot be taken or are too few.
     """
-    speaker = shelf.speaker(_forecaster(shelf, horizon).name)
+    forecaster = _forecaster(shelf, horizon)
+    speaker = shelf.speaker(forecaster.name)
     block = _window(plant, rows)
     matrix = build(plant, block, "window")[-1:]
     score = float(speaker.bundle.score(matrix)[0])
     threshold = speaker.bundle.thresholds.get(OPERATING)
     quality = _quality(plant, block)
+    in_alarm_now = bool(any_rule(plant, block)[-1])
     return Forecast(
         anomaly_probability=score,
         alarm=_alarm(score, threshold),
         horizon_hours=horizon,
         n_observations=len(rows),
-        in_alarm_now=bool(any_rule(plant, block)[-1]),
+        in_alarm_now=in_alarm_now,
         threshold=threshold,
         known_at=_known_at(block),
         missing=speaker.bundle.missing(matrix[0]),
         out_of_range=[q.key for q in quality if q.status == "out_of_range"],
         stale=[q.key for q in quality if q.status == "stale"],
         model=speaker.spoke,
+        text=verdict(score, threshold, forecaster.horizon or timedelta(hours=horizon), in_alarm_now),
     )
 
 
@@ -318,7 +321,7 @@ def _rules(plant: Plant, block: IntervalBlock) -> Iterator[RuleState]:
         value = float(column(plant, block, rule.column)[-1])
         met = bool(holds(plant, block, rule)[-1])
         known = None if np.isnan(value) else value
-        yield RuleState(name=rule.name, column=rule.column, value=known, above=rule.above, unit=rule.unit, met=met)
+        yield RuleState(name=rule.name, column=rule.column, value=known, above=rule.limit, unit=rule.unit, met=met, low=rule.low)
 
 
 def _quality(plant: Plant, block: IntervalBlock) -> list[TagQuality]:

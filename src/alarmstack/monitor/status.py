@@ -28,12 +28,21 @@ class Sources:
 
     def connected(self, now: datetime, step_seconds: float, speed: float, plant_time: datetime) -> None:
         """The feed is there; `step_seconds` of its clock lie between two readings, `speed` of which pass in a second."""
-        self.feed_reason, self.heard_at, self.plant_time = None, now, plant_time
+        self.feed_reason = None
+        self.heard(now, plant_time)
         self.silence = max(SHORTEST_SILENCE, timedelta(seconds=SILENT_STEPS * step_seconds / max(speed, 1e-6)))
 
     def heard(self, now: datetime, plant_time: datetime | None) -> None:
-        """A reading came."""
-        self.heard_at, self.plant_time = now, plant_time or self.plant_time
+        """A reading came. One of an instant that is known already is no news: that clock does not run."""
+        if plant_time is not None and plant_time != self.plant_time:
+            self.heard_at, self.plant_time = now, plant_time
+
+    def live(self, now: datetime) -> bool:
+        """Whether readings come in."""
+        return not self.feed_reason and not self._quiet(now)
+
+    def _quiet(self, now: datetime) -> bool:
+        return self.heard_at is None or now - self.heard_at > self.silence
 
     def lost(self, reason: str) -> None:
         """The feed went away."""
@@ -60,7 +69,7 @@ class Sources:
 
     def view(self, now: datetime) -> FeedStatus:
         """As the screen sees it."""
-        quiet = self.heard_at is None or now - self.heard_at > self.silence
+        quiet = self._quiet(now)
         feed: Literal["live", "stale", "down"] = "down" if self.feed_reason else "stale" if quiet else "live"
         silent = f"no reading for {(now - self.heard_at).total_seconds():.0f} s" if quiet and self.heard_at else None
         return FeedStatus(

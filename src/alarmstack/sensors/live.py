@@ -31,14 +31,13 @@ from alarmstack.simulator.dynamics import Motion, State
 from alarmstack.simulator.events import Happening, happening, schedule
 from alarmstack.simulator.historian import since, written
 from alarmstack.simulator.parameters import Parameters, load_parameters
+from alarmstack.wire.sensing import KEPT_READINGS
 
 CALM = "normal"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """Grids are counted from here."""
 KEPT_DAYS = 10
 """Days of closed intervals that a reader can still get."""
-KEPT_READINGS = 600
-"""Snapshots of all instruments that a reader can still get, one a step."""
 Last = dict[str, tuple[float, int]]
 Spoken = tuple[str, datetime, float]
 """Tag, instant, value."""
@@ -183,9 +182,10 @@ class LivePlant:
 
     def _look(self) -> Snapshot:
         now, kept = self.now, self.plant.stale_after
-        ages = {i.key: (now - self._known[i.tag][1]).total_seconds() for i in self.plant.modelled if i.tag in self._known}
-        fresh = [i for i in self.plant.modelled if ages.get(i.key, inf) <= kept[i.tag].total_seconds()]
-        return Snapshot(now, {i.key: self._known[i.tag][0] for i in fresh}, ages)
+        spoke = {key: self._known[signal] for key, signal in read_signals(self.plant).items() if signal in self._known}
+        ages = {key: (now - time).total_seconds() for key, (_, time) in spoke.items()}
+        fresh = [key for key, signal in read_signals(self.plant).items() if ages.get(key, inf) <= kept[signal].total_seconds()]
+        return Snapshot(now, {key: spoke[key][0] for key in fresh}, ages)
 
     def _close_hour(self) -> None:
         readings = pl.DataFrame(self._coming, schema=READING_SCHEMA, orient="row")
@@ -268,6 +268,12 @@ class LivePlant:
         return live
 
 
+def read_signals(plant: Plant) -> dict[str, str]:
+    """The signals that a reading carries, by key: modelled instruments, and setpoints, which limits on deviations need."""
+    instruments = {instrument.key: instrument.tag for instrument in plant.modelled}
+    return instruments | {controller.sp.lower(): controller.sp for controller in plant.controllers}
+
+
 def past_events(plant: Plant, days: float, seed: int) -> list[Happening]:
     """What a plant of that seed went through in its first days, over by their end."""
     found = schedule(load_parameters(plant), days, np.random.default_rng(seed), [i.tag for i in plant.modelled])
@@ -280,4 +286,4 @@ def _happening(parameters: Parameters, one: dict[str, Any]) -> Happening:
     return Happening(**known | {"event": event, "end": inf if one["end"] >= 1e300 else one["end"]})
 
 
-__all__ = ["CALM", "KEPT_DAYS", "KEPT_READINGS", "LivePlant", "Snapshot", "Spoken", "past_events"]
+__all__ = ["CALM", "KEPT_DAYS", "LivePlant", "Snapshot", "Spoken", "past_events", "read_signals"]

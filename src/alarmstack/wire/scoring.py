@@ -78,6 +78,9 @@ class Forecast(_Body):
     out_of_range: OutOfRange
     stale: Stale
     model: Spoke
+    text: str = Field(
+        default="", description="The forecast in words, with its figure.", examples=["Alarm possible within 3 h (9 %)"]
+    )
 
 
 class RecommendRequest(_Body):
@@ -187,7 +190,7 @@ class TagQuality(_Body):
 
 
 class RuleState(_Body):
-    """A limit rule at the last row: `met` means the plant is in alarm by it."""
+    """A limit rule at the last row: `met` means the row is in alarm by it. `low`: it is met below `above`, which is the limit."""
 
     name: str
     column: str
@@ -195,6 +198,7 @@ class RuleState(_Body):
     above: float
     unit: str
     met: bool
+    low: bool = False
 
 
 class Shadowed(_Body):

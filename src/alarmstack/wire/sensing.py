@@ -17,11 +17,16 @@ class Live(BaseModel):
     ages: dict[str, float | None] = Field(default={}, description="Seconds since each instrument's last reading.")
 
 
+KEPT_READINGS = 600
+"""Readings that a feed keeps, one a step."""
+
+
 class Readings(BaseModel):
-    """Readings, oldest first."""
+    """Readings, oldest first. `ages`: of each, seconds since each instrument's last reading at that time."""
 
     readings: list[Reading]
     count: int
+    ages: list[dict[str, float | None]] = []
 
 
 class Intervals(BaseModel):
@@ -71,4 +76,4 @@ class FeedMeta(BaseModel):
     sensors: list[Sensor]
 
 
-__all__ = ["Activation", "FeedMeta", "Intervals", "Live", "Readings", "Scenario", "Sensor"]
+__all__ = ["KEPT_READINGS", "Activation", "FeedMeta", "Intervals", "Live", "Readings", "Scenario", "Sensor"]

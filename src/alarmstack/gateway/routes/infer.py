@@ -32,8 +32,6 @@ from alarmstack.wire.sensing import Intervals
 
 router = APIRouter(prefix="/infer", tags=["infer"])
 ASKING = answers(400, 401, 403, 404, 413, 422, *UPSTREAM)
-AUTO_ROWS = 20
-"""Intervals of the feed that a forecast by one click is made of."""
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
@@ -55,10 +53,16 @@ async def forecast(state: Gateway, person: Viewer, asked: ForecastRequest) -> St
 async def auto(
     state: Gateway, person: Viewer, horizon: Annotated[int, Query(ge=1, le=1000, description="Hours.")] = 1
 ) -> StoredForecast:
-    """Forecast from the feed's last closed intervals, and keep the answer."""
-    lately = await state.sensors.get(Intervals, "/sensors/intervals", n=AUTO_ROWS)
-    asked = ForecastRequest.model_construct(horizon=horizon, recent_observations=lately.intervals)
+    """Forecast from the closed intervals that the monitor assesses the newest one with, and keep the answer."""
+    asked = ForecastRequest.model_construct(horizon=horizon, recent_observations=await state.monitor.window())
     return await _forecast(state, person, "auto", asked)
+
+
+@router.get("/window", summary="What a forecast of now rests on", responses=answers(401))
+async def window(state: Gateway, _: Viewer) -> Intervals:
+    """The closed intervals that the monitor assesses the newest one with, oldest first: `/infer/auto` forecasts from them."""
+    rows = await state.monitor.window()
+    return Intervals(intervals=rows, count=len(rows))
 
 
 @router.post("/explain", summary="What made a score", responses=ASKING)

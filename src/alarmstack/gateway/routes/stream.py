@@ -30,7 +30,10 @@ class EventStream(StreamingResponse):
     response_class=EventStream,
     responses={
         **answers(401),
-        200: {"description": "`reading` carries Live, `assessment` and `provisional` PlantAssessment, `status` FeedStatus."},
+        200: {
+            "description": "`reading` carries Live, `assessment` and `provisional` PlantAssessment, `status` FeedStatus, "
+            "`state` PlantState."
+        },
     },
 )
 async def stream(state: Gateway, person: Viewer) -> EventStream:

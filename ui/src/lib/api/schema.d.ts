@@ -175,9 +175,29 @@ export interface paths {
     put?: never;
     /**
      * Forecast from the feed
-     * @description Forecast from the feed's last closed intervals, and keep the answer.
+     * @description Forecast from the closed intervals that the monitor assesses the newest one with, and keep the answer.
      */
     post: operations['auto'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/infer/window': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * What a forecast of now rests on
+     * @description The closed intervals that the monitor assesses the newest one with, oldest first: `/infer/auto` forecasts from them.
+     */
+    get: operations['window'];
+    put?: never;
+    post?: never;
     delete?: never;
     options?: never;
     head?: never;
@@ -316,6 +336,26 @@ export interface paths {
      * @description Series on one time axis, with limits, and the spans of alarms and warnings.
      */
     get: operations['trend'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/events': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Limit alarms, newest first
+     * @description Every limit alarm with its rule, the instrument whose trend shows it, its beginning and its end.
+     */
+    get: operations['events'];
     put?: never;
     post?: never;
     delete?: never;
@@ -516,6 +556,26 @@ export interface paths {
      * @description Public. The gateway answers with 200 while it runs; what it depends on is in `feed`.
      */
     get: operations['health'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/ready': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Whether every long-running task makes progress
+     * @description Public. 503 with the task and the reason while a task is down or makes no progress.
+     */
+    get: operations['ready'];
     put?: never;
     post?: never;
     delete?: never;
@@ -733,6 +793,20 @@ export interface components {
       };
     };
     /**
+     * Events
+     * @description A page of the plant's limit alarms, newest first.
+     */
+    Events: {
+      /** Events */
+      events: components['schemas']['LimitEvent'][];
+      /** Page */
+      page: number;
+      /** Size */
+      size: number;
+      /** Total */
+      total: number;
+    };
+    /**
      * ExplainRequest
      * @description Features for the champion, or a horizon and rows for a forecaster.
      */
@@ -772,6 +846,45 @@ export interface components {
        * Format: date-time
        */
       server_time: string;
+      /**
+       * Assessed Until
+       * @description End of the newest assessed interval, on the plant's clock.
+       */
+      assessed_until?: string | null;
+      /**
+       * Unassessed
+       * @description Stored intervals that wait for their assessment, at most 240.
+       * @default 0
+       */
+      unassessed: number;
+      /**
+       * Down
+       * @description Long-running tasks of the gateway that are not running.
+       * @default []
+       */
+      down: components['schemas']['TaskState'][];
+      /**
+       * Quarantined
+       * @description Rows of the feed set aside since the start.
+       * @default 0
+       */
+      quarantined: number;
+      /**
+       * Quarantine Reason
+       * @description Why the newest of them was set aside.
+       */
+      quarantine_reason?: string | null;
+      /**
+       * Refused
+       * @description Intervals that inference refuses to assess.
+       * @default 0
+       */
+      refused: number;
+      /**
+       * Refused Reason
+       * @description Why it refuses the newest of them.
+       */
+      refused_reason?: string | null;
     };
     /**
      * ForecastPreset
@@ -885,6 +998,113 @@ export interface components {
       rules: string[];
       /** Warnings */
       warnings: components['schemas']['WarningState'][];
+    };
+    /**
+     * Intervals
+     * @description Intervals, each a cadence long, oldest first.
+     */
+    Intervals: {
+      /** Intervals */
+      intervals: components['schemas']['Observation'][];
+      /** Count */
+      count: number;
+    };
+    /**
+     * LimitAlarm
+     * @description A limit that is exceeded. `value`: the newest, in the unit of the limit; None: unknown at present.
+     */
+    LimitAlarm: {
+      /**
+       * Rule
+       * @description Its name in plant.toml.
+       */
+      rule: string;
+      /**
+       * Key
+       * @description Key of the instrument whose trend shows it.
+       */
+      key: string;
+      /** Tag */
+      tag: string;
+      /**
+       * Title
+       * @example PDT31008 above 300 mbar
+       */
+      title: string;
+      /** Limit */
+      limit: number;
+      /** Unit */
+      unit: string;
+      /** Value */
+      value: number | null;
+      /**
+       * Since
+       * Format: date-time
+       * @description Plant time of the reading that exceeded the limit: the on-delay begins there.
+       */
+      since: string;
+      /**
+       * Returning Since
+       * @description The value is back within the limit and its deadband; the off-delay runs since then.
+       */
+      returning_since?: string | null;
+      /**
+       * Approximate
+       * @description `since` is known from closed intervals alone.
+       * @default false
+       */
+      approximate: boolean;
+    };
+    /**
+     * LimitEvent
+     * @description A limit alarm from its beginning to its end. `end` None: it is active.
+     */
+    LimitEvent: {
+      /** Id */
+      id: number;
+      /** Rule */
+      rule: string;
+      /** Key */
+      key: string;
+      /** Tag */
+      tag: string;
+      /** Title */
+      title: string;
+      /** Limit */
+      limit: number;
+      /** Unit */
+      unit: string;
+      /**
+       * Peak
+       * @description The value furthest beyond the limit.
+       */
+      peak: number | null;
+      /**
+       * Begin
+       * Format: date-time
+       */
+      begin: string;
+      /** End */
+      end: string | null;
+      /**
+       * Approximate
+       * @description Known from closed intervals alone: begin and end are accurate to an interval.
+       */
+      approximate: boolean;
+    };
+    /**
+     * LimitGap
+     * @description A limit that cannot be evaluated at present. An alarm that was active stays active.
+     */
+    LimitGap: {
+      /** Rule */
+      rule: string;
+      /** Key */
+      key: string;
+      /** Title */
+      title: string;
+      /** Reason */
+      reason: string;
     };
     /**
      * LimitLine
@@ -1027,6 +1247,7 @@ export interface components {
       /** @description Of the interval that ends now, until the next one is closed; where the stride is shorter. */
       provisional?: components['schemas']['PlantAssessment'] | null;
       status: components['schemas']['FeedStatus'];
+      state: components['schemas']['PlantState'];
     };
     /**
      * Person
@@ -1052,6 +1273,36 @@ export interface components {
       warnings: components['schemas']['WarningState'][];
     };
     /**
+     * PlantLimit
+     * @description A limit rule of plant.toml with its delays. `low`: exceeded below the limit; `absolute`: the value's size counts.
+     */
+    PlantLimit: {
+      /** Rule */
+      rule: string;
+      /** Key */
+      key: string;
+      /** Tag */
+      tag: string;
+      /** Title */
+      title: string;
+      /** Column */
+      column: string;
+      /** Limit */
+      limit: number;
+      /** Unit */
+      unit: string;
+      /** Low */
+      low: boolean;
+      /** Absolute */
+      absolute: boolean;
+      /** Deadband */
+      deadband: number;
+      /** On Delay Seconds */
+      on_delay_seconds: number;
+      /** Off Delay Seconds */
+      off_delay_seconds: number;
+    };
+    /**
      * PlantModel
      * @description A model that the plant is expected to have. `label` heads its figure, `title` says what the figure is.
      */
@@ -1073,6 +1324,53 @@ export interface components {
       horizon_hours: number | null;
       /** Unit */
       unit: string | null;
+    };
+    /**
+     * PlantState
+     * @description Whether the plant is in alarm, by limits on the newest readings, and which warnings are active: one state for every view.
+     *
+     *     `known` is false while the feed is down or stale: then nothing is claimed and every list is empty. `pending`: limits that are
+     *     exceeded for less than their on-delay. `in_alarm_now` of an assessment is another matter: it is about a whole closed interval.
+     */
+    PlantState: {
+      /**
+       * Plant Time
+       * @description The newest reading that the state includes.
+       */
+      plant_time: string | null;
+      /** Known */
+      known: boolean;
+      /**
+       * Reason
+       * @description Why the state is not known.
+       */
+      reason: string | null;
+      /** In Alarm */
+      in_alarm: boolean;
+      /**
+       * Since
+       * @description When the oldest of the active limits was exceeded.
+       */
+      since: string | null;
+      /** Limits */
+      limits: components['schemas']['LimitAlarm'][];
+      /**
+       * Pending
+       * @default []
+       */
+      pending: components['schemas']['LimitAlarm'][];
+      /**
+       * Not Evaluated
+       * @default []
+       */
+      not_evaluated: components['schemas']['LimitGap'][];
+      /**
+       * Warnings
+       * @description All forecasters; empty where `warnings_reason` says why they are not known.
+       */
+      warnings: components['schemas']['WarningState'][];
+      /** Warnings Reason */
+      warnings_reason?: string | null;
     };
     /**
      * PlantTag
@@ -1143,6 +1441,8 @@ export interface components {
       units: components['schemas']['PlantUnit'][];
       /** Tags */
       tags: components['schemas']['PlantTag'][];
+      /** Limits */
+      limits: components['schemas']['PlantLimit'][];
       /** Models */
       models: components['schemas']['PlantModel'][];
       /** Predict Fields */
@@ -1212,6 +1512,16 @@ export interface components {
       model?: string | null;
     };
     /**
+     * Readiness
+     * @description Whether every long-running task of a service makes progress.
+     */
+    Readiness: {
+      /** Ready */
+      ready: boolean;
+      /** Tasks */
+      tasks: components['schemas']['TaskState'][];
+    };
+    /**
      * Reading
      * @description What instruments said at an instant: named numbers; `null` means missing.
      */
@@ -1253,7 +1563,7 @@ export interface components {
     };
     /**
      * RuleState
-     * @description A limit rule at the last row: `met` means the plant is in alarm by it.
+     * @description A limit rule at the last row: `met` means the row is in alarm by it. `low`: it is met below `above`, which is the limit.
      */
     RuleState: {
       /** Name */
@@ -1268,6 +1578,11 @@ export interface components {
       unit: string;
       /** Met */
       met: boolean;
+      /**
+       * Low
+       * @default false
+       */
+      low: boolean;
     };
     /**
      * Said
@@ -1555,6 +1870,13 @@ export interface components {
        */
       stale: string[];
       model: components['schemas']['Spoke'];
+      /**
+       * Text
+       * @description The forecast in words, with its figure.
+       * @default
+       * @example Alarm possible within 3 h (9 %)
+       */
+      text: string;
       /** Entry Id */
       entry_id: number;
     };
@@ -1601,6 +1923,28 @@ export interface components {
       age_seconds: number | null;
     };
     /**
+     * TaskState
+     * @description A long-running task. `since`: when it reached this state; `reason`: why it is not running.
+     */
+    TaskState: {
+      /** Name */
+      name: string;
+      /**
+       * State
+       * @enum {string}
+       */
+      state: 'running' | 'failed' | 'stalled';
+      /** Reason */
+      reason: string | null;
+      /**
+       * Since
+       * Format: date-time
+       */
+      since: string;
+      /** Restarts */
+      restarts: number;
+    };
+    /**
      * Trends
      * @description Series on one time axis (the end of each interval), with limits and events.
      */
@@ -1617,6 +1961,8 @@ export interface components {
     /**
      * WarningState
      * @description A forecaster's warning as the alarm engine holds it: on-delay, hysteresis, off-delay and minimum on time applied.
+     *
+     *     `score` and `threshold` are those of the interval it belongs to; `text` names the warning with its figure.
      */
     WarningState: {
       /** Column */
@@ -1627,6 +1973,15 @@ export interface components {
       standing: boolean;
       /** Since */
       since: string | null;
+      /** Score */
+      score?: number | null;
+      /** Threshold */
+      threshold?: number | null;
+      /**
+       * Text
+       * @example Alarm possible within 3 h (9 %)
+       */
+      text?: string | null;
     };
   };
   responses: never;
@@ -2274,6 +2629,36 @@ export interface operations {
       };
     };
   };
+  window: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Intervals'];
+        };
+      };
+      /** @description Not logged in */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
   explain: {
     parameters: {
       query?: never;
@@ -2788,6 +3173,49 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['Trends'];
+        };
+      };
+      /** @description Not logged in */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description The values cannot be taken */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  events: {
+    parameters: {
+      query?: {
+        page?: number;
+        size?: number;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Events'];
         };
       };
       /** @description Not logged in */
@@ -3332,7 +3760,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description `reading` carries Live, `assessment` and `provisional` PlantAssessment, `status` FeedStatus. */
+      /** @description `reading` carries Live, `assessment` and `provisional` PlantAssessment, `status` FeedStatus, `state` PlantState. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -3341,7 +3769,8 @@ export interface operations {
           'text/event-stream':
             | components['schemas']['Live']
             | components['schemas']['PlantAssessment']
-            | components['schemas']['FeedStatus'];
+            | components['schemas']['FeedStatus']
+            | components['schemas']['PlantState'];
         };
       };
       /** @description Not logged in */
@@ -3372,6 +3801,35 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['GatewayHealth'];
+        };
+      };
+    };
+  };
+  ready: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Readiness'];
+        };
+      };
+      /** @description A long-running task is down */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Readiness'];
         };
       };
     };

@@ -41,7 +41,7 @@ test('a shift: calm, a warning, an alarm, calm again', () => {
 });
 
 test('the state decides, whatever the closed interval says of itself', () => {
-  const met = { name: 'bursting', column: 'P1_max', value: 8.4, above: 8, unit: 'bar', met: true };
+  const met = { name: 'bursting', column: 'P1_max', value: 8.4, above: 8, unit: 'bar', met: true, low: false };
   const past = told(NOON, { in_alarm_now: true, rules: [met] });
   expect(headline(sight({ latest: past })).kind).toBe('normal');
   expect(headline(sight({ state: inAlarm() })).kind).toBe('alarm');
