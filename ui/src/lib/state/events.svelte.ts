@@ -1,16 +1,14 @@
 import { answer } from '../api/problem';
-import type { LimitEvent, PlantState } from '../api/types';
+import type { Events, PlantState } from '../api/types';
 import type { Session } from './session.svelte';
 import { Asked } from './asked.svelte';
-
-type Page = { events: LimitEvent[]; page: number; size: number; total: number };
 
 /** Limit alarms in one request. */
 const SIZE = 100;
 
 /** The plant's limit alarms, newest first, as the server keeps them. */
 export class EventList {
-  readonly told = new Asked<Page>();
+  readonly told = new Asked<Events>();
   readonly events = $derived(this.told.value?.events ?? []);
 
   constructor(private readonly session: Session) {}

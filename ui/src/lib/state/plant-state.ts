@@ -45,7 +45,7 @@ export function headline(sight: Sight): Headline {
   if (blind) return unknown(blind);
   if (!state) return unknown('No reading has been received yet.');
   if (state.in_alarm) return alarm(sight.plant, state);
-  const gap = assessmentGap(sight);
+  const gap = assessmentGap(sight) ?? state.warnings_reason;
   if (gap) return { ...unknown(`${limitsText(sight)} ${gap}`), title: 'No current forecast' };
   const warned = nearest(state.warnings);
   return warned ? warning(sight, warned) : normal(sight);
@@ -65,7 +65,7 @@ export function assessmentGap({ plant, time, status, latest, plantNow }: Sight):
 
 /** What keeps the server from assessing: a task that is down, or models that do not answer. */
 function causeOf(status: FeedStatus | null): string | null {
-  const task = status?.down?.find((one) => one.reason);
+  const task = status?.down.find((one) => one.reason);
   if (task?.reason) return task.reason;
   return status?.inference === 'down' ? (status.inference_reason ?? 'the models do not answer') : null;
 }
@@ -126,7 +126,7 @@ export function warningWords(
   return { title, beside: beside(score) };
 }
 
-/** The score and the threshold behind a warning; of a server that does not tell them, those of the newest assessment. */
+/** The score and the threshold behind a warning: its own, else those of the newest assessment. */
 function warningFigures(latest: PlantAssessment | null, warned: WarningState) {
   const said = latest?.assessment.models.find((one) => one.column === warned.column);
   return { score: warned.score ?? said?.score ?? null, threshold: warned.threshold ?? said?.threshold ?? null };

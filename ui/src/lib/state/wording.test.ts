@@ -1,11 +1,21 @@
 import { expect, test } from 'vitest';
-import { beside, besideThreshold, foretold, horizonSeconds, likelihood, LIKELY_FROM, withinOf } from './wording';
+import {
+  beside,
+  besideThreshold,
+  foretold,
+  horizonSeconds,
+  likelihood,
+  LIKELY,
+  VERY_LIKELY,
+  withinOf,
+} from './wording';
 
 test.each([
   [0.09, 'possible'],
-  [LIKELY_FROM - 0.001, 'possible'],
-  [LIKELY_FROM, 'likely'],
-  [0.97, 'likely'],
+  [LIKELY - 0.001, 'possible'],
+  [LIKELY, 'likely'],
+  [VERY_LIKELY - 0.001, 'likely'],
+  [VERY_LIKELY, 'very likely'],
   [null, 'possible'],
 ] as const)('a probability of %s is called %s', (probability, word) => {
   expect(likelihood(probability)).toBe(word);

@@ -2,12 +2,14 @@
 import type { PlantModel } from '../api/types';
 import { percent } from './format';
 
-/** An alarm is called likely from this probability on; a warning is raised far below it. */
-export const LIKELY_FROM = 0.5;
+/** From which probability an alarm is called likely, and very likely: as the server words it (src/alarmstack/alarms/wording.py). */
+export const LIKELY = 0.66;
+export const VERY_LIKELY = 0.9;
 
-/** How sure a probability is, in a word. */
-export function likelihood(probability: number | null | undefined): 'possible' | 'likely' {
-  return (probability ?? 0) >= LIKELY_FROM ? 'likely' : 'possible';
+/** How sure a probability is, in words. */
+export function likelihood(probability: number | null | undefined): 'possible' | 'likely' | 'very likely' {
+  const sure = probability ?? 0;
+  return sure >= VERY_LIKELY ? 'very likely' : sure >= LIKELY ? 'likely' : 'possible';
 }
 
 /** `Alarm possible within 3 h`, from the figure alone. */
