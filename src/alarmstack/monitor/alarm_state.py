@@ -138,7 +138,11 @@ class AlarmState:
         for interval in past[-self._plant.rows(self._plant.time.short_window) - 1 :]:
             self.closed(Observation.model_validate(interval.row))
         for heard in dated:
-            self.heard(heard)
+            at = heard.reading.timestamp
+            if at is not None and self.plant_time is not None and at < self.plant_time:
+                self._listen(heard, at)
+            else:
+                self.heard(heard)
 
     def closed(self, interval: Observation) -> None:
         """A closed interval: setpoints that no reading carries, and rows for what is derived."""
@@ -163,13 +167,17 @@ class AlarmState:
         if self.plant_time is not None and now < self.plant_time:
             return
         self.plant_time = now
+        self._listen(heard, now)
+        for watch in self._watches:
+            self._take(watch, now, self._look(watch, now))
+
+    def _listen(self, heard: Heard, now: datetime) -> None:
+        """Note the newest values, without looking at the limits."""
         measured = dict(self._measured_of(heard, now))
         self._told.update(measured)
         self._measured.update(measured)
         self._rows.heard(now, measured)
         self._block = None
-        for watch in self._watches:
-            self._take(watch, now, self._look(watch, now))
 
     def take_changes(self) -> Changes:
         """What is to be stored since the last time; what could not be stored comes back by `put_back`."""

@@ -51,7 +51,8 @@ class _OpenRow:
             held = self.held.get(signal)
             return None if held is None else (held, held, held)
         middle, odd = divmod(len(values), 2)
-        median = values[middle] if odd else (values[middle - 1] + values[middle]) / 2
+        # As Polars adds them, so that the row is the same to the bit once it is closed.
+        median = values[middle] if odd else values[middle - 1] + (values[middle] - values[middle - 1]) / 2
         return median, values[0], values[-1]
 
 
