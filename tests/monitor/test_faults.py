@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -51,8 +52,15 @@ async def all_assessed(w: World, hours: int) -> None:
 
 
 async def recovers(w: World, hours: int) -> None:
+    """All is assessed, and every task runs while the feed sends readings."""
     await all_assessed(w, hours)
-    await becomes(lambda: not w.state.tasks.down, w)
+    seconds = count(1)
+
+    def every_task_runs() -> bool:
+        w.feed.read(timedelta(seconds=next(seconds)))
+        return not w.state.tasks.down
+
+    await becomes(every_task_runs, w)
     assert (await w.browser().get("/ready")).status_code == 200
 
 

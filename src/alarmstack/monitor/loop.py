@@ -16,12 +16,14 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from alarmstack.clock import Clock
-from alarmstack.db import Database, journal, plant_history, quarantine
+from alarmstack.db import Database, journal, limit_alarms, plant_history, quarantine
 from alarmstack.db.plant_history import Past
 from alarmstack.errors import ObservationError, UpstreamError
+from alarmstack.monitor.alarm_state import AlarmState, Heard, Warned
 from alarmstack.monitor.hub import Event, Hub
 from alarmstack.monitor.listening import events
 from alarmstack.monitor.living import WINDOWS, Recalibration, compare, drift
@@ -29,14 +31,14 @@ from alarmstack.monitor.overview import Seen, overview
 from alarmstack.monitor.plan import MOST_PULLED, block, missing
 from alarmstack.monitor.status import Sources
 from alarmstack.monitor.upstream import Upstream
-from alarmstack.monitor.validation import Bounds, Validator, on_grid, parsed, written
-from alarmstack.monitor.warning import LEAD_IN, said, warnings
+from alarmstack.monitor.validation import Bounds, Validator, on_grid, parsed, reason_for, written
+from alarmstack.monitor.warning import LEAD_IN, said, warned, warnings
 from alarmstack.plant import Plant
 from alarmstack.tasks import Task, Tasks, reason_of
 from alarmstack.wire.observations import Observation
 from alarmstack.wire.scoring import Assessment, Ready, References, TaskState
-from alarmstack.wire.screen import Comparison, Drift, FeedStatus, PlantAssessment
-from alarmstack.wire.sensing import FeedMeta, Live
+from alarmstack.wire.screen import Comparison, Drift, FeedStatus, PlantAssessment, PlantState
+from alarmstack.wire.sensing import KEPT_READINGS, FeedMeta, Live
 
 WATCH_SECONDS = 2.0
 """How often the status is published where it changed."""
@@ -105,6 +107,11 @@ class Monitor:
         """The newest interval with what was said of it and the warnings after it."""
         self.provisional: PlantAssessment | None = None
         """What is said of the interval that ends now, until the next one is closed."""
+        self.alarms = AlarmState(plant)
+        """Every limit rule on the newest readings."""
+        self._alarms_changed = asyncio.Event()
+        self._alarms_restored = False
+        self._shown_state: PlantState | None = None
         self._rolled = asyncio.Event()
         self._since_closed: list[Past] = []
         self.stored = 0
@@ -123,6 +130,10 @@ class Monitor:
         }
         return self._sources.view(self._clock.now()).model_copy(update=seen)
 
+    def state(self) -> PlantState:
+        """Whether the plant is in alarm, and which warnings are active."""
+        return self.alarms.view(self.status(), self._warned())
+
     def feed_age(self) -> float | None:
         """Wall seconds since the feed was last heard; None before the first time."""
         return self._sources.age(self._clock.now())
@@ -136,6 +147,7 @@ class Monitor:
             group.create_task(keep("provisional", self._keep_speaking_between))
             group.create_task(keep("inference", self._keep_asking_inference))
             group.create_task(keep("status", self._keep_watching))
+            group.create_task(keep("alarm journal", self._keep_alarms_stored))
             drift = keep("drift", self._keep_looking_for_drift, stalls_after=DRIFT_STALLS_AFTER)
             group.create_task(drift)
 
@@ -163,6 +175,12 @@ class Monitor:
         past = await self._past(WINDOWS * self._plant.rows(self._plant.drift.window))
         return await asyncio.to_thread(compare, self._plant, past)
 
+    async def window(self) -> list[Observation]:
+        """The newest closed intervals as they are sent to be assessed, oldest first: what any forecast of now rests on."""
+        past = await self._past(self._plant.lookback)
+        rows = block(self._validator, [one.row for one in past], self._plant.time.cadence)
+        return [Observation.model_validate(row) for row in rows]
+
     async def _past(self, most: int) -> Sequence[Past]:
         """The newest intervals that the feed's clock has passed."""
         async with self._database.begin() as session:
@@ -175,6 +193,7 @@ class Monitor:
             task.stalls_after = STALL_SILENCES * self._sources.silence
             async with self._sensors.lines("/sensors/stream") as lines:
                 await self._fill(MOST_PULLED)
+                await self._resume_alarms()
                 self._note_progress(task)
                 async for event in events(lines):
                     await self._hear(event)
@@ -222,14 +241,15 @@ class Monitor:
         """A reading, or the same with another scenario: the plant's clock runs."""
         content, now = _content(event.data), self._clock.now()
         try:
-            live = content if isinstance(content, dict) else {}
-            reading = self._validator.reading(live.get("reading"), self._sources.plant_clock(now))
-            Live.model_validate({**live, "reading": reading})
-        except (ObservationError, ValueError) as error:
-            await self._set_reading_aside(content, _first_line(error))
+            live = Live.model_validate(content)
+            self._validator.check(live.reading, self._sources.plant_clock(now))
+        except (ObservationError, ValidationError) as error:
+            await self._set_reading_aside(content, reason_for(error))
             return
-        self._sources.heard(now, reading.timestamp)
+        self._sources.heard(now, live.reading.timestamp)
+        self.alarms.heard(Heard(live.reading, live.ages, live.setpoints))
         self._hub.publish(Event("reading", event.data))
+        self._tell_state()
 
     async def _arrived(self, interval: Observation) -> None:
         """A valid closed interval: first whatever was missed before it, then itself."""
@@ -294,6 +314,8 @@ class Monitor:
                 row = interval.model_dump(mode="json")
                 changed += await plant_history.store(session, self._plant.name, interval.timestamp, row, now, seen_for)
         self.stored += changed
+        for interval in intervals:
+            self.alarms.closed(interval)
         self.caught_up.clear()
         self._work.set()
 
@@ -475,6 +497,62 @@ class Monitor:
         if self._shown is None or _essence(status) != _essence(self._shown):
             self._shown = status
             self._hub.publish(Event("status", status.model_dump_json()))
+        self._tell_state()
+
+    def _tell_state(self) -> None:
+        """Publish the alarm state where it changed, and have it stored."""
+        state = self.state()
+        if state != self._shown_state:
+            self._shown_state = state
+            self._hub.publish(Event("state", state.model_dump_json()))
+        if self.alarms.changed:
+            self._alarms_changed.set()
+
+    def _warned(self) -> Warned:
+        """The warnings after the newest assessment, the provisional one included."""
+        return warned(self._plant, self.provisional or self.latest, self._sources.plant_time)
+
+    async def _resume_alarms(self) -> None:
+        """Evaluate limits on what the feed still has of the time since the last reading that was looked at."""
+        if not self._alarms_restored:
+            async with self._database.begin() as session:
+                active = self.alarms.restore(await limit_alarms.states(session, self._plant.name))
+                await limit_alarms.end_others(session, self._plant.name, active)
+            self._alarms_restored = True
+        if self.latest is None:
+            self.latest = (await self.overview(1)).latest
+        past = await self._past(LEAD_IN)
+        self.alarms.resume(past, await self._lately())
+        self._tell_state()
+
+    async def _lately(self) -> list[Heard]:
+        """The readings that the feed still has, oldest first; none where it keeps none."""
+        try:
+            lately = await self._sensors.get_mapping("/sensors/history", n=KEPT_READINGS)
+        except UpstreamError as error:
+            log.warning("the feed's last readings cannot be had: %s", error.detail)
+            return []
+        clock = self._sources.plant_clock(self._clock.now())
+        valid, reasons = self._validator.readings(lately, clock)
+        for reason in reasons:
+            self.quarantined, self.quarantine_reason = self.quarantined + 1, reason
+        return [Heard(*one) for one in valid]
+
+    async def _keep_alarms_stored(self, task: Task) -> None:
+        """Write episodes and states of limit alarms; what could not be written is written again."""
+        while True:
+            with task.waiting():
+                await self._alarms_changed.wait()
+            self._alarms_changed.clear()
+            changes = self.alarms.take_changes()
+            try:
+                async with self._database.begin() as session:
+                    await limit_alarms.keep(session, self._plant.name, changes.episodes, changes.states)
+            except BaseException:
+                self.alarms.put_back(changes)
+                self._alarms_changed.set()
+                raise
+            task.progress()
 
 
 def _essence(status: FeedStatus) -> tuple[object, ...]:
@@ -490,11 +568,6 @@ def _content(data: str) -> object:
         return parsed(data)
     except ObservationError:
         return data
-
-
-def _first_line(error: Exception) -> str:
-    """The first line of a message."""
-    return str(error).partition("\n")[0]
 
 
 def _fingerprint(ready: Ready) -> str:

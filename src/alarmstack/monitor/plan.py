@@ -30,6 +30,8 @@ def block(validator: Validator, rows: Sequence[Body], cadence: timedelta) -> lis
 
     A feed that restarts may number its segments anew. Where numbers run backwards they are left out, and found anew from the rows.
     """
+    if not rows:
+        return []
     known = [validator.known(row) for row in rows if on_grid(_start(row), cadence, _start(rows[-1]))]
     numbers = [row["segment"] for row in known if row.get("segment", -1) not in (None, -1)]
     if all(before <= after for before, after in pairwise(numbers)):

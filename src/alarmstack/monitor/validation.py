@@ -9,19 +9,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from alarmstack.errors import ObservationError
 from alarmstack.plant import Plant, write_duration
-from alarmstack.wire.observations import Observation, Reading, observation_keys
+from alarmstack.wire.observations import Number, Observation, Reading, observation_keys
+from alarmstack.wire.sensing import Age
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """Grids are counted from here, as the interval closer counts them."""
 NAMED_KEYS, LONGEST_KEY = 5, 60
 """How many unknown keys a reason names, and how much of each."""
-Row = TypeVar("Row", bound=Reading)
+Read = tuple[Reading, dict[str, Age | None], dict[str, Number | None]]
+"""A reading with the seconds since each instrument's last one, and the setpoints."""
+_READ: TypeAdapter[Read] = TypeAdapter(Read)
 
 
 class Bounds(NamedTuple):
@@ -40,16 +43,43 @@ class Validator:
 
     def interval(self, content: object, clock: datetime | None, grid: timedelta | None) -> Observation:
         """An interval whose start is on `grid`; None: anywhere. Raises ObservationError with the reason."""
-        row = self._dated(Observation, content, clock)
+        if not isinstance(content, Mapping):
+            raise ObservationError("not a row of named numbers")
+        try:
+            row = Observation.model_validate(content)
+        except ValidationError as error:
+            raise ObservationError(reason_for(error)) from error
+        self.check(row, clock)
         assert row.timestamp is not None
         if grid is not None and not on_grid(row.timestamp, grid):
             every = write_duration(grid)
             raise ObservationError(f"timestamp {row.timestamp.isoformat()} is off the grid: intervals start every {every}")
         return row
 
-    def reading(self, content: object, clock: datetime | None) -> Reading:
-        """A reading. Raises ObservationError with the reason."""
-        return self._dated(Reading, content, clock)
+    def check(self, row: Reading, clock: datetime | None) -> None:
+        """Raise ObservationError with the reason where a row is not valid."""
+        if row.timestamp is None:
+            raise ObservationError("no timestamp")
+        unknown = sorted(set(row.numbers) - self._keys)
+        if unknown:
+            named = ", ".join(key[:LONGEST_KEY] for key in unknown[:NAMED_KEYS])
+            raise ObservationError(f"{len(unknown)} unknown keys: {named}")
+        self.check_clock(row.timestamp, clock)
+
+    def readings(self, body: Mapping[str, Any], clock: datetime | None) -> tuple[list[Read], list[str]]:
+        """The valid readings of `/sensors/history`, and why the others are not valid."""
+        rows = body.get("readings")
+        rows = rows if isinstance(rows, list) else []
+        parts = [_beside(body.get(name), len(rows)) for name in ("ages", "setpoints")]
+        valid, reasons = [], []
+        for row, ages, setpoints in zip(rows, *parts, strict=True):
+            try:
+                read = _READ.validate_python((row, ages, setpoints))
+                self.check(read[0], clock)
+                valid.append(read)
+            except (ObservationError, ValidationError) as error:
+                reasons.append(reason_for(error))
+        return valid, reasons
 
     def check_clock(self, shown: datetime, clock: datetime | None) -> None:
         """Raise ObservationError where an instant is too far from the plant's clock."""
@@ -68,22 +98,6 @@ class Validator:
     def known(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A stored row without keys that the plant has no longer."""
         return {key: row[key] for key in row if key in self._keys or key in Observation.model_fields}
-
-    def _dated(self, kind: type[Row], content: object, clock: datetime | None) -> Row:
-        if not isinstance(content, Mapping):
-            raise ObservationError("not a row of named numbers")
-        try:
-            row = kind.model_validate(content)
-        except ValidationError as error:
-            raise ObservationError(_complaint(error)) from error
-        if row.timestamp is None:
-            raise ObservationError("no timestamp")
-        unknown = sorted(set(row.numbers) - self._keys)
-        if unknown:
-            named = ", ".join(key[:LONGEST_KEY] for key in unknown[:NAMED_KEYS])
-            raise ObservationError(f"{len(unknown)} unknown keys: {named}")
-        self.check_clock(row.timestamp, clock)
-        return row
 
 
 def on_grid(instant: datetime, grid: timedelta, origin: datetime = EPOCH) -> bool:
@@ -107,10 +121,18 @@ def written(content: object) -> str:
         return json.dumps(repr(type(content)))
 
 
-def _complaint(error: ValidationError) -> str:
+def reason_for(error: ObservationError | ValidationError) -> str:
+    """Why a row is not valid, in one line."""
+    if isinstance(error, ObservationError):
+        return str(error)
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])[:LONGEST_KEY]
     return f"{where}: {first['msg'].removeprefix('Value error, ')}"
 
 
-__all__ = ["Bounds", "Validator", "on_grid", "parsed", "written"]
+def _beside(values: object, rows: int) -> list[Any]:
+    """What a feed says beside each row; nothing where it says none."""
+    return values if isinstance(values, list) and len(values) == rows else [{}] * rows
+
+
+__all__ = ["Bounds", "Validator", "on_grid", "parsed", "reason_for", "written"]

@@ -28,14 +28,14 @@ from alarmstack.api_docs import serve_docs
 from alarmstack.errors import ServiceError, StorageError
 from alarmstack.intervals import READING_SCHEMA
 from alarmstack.plant import Plant
-from alarmstack.sensors.live import EPOCH, KEPT_DAYS, KEPT_READINGS, LivePlant, Snapshot, Spoken, past_events, write_saved
+from alarmstack.sensors.live import EPOCH, KEPT_DAYS, LivePlant, Snapshot, Spoken, past_events, write_saved
 from alarmstack.service import Hub, Meter, answers, serve_ready, speak_problems
 from alarmstack.simulator import SIMULATOR_VERSION
 from alarmstack.storage import Store
 from alarmstack.tasks import Task, Tasks, reason_of
 from alarmstack.wire.observations import Reading, to_rows
 from alarmstack.wire.scoring import Health
-from alarmstack.wire.sensing import Activation, FeedMeta, Intervals, Live, Readings, Scenario, Sensor
+from alarmstack.wire.sensing import KEPT_READINGS, Activation, FeedMeta, Intervals, Live, Readings, Scenario, Sensor
 
 SPEED = 720.0
 """Plant seconds in a wall second: an hour in 5 s."""
@@ -206,18 +206,26 @@ class Player:
         live = self.live
         view = live.parameters.scenarios[live.scenario]
         snapshot = live.snapshot or Snapshot(live.now, {}, {})
-        ages = {i.key: snapshot.ages.get(i.key) for i in live.plant.modelled}
         return Live(
             reading=self.reading(snapshot),
             scenario=live.scenario,
             scenario_description=view.description,
             scenario_color=view.color,
-            ages=ages,
+            ages=self.ages(snapshot),
+            setpoints=self.setpoints(snapshot),
         )
 
     def reading(self, snapshot: Snapshot) -> Reading:
         """A snapshot on the wire: every key, null where there is no value that may still be held."""
         return Reading(timestamp=snapshot.time, **{i.key: snapshot.values.get(i.key) for i in self.live.plant.modelled})
+
+    def ages(self, snapshot: Snapshot) -> dict[str, float | None]:
+        """Seconds since each last reading, at the time of the snapshot."""
+        return {i.key: snapshot.ages.get(i.key) for i in self.live.plant.modelled}
+
+    def setpoints(self, snapshot: Snapshot) -> dict[str, float | None]:
+        """The newest setpoint of each controller."""
+        return {c.sp.lower(): snapshot.values.get(c.sp.lower()) for c in self.live.plant.controllers}
 
 
 def _put(store: Store, readings: Sequence[Spoken]) -> None:
@@ -297,8 +305,11 @@ def create_app(player: Player) -> FastAPI:
     @app.get("/sensors/history")
     async def history(n: Annotated[int, Query(ge=1, le=KEPT_READINGS, description="How many, newest kept.")] = 60) -> Readings:
         """The last readings, one a step of the plant, oldest first."""
-        found = [player.reading(snapshot) for snapshot in list(live.readings)[-n:]]
-        return Readings(readings=found, count=len(found))
+        kept = list(live.readings)[-n:]
+        readings = [player.reading(snapshot) for snapshot in kept]
+        ages = [player.ages(snapshot) for snapshot in kept]
+        setpoints = [player.setpoints(snapshot) for snapshot in kept]
+        return Readings(readings=readings, count=len(kept), ages=ages, setpoints=setpoints)
 
     @app.get("/sensors/intervals")
     async def intervals(n: Annotated[int, Query(ge=1, le=KEPT_DAYS * 24, description="How many, newest kept.")] = 20) -> Intervals:

@@ -1,12 +1,13 @@
 """The API's endpoints, one module for each thing that a person does."""
 
-from alarmstack.gateway.routes import auth, feed, history, infer, living, operations, plant, stream, trends
+from alarmstack.gateway.routes import auth, events, feed, history, infer, living, operations, plant, stream, trends
 
 ROUTERS = (
     auth.router,
     infer.router,
     history.router,
     trends.router,
+    events.router,
     plant.router,
     feed.router,
     living.router,

@@ -7,8 +7,8 @@ from alembic import op
 
 from alarmstack.db.tables import Instant
 
-revision = "0002_feed_quarantine"
-down_revision = "0001"
+revision = "0005"
+down_revision = "0004"
 
 
 def upgrade() -> None:
