@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 import anyio.to_thread
 from fastapi import FastAPI
@@ -27,7 +28,7 @@ from alarmstack.gateway.retention import Retention
 from alarmstack.gateway.routes import ROUTERS
 from alarmstack.gateway.state import State
 from alarmstack.gateway.throttle import Throttle
-from alarmstack.monitor import Clock, Hub, Monitor, SystemClock, Upstream
+from alarmstack.monitor import Bounds, Clock, Hub, Monitor, SystemClock, Upstream
 from alarmstack.plant import load_plant
 from alarmstack.service import Meter
 from alarmstack.settings import Settings
@@ -81,11 +82,14 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
 
 
 def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State:
-    plant, hub, database = load_plant(settings.plant), Hub(), Database(settings.database)
+    plant, hub = load_plant(settings.plant), Hub()
+    database = Database(settings.database, settings.database_busy_seconds)
     tasks = Tasks(clock)
     sensors = Upstream("sensor API", settings.sensors_url, "alarmstack serve sensors")
     inference = Upstream("inference API", settings.inference_url, "alarmstack serve inference")
-    monitor = Monitor(plant, database, sensors, inference, hub, clock, tasks)
+    ahead, behind = settings.feed_ahead_seconds, settings.feed_behind_seconds
+    bounds = Bounds(timedelta(seconds=ahead), timedelta(seconds=behind))
+    monitor = Monitor(plant, database, sensors, inference, hub, clock, tasks, bounds, settings.quarantine_rows)
     measures, refusals = Measures(meter.registry), Refusals(database, clock)
     measures.watch(hub, monitor)
     meter.watch_tasks(tasks)

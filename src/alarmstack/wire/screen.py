@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from alarmstack.wire.instants import Moment
 from alarmstack.wire.observations import Observation
 from alarmstack.wire.scoring import Assessment, Explanation, Forecast, Kind, Prediction, TaskState
 
@@ -258,6 +259,26 @@ class FeedStatus(_Body):
     refused_reason: str | None = Field(default=None, description="Why it refuses the newest of them.")
 
 
+class QuarantinedRow(_Body):
+    """A row of the feed that was not valid. `content`: as it came, as JSON; `times`: how often it came."""
+
+    id: int
+    content: str
+    reason: str
+    first_at: AwareDatetime
+    last_at: AwareDatetime
+    times: int
+
+
+class Quarantine(_Body):
+    """A page of the rows that were set aside, newest first."""
+
+    rows: list[QuarantinedRow]
+    page: int
+    size: int
+    total: int
+
+
 class WarningState(_Body):
     """A forecaster's warning as the alarm engine holds it: on-delay, hysteresis, off-delay and minimum on time applied.
 
@@ -419,7 +440,7 @@ class Recalibrated(_Body):
     """An instrument was recalibrated; without `at`: now, on the plant's clock."""
 
     key: str = Field(max_length=100)
-    at: AwareDatetime | None = None
+    at: Moment | None = None
     note: str = Field(default="", max_length=500)
 
 
@@ -493,6 +514,8 @@ __all__ = [
     "PlantView",
     "PredictField",
     "PredictPreset",
+    "Quarantine",
+    "QuarantinedRow",
     "Recalibrated",
     "Registration",
     "Role",

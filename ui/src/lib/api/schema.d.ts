@@ -464,6 +464,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/feed/quarantine': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Rows of the feed that were not valid
+     * @description Newest first, each with the reason why it was set aside. The rows around them are assessed.
+     */
+    get: operations['quarantine'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/drift': {
     parameters: {
       query?: never;
@@ -1540,6 +1560,44 @@ export interface components {
       detail: string;
       /** Model */
       model?: string | null;
+    };
+    /**
+     * Quarantine
+     * @description A page of the rows that were set aside, newest first.
+     */
+    Quarantine: {
+      /** Rows */
+      rows: components['schemas']['QuarantinedRow'][];
+      /** Page */
+      page: number;
+      /** Size */
+      size: number;
+      /** Total */
+      total: number;
+    };
+    /**
+     * QuarantinedRow
+     * @description A row of the feed that was not valid. `content`: as it came, as JSON; `times`: how often it came.
+     */
+    QuarantinedRow: {
+      /** Id */
+      id: number;
+      /** Content */
+      content: string;
+      /** Reason */
+      reason: string;
+      /**
+       * First At
+       * Format: date-time
+       */
+      first_at: string;
+      /**
+       * Last At
+       * Format: date-time
+       */
+      last_at: string;
+      /** Times */
+      times: number;
     };
     /**
      * Readiness
@@ -3624,6 +3682,49 @@ export interface operations {
       };
       /** @description An upstream service did not answer in time */
       504: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  quarantine: {
+    parameters: {
+      query?: {
+        page?: number;
+        size?: number;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Quarantine'];
+        };
+      };
+      /** @description Not logged in */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description The values cannot be taken */
+      422: {
         headers: {
           [name: string]: unknown;
         };
