@@ -198,13 +198,13 @@ class Bundle:
         return sha256(manifest_of(self._files))
 
     @classmethod
-    def load(cls, folder: Path, digest: str | None = None) -> Bundle:
-        """Read a folder that `save` wrote. `digest`: what its digest must be; see `manifest.read_folder`.
+    def load(cls, folder: Path, digest: str | None = None, what: str = "") -> Bundle:
+        """Read a folder that `save` wrote. `digest`: what its digest must be; `what`: its name in the log; see `read_folder`.
 
         Raises RegistryError where a file is missing, and DamagedError where one is not what was published.
         """
         try:
-            files = read_folder(folder, FILES, digest)
+            files = read_folder(folder, FILES, digest, what)
             content = _Content.model_validate_json(files[CONTENT])
             fields = {name: getattr(content, name) for name in _Content.model_fields}
             knots = content.calibration
@@ -582,7 +582,7 @@ class Registry:
 
     def _opened(self, what: str, folder: Path, digest: str | None) -> Bundle:
         try:
-            return Bundle.load(folder, digest)
+            return Bundle.load(folder, digest, what)
         except DamagedError as error:
             raise DamagedError(f"{what} in {self.uri} is damaged: {str(error).partition(' holds ')[2] or error}") from error
 
