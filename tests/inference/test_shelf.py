@@ -326,9 +326,9 @@ def test_a_new_version_replaces_the_old_one_only_after_it_has_given_an_answer(
         assert asked(mine)[0] == 200, "the last good version answers"
         fresh = Shelf(plant, registry, tmp_path / f"kept {fault}")
         fresh.refresh()
-        code, ready = asked(fresh)
-        assert code == 503 and f"{NAME}: version {version} cannot be used" in ready["reason"], fault
-        assert predicted(fresh)[0] == 503
+        ready = fresh.ready()
+        assert not ready.ready and f"{NAME}: version {version} cannot be used" in (ready.reason or ""), fault
+        assert not fresh.speakers
     registry.promote(NAME, register(registry, bundle))
     mine.refresh()
     assert status_of(mine)["status"] == "loaded" and status_of(mine)["reason"] is None
