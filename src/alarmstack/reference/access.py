@@ -62,7 +62,7 @@ def access_page() -> str:
 
 def _endpoints(routes: list[APIRoute]) -> Iterator[Endpoint]:
     for route in routes:
-        for method in sorted(route.methods):
+        for method in sorted(route.methods or ()):
             yield Endpoint(method, route.path, least_role(route))
 
 

@@ -27,6 +27,13 @@ class Registration(_Body):
     invitation: str | None = Field(default=None, max_length=200)
 
 
+class PasswordChange(_Body):
+    """Another password for one's own account; the current one proves whose it is."""
+
+    current: Annotated[str, Field(max_length=200)]
+    new: Annotated[str, Field(min_length=12, max_length=128)]
+
+
 class Person(_Body):
     """An account as others see it."""
 
