@@ -22,7 +22,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.utils import floatToGoString
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
@@ -117,11 +117,20 @@ def task_states(tasks: Tasks) -> list[TaskState]:
 def serve_ready(app: FastAPI, tasks: Tasks) -> None:
     """Serve `GET /ready`: 200 while every long-running task makes progress, else 503 with the task and the reason."""
 
-    @app.get("/ready", responses={503: {"model": Readiness, "description": "A long-running task is down"}})
+    @app.get("/ready", responses=READY_RESPONSES)
     async def ready(response: Response) -> Readiness:
         """Whether every long-running task makes progress; 503 with the task and the reason while one does not."""
-        response.status_code = 503 if tasks.down else 200
-        return Readiness(ready=not tasks.down, tasks=task_states(tasks))
+        return readiness(tasks, response)
+
+
+READY_RESPONSES: dict[int | str, dict[str, Any]] = {503: {"model": Readiness, "description": "A long-running task is down"}}
+"""What `/ready` answers beside 200."""
+
+
+def readiness(tasks: Tasks, response: Response) -> Readiness:
+    """The answer of `/ready`; sets the response's status."""
+    response.status_code = 503 if tasks.down else 200
+    return Readiness(ready=not tasks.down, tasks=task_states(tasks))
 
 
 def body_of(model: type[BaseModel]) -> dict[str, object]:
@@ -171,6 +180,10 @@ class Meter:
         """Measure every request of the app."""
         app.add_middleware(_Watched, meter=self)
 
+    def watch_tasks(self, tasks: Tasks) -> None:
+        """Serve the state of long-running tasks as metrics too."""
+        self.registry.register(_TaskMetrics(tasks))
+
     async def figures(self) -> Response:
         """The figures as Prometheus reads them."""
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
@@ -192,6 +205,27 @@ class Meter:
         for labels, numbers in self._below.items():
             times.add_metric(labels, list(zip(bounds, accumulate(numbers), strict=True)), self._seconds[labels])
         yield times
+
+
+class _TaskMetrics:
+    """The state of long-running tasks, collected when Prometheus asks."""
+
+    def __init__(self, tasks: Tasks) -> None:
+        self._tasks = tasks
+
+    def describe(self) -> Iterator[Metric]:
+        """No task is known before it starts."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Whether each task is running, and how often it was restarted."""
+        running = GaugeMetricFamily("alarmstack_task_running", "1 while a long-running task makes progress.", labels=["task"])
+        restarts = CounterMetricFamily("alarmstack_task_restarts", "Restarts of a long-running task.", labels=["task"])
+        for status in self._tasks.statuses:
+            running.add_metric([status.name], float(status.state == "running"))
+            restarts.add_metric([status.name], status.restarts)
+        yield running
+        yield restarts
 
 
 class _Watched:
@@ -291,6 +325,7 @@ def run(app: ASGIApp, sockets: Sequence[socket.socket]) -> None:
 __all__ = [
     "LARGEST_BODY",
     "PROBLEM",
+    "READY_RESPONSES",
     "SUPERVISED",
     "TITLES",
     "Hub",
@@ -301,6 +336,7 @@ __all__ = [
     "listen",
     "parsed",
     "problem",
+    "readiness",
     "run",
     "serve_ready",
     "speak_problems",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
 from pydantic import SecretStr
 from rich.console import Console
 
+from alarmstack.folder import claimed
+from alarmstack.options import LARGEST_SEED
 from alarmstack.people import demo_login
 from alarmstack.plant import load_plant
 from alarmstack.settings import Settings, load_settings
@@ -29,8 +32,10 @@ Host = Annotated[
 def sensors(
     port: Port = None,
     host: Host = None,
-    speed: Annotated[float | None, typer.Option(min=0.001, help="Plant seconds in a wall second; 1 is real time.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same plant.")] = 11,
+    speed: Annotated[
+        float | None, typer.Option(min=0.001, max=36_000, help="Plant seconds in a wall second; 1 is real time.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Same seed, same plant.")] = 11,
 ) -> None:
     """Play the simulated plant live: readings, closed intervals, scenarios.
 
@@ -43,14 +48,15 @@ def sensors(
 
     settings = _listening(host)
     socket = listen(settings.host, port or settings.sensors_port)
-    player = start_player(
-        load_plant(settings.plant),
-        speed=speed or settings.speed,
-        seed=seed,
-        saved=settings.data / "live" / f"plant-{seed}.json",
-        flush=Store.of(settings, settings.raw) if settings.flush_readings else None,
-    )
-    run(Hosts(create_app(player), settings.hosts), [socket])
+    with claimed(settings.data, "sensors"):
+        player = start_player(
+            load_plant(settings.plant),
+            speed=speed or settings.speed,
+            seed=seed,
+            saved=settings.data / "live" / f"plant-{seed}.json",
+            flush=Store.of(settings, settings.raw) if settings.flush_readings else None,
+        )
+        run(Hosts(create_app(player), settings.hosts), [socket])
 
 
 @services.command()
@@ -69,16 +75,17 @@ def inference(port: Port = None, host: Host = None) -> None:
     settings = _listening(host)
     socket = listen(settings.host, port or settings.inference_port)
     kept = settings.data / "serving"
-    if settings.models_url:
-        fetch(Store.of(settings, settings.models), kept)
-    shelf = Shelf(
-        load_plant(settings.plant),
-        Registry(settings.registry),
-        kept,
-        unpromoted=settings.serve_unpromoted,
-        predictor=settings.model_name or "",
-    )
-    run(Hosts(create_app(shelf), settings.hosts), [socket])
+    with claimed(settings.data, "inference"):
+        store = Store.of(settings, settings.models) if settings.models_url else None
+        shelf = Shelf(
+            load_plant(settings.plant),
+            Registry(settings.registry),
+            kept,
+            unpromoted=settings.serve_unpromoted,
+            predictor=settings.model_name or "",
+            supply=partial(fetch, store, kept) if store else None,
+        )
+        run(Hosts(create_app(shelf), settings.hosts), [socket])
 
 
 @services.command()
@@ -104,7 +111,8 @@ def gateway(
         name, password = demo_login(settings)
         print(f"demo login of this start: name {name}, password {password}", flush=True)
     page = settings.page_port if page_port is None else page_port
-    serve(settings, port or settings.gateway_port, page or None)
+    with claimed(settings.data, "gateway"):
+        serve(settings, port or settings.gateway_port, page or None)
 
 
 def _listening(host: str | None) -> Settings:
@@ -147,6 +155,12 @@ def everything() -> None:
     """
     settings, console = load_settings(), Console()
     check_demo(settings)
+    with claimed(settings.data, "demo"):
+        _run_all(settings, console)
+    console.print("stopped")
+
+
+def _run_all(settings: Settings, console: Console) -> None:
     name, password = demo_login(settings)
     with console.status("starting sensor API, inference API, gateway") as status:
 
@@ -154,8 +168,10 @@ def everything() -> None:
             status.stop()
             console.print(_where(settings, name, password), highlight=False)
 
-        supervise(demo_services(settings), settings.data / "logs", ready, lambda line: console.print(line, markup=False))
-    console.print("stopped")
+        def say(line: str) -> None:
+            console.print(line, markup=False)
+
+        supervise(demo_services(settings), settings.data / "logs", ready, say, settings.log_bytes)
 
 
 def _where(settings: Settings, name: str, password: str) -> str:

@@ -19,6 +19,8 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of this computer for itself."""
 FEWEST_DIFFERENT = 10
 """A secret with fewer different characters than this was typed, not generated."""
+LONGEST_KEPT_DAYS = 36_600.0
+"""A hundred years: longer than a plant runs, and short enough for every calendar."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ class Settings(BaseSettings):
         description="The model registry: an MLflow server or an SQLite file. Default: `mlflow.db` in the data folder.",
     )
     drop: Annotated[Path, WATCHER] = Field(
-        default=Path("data_drop"), alias="ALARMSTACK_DROP_DIR", description="Folder that is watched for CSV, XLS and XLSX files."
+        default=Path("data_drop"),
+        alias="ALARMSTACK_DROP_DIR",
+        description="Folder that is watched for CSV, XLS, XLSX, XLSM and Parquet files.",
     )
     notebook_data: Annotated[Path | None, STEPS] = Field(
         default=None,
@@ -103,6 +107,32 @@ class Settings(BaseSettings):
         le=3600,
         alias="ALARMSTACK_SETTLE_SECONDS",
         description="How long a dropped file must stay unchanged before it is taken as complete.",
+    )
+    read_unpacked: Annotated[int, STEPS | WATCHER] = Field(
+        default=1024,
+        ge=1,
+        le=1_000_000,
+        alias="ALARMSTACK_READ_UNPACKED_MB",
+        description="Megabytes that a data file may have, unpacked. A larger one is refused.",
+    )
+    read_cells: Annotated[int, STEPS | WATCHER] = Field(
+        default=25_000_000,
+        ge=1,
+        alias="ALARMSTACK_READ_CELLS",
+        description="Cells that a sheet of a data file may have, blank ones included.",
+    )
+    read_columns: Annotated[int, STEPS | WATCHER] = Field(
+        default=5_000, ge=1, alias="ALARMSTACK_READ_COLUMNS", description="Columns that a sheet of a data file may have."
+    )
+    read_memory: Annotated[int, STEPS | WATCHER] = Field(
+        default=4096,
+        ge=2048,
+        le=1_000_000,
+        alias="ALARMSTACK_READ_MEMORY_MB",
+        description="Megabytes of address space that the process may use that reads a drop; it needs about 1,300 for itself.",
+    )
+    read_seconds: Annotated[float, STEPS | WATCHER] = Field(
+        default=300.0, gt=0, le=86_400, alias="ALARMSTACK_READ_SECONDS", description="How long reading a drop may take."
     )
     airflow_url: Annotated[str | None, WATCHER] = Field(
         default=None,
@@ -203,6 +233,33 @@ class Settings(BaseSettings):
         default=7502, alias="ALARMSTACK_INFERENCE_PORT", description="Port of the inference API."
     )
     page_port: Annotated[Port, GATEWAY] = Field(default=5173, alias="ALARMSTACK_PAGE_PORT", description="Port of the screen.")
+    log_bytes: Annotated[int, SERVICES] = Field(
+        default=10_000_000,
+        ge=10_000,
+        alias="ALARMSTACK_LOG_BYTES",
+        description="Size in bytes at which a service's log file is moved aside; three old ones are kept.",
+    )
+    keep_assessments_days: Annotated[float, GATEWAY] = Field(
+        default=30.0,
+        gt=0,
+        le=LONGEST_KEPT_DAYS,
+        alias="ALARMSTACK_KEEP_ASSESSMENTS_DAYS",
+        description="Plant days that whole assessments are kept; of older intervals values, scores and warnings stay.",
+    )
+    keep_intervals_days: Annotated[float, GATEWAY] = Field(
+        default=3660.0,
+        gt=0,
+        le=LONGEST_KEPT_DAYS,
+        alias="ALARMSTACK_KEEP_INTERVALS_DAYS",
+        description="Plant days that intervals are kept at all: ten years of hours take about 160 MB.",
+    )
+    keep_deleted_days: Annotated[float, GATEWAY] = Field(
+        default=30.0,
+        gt=0,
+        le=LONGEST_KEPT_DAYS,
+        alias="ALARMSTACK_KEEP_DELETED_DAYS",
+        description="Days that a deleted history entry can be restored; it is then removed for good.",
+    )
     speed: Annotated[float, SENSORS] = Field(
         default=720.0,
         gt=0,

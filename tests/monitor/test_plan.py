@@ -8,7 +8,7 @@ import pytest
 from alarmstack.db.plant_history import Past
 from alarmstack.monitor.hub import QUEUE, Event, Hub
 from alarmstack.monitor.listening import events
-from alarmstack.monitor.plan import block, missing, pause
+from alarmstack.monitor.plan import block, missing
 from alarmstack.monitor.warning import warnings
 from alarmstack.plant import Plant
 
@@ -34,10 +34,6 @@ def test_segments_travel_unless_they_were_numbered_anew() -> None:
     rising = [{"segment": 1}, {"segment": -1}, {"segment": 2}]
     assert block(rising) == rising
     assert block([{"segment": 5, "a": 1.0}, {"segment": 0, "a": 2.0}]) == [{"a": 1.0}, {"a": 2.0}]
-
-
-def test_pauses_grow_to_half_a_minute() -> None:
-    assert [pause(failures) for failures in range(1, 8)] == [1, 2, 4, 8, 16, 30, 30]
 
 
 def test_a_long_gap_clears_a_warning_and_a_short_one_keeps_it(plant: Plant) -> None:

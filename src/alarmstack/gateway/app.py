@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import anyio.to_thread
@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 
 from alarmstack import __version__
+from alarmstack.api_docs import serve_docs
 from alarmstack.db import Database, migrate
 from alarmstack.errors import ServiceError
 from alarmstack.gateway.figures import figures
@@ -22,6 +23,7 @@ from alarmstack.gateway.page import Guarded, Page
 from alarmstack.gateway.problems import install
 from alarmstack.gateway.proxies import Proxied
 from alarmstack.gateway.refusals import Refusals
+from alarmstack.gateway.retention import Retention
 from alarmstack.gateway.routes import ROUTERS
 from alarmstack.gateway.state import State
 from alarmstack.gateway.throttle import Throttle
@@ -47,11 +49,12 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(migrate, settings.database)
-        task = asyncio.create_task(state.monitor.run()) if monitored else None
-        refusals = asyncio.create_task(Tasks(state.clock).keep_running("refused logins", state.refusals.keep_writing))
+        work = [state.tasks.keep_running("refused logins", state.refusals.keep_writing)]
+        if monitored:
+            work += [state.monitor.run(), state.tasks.keep_running("retention", state.retention.run)]
+        running = [asyncio.create_task(one) for one in work]
         yield
-        await _end_refusals(state, refusals)
-        await _end(state, task)
+        await _end(state, running)
 
     app = FastAPI(
         title="alarmstack gateway",
@@ -66,6 +69,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
     for router in ROUTERS:
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
+    serve_docs(app)
     app.include_router(figures(meter, settings, page_port))
     app.mount("/", Page(settings.page, [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]))
     meter.measure(app)
@@ -78,31 +82,47 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
 
 def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State:
     plant, hub, database = load_plant(settings.plant), Hub(), Database(settings.database)
+    tasks = Tasks(clock)
     sensors = Upstream("sensor API", settings.sensors_url, "alarmstack serve sensors")
     inference = Upstream("inference API", settings.inference_url, "alarmstack serve inference")
-    monitor = Monitor(plant, database, sensors, inference, hub, clock)
+    monitor = Monitor(plant, database, sensors, inference, hub, clock, tasks)
     measures, refusals = Measures(meter.registry), Refusals(database, clock)
     measures.watch(hub, monitor)
-    return State(settings, secret, plant, database, sensors, inference, hub, monitor, Throttle(clock), refusals, measures, clock)
+    meter.watch_tasks(tasks)
+    return State(
+        settings=settings,
+        secret=secret,
+        plant=plant,
+        database=database,
+        sensors=sensors,
+        inference=inference,
+        hub=hub,
+        monitor=monitor,
+        throttle=Throttle(clock),
+        refusals=refusals,
+        measures=measures,
+        clock=clock,
+        tasks=tasks,
+        retention=Retention(plant.name, database, settings, clock),
+    )
 
 
-async def _end_refusals(state: State, writing: asyncio.Task[None]) -> None:
+async def _write_refusals(state: State) -> None:
     """Write down what was counted until now."""
-    writing.cancel()
-    with suppress(asyncio.CancelledError):
-        await writing
     try:
         await state.refusals.write()
     except (SQLAlchemyError, OSError) as error:
         log.warning("the last refused logins were not written to the journal: %s", reason_of(error))
 
 
-async def _end(state: State, monitor: asyncio.Task[None] | None) -> None:
+async def _end(state: State, running: Sequence[asyncio.Task[None]]) -> None:
     """Stop in the order of who needs whom."""
-    if monitor is not None:
-        monitor.cancel()
+    for task in running:
+        task.cancel()
+    for task in running:
         with suppress(asyncio.CancelledError):
-            await monitor
+            await task
+    await _write_refusals(state)
     state.hub.close()
     await state.sensors.close()
     await state.inference.close()

@@ -11,10 +11,12 @@ from fastapi import Depends, Request
 from alarmstack.db import Database
 from alarmstack.gateway.measures import Measures
 from alarmstack.gateway.refusals import Refusals
+from alarmstack.gateway.retention import Retention
 from alarmstack.gateway.throttle import Throttle
 from alarmstack.monitor import Clock, Hub, Monitor, Upstream
 from alarmstack.plant import Plant
 from alarmstack.settings import Settings
+from alarmstack.tasks import Tasks
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class State:
     refusals: Refusals
     measures: Measures
     clock: Clock
+    tasks: Tasks
+    retention: Retention
 
     @property
     def plant_time(self) -> datetime | None:

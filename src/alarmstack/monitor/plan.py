@@ -33,9 +33,4 @@ def block(rows: Sequence[Body]) -> list[Body]:
     return [{key: value for key, value in row.items() if key != "segment"} for row in rows]
 
 
-def pause(failures: int) -> float:
-    """Seconds to wait after so many failures in a row: 1, 2, 4 … 30."""
-    return float(min(2 ** min(failures - 1, 5), 30))
-
-
-__all__ = ["MOST_PULLED", "block", "missing", "pause"]
+__all__ = ["MOST_PULLED", "block", "missing"]

@@ -128,7 +128,9 @@ def _type(field: FieldInfo) -> str:
         return "port"
     if field.alias and field.alias.endswith(("_URL", "_URI")):
         return "URL"
-    return {"str": "text", "SecretStr": "secret", "bool": "true · false", "float": "number", "Path": "path"}[kind.__name__]
+    return {"str": "text", "SecretStr": "secret", "bool": "true · false", "int": "whole number", "float": "number", "Path": "path"}[
+        kind.__name__
+    ]
 
 
 def _default(value: object) -> str:

@@ -22,16 +22,17 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from prometheus_client import Gauge
 
 from alarmstack import __version__
+from alarmstack.api_docs import serve_docs
 from alarmstack.errors import ServiceError
 from alarmstack.intervals import READING_SCHEMA
 from alarmstack.plant import Plant
-from alarmstack.sensors.live import EPOCH, KEPT_DAYS, KEPT_READINGS, LivePlant, Snapshot, Spoken, past_events
+from alarmstack.sensors.live import EPOCH, KEPT_DAYS, LivePlant, Snapshot, Spoken, past_events
 from alarmstack.service import Hub, Meter, answers, speak_problems
 from alarmstack.simulator import SIMULATOR_VERSION
 from alarmstack.storage import Store
 from alarmstack.wire.observations import Reading, to_rows
 from alarmstack.wire.scoring import Health
-from alarmstack.wire.sensing import Activation, FeedMeta, Intervals, Live, Readings, Scenario, Sensor
+from alarmstack.wire.sensing import KEPT_READINGS, Activation, FeedMeta, Intervals, Live, Readings, Scenario, Sensor
 
 SPEED = 720.0
 """Plant seconds in a wall second: an hour in 5 s."""
@@ -114,18 +115,26 @@ class Player:
         live = self.live
         view = live.parameters.scenarios[live.scenario]
         snapshot = live.snapshot or Snapshot(live.now, {}, {})
-        ages = {i.key: snapshot.ages.get(i.key) for i in live.plant.modelled}
         return Live(
             reading=self.reading(snapshot),
             scenario=live.scenario,
             scenario_description=view.description,
             scenario_color=view.color,
-            ages=ages,
+            ages=self.ages(snapshot),
+            setpoints=self.setpoints(snapshot),
         )
 
     def reading(self, snapshot: Snapshot) -> Reading:
         """A snapshot on the wire: every key, null where there is no value that may still be held."""
         return Reading(timestamp=snapshot.time, **{i.key: snapshot.values.get(i.key) for i in self.live.plant.modelled})
+
+    def ages(self, snapshot: Snapshot) -> dict[str, float | None]:
+        """Seconds since each last reading, at the time of the snapshot."""
+        return {i.key: snapshot.ages.get(i.key) for i in self.live.plant.modelled}
+
+    def setpoints(self, snapshot: Snapshot) -> dict[str, float | None]:
+        """The newest setpoint of each controller."""
+        return {c.sp.lower(): snapshot.values.get(c.sp.lower()) for c in self.live.plant.controllers}
 
     async def run(self) -> None:
         """Drive the plant until cancelled; what was reached is written down."""
@@ -168,7 +177,8 @@ def create_app(player: Player) -> FastAPI:
             await task
 
     live = player.live
-    app = FastAPI(title="alarmstack sensor API", version=__version__, lifespan=lifespan)
+    app = FastAPI(title="alarmstack sensor API", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    serve_docs(app)
     speak_problems(app)
     meter = Meter()
     meter.watch(app)
@@ -190,8 +200,11 @@ def create_app(player: Player) -> FastAPI:
     @app.get("/sensors/history")
     async def history(n: Annotated[int, Query(ge=1, le=KEPT_READINGS, description="How many, newest kept.")] = 60) -> Readings:
         """The last readings, one a step of the plant, oldest first."""
-        found = [player.reading(snapshot) for snapshot in list(live.readings)[-n:]]
-        return Readings(readings=found, count=len(found))
+        kept = list(live.readings)[-n:]
+        readings = [player.reading(snapshot) for snapshot in kept]
+        ages = [player.ages(snapshot) for snapshot in kept]
+        setpoints = [player.setpoints(snapshot) for snapshot in kept]
+        return Readings(readings=readings, count=len(kept), ages=ages, setpoints=setpoints)
 
     @app.get("/sensors/intervals")
     async def intervals(n: Annotated[int, Query(ge=1, le=KEPT_DAYS * 24, description="How many, newest kept.")] = 20) -> Intervals:

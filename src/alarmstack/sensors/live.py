@@ -31,14 +31,13 @@ from alarmstack.simulator.dynamics import Motion, State
 from alarmstack.simulator.events import Happening, happening, schedule
 from alarmstack.simulator.historian import since, written
 from alarmstack.simulator.parameters import Parameters, load_parameters
+from alarmstack.wire.sensing import KEPT_READINGS
 
 CALM = "normal"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """Grids are counted from here."""
 KEPT_DAYS = 10
 """Days of closed intervals that a reader can still get."""
-KEPT_READINGS = 600
-"""Snapshots of all instruments that a reader can still get, one a step."""
 Last = dict[str, tuple[float, int]]
 Spoken = tuple[str, datetime, float]
 """Tag, instant, value."""
@@ -55,7 +54,7 @@ class Base:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What each instrument last said, at an instant of the plant's clock; ages in seconds. Nothing yet: absent."""
+    """The newest value of each instrument and setpoint, at an instant of the plant's clock; ages in seconds. None yet: absent."""
 
     time: datetime
     values: Mapping[str, float]
@@ -183,9 +182,10 @@ class LivePlant:
 
     def _look(self) -> Snapshot:
         now, kept = self.now, self.plant.stale_after
-        ages = {i.key: (now - self._known[i.tag][1]).total_seconds() for i in self.plant.modelled if i.tag in self._known}
-        fresh = [i for i in self.plant.modelled if ages.get(i.key, inf) <= kept[i.tag].total_seconds()]
-        return Snapshot(now, {i.key: self._known[i.tag][0] for i in fresh}, ages)
+        shown = [*(i.tag for i in self.plant.modelled), *(c.sp for c in self.plant.controllers)]
+        ages = {tag.lower(): (now - self._known[tag][1]).total_seconds() for tag in shown if tag in self._known}
+        fresh = [tag for tag in shown if ages.get(tag.lower(), inf) <= kept[tag].total_seconds()]
+        return Snapshot(now, {tag.lower(): self._known[tag][0] for tag in fresh}, ages)
 
     def _close_hour(self) -> None:
         readings = pl.DataFrame(self._coming, schema=READING_SCHEMA, orient="row")
@@ -280,4 +280,4 @@ def _happening(parameters: Parameters, one: dict[str, Any]) -> Happening:
     return Happening(**known | {"event": event, "end": inf if one["end"] >= 1e300 else one["end"]})
 
 
-__all__ = ["CALM", "KEPT_DAYS", "KEPT_READINGS", "LivePlant", "Snapshot", "Spoken", "past_events"]
+__all__ = ["CALM", "KEPT_DAYS", "LivePlant", "Snapshot", "Spoken", "past_events"]

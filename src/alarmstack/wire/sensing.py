@@ -15,13 +15,20 @@ class Live(BaseModel):
     scenario_description: str
     scenario_color: str
     ages: dict[str, float | None] = Field(default={}, description="Seconds since each instrument's last reading.")
+    setpoints: dict[str, float | None] = Field(default={}, description="The newest setpoint of each controller, by key.")
+
+
+KEPT_READINGS = 600
+"""Readings that a feed keeps, one a step."""
 
 
 class Readings(BaseModel):
-    """Readings, oldest first."""
+    """Readings, oldest first. `ages`: of each, seconds since each instrument's last reading at that time; `setpoints`: of each."""
 
     readings: list[Reading]
     count: int
+    ages: list[dict[str, float | None]] = []
+    setpoints: list[dict[str, float | None]] = []
 
 
 class Intervals(BaseModel):
@@ -71,4 +78,4 @@ class FeedMeta(BaseModel):
     sensors: list[Sensor]
 
 
-__all__ = ["Activation", "FeedMeta", "Intervals", "Live", "Readings", "Scenario", "Sensor"]
+__all__ = ["KEPT_READINGS", "Activation", "FeedMeta", "Intervals", "Live", "Readings", "Scenario", "Sensor"]

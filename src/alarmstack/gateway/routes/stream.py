@@ -14,8 +14,8 @@ from alarmstack.gateway.state import Gateway, State
 from alarmstack.monitor import Event
 
 router = APIRouter(tags=["plant"])
-HEARTBEAT_SECONDS = 10.0
-"""Proxies and browsers give a silent connection up; a comment keeps it."""
+HEARTBEAT_SECONDS = 3.0
+"""A comment at least this often: the browser calls a connection lost after 8 s without a byte (`SILENCE_MS` in live.svelte.ts)."""
 
 
 class EventStream(StreamingResponse):
@@ -30,7 +30,10 @@ class EventStream(StreamingResponse):
     response_class=EventStream,
     responses={
         **answers(401),
-        200: {"description": "`reading` carries Live, `assessment` and `provisional` PlantAssessment, `status` FeedStatus."},
+        200: {
+            "description": "`reading` carries Live, `assessment` and `provisional` PlantAssessment, `status` FeedStatus, "
+            "`state` PlantState."
+        },
     },
 )
 async def stream(state: Gateway, person: Viewer) -> EventStream:

@@ -7,8 +7,8 @@ from alembic import op
 
 from alarmstack.db.tables import Instant
 
-revision = "0002_accounts"
-down_revision = "0001"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:
