@@ -13,7 +13,12 @@ from alarmstack.wire.scoring import Assessment, Explanation, Forecast, Kind, Pre
 Role = Literal["viewer", "operator", "engineer", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "operator", "engineer", "admin")
 """Each may do what those before it may."""
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 128
+"""Characters of a new password (OWASP ASVS 4.0.3, 2.1.1 and 2.1.2)."""
 EntryType = Literal["predict", "forecast", "explain", "assess", "auto"]
+
+
+NewPassword = Annotated[str, Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
 
 
 class _Body(BaseModel):
@@ -24,8 +29,15 @@ class Registration(_Body):
     """A new account. `invitation` where registration is by invitation."""
 
     username: Annotated[str, Field(min_length=3, max_length=64, pattern=r"^[A-Za-z0-9._@-]+$")]
-    password: Annotated[str, Field(min_length=12, max_length=128)]
+    password: NewPassword
     invitation: str | None = Field(default=None, max_length=200)
+
+
+class PasswordChange(_Body):
+    """Another password for one's own account; the current one proves whose it is."""
+
+    current: Annotated[str, Field(max_length=200)]
+    new: NewPassword
 
 
 class Person(_Body):
