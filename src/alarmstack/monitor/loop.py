@@ -303,6 +303,7 @@ class Monitor:
                 self._told, self.latest = told.interval.timestamp, told
                 self._forget_provisional(told)
                 self._hub.publish(Event("assessment", told.model_dump_json()))
+                self._tell_state()
 
     async def _keep_speaking_between(self, task: Task) -> None:
         """Have the intervals that end at a stride assessed; the newest alone counts, and closed intervals come first."""
@@ -333,6 +334,7 @@ class Monitor:
         standing = warnings(self._plant, [*closed, *self._since_closed])[-1]
         self.provisional = PlantAssessment(interval=rolling[-1], assessment=assessment, warnings=standing)
         self._hub.publish(Event("provisional", self.provisional.model_dump_json()))
+        self._tell_state()
 
     def _forget_provisional(self, told: PlantAssessment) -> None:
         """What was said before an interval was closed gives way to what is said of it."""
