@@ -26,7 +26,10 @@ def restless(plant: Plant, hours: int, without: range) -> Feed:
 @pytest.mark.parametrize("without", [range(0), range(95, 98), range(60, 85)], ids=["whole", "three hours missing", "a long gap"])
 async def test_every_view_gives_the_same_number(service: FastAPI, plant: Plant, tmp_path: object, without: range) -> None:
     feed = restless(plant, 100, without)
-    async with serving(service) as url, world(plant, f"sqlite:///{tmp_path}/a.db", monitored=True, feed=feed, inference_url=url) as w:
+    async with (
+        serving(service) as url,
+        world(plant, f"sqlite:///{tmp_path}/a.db", monitored=True, feed=feed, inference_url=url) as w,
+    ):
         async with asyncio.timeout(60):
             while w.state.monitor.latest is None or w.state.monitor.latest.assessment.n_intervals < plant.lookback:
                 await asyncio.sleep(0.02)
