@@ -434,6 +434,7 @@ class Monitor:
         standing = warnings(self._plant, [*closed, *self._since_closed])[-1]
         self.provisional = PlantAssessment(interval=rolling[-1], assessment=assessment, warnings=standing)
         self._hub.publish(Event("provisional", self.provisional.model_dump_json()))
+        self._tell_state()
 
     def _forget_provisional(self, told: PlantAssessment) -> None:
         """What was said before an interval was closed gives way to what is said of it."""
