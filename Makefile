@@ -12,7 +12,7 @@ UI_SOURCES := $(shell find ui/src ui/public -type f 2>/dev/null) ui/index.html u
 
 COMPONENTS := mlflow airflow
 
-.PHONY: help run test check bench bench-skill system-deps components install format docs engine init up down logs ps compose-test notebooks
+.PHONY: help run test check chaos bench bench-skill system-deps components install format docs engine init up down logs ps compose-test notebooks
 
 help: ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -50,6 +50,9 @@ check: install ui/node_modules/.package-lock.json ## formatter, linter, types, i
 	$(RUN) mypy
 	$(RUN) lint-imports
 	cd ui && npm run --silent check
+
+chaos: install ## inject faults into the real services and print the table (root: one fault needs a small disk)
+	$(RUN) python -m chaos
 
 bench: install ## figures beside their baselines, written to benchmarks/results.json
 	$(RUN) python -m benchmarks
@@ -111,5 +114,5 @@ docs: install ## write the pages of docs/ that are made from the code
 	@$(RUN) python -m alarmstack.reference docs
 
 system-deps: ## what must come from the system (root, Debian)
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 postgresql chromium wrk \
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 postgresql chromium wrk nginx-light openssl \
 		prometheus prometheus-node-exporter prometheus-postgres-exporter openjdk-17-jre-headless podman buildah runc netavark aardvark-dns iptables debootstrap

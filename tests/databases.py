@@ -38,6 +38,10 @@ class Postgres:
                 if parent.stat().st_uid == 0 and parent != Path("/") and parent != Path("/tmp"):
                     parent.chmod(0o755)
         self._run("initdb", "--auth=trust", "--username=test", "--no-sync", "--encoding=UTF8", "-D", str(self.folder / "data"))
+        self.resume()
+
+    def resume(self) -> None:
+        """Start again with the data of before."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off -c unix_socket_directories={self.folder}"
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-l", str(self.folder / "log"), "-o", options, "-w", "start")
 

@@ -8,13 +8,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import psutil
 import pytest
 
 from alarmstack.errors import ServiceError
-from alarmstack.supervisor import Service, Supervisor, check_ports
+from alarmstack.folder import claimed
+from alarmstack.supervisor import ANSWER_SECONDS, HUNG_AFTER, LOOK_SECONDS, Service, Supervisor, check_ports, rotate
 
 SERVER = """
 import http.server, sys
@@ -67,8 +69,75 @@ def test_a_service_that_dies_is_started_again_and_all_stop_together(tmp_path: Pa
         pids.extend([supervisor.pid("one"), supervisor.pid("two")])
 
     said = shift(services, tmp_path, story)
-    assert any("two ended with code -9" in line and "starting it again" in line for line in said)
+    assert any(line.startswith("two: ended with code -9") and "next attempt in" in line for line in said)
     assert len(set(pids)) == 2 and not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def test_a_hung_service_is_killed_and_started_again_within_ten_seconds(tmp_path: Path) -> None:
+    services = [server("one"), server("two")]
+    waited: list[float] = []
+
+    async def story(supervisor: Supervisor) -> None:
+        first = supervisor.pid("two")
+        async with asyncio.timeout(60):
+            while "two" not in supervisor.answered:
+                await asyncio.sleep(0.1)
+        os.kill(first, signal.SIGSTOP)
+        begin = monotonic()
+        async with asyncio.timeout(60):
+            while psutil.pid_exists(first):
+                await asyncio.sleep(0.1)
+        waited.append(monotonic() - begin)
+        async with asyncio.timeout(60):
+            while supervisor.pid("two") == first:
+                await asyncio.sleep(0.1)
+
+    said = shift(services, tmp_path, story)
+    assert any(line.startswith("two: no answer for 7 s, killed") for line in said)
+    assert HUNG_AFTER + LOOK_SECONDS + ANSWER_SECONDS <= 10, "the longest time until a hung service is known"
+    assert waited[0] >= HUNG_AFTER - LOOK_SECONDS - ANSWER_SECONDS, "one slow answer is no reason to kill"
+
+
+def test_a_full_log_is_moved_aside_and_its_writer_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.log"
+    with path.open("ab", buffering=0) as writer:
+        for number in range(6):
+            writer.write(f"{number}".encode() * 200)
+            rotate(path, 100)
+        writer.write(b"new")
+    assert path.read_bytes() == b"new"
+    assert [path.with_name(f"gateway.log.{n}").read_bytes()[:1] for n in (1, 2, 3)] == [b"5", b"4", b"3"]
+    assert not path.with_name("gateway.log.4").exists()
+
+
+def test_a_data_folder_that_another_process_uses_is_refused_by_name(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from pathlib import Path; from alarmstack.folder import claimed\n"
+            f"with claimed(Path({str(tmp_path)!r}), 'demo'):\n  print('held', flush=True); sys.stdin.read()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
+    with pytest.raises(ServiceError, match=rf"is in use by process {holder.pid}.*ALARMSTACK_DATA_DIR"), claimed(tmp_path, "demo"):
+        pass
+    holder.kill()
+    holder.wait()
+    with claimed(tmp_path, "demo"):
+        """A holder that was killed holds nothing."""
+
+
+def test_a_second_demo_in_the_same_folder_is_refused_in_one_line(tmp_path: Path) -> None:
+    ports = [f"ALARMSTACK_{name}_PORT" for name in ("SENSORS", "INFERENCE", "GATEWAY", "PAGE")]
+    environment = os.environ | {name: str(free_port()) for name in ports} | {"ALARMSTACK_DATA_DIR": str(tmp_path)}
+    with claimed(tmp_path, "demo"):
+        for words in (["serve", "all"], ["demo"]):
+            command = [str(Path(sys.executable).with_name("alarmstack")), *words]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+            assert done.returncode == 1 and done.stderr.count("\n") == 1 and "is in use by process" in done.stderr
 
 
 def test_a_taken_port_is_named_with_its_holder(tmp_path: Path) -> None:

@@ -107,6 +107,31 @@ async def test_a_reason_is_shown_until_the_task_makes_progress_not_until_it_star
         assert run.tasks.down[0].reason == "No space left on device: /data/alarmstack.db"
 
 
+async def test_listeners_hear_of_a_failure_and_of_the_recovery_and_cannot_stop_the_task(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    starts, heard = 0, []
+
+    async def work(task: Task) -> None:
+        nonlocal starts
+        starts += 1
+        if starts == 2:
+            task.progress()
+            await asyncio.Event().wait()
+        raise ValueError("no")
+
+    def listener() -> None:
+        heard.append([one.reason for one in run.tasks.down])
+        raise RuntimeError("the screen is gone")
+
+    run = Running(work)
+    run.tasks.on_change(listener)
+    async with run:
+        await run.wait(1)
+        assert heard == [["no"], []] and not run.tasks.down
+    assert "the screen is gone" in caplog.text
+
+
 async def test_a_task_without_progress_is_cancelled_and_restarted() -> None:
     starts = []
 

@@ -61,7 +61,11 @@ BAD_DROP = 3
 
 
 def main() -> None:
-    """Entry point: an error is one line on standard error, and the exit status says whose it is."""
+    """Entry point: an error is one line on standard error, and the exit status says whose it is.
+
+    What a command or a service writes is for its user alone to read: databases, logs, models, exports.
+    """
+    os.umask(0o077)
     try:
         status = app(standalone_mode=False)
         if status == STOPPED:
@@ -599,13 +603,15 @@ def demo(
 
     Example: alarmstack demo
     """
+    from alarmstack.folder import claimed
     from alarmstack.serving import check_demo, show_demo
     from alarmstack.tour import run_tour
 
     settings = load_settings()
     if serve:
         check_demo(settings)
-    run_tour(settings, console)
+    with claimed(settings.data, "demo"):
+        run_tour(settings, console)
     if serve:
         show_demo()
 

@@ -5,6 +5,7 @@ AlarmstackError
 ├── SourceError         a historian export cannot be read at all
 ├── GateRefused         the quality gate turned a drop away; carries the verdict's lines
 ├── StorageError        the store cannot be read or written
+├── ClusterError        there is no Spark to run on
 ├── BenchError          a benchmark's set is described wrongly or its files are not there
 ├── FeatureError        a feature was asked for by a name nobody defined
 ├── ObservationError    rows of plant data on the wire that cannot be taken: unknown keys, wrong order, wrong cadence
@@ -13,6 +14,7 @@ AlarmstackError
 ├── AccountError        an account cannot be made or changed as asked
 │   └── NameTakenError  there is one of that name already
 └── RegistryError       the model registry cannot give or take a model
+    ├── DamagedError    a stored Bundle is not what was published
     ├── ParityError     a graph and its estimator disagree: no parity, no registration
     └── NotPromotedError  nobody promoted a model of that name
 
@@ -83,6 +85,10 @@ class RegistryError(AlarmstackError):
     """The model registry cannot give or take a model."""
 
 
+class DamagedError(RegistryError):
+    """Files of a stored Bundle are not those that were published."""
+
+
 class ParityError(RegistryError):
     """An exported graph disagrees with its estimator."""
 
@@ -94,7 +100,9 @@ class NotPromotedError(RegistryError):
 __all__ = [
     "AccountError",
     "AlarmstackError",
+    "BenchError",
     "ClusterError",
+    "DamagedError",
     "FeatureError",
     "GateRefused",
     "NameTakenError",

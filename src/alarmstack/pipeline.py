@@ -77,8 +77,8 @@ def champions(plant: Plant, settings: Settings) -> dict[str, Bundle]:
 def newest(plant: Plant, settings: Settings) -> dict[str, Bundle]:
     """The newest Bundle of every expected model, promoted or not. Raises NotPromotedError when there is none."""
     registry = Registry(settings.registry)
-    numbers = {one.name: registry.versions(one.name)[-1:] for one in expected(plant)}
-    found = {name: registry.load(name, versions[0].number) for name, versions in numbers.items() if versions}
+    versions = {one.name: registry.newest(one.name) for one in expected(plant)}
+    found = {name: registry.load(name, version.number) for name, version in versions.items() if version is not None}
     if not found:
         raise NotPromotedError(f"{settings.registry} holds no model of {plant.name}: `alarmstack train` makes them")
     return found

@@ -14,9 +14,11 @@ from datetime import timedelta
 from functools import cached_property
 from math import pi, sin
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -63,6 +65,8 @@ ALLOWED_UNITS = tuple(
         "1",
     ]
 )
+NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
+"""What registry names begin with: they are also names of folders."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|min|h|d)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 LONGEST_DURATION = timedelta(days=3660)
@@ -143,6 +147,17 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=LONGEST_TEXT)
 
 
+Numbers = TypeVar("Numbers", float, npt.NDArray[np.float64])
+
+OFF_DELAY_SHARE = 0.5
+"""Usual off-delay of a limit alarm as a share of the cadence: 30 min for hourly rows, 30 s for rows of a minute. Delays are
+seconds to minutes, in proportion to how fast the plant is."""
+DEADBAND_SHARE = {"°C": 0.01, "K": 0.01, "bar": 0.02, "mbar": 0.02, "MPa": 0.02, "kPa": 0.02, "Pa": 0.02}
+"""Usual deadbands as a share of the span, by unit: temperature 1 %, pressure 2 % (initial values that EEMUA 191 suggests)."""
+OTHER_DEADBAND_SHARE = 0.05
+"""The same for level, flow and all else."""
+
+
 class Unit(_Part):
     """A process unit: the equipment that instruments belong to."""
 
@@ -216,13 +231,52 @@ class Controller(_Part):
 
 
 class Limit(_Part):
-    """A label rule: in alarm while `column` (or its absolute value) is above `above`."""
+    """A limit rule: in alarm while `column` (or its absolute value) is above `above`, or below `below`.
+
+    The other keys are about the alarm on the screen, which follows the readings as they arrive: it begins when the limit has been
+    exceeded for `on_delay`, and ends when the value has been back by more than `deadband` (in `unit`) for `off_delay`. A deadband
+    or off-delay that is left out is the usual one (`DEADBAND_SHARE`, `OFF_DELAY_SHARE`). Labels know closed intervals alone and
+    use none of these keys.
+    """
 
     name: str
     column: str
-    above: float
+    above: float | None = None
+    below: float | None = None
     unit: str
     absolute: bool = False
+    deadband: float | None = Field(default=None, ge=0)
+    on_delay: Duration = timedelta(0)
+    off_delay: Duration | None = None
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Limit:
+        if (self.above is None) == (self.below is None):
+            raise ValueError(f"rule {self.name!r} needs one limit: write `above` or `below`")
+        if self.absolute and self.below is not None:
+            raise ValueError(f"rule {self.name!r}: `absolute` is for `above` alone: remove it or write `above`")
+        return self
+
+    @property
+    def low(self) -> bool:
+        """Whether it is a low limit."""
+        return self.below is not None
+
+    @property
+    def limit(self) -> float:
+        """The limit, in `unit`."""
+        value = self.below if self.above is None else self.above
+        assert value is not None, "the validator holds it"
+        return value
+
+    @property
+    def level(self) -> float:
+        """The limit on the scale of `height`."""
+        return -self.limit if self.low else self.limit
+
+    def height(self, values: Numbers) -> Numbers:
+        """Values on a scale on which higher is worse: the limit is exceeded above `level`."""
+        return -values if self.low else abs(values) if self.absolute else values
 
 
 class Transition(_Part):
@@ -520,7 +574,7 @@ class Plant(_Part):
     name: Name
     title: str
     timezone: str
-    registry_prefix: Name
+    registry_prefix: Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
     operator_log: str | None = None
     time: Time
     training: Training = Training()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -21,7 +22,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.utils import floatToGoString
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
@@ -45,7 +46,8 @@ LARGEST_BODY = 4 * 1024 * 1024
 
 def problem(status: int, title: str, detail: str, **more: str) -> JSONResponse:
     """An error answer."""
-    body = Problem(title=title, status=status, detail=detail, **more)
+    # A lone surrogate, which a JSON string may hold, cannot be sent: it is written as it was.
+    body = Problem(title=title, status=status, detail=detail.encode("utf-8", "backslashreplace").decode(), **more)
     return JSONResponse(body.model_dump(exclude_none=True), status, media_type=PROBLEM)
 
 
@@ -70,12 +72,19 @@ TITLES = {
 }
 
 
-def speak_problems(app: FastAPI) -> None:
-    """Answer every error as problem+json that says what was wrong with which value."""
+def speak_problems(app: FastAPI, *, secret_paths: Sequence[str] = ()) -> None:
+    """Answer every error as problem+json that says what was wrong with which value.
+
+    Below `secret_paths` (such as `/auth`) no value is repeated: it may be a password, or contain one.
+    """
+
+    def secret(path: str) -> bool:
+        return any(path.startswith(f"{known}/") for known in secret_paths)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        return problem(422, TITLES[422], "; ".join(_complaint(e) for e in error.errors()[:5]))
+        shown = not secret(request.url.path)
+        return problem(422, TITLES[422], "; ".join(_complaint(e, shown=shown) for e in error.errors()[:5]))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
@@ -84,10 +93,20 @@ def speak_problems(app: FastAPI) -> None:
         return answer
 
 
-def _complaint(error: dict[str, object]) -> str:
-    where = ".".join(str(part) for part in error["loc"] if part != "body")  # type: ignore[attr-defined]
+SECRET = re.compile("passw|secret|token|invitation|credential", re.IGNORECASE)
+"""Names of values, and texts around values, that no answer repeats."""
+LONGEST_SHOWN = 80
+"""Characters of a value that an answer repeats; of its name it shows so many at most."""
+
+
+def _complaint(error: dict[str, object], *, shown: bool = True) -> str:
+    """What is wrong with which value; the value itself where it is `shown`, short, and neither named nor written like a secret."""
+    where = ".".join(str(part) for part in error["loc"] if part != "body")[:LONGEST_SHOWN]  # type: ignore[attr-defined]
+    if not shown and error["type"] == "extra_forbidden":
+        where = ""  # A name that nobody asked for was typed by somebody: it may be anything.
     value = repr(error.get("input"))
-    return f"{where or 'body'}: {error['msg']}" + (f" (got {value})" if len(value) <= 80 else "")
+    repeated = shown and len(value) <= LONGEST_SHOWN and not SECRET.search(where + value)
+    return f"{where or 'body'}: {error['msg']}" + (f" (got {value})" if repeated else "")
 
 
 def task_states(tasks: Tasks) -> list[TaskState]:
@@ -98,11 +117,20 @@ def task_states(tasks: Tasks) -> list[TaskState]:
 def serve_ready(app: FastAPI, tasks: Tasks) -> None:
     """Serve `GET /ready`: 200 while every long-running task makes progress, else 503 with the task and the reason."""
 
-    @app.get("/ready", responses={503: {"model": Readiness, "description": "A long-running task is down"}})
+    @app.get("/ready", responses=READY_RESPONSES)
     async def ready(response: Response) -> Readiness:
         """Whether every long-running task makes progress; 503 with the task and the reason while one does not."""
-        response.status_code = 503 if tasks.down else 200
-        return Readiness(ready=not tasks.down, tasks=task_states(tasks))
+        return readiness(tasks, response)
+
+
+READY_RESPONSES: dict[int | str, dict[str, Any]] = {503: {"model": Readiness, "description": "A long-running task is down"}}
+"""What `/ready` answers beside 200."""
+
+
+def readiness(tasks: Tasks, response: Response) -> Readiness:
+    """The answer of `/ready`; sets the response's status."""
+    response.status_code = 503 if tasks.down else 200
+    return Readiness(ready=not tasks.down, tasks=task_states(tasks))
 
 
 def body_of(model: type[BaseModel]) -> dict[str, object]:
@@ -152,6 +180,10 @@ class Meter:
         """Measure every request of the app."""
         app.add_middleware(_Watched, meter=self)
 
+    def watch_tasks(self, tasks: Tasks) -> None:
+        """Serve the state of long-running tasks as metrics too."""
+        self.registry.register(_TaskMetrics(tasks))
+
     async def figures(self) -> Response:
         """The figures as Prometheus reads them."""
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
@@ -173,6 +205,27 @@ class Meter:
         for labels, numbers in self._below.items():
             times.add_metric(labels, list(zip(bounds, accumulate(numbers), strict=True)), self._seconds[labels])
         yield times
+
+
+class _TaskMetrics:
+    """The state of long-running tasks, collected when Prometheus asks."""
+
+    def __init__(self, tasks: Tasks) -> None:
+        self._tasks = tasks
+
+    def describe(self) -> Iterator[Metric]:
+        """No task is known before it starts."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Whether each task is running, and how often it was restarted."""
+        running = GaugeMetricFamily("alarmstack_task_running", "1 while a long-running task makes progress.", labels=["task"])
+        restarts = CounterMetricFamily("alarmstack_task_restarts", "Restarts of a long-running task.", labels=["task"])
+        for status in self._tasks.statuses:
+            running.add_metric([status.name], float(status.state == "running"))
+            restarts.add_metric([status.name], status.restarts)
+        yield running
+        yield restarts
 
 
 class _Watched:
@@ -257,18 +310,22 @@ def listen(host: str, port: int) -> socket.socket:
     return made
 
 
-def run(app: FastAPI, sockets: Sequence[socket.socket]) -> None:
+def run(app: ASGIApp, sockets: Sequence[socket.socket]) -> None:
     """Serve until the process is asked to stop, or its supervisor is gone; requests under way are answered first."""
     if os.environ.get(SUPERVISED):
         threading.Thread(target=_end_with_supervisor, daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+    # Who a proxy asks for is decided by the application, which knows its proxies, and by nobody else.
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=3, proxy_headers=False, server_header=False
+    )
     uvicorn.Server(config).run(sockets=list(sockets))
 
 
 __all__ = [
     "LARGEST_BODY",
     "PROBLEM",
+    "READY_RESPONSES",
     "SUPERVISED",
     "TITLES",
     "Hub",
@@ -279,6 +336,7 @@ __all__ = [
     "listen",
     "parsed",
     "problem",
+    "readiness",
     "run",
     "serve_ready",
     "speak_problems",

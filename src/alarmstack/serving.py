@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
 from pydantic import SecretStr
 from rich.console import Console
 
+from alarmstack.folder import claimed
 from alarmstack.options import LARGEST_SEED
 from alarmstack.people import demo_login
 from alarmstack.plant import load_plant
@@ -39,20 +41,23 @@ def sensors(
 
     Example: alarmstack serve sensors --speed 3600
     """
+    from alarmstack.hosts import Hosts
     from alarmstack.sensors.app import create_app, start_player
     from alarmstack.service import listen, run
     from alarmstack.storage import Store
 
-    settings = load_settings()
-    socket = listen(host or settings.host, port or settings.sensors_port)
-    player = start_player(
-        load_plant(settings.plant),
-        speed=speed or settings.speed,
-        seed=seed,
-        saved=settings.data / "live" / f"plant-{seed}.json",
-        flush=Store.of(settings, settings.raw) if settings.flush_readings else None,
-    )
-    run(create_app(player), [socket])
+    settings = _listening(host)
+    socket = listen(settings.host, port or settings.sensors_port)
+    with claimed(settings.data, "sensors"):
+        player = start_player(
+            load_plant(settings.plant),
+            speed=speed or settings.speed,
+            seed=seed,
+            saved=settings.data / "live" / f"plant-{seed}.json",
+            flush=Store.of(settings, settings.raw) if settings.flush_readings else None,
+            unflushed=settings.unflushed_readings,
+        )
+        run(Hosts(create_app(player), settings.hosts), [socket])
 
 
 @services.command()
@@ -61,25 +66,27 @@ def inference(port: Port = None, host: Host = None) -> None:
 
     Example: alarmstack serve inference --port 7502
     """
+    from alarmstack.hosts import Hosts
     from alarmstack.inference import Shelf, create_app
     from alarmstack.inference.exported import fetch
     from alarmstack.registry import Registry
     from alarmstack.service import listen, run
     from alarmstack.storage import Store
 
-    settings = load_settings()
-    socket = listen(host or settings.host, port or settings.inference_port)
+    settings = _listening(host)
+    socket = listen(settings.host, port or settings.inference_port)
     kept = settings.data / "serving"
-    if settings.models_url:
-        fetch(Store.of(settings, settings.models), kept)
-    shelf = Shelf(
-        load_plant(settings.plant),
-        Registry(settings.registry),
-        kept,
-        unpromoted=settings.serve_unpromoted,
-        predictor=settings.model_name or "",
-    )
-    run(create_app(shelf), [socket])
+    with claimed(settings.data, "inference"):
+        store = Store.of(settings, settings.models) if settings.models_url else None
+        shelf = Shelf(
+            load_plant(settings.plant),
+            Registry(settings.registry),
+            kept,
+            unpromoted=settings.serve_unpromoted,
+            predictor=settings.model_name or "",
+            supply=partial(fetch, store, kept) if store else None,
+        )
+        run(Hosts(create_app(shelf), settings.hosts), [socket])
 
 
 @services.command()
@@ -99,13 +106,20 @@ def gateway(
     """
     from alarmstack.gateway import serve
 
-    settings = load_settings()
+    settings = _listening(host)
     if demo:
         settings = settings.model_copy(update={"jwt_secret": SecretStr(secrets.token_hex(32))})
         name, password = demo_login(settings)
         print(f"demo login of this start: name {name}, password {password}", flush=True)
     page = settings.page_port if page_port is None else page_port
-    serve(settings, port or settings.gateway_port, page or None, host or settings.host)
+    with claimed(settings.data, "gateway"):
+        serve(settings, port or settings.gateway_port, page or None)
+
+
+def _listening(host: str | None) -> Settings:
+    """The settings of a service that listens on `host` where one is given."""
+    settings = load_settings()
+    return settings.model_copy(update={"host": host}) if host else settings
 
 
 def demo_services(settings: Settings) -> list[Service]:
@@ -142,6 +156,12 @@ def everything() -> None:
     """
     settings, console = load_settings(), Console()
     check_demo(settings)
+    with claimed(settings.data, "demo"):
+        _run_all(settings, console)
+    console.print("stopped")
+
+
+def _run_all(settings: Settings, console: Console) -> None:
     name, password = demo_login(settings)
     with console.status("starting sensor API, inference API, gateway") as status:
 
@@ -149,8 +169,10 @@ def everything() -> None:
             status.stop()
             console.print(_where(settings, name, password), highlight=False)
 
-        supervise(demo_services(settings), settings.data / "logs", ready, lambda line: console.print(line, markup=False))
-    console.print("stopped")
+        def say(line: str) -> None:
+            console.print(line, markup=False)
+
+        supervise(demo_services(settings), settings.data / "logs", ready, say, settings.log_bytes)
 
 
 def _where(settings: Settings, name: str, password: str) -> str:

@@ -44,8 +44,9 @@ class TaskStatus(NamedTuple):
 class Task:
     """What a running task tells its supervisor: that it made progress, or that it waits because there is nothing to do."""
 
-    def __init__(self, name: str, stalls_after: float, clock: Clock) -> None:
+    def __init__(self, name: str, stalls_after: float, clock: Clock, changed: Callable[[], None]) -> None:
         self.name, self.stalls_after, self._clock = name, timedelta(seconds=stalls_after), clock
+        self._changed = changed
         self.reason: str | None = None
         self.restarts = self._failures = self._waiting = 0
         self._since = self._progressed = clock.now()
@@ -56,6 +57,7 @@ class Task:
         if self.reason is not None:
             log.info("%s: running again", self.name)
             self.reason, self._since = None, self._progressed
+            self._changed()
         self._failures = 0
 
     @contextmanager
@@ -89,6 +91,7 @@ class Task:
         self.reason = reason
         self._failures += 1
         self.restarts += 1
+        self._changed()
         return pause(self._failures)
 
     def begin(self) -> None:
@@ -112,11 +115,16 @@ Work = Callable[[Task], Awaitable[None]]
 
 
 class Tasks:
-    """The long-running tasks of one process."""
+    """The long-running tasks of one process. `tell` gets one line for each known error; the default is the log."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
-        self._clock = clock or SystemClock()
+    def __init__(self, clock: Clock | None = None, tell: Callable[[str], None] = log.warning) -> None:
+        self._clock, self._tell = clock or SystemClock(), tell
         self._tasks: dict[str, Task] = {}
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever a task fails or runs again. What it raises is logged."""
+        self._listeners.append(listener)
 
     @property
     def statuses(self) -> list[TaskStatus]:
@@ -136,7 +144,7 @@ class Tasks:
         `work` calls `task.progress()` after each piece of work and waits inside `task.waiting()`. `restart_stalled=False`
         is for work in a thread, which cannot be cancelled: a stall is then shown, and ends by itself or not at all.
         """
-        task = self._tasks[name] = Task(name, stalls_after, self._clock)
+        task = self._tasks[name] = Task(name, stalls_after, self._clock, self._changed)
         while True:
             try:
                 task.begin()
@@ -144,13 +152,19 @@ class Tasks:
                 del self._tasks[name]
                 return
             except AlarmstackError as error:
-                reason = reason_of(error)
-                seconds = task.fail(reason)
-                log.warning("%s: %s; next attempt in %.0f s", name, reason, seconds)
+                seconds = task.fail(reason_of(error))
+                self._tell(f"{name}: {task.reason}; next attempt in {seconds:.0f} s")
             except Exception as error:
                 seconds = task.fail(reason_of(error))
                 log.exception("%s failed; next attempt in %.0f s", name, seconds)
             await self._clock.sleep(seconds)
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            try:
+                listener()
+            except Exception:
+                log.exception("a listener to the state of tasks failed")
 
     async def _watched(self, task: Task, work: Work, restart_stalled: bool) -> None:
         running = asyncio.ensure_future(work(task))

@@ -52,11 +52,12 @@ async def test_a_closed_hour_reaches_the_overview_with_its_warnings(plant: Plant
         assert event["warnings"][0]["since"] == "2026-03-01T04:00:00Z"
         anna = await w.person("anna")
         overview = (await anna.get("/overview", params={"n": 2})).json()
-        assert [one["assessment"]["timestamp"] for one in overview["assessments"]] == [
-            "2026-03-01T02:00:00Z",
-            "2026-03-01T03:00:00Z",
-        ]
-        assert [one["warnings"][0]["standing"] for one in overview["assessments"]] == [False, True]
+        assert [one["timestamp"] for one in overview["past"]] == ["2026-03-01T02:00:00Z", "2026-03-01T03:00:00Z"]
+        assert [one["warnings"][0]["standing"] for one in overview["past"]] == [False, True]
+        assert [one["values"]["pdt31008"] for one in overview["past"]][-1] == 280.0
+        assert overview["past"][-1]["scores"]["forecast_3h"] == 0.9
+        assert overview["past"][-1]["thresholds"]["forecast_3h"] == 0.5
+        assert overview["latest"] == event
         assert overview["status"]["feed"] == "live" and overview["status"]["inference"] == "ready"
 
 
@@ -77,7 +78,7 @@ async def test_between_two_hours_something_is_said_that_no_history_keeps(plant: 
             assert held["warnings"][0]["since"] == "2026-03-01T03:15:00Z", "a warning stands as long as it must, here too"
             overview = (await anna.get("/overview")).json()
             assert overview["provisional"]["assessment"]["timestamp"] == "2026-03-01T02:30:00Z"
-            assert overview["assessments"][-1]["assessment"]["timestamp"] == "2026-03-01T02:00:00Z"
+            assert overview["latest"]["assessment"]["timestamp"] == "2026-03-01T02:00:00Z"
             assert await stored(w) == before
             w.feed.close_hour()
             closed = json.loads((await next_event(listener, "assessment", newest_is(3))).data)
@@ -103,7 +104,7 @@ async def test_a_feed_that_goes_away_is_reported_and_taken_up_again_without_a_ho
             await next_event(listener, "assessment", newest_is(1))
             w.feed.away = True
             w.feed.hang_up()
-            lost = json.loads((await next_event(listener, "status", lambda data: '"down"' in data)).data)
+            lost = json.loads((await next_event(listener, "status", lambda data: '"feed":"down"' in data)).data)
             assert lost["feed"] == "down" and "sensor API" in lost["feed_reason"]
             for _ in range(4):
                 w.feed.close_hour()
@@ -172,6 +173,9 @@ async def test_a_restart_goes_on_where_it_stood_warnings_included(plant: Plant, 
             "horizon_hours": 1,
             "standing": True,
             "since": "2026-03-01T04:00:00Z",
+            "score": 0.9,
+            "threshold": 0.5,
+            "text": "Alarm very likely within 1 h (90 %)",
         }
         assert await stored(w) == (5, 5)
 
@@ -208,7 +212,7 @@ async def test_the_real_feed_speaks_the_same_language(plant: Plant, tmp_path: ob
             await next_event(listener, "assessment", newest_is(30))
         assert w.state.monitor.simulated and w.state.monitor.status().feed == "live"
         anna = await w.person("anna", "engineer")
-        assert (await anna.post("/infer/auto")).json()["n_observations"] == 20
+        assert (await anna.post("/infer/auto")).json()["n_observations"] == 31, "all that the monitor has of the plant's lookback"
         switched = await anna.post("/scenarios/activate", json={"name": "pressure_rise"})
         assert switched.json()["scenario"] == "pressure_rise"
 
@@ -219,5 +223,5 @@ async def test_a_plant_clock_that_goes_back_hides_what_has_not_happened(plant: P
         await w.state.monitor.caught_up.wait()
     async with world(plant, url, hours=3, monitored=True) as w:
         await w.state.monitor.caught_up.wait()
-        newest = (await w.state.monitor.overview(10))[-1].interval.timestamp
+        newest = (await w.state.monitor.overview(10)).past[-1].timestamp
         assert newest == BEGIN + timedelta(hours=2)

@@ -49,7 +49,7 @@ def models_page(plant: Plant) -> str:
         "  alarms a day; a model of the present where its F1 is best; regimes and deviations have none.",
         "- **Promotion**: only what beats its floor becomes `@champion`, and only a champion speaks.",
         "",
-        "How good they are: the table of the [README](../README.md); [reliability, lost sensors, learning",
+        "How good they are: the table of the README; [reliability, lost sensors, learning",
         "curves](models_tables.md); [figures on data of others](skill.md).",
     )
 

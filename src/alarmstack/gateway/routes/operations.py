@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from alarmstack import __version__
 from alarmstack.gateway.state import Gateway
+from alarmstack.service import READY_RESPONSES, readiness
+from alarmstack.wire.scoring import Readiness
 from alarmstack.wire.screen import GatewayHealth
 
 router = APIRouter(tags=["operations"])
@@ -15,6 +17,12 @@ router = APIRouter(tags=["operations"])
 async def health(state: Gateway) -> GatewayHealth:
     """Public. The gateway answers with 200 while it runs; what it depends on is in `feed`."""
     return GatewayHealth(version=__version__, feed=state.monitor.status())
+
+
+@router.get("/ready", summary="Whether every long-running task makes progress", responses=READY_RESPONSES)
+async def ready(state: Gateway, response: Response) -> Readiness:
+    """Public. 503 with the task and the reason while a task is down or makes no progress."""
+    return readiness(state.tasks, response)
 
 
 __all__ = ["router"]

@@ -28,9 +28,16 @@ async def plant(state: Gateway, _: Viewer) -> PlantView:
 async def overview(
     state: Gateway, _: Viewer, n: Annotated[int, Query(ge=1, le=240, description="Intervals, newest kept.")] = 48
 ) -> Overview:
-    """The last assessed intervals with the warnings after each, what is said of the one that ends now, and how the sources are."""
+    """The newest assessment, the intervals before it in short, the provisional assessment, and the state of the sources."""
     monitor = state.monitor
-    return Overview(assessments=await monitor.overview(n), provisional=monitor.provisional, status=monitor.status())
+    seen = await monitor.overview(n)
+    return Overview(
+        latest=seen.latest,
+        past=seen.past,
+        provisional=monitor.provisional,
+        status=monitor.status(),
+        state=monitor.state(),
+    )
 
 
 @router.get("/models", summary="Every expected model", responses=answers(401, *UPSTREAM))

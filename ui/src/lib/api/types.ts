@@ -12,8 +12,15 @@ export type Entry = Bodies['Entry'];
 export type EntryType = Entry['type'];
 export type Explanation = Bodies['StoredExplanation'];
 export type FeedStatus = Bodies['FeedStatus'];
-export type Forecast = Bodies['StoredForecast'];
+export type Forecast = Bodies['StoredForecast'] & { inputs?: Inputs };
 export type Importances = Bodies['Importances'];
+/** How many of a model's inputs an answer had. */
+export type Inputs = { given: number; of: number };
+export type IntervalSummary = Bodies['IntervalSummary'];
+export type LimitAlarm = Bodies['LimitAlarm'];
+export type Events = Bodies['Events'];
+export type LimitEvent = Bodies['LimitEvent'];
+export type LimitGap = Bodies['LimitGap'];
 export type LimitLine = Bodies['LimitLine'];
 export type Live = Bodies['Live'];
 export type ModelStatus = Bodies['ModelStatus'];
@@ -21,9 +28,11 @@ export type Overview = Bodies['Overview'];
 export type Person = Bodies['Person'];
 export type PlantAssessment = Bodies['PlantAssessment'];
 export type PlantModel = Bodies['PlantModel'];
+export type PlantState = Bodies['PlantState'];
 export type PlantTag = Bodies['PlantTag'];
+export type PlantLimit = Bodies['PlantLimit'];
 export type PlantView = Bodies['PlantView'];
-export type Prediction = Bodies['StoredPrediction'];
+export type Prediction = Bodies['StoredPrediction'] & { inputs?: Inputs };
 export type Role = Person['role'];
 export type RuleState = Bodies['RuleState'];
 export type Said = Bodies['Said'];
@@ -32,7 +41,9 @@ export type Series = Bodies['Series'];
 export type SignIn = Bodies['SignIn'];
 export type Span = Bodies['Span'];
 export type TagQuality = Bodies['TagQuality'];
+export type TaskState = Bodies['TaskState'];
 export type Trends = Bodies['Trends'];
+export type WarningState = Bodies['WarningState'];
 
 /** A row of named numbers as it travels; the generated type cannot say that only some names are numbers. */
 export type Row = { timestamp?: string | null; segment?: number | null } & Record<
@@ -45,10 +56,4 @@ export type Observation = Bodies['Observation'];
 export function numberAt(row: object | null | undefined, key: string): number | null {
   const value = (row as Row | null | undefined)?.[key];
   return typeof value === 'number' ? value : null;
-}
-
-/** A row's own instant, in milliseconds. */
-export function instantOf(row: object | null | undefined): number | null {
-  const stamp = (row as Row | null | undefined)?.timestamp;
-  return typeof stamp === 'string' ? Date.parse(stamp) : null;
 }
