@@ -19,6 +19,8 @@ from alarmstack.gateway.measures import Measures
 from alarmstack.gateway.openapi import describe
 from alarmstack.gateway.page import Guarded, Page
 from alarmstack.gateway.problems import install
+from alarmstack.gateway.quota import Quota
+from alarmstack.gateway.reader import Reader
 from alarmstack.gateway.retention import Retention
 from alarmstack.gateway.routes import ROUTERS
 from alarmstack.gateway.state import State
@@ -45,6 +47,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
         await anyio.to_thread.run_sync(migrate, settings.database)
         work = [state.monitor.run(), state.tasks.keep_running("retention", state.retention.run)] if monitored else []
         running = [asyncio.create_task(one) for one in work]
+        if monitored:
+            state.reader.start()
         yield
         await _end(state, running)
 
@@ -80,7 +84,24 @@ def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State
     measures.watch(hub, monitor)
     meter.watch_tasks(tasks)
     retention = Retention(plant.name, database, settings, clock)
-    return State(settings, secret, plant, database, sensors, inference, hub, monitor, Throttle(), measures, clock, tasks, retention)
+    return State(
+        settings,
+        secret,
+        plant,
+        database,
+        sensors,
+        inference,
+        hub,
+        monitor,
+        Throttle(),
+        measures,
+        clock,
+        tasks,
+        retention,
+        Reader(),
+        Quota(settings.requests_per_minute),
+        Quota(settings.heavy_reads_per_minute),
+    )
 
 
 async def _end(state: State, running: Sequence[asyncio.Task[None]]) -> None:
@@ -91,6 +112,7 @@ async def _end(state: State, running: Sequence[asyncio.Task[None]]) -> None:
         with suppress(asyncio.CancelledError):
             await task
     state.hub.close()
+    await state.reader.close()
     await state.sensors.close()
     await state.inference.close()
     await state.database.close()
