@@ -59,9 +59,10 @@ async def test_a_plant_of_ten_minutes_is_drawn_at_its_own_cadence(plant: Plant, 
         assert len(thinned["time"]) == 12 and thinned["time"][-1] == "2026-03-02T00:00:00Z"
 
 
-def readers() -> list[psutil.Process]:
-    """The processes that read the past for this one."""
-    return [one for one in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(one.cmdline())]
+def reader() -> psutil.Process:
+    """The process that reads the past: the newest of those that the fork server has made."""
+    made = [one for one in psutil.Process().children(recursive=True) if one.ppid() != os.getpid()]
+    return max(made, key=psutil.Process.create_time)
 
 
 async def long_trends(w: World, count: int) -> list[int]:
@@ -75,8 +76,8 @@ async def test_the_monitor_goes_on_while_the_past_is_read(plant: Plant, tmp_path
     async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=3, monitored=True) as w:
         await w.state.monitor.caught_up.wait()
         assert await long_trends(w, 1) == [200]
-        reader = readers()[-1]
-        reader.send_signal(signal.SIGSTOP)
+        held = reader()
+        held.send_signal(signal.SIGSTOP)
         reading = asyncio.create_task(long_trends_again(w))
         try:
             assessed = w.state.monitor.assessed
@@ -89,7 +90,7 @@ async def test_the_monitor_goes_on_while_the_past_is_read(plant: Plant, tmp_path
             await eventually(all_assessed)
             assert not reading.done()
         finally:
-            reader.send_signal(signal.SIGCONT)
+            held.send_signal(signal.SIGCONT)
         assert set(await reading) == {200}
 
 
@@ -103,22 +104,19 @@ async def test_a_reader_that_is_killed_is_replaced(plant: Plant, tmp_path: Path)
     async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
         await fill(w.state.database, plant, BEGIN, 10)
         assert await long_trends(w, 1) == [200]
-        os.kill(readers()[-1].pid, signal.SIGKILL)
+        reader().kill()
         assert await long_trends_again(w) == [200] * 3
 
 
 async def test_one_read_serves_everybody_who_asks_for_the_same(plant: Plant, tmp_path: Path) -> None:
-    calls = tmp_path / "calls"
+    """Making a folder twice fails: it was made once."""
     async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
-        asked = [w.state.reader.read(("same",), _noted, str(calls)) for _ in range(10)]
-        assert await asyncio.gather(*asked) == [1] * 10
-        assert await w.state.reader.read(("other",), _noted, str(calls)) == 2
-
-
-def _noted(path: str) -> int:
-    with Path(path).open("a") as out:
-        out.write("x")
-    return Path(path).stat().st_size
+        made = str(tmp_path / "made")
+        await asyncio.gather(*(w.state.reader.read(("same",), os.mkdir, made) for _ in range(10)))
+        await w.state.reader.read(("same",), os.mkdir, made)
+        for _ in range(2):
+            with pytest.raises(FileExistsError):
+                await w.state.reader.read(("other",), os.mkdir, made)
 
 
 async def test_an_account_beyond_its_allowance_is_refused_until_later_and_others_are_not(plant: Plant, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from alarmstack.errors import ServiceError
 from alarmstack.gateway.figures import figures
 from alarmstack.gateway.measures import Measures
 from alarmstack.gateway.openapi import describe
-from alarmstack.gateway.page import Guarded, Page
+from alarmstack.gateway.page import Compressed, Guarded, Page
 from alarmstack.gateway.problems import install
 from alarmstack.gateway.quota import Quota
 from alarmstack.gateway.reader import Reader
@@ -70,6 +70,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
     app.mount("/", Page(settings.page, [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]))
     meter.measure(app)
     app.add_middleware(Guarded)
+    app.add_middleware(Compressed)
     describe(app)
     return app
 

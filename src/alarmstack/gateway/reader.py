@@ -24,6 +24,8 @@ from alarmstack.errors import ServiceError
 
 NICENESS = 10
 """Half of the way to the lowest priority."""
+LOADED = "alarmstack.gateway.trends"
+"""What the process has imported when it begins."""
 KEPT = 64
 """Answers that are kept."""
 MOST_WAITING = 20
@@ -93,8 +95,10 @@ class Reader:
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            # Not forked: this process has threads and open connections.
-            self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin)
+            # Not forked from this process, which has threads and open connections, but from one that has only imported.
+            context = get_context("forkserver")
+            context.set_forkserver_preload([LOADED])
+            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin)
         return self._pool
 
     def _end(self) -> None:
