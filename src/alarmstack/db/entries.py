@@ -67,8 +67,6 @@ async def lines(session: AsyncSession, user_id: int, wanted: Filter, before: int
     """The columns `LINE` of a user's entries, newest first, from below a number on. Bodies come as the text that is stored."""
     stored = [cast(one, Text) if one.key in BODIES else one for one in LINE]
     asked = select(*stored).where(*wanted.conditions(user_id))
-        *wanted.conditions(user_id)
-    )
     if before is not None:
         asked = asked.where(HistoryEntry.id < before)
     return (await session.execute(asked.order_by(HistoryEntry.id.desc()).limit(most))).all()
