@@ -56,8 +56,8 @@ class Busy:
 
 
 @asynccontextmanager
-async def gateway(folder: Path, sensors: str, inference: str) -> AsyncIterator[str]:
-    """The gateway as a process; its address."""
+async def gateway(folder: Path, sensors: str, inference: str) -> AsyncIterator[tuple[str, int]]:
+    """The gateway as a process; its address, and its number."""
     (port,) = free_ports(1)
     told = {
         "ALARMSTACK_DATA_DIR": str(folder),
@@ -76,7 +76,7 @@ async def gateway(folder: Path, sensors: str, inference: str) -> AsyncIterator[s
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, env=os.environ | told, stdout=log, stderr=log)
     try:
         await _answers(f"http://127.0.0.1:{port}", folder / "gateway.log")
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process.pid
     finally:
         process.terminate()
         await process.wait()
@@ -130,13 +130,13 @@ async def run(seconds: float, intervals: int, connections: int) -> dict[str, obj
         async with (
             serving(feed.app()) as sensors,
             serving(models.app()) as inference,
-            gateway(Path(scratch), sensors, inference) as address,
+            gateway(Path(scratch), sensors, inference) as (address, _),
         ):
             return await _measured(address, Busy(feed, models), begin, seconds, connections)
 
 
 async def _measured(address: str, busy: Busy, begin: datetime, seconds: float, connections: int) -> dict[str, object]:
-    clients = [await _logged_in(address, f"viewer{name}") for name in range(connections)]
+    clients = [await logged_in(address, f"viewer{name}") for name in range(connections)]
     feeding, count = asyncio.create_task(busy.keep_ahead()), [0, 0]
     await clients[0].get("/trends", params={"tags": "pdt31008"})
     quiet, loaded = [], []
@@ -155,7 +155,8 @@ async def _measured(address: str, busy: Busy, begin: datetime, seconds: float, c
     return row | {"ratio": round(ratio, 3), "aim": AIM_RATIO, "met": ratio >= AIM_RATIO, "trends": count[0], "refused": count[1]}
 
 
-async def _logged_in(address: str, name: str) -> httpx.AsyncClient:
+async def logged_in(address: str, name: str) -> httpx.AsyncClient:
+    """A client with an access token."""
     client = httpx.AsyncClient(base_url=address, timeout=120)
     answer = await client.post("/auth/login", data={"username": name, "password": PASSWORD})
     client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"

@@ -65,7 +65,7 @@ async def page(session: AsyncSession, user_id: int, wanted: Filter, first: int, 
 
 async def lines(session: AsyncSession, user_id: int, wanted: Filter, before: int | None, most: int) -> Sequence[Row[Any]]:
     """The columns `LINE` of a user's entries, newest first, from below a number on. Bodies come as the text that is stored."""
-    stored = [cast(one, Text) if one.key in BODIES else one for one in LINE]
+    stored: list[ColumnElement[Any]] = [cast(one, Text) if one.key in BODIES else one.expression for one in LINE]
     asked = select(*stored).where(*wanted.conditions(user_id))
     if before is not None:
         asked = asked.where(HistoryEntry.id < before)

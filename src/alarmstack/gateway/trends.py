@@ -201,7 +201,8 @@ def _mean(values: Floats, place: Places, points: int) -> Floats:
     known = ~np.isnan(values) & (place >= 0)
     counts = np.bincount(place[known], minlength=points)
     sums = np.bincount(place[known], weights=values[known], minlength=points)
-    return np.divide(sums, counts, out=np.full(points, np.nan), where=counts > 0)
+    means: Floats = np.divide(sums, counts, out=np.full(points, np.nan), where=counts > 0)
+    return means
 
 
 def _extreme(pick: np.ufunc, values: Floats, extremes: Floats, place: Places, points: int) -> Floats:
