@@ -274,6 +274,20 @@ class Settings(BaseSettings):
         alias="ALARMSTACK_LOG_BYTES",
         description="Size in bytes at which a service's log file is moved aside; three old ones are kept.",
     )
+    requests_per_minute: Annotated[int, GATEWAY] = Field(
+        default=1200,
+        ge=10,
+        le=1_000_000,
+        alias="ALARMSTACK_REQUESTS_PER_MINUTE",
+        description="Requests that one account may send in a minute; further ones get 429.",
+    )
+    heavy_reads_per_minute: Annotated[int, GATEWAY] = Field(
+        default=120,
+        ge=1,
+        le=1_000_000,
+        alias="ALARMSTACK_HEAVY_READS_PER_MINUTE",
+        description="Trends and CSV exports that one account may ask for in a minute.",
+    )
     keep_assessments_days: Annotated[float, GATEWAY] = Field(
         default=30.0,
         gt=0,

@@ -20,9 +20,11 @@ from alarmstack.errors import ServiceError
 from alarmstack.gateway.figures import figures
 from alarmstack.gateway.measures import Measures
 from alarmstack.gateway.openapi import describe
-from alarmstack.gateway.page import Guarded, Page
+from alarmstack.gateway.page import Compressed, Guarded, Page
 from alarmstack.gateway.problems import install
 from alarmstack.gateway.proxies import Proxied
+from alarmstack.gateway.quota import Quota
+from alarmstack.gateway.reader import Reader
 from alarmstack.gateway.refusals import Refusals
 from alarmstack.gateway.retention import Retention
 from alarmstack.gateway.routes import ROUTERS
@@ -54,6 +56,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
         if monitored:
             work += [state.monitor.run(), state.tasks.keep_running("retention", state.retention.run)]
         running = [asyncio.create_task(one) for one in work]
+        if monitored:
+            state.reader.start()
         yield
         await _end(state, running)
 
@@ -77,6 +81,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
     if settings.proxies:
         app.add_middleware(Proxied, proxies=settings.proxies)
     app.add_middleware(Guarded)
+    app.add_middleware(Compressed)
     describe(app)
     return app
 
@@ -108,6 +113,9 @@ def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State
         clock=clock,
         tasks=tasks,
         retention=Retention(plant.name, database, settings, clock),
+        reader=Reader(),
+        requests=Quota(settings.requests_per_minute),
+        heavy_reads=Quota(settings.heavy_reads_per_minute),
     )
 
 
@@ -128,6 +136,7 @@ async def _end(state: State, running: Sequence[asyncio.Task[None]]) -> None:
             await task
     await _write_refusals(state)
     state.hub.close()
+    await state.reader.close()
     await state.sensors.close()
     await state.inference.close()
     await state.database.close()

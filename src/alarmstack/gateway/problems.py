@@ -6,12 +6,18 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 
+from alarmstack import service
 from alarmstack.errors import UpstreamError
-from alarmstack.service import PROBLEM, TITLES, answers, speak_problems
+from alarmstack.service import PROBLEM, TITLES, speak_problems
 from alarmstack.tasks import reason_of
 from alarmstack.wire.scoring import Problem
 
 UPSTREAM = (502, 503, 504)
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, object]]:
+    """OpenAPI entries for error statuses. Who must be logged in may also have sent too many requests."""
+    return service.answers(*statuses, *((429,) if 401 in statuses else ()))
 
 
 def install(app: FastAPI) -> None:
