@@ -28,6 +28,7 @@ from alarmstack.wire.scoring import (
     Forecast,
     ForecastRequest,
     Importances,
+    Inputs,
     Models,
     ModelStatus,
     Prediction,
@@ -41,7 +42,7 @@ from alarmstack.wire.scoring import (
     Spoke,
     UsualValues,
 )
-from alarmstack.wire.sensing import Activation, FeedMeta, Intervals, Live, Scenario
+from alarmstack.wire.sensing import Activation, FeedMeta, Intervals, Live, Readings, Scenario
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -62,6 +63,7 @@ class Feed:
         self.plant = plant
         self.intervals = [row(plant, BEGIN + n * HOUR) for n in range(hours)]
         self.rolling: list[Observation] = []
+        self.readings: list[Live] = []
         self.scenario = "normal"
         self.connections = 0
         self.away = False
@@ -90,6 +92,18 @@ class Feed:
         self.tell("rolling", newest)
         return newest
 
+    def read(self, after: timedelta, told: bool = True, **values: float | None) -> Live:
+        """A reading so long after the last closed interval, in ordinary operation but for the values given."""
+        usual: dict[str, float | None] = {i.key: sum(i.normal) / 2 for i in self.plant.modelled}
+        setpoints = {c.sp.lower(): usual[c.pv.lower()] for c in self.plant.controllers}
+        live = self.live().model_copy(
+            update={"reading": Reading(timestamp=self.now + after, **usual | values), "setpoints": setpoints}
+        )
+        self.readings.append(live)
+        if told:
+            self.tell("reading", live)
+        return live
+
     def tell(self, name: str, body: BaseModel) -> None:
         for stream in self._streams:
             stream.put_nowait(f"event: {name}\ndata: {body.model_dump_json()}\n\n")
@@ -111,6 +125,7 @@ class Feed:
             Route("/sensors/meta", self._or_away(self._meta)),
             Route("/sensors/intervals", self._or_away(self._intervals)),
             Route("/sensors/rolling", self._or_away(self._rolling)),
+            Route("/sensors/history", self._or_away(self._history)),
             Route("/sensors/stream", self._or_away(self._stream)),
             Route("/scenarios", self._or_away(self._scenarios)),
             Route("/scenarios/activate", self._or_away(self._activate), methods=["POST"]),
@@ -146,6 +161,11 @@ class Feed:
     async def _rolling(self, request: Request) -> Response:
         kept = self.rolling[-int(request.query_params["n"]) :]
         return said(Intervals(intervals=kept, count=len(kept)))
+
+    async def _history(self, request: Request) -> Response:
+        kept = self.readings[-int(request.query_params["n"]) :]
+        readings, setpoints = [one.reading for one in kept], [one.setpoints for one in kept]
+        return said(Readings(readings=readings, count=len(kept), ages=[one.ages for one in kept], setpoints=setpoints))
 
     async def _scenarios(self, _: Request) -> Response:
         names = ("normal", "pressure_rise")
@@ -223,7 +243,10 @@ class Models_:  # noqa: N801 - beside the wire's Models
         unknown = set(asked.features) - set(feature_names(self.plant, "point"))
         if unknown:
             raise ValueError(f"unknown features: {sorted(unknown)}")
-        return Prediction(risk_score=0.97, alarm=1, threshold=0.5, missing=["te301020"], out_of_range=[], model=self._spoke())
+        inputs = Inputs(given=len(asked.features), of=98, text=f"{len(asked.features)} of 98 inputs had a value.")
+        return Prediction(
+            inputs=inputs, risk_score=0.97, alarm=1, threshold=0.5, missing=["te301020"], out_of_range=[], model=self._spoke()
+        )
 
     def _forecast(self, asked: ForecastRequest) -> Forecast:
         if asked.horizon not in (1, 3, 6):
@@ -358,7 +381,7 @@ class _Server(uvicorn.Server):
 async def serving(app: Any) -> AsyncIterator[str]:
     """The app on a free port, without its lifespan; its URL."""
     socket = listen("127.0.0.1", 0)
-    server = _Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", proxy_headers=False))
     task = asyncio.create_task(server.serve([socket]))
     await server.up.wait()
     try:

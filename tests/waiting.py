@@ -1,7 +1,8 @@
 """Waiting for what a real component does in its own time."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -25,6 +26,13 @@ def until(
         if time.monotonic() > end:
             pytest.fail(f"not within {seconds:g} s: {told()}")
         time.sleep(every)
+
+
+async def eventually(true: Callable[[], Awaitable[object]], *, seconds: float = 60, every: float = 0.02) -> None:
+    """The same for a test that shares its event loop with what it waits for."""
+    async with asyncio.timeout(seconds):
+        while not await true():
+            await asyncio.sleep(every)
 
 
 def end_of(log: Path) -> str:

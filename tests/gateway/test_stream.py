@@ -56,7 +56,7 @@ async def test_a_stream_ends_with_the_access_token(plant: Plant, tmp_path: objec
             await until(stream, "status", '"feed":"live"')
             w.clock.advance(16 * 60)
             async with asyncio.timeout(10):
-                assert [name async for name, _ in stream][-1] in ("status", "reading", "assessment")
+                assert [name async for name, _ in stream][-1] in ("status", "reading", "assessment", "state")
         async with httpx.AsyncClient(base_url=url, headers={"Authorization": token}) as client:
             assert (await client.get("/stream")).status_code == 401
 

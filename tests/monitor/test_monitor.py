@@ -212,7 +212,7 @@ async def test_the_real_feed_speaks_the_same_language(plant: Plant, tmp_path: ob
             await next_event(listener, "assessment", newest_is(30))
         assert w.state.monitor.simulated and w.state.monitor.status().feed == "live"
         anna = await w.person("anna", "engineer")
-        assert (await anna.post("/infer/auto")).json()["n_observations"] == 31, "as many as the monitor has"
+        assert (await anna.post("/infer/auto")).json()["n_observations"] == 31, "all that the monitor has of the plant's lookback"
         switched = await anna.post("/scenarios/activate", json={"name": "pressure_rise"})
         assert switched.json()["scenario"] == "pressure_rise"
 

@@ -11,11 +11,12 @@ Labels (`labels.in_alarm`) are about whole closed intervals and know neither dea
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from math import inf, isnan
 from typing import NamedTuple
 
 from alarmstack.derived import instrument_of, read_column
-from alarmstack.plant import DEADBAND_SHARE, OTHER_DEADBAND_SHARE, Limit, Plant, spaced, write_duration
+from alarmstack.plant import DEADBAND_SHARE, OFF_DELAY_SHARE, OTHER_DEADBAND_SHARE, Limit, Plant, spaced, write_duration
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class LimitRule:
     @classmethod
     def of(cls, plant: Plant, rule: Limit) -> LimitRule:
         """A label rule of plant.toml with its deadband and delays."""
-        delays = rule.on_delay.total_seconds(), rule.off_delay.total_seconds()
+        delays = rule.on_delay.total_seconds(), off_delay(plant, rule).total_seconds()
         return cls(rule.level, deadband(plant, rule), *delays)
 
 
@@ -55,10 +56,10 @@ def step(rule: LimitRule, state: LimitState, now: float, height: float, read_at:
 
     A change dates from `read_at`, but not from before the last look, which had seen another value.
     """
-    if isnan(height):
-        return state._replace(back=None)
     if state.at is not None and now < state.at:
         return state
+    if isnan(height):
+        return state._replace(back=None, at=now)
     changed = min(max(now if read_at is None else read_at, -inf if state.at is None else state.at), now)
     if not state.active:
         if height <= rule.level:
@@ -85,6 +86,11 @@ def deadband(plant: Plant, rule: Limit) -> float:
     return DEADBAND_SHARE.get(rule.unit, OTHER_DEADBAND_SHARE) * (high - low)
 
 
+def off_delay(plant: Plant, rule: Limit) -> timedelta:
+    """How long a value must be back before its alarm clears: the rule's own off-delay, or the usual share of the cadence."""
+    return plant.time.cadence * OFF_DELAY_SHARE if rule.off_delay is None else rule.off_delay
+
+
 def limit_title(plant: Plant, rule: Limit) -> str:
     """A limit in words, as alarm lists show it."""
     read = read_column(plant, rule.column)
@@ -103,4 +109,4 @@ def limit_title(plant: Plant, rule: Limit) -> str:
     return f"{read.signal}{what} {how} {limit}".replace("\N{PLUS-MINUS SIGN} ", "\N{PLUS-MINUS SIGN}")
 
 
-__all__ = ["QUIET", "LimitRule", "LimitState", "deadband", "limit_title", "rewound", "step"]
+__all__ = ["QUIET", "LimitRule", "LimitState", "deadband", "limit_title", "off_delay", "rewound", "step"]

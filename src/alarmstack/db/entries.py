@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alarmstack.db.tables import HistoryEntry
@@ -62,4 +62,13 @@ async def mark(session: AsyncSession, user_id: int, number: int, deleted_at: dat
     return marked.one_or_none()
 
 
-__all__ = ["Filter", "add", "count", "mark", "page"]
+async def remove_deleted(session: AsyncSession, before: datetime, most: int) -> int:
+    """Remove entries for good that were deleted before an instant, the oldest first; how many."""
+    oldest = select(HistoryEntry.id).where(HistoryEntry.deleted_at < before).order_by(HistoryEntry.id).limit(most)
+    numbers = (await session.scalars(oldest)).all()
+    if numbers:
+        await session.execute(delete(HistoryEntry).where(HistoryEntry.id.in_(numbers)))
+    return len(numbers)
+
+
+__all__ = ["Filter", "add", "count", "mark", "page", "remove_deleted"]

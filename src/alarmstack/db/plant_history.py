@@ -1,4 +1,4 @@
-"""Questions about the plant's past. The only writer of `plant_intervals` and `plant_assessments`, on behalf of the monitor alone.
+"""Questions about the plant's past. The only writer of the tables `plant_…`, on behalf of the monitor alone.
 
 An interval is known by its start: storing it twice changes nothing, and a row that the feed has corrected takes the place of the
 old one, whose assessment goes (it was made of other numbers).
@@ -7,14 +7,15 @@ old one, whose assessment goes (it was made of other numbers).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alarmstack.db.tables import Body, PlantAssessed, PlantInterval
+from alarmstack.db.said import digest, join, split
+from alarmstack.db.tables import Body, PlantAssessed, PlantBody, PlantInterval, PlantVersions
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ async def store(session: AsyncSession, plant: str, start: datetime, row: Body, n
     if known is not None and _numbers(known.row) == _numbers(row):
         return False
     if known is not None:
-        await session.execute(delete(PlantAssessed).where(PlantAssessed.plant == plant, PlantAssessed.start == start))
+        for table in (PlantAssessed, PlantBody):
+            await session.execute(delete(table).where(table.plant == plant, table.start == start))
         known.row, known.stored_at = row, now
     else:
         session.add(PlantInterval(plant=plant, start=start, row=row, stored_at=now))
@@ -44,7 +46,23 @@ async def store_assessment(
     session: AsyncSession, plant: str, start: datetime, body: Body, said: Body, in_alarm: bool, now: datetime
 ) -> None:
     """Keep an assessment; a newer one takes an older one's place."""
-    await session.merge(PlantAssessed(plant=plant, start=start, body=body, said=said, in_alarm=in_alarm, stored_at=now))
+    own, shared = split(said)
+    number = await _versions_id(session, shared)
+    assessed = PlantAssessed(plant=plant, start=start, said=own, versions_id=number, in_alarm=in_alarm, stored_at=now)
+    await session.merge(assessed)
+    await session.merge(PlantBody(plant=plant, start=start, body=body))
+
+
+async def _versions_id(session: AsyncSession, shared: Body) -> int:
+    """The number that thresholds and versions are kept under; new ones get the next."""
+    key = digest(shared)
+    known = (await session.scalars(select(PlantVersions.id).where(PlantVersions.digest == key))).one_or_none()
+    if known is not None:
+        return known
+    added = PlantVersions(digest=key, versions=shared)
+    session.add(added)
+    await session.flush()
+    return added.id
 
 
 async def newest_starts(session: AsyncSession, plant: str, most: int) -> Sequence[datetime]:
@@ -73,15 +91,14 @@ async def rows_until(session: AsyncSession, plant: str, start: datetime, most: i
 
 async def past(session: AsyncSession, plant: str, begin: datetime | None, end: datetime | None, most: int) -> Sequence[Past]:
     """The newest `most` intervals that start in [begin, end), oldest first, with the little that was said of them."""
-    found = (await session.execute(_within(select(PlantInterval.row), plant, begin, end, most))).all()
-    return [Past(start, row, said, bool(in_alarm)) for row, start, said, in_alarm in found[::-1]]
+    return await _read(session, _within(select(PlantInterval.row), plant, begin, end, most))
 
 
 async def scored(session: AsyncSession, plant: str, begin: datetime | None, end: datetime | None, most: int) -> Sequence[Past]:
     """The same without what was measured: a row holds its segment alone, which is all that warnings need."""
     segment = PlantInterval.row["segment"].as_integer()
-    found = (await session.execute(_within(select(segment), plant, begin, end, most))).all()
-    return [Past(start, {"segment": number}, said, bool(in_alarm)) for number, start, said, in_alarm in found[::-1]]
+    found = await _read(session, _within(select(segment), plant, begin, end, most))
+    return [replace(one, row={"segment": one.row}) for one in found]
 
 
 async def rows(session: AsyncSession, plant: str, starts: Sequence[datetime]) -> dict[datetime, Body]:
@@ -90,10 +107,22 @@ async def rows(session: AsyncSession, plant: str, starts: Sequence[datetime]) ->
     return {start: row for start, row in (await session.execute(asked)).all()}
 
 
+async def _read(session: AsyncSession, asked: Select[Any]) -> list[Past]:
+    """The intervals that `_within` asks for, oldest first."""
+    found = (await session.execute(asked)).all()
+    numbers = {number for *_, number in found if number is not None}
+    known = await session.execute(select(PlantVersions.id, PlantVersions.versions).where(PlantVersions.id.in_(numbers)))
+    shared = dict(known.tuples().all())
+    return [
+        Past(start, first, None if own is None else join(own, shared[number]), bool(in_alarm))
+        for first, start, own, in_alarm, number in found[::-1]
+    ]
+
+
 def _within(asked: Select[Any], plant: str, begin: datetime | None, end: datetime | None, most: int) -> Select[Any]:
     """The newest `most` intervals that start in [begin, end): what was asked for, start, what was said, in alarm."""
     asked = (
-        asked.add_columns(PlantInterval.start, PlantAssessed.said, PlantAssessed.in_alarm)
+        asked.add_columns(PlantInterval.start, PlantAssessed.said, PlantAssessed.in_alarm, PlantAssessed.versions_id)
         .outerjoin(PlantAssessed, (PlantAssessed.plant == PlantInterval.plant) & (PlantAssessed.start == PlantInterval.start))
         .where(PlantInterval.plant == plant)
         .order_by(PlantInterval.start.desc())
@@ -105,9 +134,31 @@ def _within(asked: Select[Any], plant: str, begin: datetime | None, end: datetim
 
 
 async def bodies(session: AsyncSession, plant: str, starts: Sequence[datetime]) -> dict[datetime, Body]:
-    """The whole assessments of these intervals."""
-    asked = select(PlantAssessed.start, PlantAssessed.body).where(PlantAssessed.plant == plant, PlantAssessed.start.in_(starts))
+    """The whole assessments of these intervals, where they are still kept."""
+    asked = select(PlantBody.start, PlantBody.body).where(PlantBody.plant == plant, PlantBody.start.in_(starts))
     return {start: body for start, body in (await session.execute(asked)).all()}
+
+
+async def forget_bodies(session: AsyncSession, plant: str, before: datetime, most: int) -> int:
+    """Remove whole assessments of intervals that start before an instant, the oldest first; how many. Their scores stay."""
+    return await _forget(session, PlantBody, plant, before, most)
+
+
+async def forget_intervals(session: AsyncSession, plant: str, before: datetime, most: int) -> int:
+    """Remove intervals that start before an instant with all that was said of them, the oldest first; how many."""
+    for table in (PlantBody, PlantAssessed):
+        await _forget(session, table, plant, before, most)
+    return await _forget(session, PlantInterval, plant, before, most)
+
+
+async def _forget(
+    session: AsyncSession, table: type[PlantBody | PlantAssessed | PlantInterval], plant: str, before: datetime, most: int
+) -> int:
+    oldest = select(table.start).where(table.plant == plant, table.start < before).order_by(table.start).limit(most)
+    starts = (await session.scalars(oldest)).all()
+    if starts:
+        await session.execute(delete(table).where(table.plant == plant, table.start < before, table.start <= starts[-1]))
+    return len(starts)
 
 
 def _numbers(row: Body) -> Body:
@@ -115,4 +166,17 @@ def _numbers(row: Body) -> Body:
     return {key: value for key, value in row.items() if key != "segment"}
 
 
-__all__ = ["Past", "bodies", "newest_starts", "past", "rows", "rows_until", "scored", "store", "store_assessment", "unassessed"]
+__all__ = [
+    "Past",
+    "bodies",
+    "forget_bodies",
+    "forget_intervals",
+    "newest_starts",
+    "past",
+    "rows",
+    "rows_until",
+    "scored",
+    "store",
+    "store_assessment",
+    "unassessed",
+]

@@ -60,6 +60,7 @@ class User(Table):
     password_hash: Mapped[str] = mapped_column(String(300))
     role: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class RefreshSession(Table):
@@ -71,6 +72,7 @@ class RefreshSession(Table):
     family: Mapped[str] = mapped_column(String(36), index=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
+    begun_at: Mapped[datetime] = mapped_column(doc="When somebody logged in with a password: the same in the whole family.")
     expires_at: Mapped[datetime]
     rotated_at: Mapped[datetime | None] = mapped_column(default=None)
     revoked_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -121,15 +123,15 @@ class PlantInterval(Table):
 class PlantAssessed(Table):
     """What the models said of an interval when it was assessed. Writer: the monitor, by `plant_history`.
 
-    `said` is the little of it that trends and warnings need (column → score, and of forecasters the threshold), so that a long
-    stretch can be read without the whole bodies.
+    `said` holds what differs from interval to interval (scores, rules met, scores of challengers); what stays the same for
+    many intervals is kept once, in `plant_versions`. Trends and warnings need no more, so that a long past stays small.
     """
 
     __tablename__ = "plant_assessments"
     plant: Mapped[str] = mapped_column(String(100), primary_key=True)
     start: Mapped[datetime] = mapped_column(primary_key=True)
-    body: Mapped[Body]
     said: Mapped[Body]
+    versions_id: Mapped[int] = mapped_column(ForeignKey("plant_versions.id"))
     in_alarm: Mapped[bool]
     stored_at: Mapped[datetime]
 
@@ -165,6 +167,27 @@ class LimitProgress(Table):
     state: Mapped[Body]
 
 
+class PlantVersions(Table):
+    """Versions and thresholds of the models behind assessments, once for all that share them.
+
+    `digest` is the SHA-256 of `versions`. Writer: the monitor, by `plant_history`.
+    """
+
+    __tablename__ = "plant_versions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    versions: Mapped[Body]
+
+
+class PlantBody(Table):
+    """The whole of an assessment, kept for ALARMSTACK_KEEP_ASSESSMENTS_DAYS. Writer: the monitor, by `plant_history`."""
+
+    __tablename__ = "plant_bodies"
+    plant: Mapped[str] = mapped_column(String(100), primary_key=True)
+    start: Mapped[datetime] = mapped_column(primary_key=True)
+    body: Mapped[Body]
+
+
 class JournalLine(Table):
     """What somebody did. Never changed, never deleted: triggers of the database refuse it. Writer: `journal`."""
 
@@ -187,7 +210,9 @@ __all__ = [
     "LimitEpisode",
     "LimitProgress",
     "PlantAssessed",
+    "PlantBody",
     "PlantInterval",
+    "PlantVersions",
     "RefreshSession",
     "Table",
     "User",

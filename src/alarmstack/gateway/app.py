@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import anyio.to_thread
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 
 from alarmstack import __version__
 from alarmstack.api_docs import serve_docs
@@ -19,6 +21,9 @@ from alarmstack.gateway.measures import Measures
 from alarmstack.gateway.openapi import describe
 from alarmstack.gateway.page import Guarded, Page
 from alarmstack.gateway.problems import install
+from alarmstack.gateway.proxies import Proxied
+from alarmstack.gateway.refusals import Refusals
+from alarmstack.gateway.retention import Retention
 from alarmstack.gateway.routes import ROUTERS
 from alarmstack.gateway.state import State
 from alarmstack.gateway.throttle import Throttle
@@ -26,7 +31,9 @@ from alarmstack.monitor import Clock, Hub, Monitor, SystemClock, Upstream
 from alarmstack.plant import load_plant
 from alarmstack.service import Meter
 from alarmstack.settings import Settings
-from alarmstack.tasks import Tasks
+from alarmstack.tasks import Tasks, reason_of
+
+log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int | None = None, monitored: bool = True) -> FastAPI:
@@ -42,9 +49,12 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(migrate, settings.database)
-        task = asyncio.create_task(state.monitor.run()) if monitored else None
+        work = [state.tasks.keep_running("refused logins", state.refusals.keep_writing)]
+        if monitored:
+            work += [state.monitor.run(), state.tasks.keep_running("retention", state.retention.run)]
+        running = [asyncio.create_task(one) for one in work]
         yield
-        await _end(state, task)
+        await _end(state, running)
 
     app = FastAPI(
         title="alarmstack gateway",
@@ -63,6 +73,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
     app.include_router(figures(meter, settings, page_port))
     app.mount("/", Page(settings.page, [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]))
     meter.measure(app)
+    if settings.proxies:
+        app.add_middleware(Proxied, proxies=settings.proxies)
     app.add_middleware(Guarded)
     describe(app)
     return app
@@ -74,18 +86,43 @@ def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State
     sensors = Upstream("sensor API", settings.sensors_url, "alarmstack serve sensors")
     inference = Upstream("inference API", settings.inference_url, "alarmstack serve inference")
     monitor = Monitor(plant, database, sensors, inference, hub, clock, tasks)
-    measures = Measures(meter.registry)
+    measures, refusals = Measures(meter.registry), Refusals(database, clock)
     measures.watch(hub, monitor)
     meter.watch_tasks(tasks)
-    return State(settings, secret, plant, database, sensors, inference, hub, monitor, Throttle(), measures, clock, tasks)
+    return State(
+        settings=settings,
+        secret=secret,
+        plant=plant,
+        database=database,
+        sensors=sensors,
+        inference=inference,
+        hub=hub,
+        monitor=monitor,
+        throttle=Throttle(clock),
+        refusals=refusals,
+        measures=measures,
+        clock=clock,
+        tasks=tasks,
+        retention=Retention(plant.name, database, settings, clock),
+    )
 
 
-async def _end(state: State, monitor: asyncio.Task[None] | None) -> None:
+async def _write_refusals(state: State) -> None:
+    """Write down what was counted until now."""
+    try:
+        await state.refusals.write()
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("the last refused logins were not written to the journal: %s", reason_of(error))
+
+
+async def _end(state: State, running: Sequence[asyncio.Task[None]]) -> None:
     """Stop in the order of who needs whom."""
-    if monitor is not None:
-        monitor.cancel()
+    for task in running:
+        task.cancel()
+    for task in running:
         with suppress(asyncio.CancelledError):
-            await monitor
+            await task
+    await _write_refusals(state)
     state.hub.close()
     await state.sensors.close()
     await state.inference.close()

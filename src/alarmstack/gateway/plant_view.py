@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from alarmstack.alarms.limits import deadband, limit_title
+from alarmstack.alarms.limits import deadband, limit_title, off_delay
 from alarmstack.derived import instrument_of
 from alarmstack.expected import expected
 from alarmstack.plant import Controller, Instrument, Limit, Plant
@@ -79,7 +79,7 @@ def _limit(plant: Plant, rule: Limit) -> PlantLimit:
         absolute=rule.absolute,
         deadband=deadband(plant, rule),
         on_delay_seconds=rule.on_delay.total_seconds(),
-        off_delay_seconds=rule.off_delay.total_seconds(),
+        off_delay_seconds=off_delay(plant, rule).total_seconds(),
     )
 
 

@@ -14,7 +14,7 @@ UPSTREAM = (502, 503, 504)
 
 def install(app: FastAPI) -> None:
     """Make every error of the app a problem."""
-    speak_problems(app)
+    speak_problems(app, secret_paths=("/auth", "/api/auth"))
     app.add_exception_handler(UpstreamError, _upstream)
     app.add_exception_handler(Exception, _bug)
 

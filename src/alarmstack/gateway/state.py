@@ -10,6 +10,8 @@ from fastapi import Depends, Request
 
 from alarmstack.db import Database
 from alarmstack.gateway.measures import Measures
+from alarmstack.gateway.refusals import Refusals
+from alarmstack.gateway.retention import Retention
 from alarmstack.gateway.throttle import Throttle
 from alarmstack.monitor import Clock, Hub, Monitor, Upstream
 from alarmstack.plant import Plant
@@ -30,9 +32,11 @@ class State:
     hub: Hub
     monitor: Monitor
     throttle: Throttle
+    refusals: Refusals
     measures: Measures
     clock: Clock
     tasks: Tasks
+    retention: Retention
 
     @property
     def plant_time(self) -> datetime | None:

@@ -40,6 +40,14 @@ class Warned(NamedTuple):
     reason: str | None = None
 
 
+class Heard(NamedTuple):
+    """A reading as the feed told it: by key, the seconds since each instrument spoke, and the setpoints."""
+
+    reading: Reading
+    ages: Mapping[str, float | None] = {}
+    setpoints: Mapping[str, float | None] = {}
+
+
 class Changes(NamedTuple):
     """What is to be stored: episodes that began or ended, and the states of rules."""
 
@@ -88,7 +96,9 @@ class AlarmState:
     def __init__(self, plant: Plant) -> None:
         self._plant = plant
         self._watches = [_watch(plant, rule) for rule in plant.labels.rules]
-        self._rows = NewestRows(plant, max(plant.rows(plant.time.short_window), 1))
+        columns = [read_column(plant, watch.rule.column) for watch in self._watches]
+        derived = [one.signal for one in columns if one.kind not in ("own", "deviation")]
+        self._rows = NewestRows(plant, max(plant.rows(plant.time.short_window), 1), derived)
         self._signals = {signal.lower(): signal for signal in plant.signals}
         self._measured: dict[str, Measured] = {}
         self._told: set[str] = set()
@@ -114,21 +124,25 @@ class AlarmState:
         active = [watch for watch in self._watches if watch.state.active]
         return {watch.rule.name: _since(watch) for watch in active}
 
-    def resume(self, past: Sequence[Past], readings: Sequence[tuple[Reading, Mapping[str, float | None]]]) -> None:
+    def resume(self, past: Sequence[Past], readings: Sequence[Heard]) -> None:
         """Look at what was missed: closed intervals as far as the feed's own readings do not reach back, then those readings.
 
         Both oldest first; `past` may begin long before.
         """
-        dated = [(reading, ages) for reading, ages in readings if reading.timestamp is not None]
-        newest = dated[-1][0].timestamp if dated else None
+        dated = [one for one in readings if one.reading.timestamp is not None]
+        newest = dated[-1].reading.timestamp if dated else None
         if newest is not None:
             self._rewind(newest)
-        first = dated[0][0].timestamp if dated else None
+        first = dated[0].reading.timestamp if dated else None
         self._look_back(past, first)
         for interval in past[-self._plant.rows(self._plant.time.short_window) - 1 :]:
             self.closed(Observation.model_validate(interval.row))
-        for reading, ages in dated:
-            self.heard(reading, ages)
+        for heard in dated:
+            at = heard.reading.timestamp
+            if at is not None and self.plant_time is not None and at < self.plant_time:
+                self._listen(heard, at)
+            else:
+                self.heard(heard)
 
     def closed(self, interval: Observation) -> None:
         """A closed interval: setpoints that no reading carries, and rows for what is derived."""
@@ -144,22 +158,26 @@ class AlarmState:
         self._rows.closed(interval)
         self._save_all()
 
-    def heard(self, reading: Reading, ages: Mapping[str, float | None]) -> None:
+    def heard(self, heard: Heard) -> None:
         """A reading of the feed. One that comes late changes nothing; a clock that was set back is followed."""
-        now = reading.timestamp
+        now = heard.reading.timestamp
         if now is None:
             return
         self._rewind(now)
         if self.plant_time is not None and now < self.plant_time:
             return
         self.plant_time = now
-        measured = dict(self._measured_of(reading, ages, now))
+        self._listen(heard, now)
+        for watch in self._watches:
+            self._take(watch, now, self._look(watch, now))
+
+    def _listen(self, heard: Heard, now: datetime) -> None:
+        """Note the newest values, without looking at the limits."""
+        measured = dict(self._measured_of(heard, now))
         self._told.update(measured)
         self._measured.update(measured)
         self._rows.heard(now, measured)
         self._block = None
-        for watch in self._watches:
-            self._take(watch, now, self._look(watch, now))
 
     def take_changes(self) -> Changes:
         """What is to be stored since the last time; what could not be stored comes back by `put_back`."""
@@ -209,12 +227,12 @@ class AlarmState:
             warnings_reason=warned.reason,
         )
 
-    def _measured_of(self, reading: Reading, ages: Mapping[str, float | None], now: datetime) -> list[tuple[str, Measured]]:
+    def _measured_of(self, heard: Heard, now: datetime) -> list[tuple[str, Measured]]:
         """Each signal of a reading with the time it was measured."""
         found = []
-        for key, value in reading.numbers.items():
+        for key, value in {**heard.reading.numbers, **heard.setpoints}.items():
             if (signal := self._signals.get(key)) is not None:
-                age = timedelta(seconds=max(ages.get(key) or 0.0, 0.0))
+                age = timedelta(seconds=max(heard.ages.get(key) or 0.0, 0.0))
                 found.append((signal, Measured(value, now - age)))
         return found
 
@@ -287,7 +305,7 @@ class AlarmState:
         for watch in self._watches:
             values = column(self._plant, block, watch.rule.column).tolist()
             for start, value in zip(starts, values, strict=True):
-                for instant in _instants(watch.rule, start, cadence):
+                for instant in _instants(watch.engine, start, cadence):
                     self._take(watch, instant, _Look(value, instant), approximate=True)
         self.plant_time = starts[-1] + cadence
 
@@ -358,9 +376,9 @@ def _stored(watch: _Watch) -> Body:
     return watch.state._asdict() | kept
 
 
-def _instants(rule: Limit, start: datetime, cadence: timedelta) -> list[datetime]:
+def _instants(rule: LimitRule, start: datetime, cadence: timedelta) -> list[datetime]:
     """When an interval's value is looked at: at its beginning, after the rule's delays, at its end."""
-    delay = min(max(rule.on_delay, rule.off_delay), cadence)
+    delay = min(timedelta(seconds=max(rule.on_delay, rule.off_delay)), cadence)
     return [start, start + delay, start + cadence]
 
 
@@ -377,4 +395,4 @@ def _clock(plant: Plant, instant: datetime) -> str:
     return f"{instant.astimezone(plant.zone):%Y-%m-%d %H:%M}"
 
 
-__all__ = ["AlarmState", "Changes", "Warned"]
+__all__ = ["AlarmState", "Changes", "Heard", "Warned"]

@@ -23,7 +23,7 @@ from alarmstack.clock import Clock
 from alarmstack.db import Database, journal, limit_alarms, plant_history
 from alarmstack.db.plant_history import Past
 from alarmstack.errors import UpstreamError
-from alarmstack.monitor.alarm_state import AlarmState, Warned
+from alarmstack.monitor.alarm_state import AlarmState, Heard, Warned
 from alarmstack.monitor.hub import Event, Hub
 from alarmstack.monitor.listening import events
 from alarmstack.monitor.living import WINDOWS, Recalibration, compare, drift
@@ -34,7 +34,7 @@ from alarmstack.monitor.upstream import Upstream
 from alarmstack.monitor.warning import LEAD_IN, said, warned, warnings
 from alarmstack.plant import Plant
 from alarmstack.tasks import Task, Tasks, reason_of
-from alarmstack.wire.observations import Observation, Reading
+from alarmstack.wire.observations import Observation
 from alarmstack.wire.scoring import Assessment, Ready, References, TaskState
 from alarmstack.wire.screen import Comparison, Drift, FeedStatus, PlantAssessment, PlantState
 from alarmstack.wire.sensing import KEPT_READINGS, FeedMeta, Intervals, Live, Readings
@@ -199,7 +199,7 @@ class Monitor:
             if event.name in ("reading", "scenario"):
                 live = Live.model_validate_json(event.data)
                 self._sources.heard(self._clock.now(), live.reading.timestamp)
-                self.alarms.heard(live.reading, live.ages)
+                self.alarms.heard(Heard(live.reading, live.ages, live.setpoints))
                 self._hub.publish(Event("reading", event.data))
                 self._tell_state()
             elif event.name == "rolling":
@@ -414,15 +414,17 @@ class Monitor:
         self.alarms.resume(past, await self._lately())
         self._tell_state()
 
-    async def _lately(self) -> list[tuple[Reading, dict[str, float | None]]]:
+    async def _lately(self) -> list[Heard]:
         """The readings that the feed still has, oldest first; none where it keeps none."""
         try:
             lately = await self._sensors.get(Readings, "/sensors/history", n=KEPT_READINGS)
         except UpstreamError as error:
             log.warning("the feed's last readings cannot be had: %s", error.detail)
             return []
-        ages = lately.ages or [{} for _ in lately.readings]
-        return list(zip(lately.readings, ages, strict=False))
+        many = len(lately.readings)
+        ages = lately.ages if len(lately.ages) == many else [{}] * many
+        setpoints = lately.setpoints if len(lately.setpoints) == many else [{}] * many
+        return [Heard(*one) for one in zip(lately.readings, ages, setpoints, strict=True)]
 
     async def _keep_alarms_stored(self, task: Task) -> None:
         """Write episodes and states of limit alarms; what could not be written is written again."""

@@ -6,7 +6,7 @@ A row that is still open has the statistics of the readings so far, as `clean.cl
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ class _OpenRow:
 
     def __init__(self, held: Mapping[str, float]) -> None:
         self.held = dict(held)
+        self.empty = True
         self.values: dict[str, list[float]] = {}
         self._read: dict[str, datetime] = {}
 
@@ -50,15 +51,17 @@ class _OpenRow:
             held = self.held.get(signal)
             return None if held is None else (held, held, held)
         middle, odd = divmod(len(values), 2)
-        median = values[middle] if odd else (values[middle - 1] + values[middle]) / 2
+        # As Polars adds them, so that the row is the same to the bit once it is closed.
+        median = values[middle] if odd else values[middle - 1] + (values[middle] - values[middle - 1]) / 2
         return median, values[0], values[-1]
 
 
 class NewestRows:
-    """The last `rows` rows of the plant up to the present."""
+    """The last `rows` rows of the plant up to the present; open ones know the named signals alone."""
 
-    def __init__(self, plant: Plant, rows: int) -> None:
+    def __init__(self, plant: Plant, rows: int, signals: Iterable[str]) -> None:
         self._plant, self._rows = plant, rows
+        self._places = {signal: plant.signals.index(signal) for signal in signals}
         self._closed: dict[datetime, Observation] = {}
         self._open: dict[datetime, _OpenRow] = {}
         self._latest: dict[str, Measured] = {}
@@ -86,15 +89,21 @@ class NewestRows:
         if start not in self._open:
             held = {signal: one.value for signal, one in self._latest.items() if one.value is not None}
             self._open[start] = _OpenRow(held)
-        for signal, one in measured.items():
-            row = self._open.get(self._start(one.at))
-            if row is not None:
-                row.add(signal, one)
-            if one.value is None:
-                self._open[start].held.pop(signal, None)
-            elif one.at < start:
-                self._open[start].held[signal] = one.value
-        self._latest.update(measured)
+        if any(one.value is not None and one.at >= start for one in measured.values()):
+            self._open[start].empty = False
+        for signal in self._places.keys() & measured.keys():
+            self._hear(start, signal, measured[signal])
+
+    def _hear(self, start: datetime, signal: str, one: Measured) -> None:
+        """One signal in the row that begins at `start`, or in an older one where it was measured before."""
+        row = self._open.get(self._start(one.at))
+        if row is not None:
+            row.add(signal, one)
+        if one.value is None:
+            self._open[start].held.pop(signal, None)
+        elif one.at < start:
+            self._open[start].held[signal] = one.value
+        self._latest[signal] = one
 
     def block(self, now: datetime) -> IntervalBlock:
         """The rows as a block; the last one is open and holds `now`."""
@@ -108,7 +117,7 @@ class NewestRows:
         for place, start in enumerate(starts):
             row = None if start in self._closed else self._open.get(start)
             if row is not None:
-                empty[place] = not row.values
+                empty[place] = row.empty
                 self._fill(values[place], row)
         segment, _, _ = number_segments(empty, plant.rows(plant.time.longest_gap))
         instants = np.array([one.astimezone(UTC).replace(tzinfo=None) for one in starts], "datetime64[us]")
@@ -116,7 +125,7 @@ class NewestRows:
         return IntervalBlock(instants, cadence, plant.signals, values, *unknown, segment)
 
     def _fill(self, values: Floats, row: _OpenRow) -> None:
-        for place, signal in enumerate(self._plant.signals):
+        for signal, place in self._places.items():
             if (found := row.statistics(signal)) is not None:
                 values[place] = found
 

@@ -50,11 +50,11 @@ class Sources:
 
     def answered(self, spoke: Assessment | Ready) -> None:
         """Inference answered: do all models speak?"""
-        silent = {one.name: one.reason for one in spoke.models if _silent(one)}
-        self.inference = "partial" if silent else "ready"
-        if silent and len(silent) == len(spoke.models):
-            self.inference = "down"
-        reasons = sorted({reason for reason in silent.values() if reason})
+        unable = [one for one in spoke.models if _silent(one)]
+        # Nobody expects an output of a model that is not promoted, as long as there are others.
+        silent = [one for one in unable if not _not_promoted(one)] if len(unable) < len(spoke.models) else unable
+        self.inference = "down" if silent and len(unable) == len(spoke.models) else "partial" if silent else "ready"
+        reasons = sorted({one.reason for one in silent if one.reason})
         self.inference_reason = (
             f"{len(silent)} of {len(spoke.models)} models are silent: {'; '.join(reasons[:2])}" if silent else None
         )
@@ -85,7 +85,12 @@ class Sources:
 def _silent(model: object) -> bool:
     """A model of an assessment that did not speak, or one of the list of models that is not there."""
     status = getattr(model, "status", None)
-    return status == "missing" if status is not None else getattr(model, "model", None) is None
+    return status in ("missing", "not_promoted") if status is not None else getattr(model, "model", None) is None
+
+
+def _not_promoted(model: object) -> bool:
+    """A model without a promoted version, in an assessment or in the list of models."""
+    return getattr(model, "status", None) == "not_promoted" or getattr(model, "not_promoted", False) is True
 
 
 __all__ = ["SHORTEST_SILENCE", "SILENT_STEPS", "Sources"]

@@ -26,7 +26,7 @@ from alarmstack.api_docs import serve_docs
 from alarmstack.errors import ServiceError
 from alarmstack.intervals import READING_SCHEMA
 from alarmstack.plant import Plant
-from alarmstack.sensors.live import EPOCH, KEPT_DAYS, LivePlant, Snapshot, Spoken, past_events, read_signals
+from alarmstack.sensors.live import EPOCH, KEPT_DAYS, LivePlant, Snapshot, Spoken, past_events
 from alarmstack.service import Hub, Meter, answers, speak_problems
 from alarmstack.simulator import SIMULATOR_VERSION
 from alarmstack.storage import Store
@@ -121,15 +121,20 @@ class Player:
             scenario_description=view.description,
             scenario_color=view.color,
             ages=self.ages(snapshot),
+            setpoints=self.setpoints(snapshot),
         )
 
     def reading(self, snapshot: Snapshot) -> Reading:
         """A snapshot on the wire: every key, null where there is no value that may still be held."""
-        return Reading(timestamp=snapshot.time, **{key: snapshot.values.get(key) for key in read_signals(self.live.plant)})
+        return Reading(timestamp=snapshot.time, **{i.key: snapshot.values.get(i.key) for i in self.live.plant.modelled})
 
     def ages(self, snapshot: Snapshot) -> dict[str, float | None]:
         """Seconds since each last reading, at the time of the snapshot."""
-        return {key: snapshot.ages.get(key) for key in read_signals(self.live.plant)}
+        return {i.key: snapshot.ages.get(i.key) for i in self.live.plant.modelled}
+
+    def setpoints(self, snapshot: Snapshot) -> dict[str, float | None]:
+        """The newest setpoint of each controller."""
+        return {c.sp.lower(): snapshot.values.get(c.sp.lower()) for c in self.live.plant.controllers}
 
     async def run(self) -> None:
         """Drive the plant until cancelled; what was reached is written down."""
@@ -197,7 +202,9 @@ def create_app(player: Player) -> FastAPI:
         """The last readings, one a step of the plant, oldest first."""
         kept = list(live.readings)[-n:]
         readings = [player.reading(snapshot) for snapshot in kept]
-        return Readings(readings=readings, count=len(kept), ages=[player.ages(snapshot) for snapshot in kept])
+        ages = [player.ages(snapshot) for snapshot in kept]
+        setpoints = [player.setpoints(snapshot) for snapshot in kept]
+        return Readings(readings=readings, count=len(kept), ages=ages, setpoints=setpoints)
 
     @app.get("/sensors/intervals")
     async def intervals(n: Annotated[int, Query(ge=1, le=KEPT_DAYS * 24, description="How many, newest kept.")] = 20) -> Intervals:

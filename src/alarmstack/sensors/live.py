@@ -54,7 +54,7 @@ class Base:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What each instrument last said, at an instant of the plant's clock; ages in seconds. Nothing yet: absent."""
+    """The newest value of each instrument and setpoint, at an instant of the plant's clock; ages in seconds. None yet: absent."""
 
     time: datetime
     values: Mapping[str, float]
@@ -182,10 +182,10 @@ class LivePlant:
 
     def _look(self) -> Snapshot:
         now, kept = self.now, self.plant.stale_after
-        spoke = {key: self._known[signal] for key, signal in read_signals(self.plant).items() if signal in self._known}
-        ages = {key: (now - time).total_seconds() for key, (_, time) in spoke.items()}
-        fresh = [key for key, signal in read_signals(self.plant).items() if ages.get(key, inf) <= kept[signal].total_seconds()]
-        return Snapshot(now, {key: spoke[key][0] for key in fresh}, ages)
+        shown = [*(i.tag for i in self.plant.modelled), *(c.sp for c in self.plant.controllers)]
+        ages = {tag.lower(): (now - self._known[tag][1]).total_seconds() for tag in shown if tag in self._known}
+        fresh = [tag for tag in shown if ages.get(tag.lower(), inf) <= kept[tag].total_seconds()]
+        return Snapshot(now, {tag.lower(): self._known[tag][0] for tag in fresh}, ages)
 
     def _close_hour(self) -> None:
         readings = pl.DataFrame(self._coming, schema=READING_SCHEMA, orient="row")
@@ -268,12 +268,6 @@ class LivePlant:
         return live
 
 
-def read_signals(plant: Plant) -> dict[str, str]:
-    """The signals that a reading carries, by key: modelled instruments, and setpoints, which limits on deviations need."""
-    instruments = {instrument.key: instrument.tag for instrument in plant.modelled}
-    return instruments | {controller.sp.lower(): controller.sp for controller in plant.controllers}
-
-
 def past_events(plant: Plant, days: float, seed: int) -> list[Happening]:
     """What a plant of that seed went through in its first days, over by their end."""
     found = schedule(load_parameters(plant), days, np.random.default_rng(seed), [i.tag for i in plant.modelled])
@@ -286,4 +280,4 @@ def _happening(parameters: Parameters, one: dict[str, Any]) -> Happening:
     return Happening(**known | {"event": event, "end": inf if one["end"] >= 1e300 else one["end"]})
 
 
-__all__ = ["CALM", "KEPT_DAYS", "LivePlant", "Snapshot", "Spoken", "past_events", "read_signals"]
+__all__ = ["CALM", "KEPT_DAYS", "LivePlant", "Snapshot", "Spoken", "past_events"]

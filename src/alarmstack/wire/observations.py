@@ -20,6 +20,8 @@ from alarmstack.errors import ObservationError
 from alarmstack.intervals import STATISTICS, Floats, IntervalBlock, number_segments
 from alarmstack.plant import Plant, write_duration
 
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""No row of a plant is dated outside these; near the first and the last year, sums of times have no date."""
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
 
 
@@ -145,6 +147,9 @@ def _places(plant: Plant, rows: Sequence[Observation]) -> tuple[list[int], int]:
         return list(range(len(rows))), len(rows)
     if len(stamps) < len(rows):
         raise ObservationError(f"{len(rows) - len(stamps)} of {len(rows)} rows carry no timestamp: give it in all rows or in none")
+    for number, stamp in enumerate(stamps, start=1):
+        if not EARLIEST <= stamp < LATEST:
+            raise ObservationError(f"row {number} is dated {stamp.isoformat()}: use a time between 1900 and 2200")
     cadence, places = plant.time.cadence, [0]
     for number, (before, after) in enumerate(pairwise(stamps), start=2):
         step = after - before

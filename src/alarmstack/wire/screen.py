@@ -23,7 +23,7 @@ class Registration(_Body):
     """A new account. `invitation` where registration is by invitation."""
 
     username: Annotated[str, Field(min_length=3, max_length=64, pattern=r"^[A-Za-z0-9._@-]+$")]
-    password: Annotated[str, Field(min_length=10, max_length=200)]
+    password: Annotated[str, Field(min_length=12, max_length=128)]
     invitation: str | None = Field(default=None, max_length=200)
 
 

@@ -15,6 +15,7 @@ class Live(BaseModel):
     scenario_description: str
     scenario_color: str
     ages: dict[str, float | None] = Field(default={}, description="Seconds since each instrument's last reading.")
+    setpoints: dict[str, float | None] = Field(default={}, description="The newest setpoint of each controller, by key.")
 
 
 KEPT_READINGS = 600
@@ -22,11 +23,12 @@ KEPT_READINGS = 600
 
 
 class Readings(BaseModel):
-    """Readings, oldest first. `ages`: of each, seconds since each instrument's last reading at that time."""
+    """Readings, oldest first. `ages`: of each, seconds since each instrument's last reading at that time; `setpoints`: of each."""
 
     readings: list[Reading]
     count: int
     ages: list[dict[str, float | None]] = []
+    setpoints: list[dict[str, float | None]] = []
 
 
 class Intervals(BaseModel):

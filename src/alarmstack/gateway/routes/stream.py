@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from alarmstack.gateway.access import Caller, Viewer
+from alarmstack.gateway.access import Caller, Viewer, ended_with_login
 from alarmstack.gateway.problems import answers
 from alarmstack.gateway.state import Gateway, State
 from alarmstack.monitor import Event
@@ -42,7 +42,7 @@ async def stream(state: Gateway, person: Viewer) -> EventStream:
 
 
 async def _events(state: State, person: Caller) -> AsyncIterator[str]:
-    with state.hub.listen() as listener:
+    with state.hub.listen() as listener, ended_with_login(state, person, listener):
         yield _written(Event("status", state.monitor.status().model_dump_json()))
         while not listener.closed and state.clock.now() < person.expires_at:
             try:

@@ -969,6 +969,18 @@ export interface components {
       features: components['schemas']['Importance'][];
     };
     /**
+     * Inputs
+     * @description How many of a model's inputs had a value. `text` says so in a sentence.
+     */
+    Inputs: {
+      /** Given */
+      given: number;
+      /** Of */
+      of: number;
+      /** Text */
+      text: string;
+    };
+    /**
      * IntervalSummary
      * @description A closed interval as charts draw it. `timestamp`: its start; `values`: medians by instrument key.
      *
@@ -1138,6 +1150,14 @@ export interface components {
       ages: {
         [key: string]: number | null;
       };
+      /**
+       * Setpoints
+       * @description The newest setpoint of each controller, by key.
+       * @default {}
+       */
+      setpoints: {
+        [key: string]: number | null;
+      };
     };
     /**
      * ModelStatus
@@ -1159,10 +1179,10 @@ export interface components {
       horizon_hours: number | null;
       /**
        * Status
-       * @description loaded from the registry; kept: last good copy from disk; unpromoted: newest version, no @champion; missing.
+       * @description loaded: the promoted version; kept: the last good copy; unpromoted: the newest version serves, because none is promoted; not_promoted: no version is promoted, none serves; missing: it was never trained, or cannot be loaded.
        * @enum {string}
        */
-      status: 'loaded' | 'kept' | 'unpromoted' | 'missing';
+      status: 'loaded' | 'kept' | 'unpromoted' | 'not_promoted' | 'missing';
       /** Reason */
       reason?: string | null;
       /** Version */
@@ -1191,6 +1211,16 @@ export interface components {
       };
       /** Card */
       card?: string | null;
+      /**
+       * Challenger
+       * @description Version that scores in shadow beside this one.
+       */
+      challenger?: string | null;
+      /**
+       * Challenger Reason
+       * @description Why the challenger cannot be used.
+       */
+      challenger_reason?: string | null;
     };
     /**
      * Models
@@ -1484,7 +1514,7 @@ export interface components {
     };
     /**
      * PredictRequest
-     * @description Any subset of the champion's features; `null` counts as missing.
+     * @description Any subset of the champion's features, at least one with a value; `null` counts as missing.
      */
     PredictRequest: {
       /** Features */
@@ -1624,6 +1654,12 @@ export interface components {
       model?: components['schemas']['Spoke'] | null;
       /** Reason */
       reason?: string | null;
+      /**
+       * Not Promoted
+       * @description No version is promoted, so no output is expected; `reason` says why.
+       * @default false
+       */
+      not_promoted: boolean;
     };
     /**
      * Scenario
@@ -1885,6 +1921,7 @@ export interface components {
      * @description A prediction and the entry it was stored as.
      */
     StoredPrediction: {
+      inputs: components['schemas']['Inputs'];
       /** Risk Score */
       risk_score: number;
       /** Alarm */
@@ -2076,6 +2113,16 @@ export interface operations {
       };
       /** @description The values cannot be taken */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Too many attempts */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -2649,6 +2696,36 @@ export interface operations {
       };
       /** @description Not logged in */
       401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description An upstream service gave no usable answer */
+      502: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Not available now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description An upstream service did not answer in time */
+      504: {
         headers: {
           [name: string]: unknown;
         };

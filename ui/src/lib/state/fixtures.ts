@@ -138,6 +138,8 @@ export const STATUS: FeedStatus = {
   unassessed: 0,
   down: [],
   quarantined: 0,
+  unassessed: 0,
+  refused: 0,
   quarantine_reason: null,
   refused: 0,
   refused_reason: null,

@@ -7,7 +7,7 @@ from alembic import op
 
 from alarmstack.db.tables import Instant
 
-revision = "0002_limit_alarms"
+revision = "0002"
 down_revision = "0001"
 
 
