@@ -144,7 +144,13 @@ const OTHER_PLANTS: Record<string, (plant: PlantView) => PlantView> = {
     ...plant,
     tags: plant.tags.flatMap((tag) => [
       tag,
-      ...[1, 2, 3, 4, 5, 6].map((copy) => ({ ...tag, key: `${tag.key}_${copy}`, tag: `${tag.tag}_${copy}` })),
+      ...[1, 2, 3, 4, 5, 6].map((copy) => ({
+        ...tag,
+        key: `${tag.key}_${copy}`,
+        tag: `${tag.tag}_${copy}`,
+        setpoint: null,
+        output: null,
+      })),
     ]),
   }),
   'no forecasters': (plant) => ({
