@@ -573,9 +573,8 @@ def _content(data: str) -> object:
 
 def _fingerprint(ready: Ready) -> str:
     """What changes whenever inference may answer otherwise: its own word for it, or the versions of its models."""
-    own = getattr(ready, "fingerprint", None)
     versions = sorted(f"{one.name} {one.version} {one.status}" for one in ready.models)
-    return str(own) if own else "; ".join(versions)
+    return "; ".join([ready.fingerprint, *versions])
 
 
 __all__ = ["READY_SECONDS", "RECALIBRATED", "WATCH_SECONDS", "Monitor"]
