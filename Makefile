@@ -114,5 +114,5 @@ docs: install ## write the pages of docs/ that are made from the code
 	@$(RUN) python -m alarmstack.reference docs
 
 system-deps: ## what must come from the system (root, Debian)
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 postgresql chromium wrk \
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 postgresql chromium wrk nginx-light openssl \
 		prometheus prometheus-node-exporter prometheus-postgres-exporter openjdk-17-jre-headless podman buildah runc netavark aardvark-dns iptables debootstrap

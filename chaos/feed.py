@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -61,21 +61,26 @@ class Feed:
         await self._flowing.wait()
         if self.garbage:
             return Response("<html>Bad gateway</html>", media_type="text/html")
-        answer = await self._client.request(
-            request.method, request.url.path, params=request.query_params, content=await request.body()
-        )
+        try:
+            answer = await self._client.request(
+                request.method, request.url.path, params=request.query_params, content=await request.body()
+            )
+        except httpx.HTTPError as error:
+            return Response(f"no answer: {error}", 502)
         return Response(answer.content, answer.status_code, media_type=answer.headers.get("content-type"))
 
     async def _stream(self, request: Request) -> Response:
         return StreamingResponse(self._lines(), media_type="text/event-stream")
 
     async def _lines(self) -> AsyncIterator[str]:
+        """The lines of the feed's stream; they end when the feed does."""
         event = ""
-        async with self._client.stream("GET", "/sensors/stream", timeout=None) as answer:
-            async for line in answer.aiter_lines():
-                await self._flowing.wait()
-                event = line.removeprefix("event: ") if line.startswith("event: ") else event
-                yield self._altered(event, line) + "\n"
+        with suppress(httpx.HTTPError):
+            async with self._client.stream("GET", "/sensors/stream", timeout=None) as answer:
+                async for line in answer.aiter_lines():
+                    await self._flowing.wait()
+                    event = line.removeprefix("event: ") if line.startswith("event: ") else event
+                    yield self._altered(event, line) + "\n"
 
     def _altered(self, event: str, line: str) -> str:
         if event != "interval" or self.change is None or not line.startswith("data: "):

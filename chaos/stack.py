@@ -31,6 +31,8 @@ SPEED = 3600.0
 """Plant seconds in a wall second: an hourly interval closes every second."""
 LOOK_SECONDS = 0.2
 ANSWERS_WITHIN = 3.0
+CATCHES_UP_WITHIN = 180.0
+"""Wall seconds that a new stack may take until the days of history that its feed has are assessed."""
 LONGEST_RECOVERY = 60.0
 """Wall seconds after the end of a fault within which everything must work again."""
 BEHIND = 4
@@ -117,14 +119,14 @@ class Stack:
             await asyncio.sleep(LOOK_SECONDS)
         return answer
 
-    async def recovered(self, since: float | None = None) -> float:
+    async def recovered(self, since: float | None = None, within: float = LONGEST_RECOVERY) -> float:
         """Seconds from `since` (now) until everything works and nothing was lost. Raises NotHeldError where it takes too long."""
         begin = monotonic() if since is None else since
 
         async def works() -> bool:
             return not await self.problems()
 
-        await self.until(works, "recovery", LONGEST_RECOVERY)
+        await self.until(works, "recovery", within)
         taken = monotonic() - begin
         await self.until(self._whole, f"every interval stored and assessed ({self.holes()})", LONGEST_RECOVERY)
         return taken
@@ -208,7 +210,7 @@ async def running(home: Path, data: Path, ports: list[int], logs: Path, database
                 await asyncio.wait({run, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
                 stack = Stack(settings, load_plant(settings.plant), feed, supervisor, client, login)
                 await stack._log_in()
-                await stack.recovered()
+                await stack.recovered(within=CATCHES_UP_WITHIN)
                 yield stack
             finally:
                 stop.set()

@@ -40,6 +40,9 @@ def test_an_account_is_made_listed_and_given_another_role() -> None:
         (("add", "a b", "--generate"), "username"),
         (("role", "nobody", "admin"), "user list"),
         (("reset", "nobody", "--generate"), "user list"),
+        (("disable", "nobody"), "user list"),
+        (("enable", "nobody"), "user list"),
+        (("delete", "nobody"), "user list"),
     ],
 )
 def test_what_cannot_be_done_says_why(arguments: tuple[str, ...], words: str) -> None:
@@ -49,8 +52,19 @@ def test_what_cannot_be_done_says_why(arguments: tuple[str, ...], words: str) ->
 
 
 def test_every_command_has_an_example() -> None:
-    for command in ("add", "role", "reset", "list", "invite"):
+    for command in ("add", "role", "reset", "disable", "enable", "delete", "list", "invite"):
         assert f"Example: alarmstack user {command}" in " ".join(user(command, "--help").output.split())
+
+
+def test_an_account_is_disabled_enabled_and_deleted_and_the_last_admin_only_by_force() -> None:
+    user("add", "anna", "--role", "admin", "--generate")
+    refused = user("disable", "anna")
+    assert isinstance(refused.exception, AccountError) and "--force" in str(refused.exception)
+    assert user("disable", "anna", "--force").exit_code == 0
+    assert re.search(r"anna\s*│\s*admin\s*│[^│]*UTC\s*│\s*2\d{3}-", user("list").output)
+    assert user("enable", "anna").exit_code == 0
+    assert user("delete", "anna", "--force").exit_code == 0
+    assert "anna" not in user("list").output
 
 
 @pytest.mark.anyio

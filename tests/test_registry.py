@@ -3,6 +3,8 @@
 What is published comes back, and only the promoted version speaks.
 """
 
+import json
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -16,10 +18,12 @@ import psycopg
 import pytest
 
 from alarmstack.drift import Usual
-from alarmstack.errors import NotPromotedError, RegistryError
+from alarmstack.errors import DamagedError, NotPromotedError, RegistryError
+from alarmstack.manifest import MANIFEST, manifest_of
 from alarmstack.models import fit, recipes
 from alarmstack.plant import Plant
-from alarmstack.registry import Bundle, Registry, lower_is_better, make_bundle
+from alarmstack.registry import FILES, Bundle, Registry, _environment_kept, lower_is_better, make_bundle
+from tests.home import alarmstack
 from tests.mlflow_server import MlflowServer
 from tests.object_store import ObjectStore
 
@@ -172,6 +176,162 @@ def test_a_damaged_bundle_says_so(bundle: Bundle, tmp_path: Path) -> None:
         Bundle.load(folder)
 
 
+@pytest.fixture
+def own(bundle: Bundle, tmp_path: Path) -> Registry:
+    """A registry of the test's own with one promoted version."""
+    registry = Registry(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    registry.promote(bundle.name, registry.publish(bundle))
+    return registry
+
+
+def stored(registry: Registry) -> Path:
+    """The folder of the one Bundle that an SQLite registry keeps."""
+    assert registry._file is not None
+    (found,) = registry._file.parent.rglob("bundle.json")
+    return found.parent
+
+
+def test_no_file_of_a_bundle_is_used_that_is_not_the_published_one(own: Registry, bundle: Bundle) -> None:
+    for file in (stored(own) / name for name in FILES):
+        whole = file.read_bytes()
+        for fault in (whole[: len(whole) // 2], whole[:-1] + bytes([whole[-1] ^ 1]), None):
+            file.unlink()
+            if fault is not None:
+                file.write_bytes(fault)
+            with pytest.raises(RegistryError, match=rf"{bundle.name} version 1 .*({file.name}|holds no Bundle)"):
+                own.load(bundle.name, "1")
+        file.write_bytes(whole)
+    assert own.load(bundle.name, "1") == bundle
+
+
+def test_edited_thresholds_are_refused_even_with_a_manifest_that_fits_them(own: Registry, bundle: Bundle) -> None:
+    folder = stored(own)
+    content = json.loads((folder / "bundle.json").read_text())
+    (folder / "bundle.json").write_text(json.dumps(content | {"thresholds": {"operating": 0.99}}))
+    (folder / MANIFEST).write_bytes(manifest_of({name: (folder / name).read_bytes() for name in FILES}))
+    with pytest.raises(DamagedError, match=r"version 1 .*is damaged.*manifest\.json is not the one that was published"):
+        own.champion(bundle.name)
+
+
+def test_a_bundle_of_an_earlier_version_still_loads_and_the_log_says_so(
+    own: Registry, bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    (stored(own) / MANIFEST).unlink()
+    own._client.delete_model_version_tag(bundle.name, "1", "bundle_sha256")
+    caplog.set_level(logging.WARNING)
+    assert own.champion(bundle.name) == bundle
+    assert "has no manifest" in caplog.text
+
+
+def test_a_manifest_cannot_be_removed_to_avoid_its_check(own: Registry, bundle: Bundle) -> None:
+    (stored(own) / MANIFEST).unlink()
+    with pytest.raises(DamagedError, match=r"version 1 .*manifest\.json"):
+        own.champion(bundle.name)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "3", "[" * 100_000, '{"name": "../../x"}', "\udcff"])
+def test_any_content_of_a_bundle_without_manifest_is_refused_in_one_line(bundle: Bundle, tmp_path: Path, content: str) -> None:
+    folder = bundle.save(tmp_path / "bundle")
+    (folder / MANIFEST).unlink()
+    (folder / "bundle.json").write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(DamagedError, match=r"bundle\.json") as told:
+        Bundle.load(folder)
+    assert "\n" not in str(told.value)
+
+
+def test_a_bundle_under_the_name_of_another_is_refused(own: Registry, bundle: Bundle) -> None:
+    client, other = own._client, "plant_alarm_champion"
+    client.create_registered_model(other)
+    client.create_model_version(other, client.get_model_version(bundle.name, "1").source)
+    own.promote(other, "1")
+    with pytest.raises(DamagedError, match=rf"{other} version 1 holds a Bundle of {bundle.name}"):
+        own.champion(other)
+
+
+def test_a_name_that_is_a_path_or_a_question_is_refused(own: Registry) -> None:
+    for name in ("../../home", "x' OR name LIKE '%", "", "a/b", ".."):
+        for ask in (own.champion, own.versions, own.newest, own.withdraw, own.roll_back, lambda n: own.load(n, "1")):
+            with pytest.raises(RegistryError, match="is not a model name"):
+                ask(name)
+
+
+def test_a_second_alias_does_not_hide_the_champion(own: Registry, bundle: Bundle) -> None:
+    for alias in ("a_first", "production", "zz_last"):
+        own._client.set_registered_model_alias(bundle.name, alias, "1")
+        assert "champion" in own.versions(bundle.name)[0].aliases
+        assert own.champion(bundle.name) == bundle
+    assert own.speaking("plant_alarm", [bundle.name])[bundle.name].champion == "1"
+
+
+def test_champions_are_found_in_as_many_calls_whatever_the_number_of_versions(own: Registry, bundle: Bundle) -> None:
+    """Counted where MLflow's client hands a call to its store: on a server, each is a request."""
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Runs
+
+    client, waiting = own._client, "plant_alarm_waiting"
+    client.create_registered_model(waiting)
+    first = client.get_model_version(bundle.name, "1")
+
+    def more(number: int) -> None:
+        for name in (bundle.name, waiting):
+            for _ in range(number):
+                client.create_model_version(name, first.source, run_id=first.run_id, await_creation_for=0)
+
+    def calls() -> list[str]:
+        made: list[str] = []
+        with pytest.MonkeyPatch.context() as patch:
+            for store in (SqlAlchemyStore, Runs):
+                for call in ("search_registered_models", "search_model_versions", "get_registered_model", "get_run"):
+                    real = getattr(store, call, None)
+                    if real is not None:
+                        patch.setattr(store, call, lambda *a, _real=real, _call=call, **k: (made.append(_call), _real(*a, **k))[1])
+            asked = Registry(own.uri)
+            assert asked.speaking("plant_alarm", [bundle.name, waiting])[bundle.name].champion == "1"
+            assert asked.champion(bundle.name) == bundle
+            newest = asked.newest(waiting)
+            assert newest is not None and newest.number == str(len(client.search_model_versions(f"name='{waiting}'")))
+        return sorted(made)
+
+    more(1)
+    few = calls()
+    more(40)
+    assert calls() == few and len(few) <= 10
+
+
+def test_a_version_that_loses_to_its_baseline_says_so_and_one_that_waits_does_not(own: Registry, bundle: Bundle) -> None:
+    for name, beats in (("plant_alarm_loser", 0.0), ("plant_alarm_waiting", 1.0)):
+        own.publish(replace(bundle, name=name), {"beats_floor": beats}, verdict="f1 0.31 against 0.35 (last value)")
+    found = own.speaking("plant_alarm", ["plant_alarm_loser", "plant_alarm_waiting", bundle.name])
+    assert found["plant_alarm_loser"].loses == "loses to its baseline (f1 0.31 against 0.35 (last value))"
+    assert found["plant_alarm_waiting"].loses is None and found[bundle.name].loses is None
+
+
+def test_a_damaged_registry_file_is_reported_as_damaged(own: Registry, bundle: Bundle, tmp_path: Path) -> None:
+    assert own._file is not None
+    whole = own._file.read_bytes()
+    faults = {
+        "another": b"PK\x03\x04" + bytes(5000),
+        "cut": whole[: len(whole) // 3],
+        "overwritten": whole[:4096] + b"\xff" * (len(whole) - 4096),
+    }
+    for name, content in faults.items():
+        (tmp_path / f"{name}.db").write_bytes(content)
+        registry = Registry(f"sqlite:///{tmp_path / name}.db")
+        ask = [lambda r: r.speaking("plant_alarm", [bundle.name]), lambda r: r.champion(bundle.name)]
+        ask += [lambda r: r.versions(bundle.name), lambda r: r.publish(bundle), lambda r: r.promote(bundle.name, "1")]
+        for question in ask:
+            with pytest.raises(RegistryError, match=rf"registry file .*{name}\.db is damaged \(.*\): restore it") as told:
+                question(registry)
+            assert "\n" not in str(told.value)
+
+
+def test_the_command_line_reports_a_damaged_registry_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"this is not a database" * 500)
+    done = alarmstack(tmp_path, "promote", "plant_alarm_champion", check=False)
+    assert done.returncode != 0 and "is damaged (file is not a database)" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("metric", "lower"), [("rmse", True), ("sealed_false_alarms_per_day", True), ("brier_skill", False), ("f1_anomaly", False)]
 )
@@ -186,6 +346,14 @@ def test_the_environment_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     Registry(f"sqlite:///{tmp_path / 'mlflow.db'}").versions("nobody")
     assert "MLFLOW_TRACKING_URI" not in os.environ
+
+
+def test_the_environment_is_left_as_it_was_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://the-users-own")
+    with pytest.raises(RuntimeError), _environment_kept(("MLFLOW_TRACKING_URI",)):
+        os.environ["MLFLOW_TRACKING_URI"] = "sqlite:///other"
+        raise RuntimeError
+    assert os.environ["MLFLOW_TRACKING_URI"] == "http://the-users-own"
 
 
 def test_one_command_goes_back_and_a_hand_that_moved_the_alias_is_believed(published: Registry, bundle: Bundle) -> None:

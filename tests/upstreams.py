@@ -28,6 +28,7 @@ from alarmstack.wire.scoring import (
     Forecast,
     ForecastRequest,
     Importances,
+    Inputs,
     Models,
     ModelStatus,
     Prediction,
@@ -41,7 +42,7 @@ from alarmstack.wire.scoring import (
     Spoke,
     UsualValues,
 )
-from alarmstack.wire.sensing import Activation, FeedMeta, Intervals, Live, Scenario
+from alarmstack.wire.sensing import Activation, FeedMeta, Intervals, Live, Readings, Scenario
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -62,6 +63,9 @@ class Feed:
         self.plant = plant
         self.intervals = [row(plant, BEGIN + n * HOUR) for n in range(hours)]
         self.rolling: list[Observation] = []
+        self.extra: list[Any] = []
+        """Rows, valid or not, that are sent with the intervals as they are."""
+        self.readings: list[Live] = []
         self.scenario = "normal"
         self.connections = 0
         self.away = False
@@ -90,9 +94,25 @@ class Feed:
         self.tell("rolling", newest)
         return newest
 
+    def read(self, after: timedelta, told: bool = True, **values: float | None) -> Live:
+        """A reading so long after the last closed interval, in ordinary operation but for the values given."""
+        usual: dict[str, float | None] = {i.key: sum(i.normal) / 2 for i in self.plant.modelled}
+        setpoints = {c.sp.lower(): usual[c.pv.lower()] for c in self.plant.controllers}
+        live = self.live().model_copy(
+            update={"reading": Reading(timestamp=self.now + after, **usual | values), "setpoints": setpoints}
+        )
+        self.readings.append(live)
+        if told:
+            self.tell("reading", live)
+        return live
+
     def tell(self, name: str, body: BaseModel) -> None:
+        self.tell_text(name, body.model_dump_json())
+
+    def tell_text(self, name: str, data: str) -> None:
+        """An event whose data may be anything."""
         for stream in self._streams:
-            stream.put_nowait(f"event: {name}\ndata: {body.model_dump_json()}\n\n")
+            stream.put_nowait(f"event: {name}\ndata: {data}\n\n")
 
     def hang_up(self) -> None:
         """End every stream, as a restart does."""
@@ -111,6 +131,7 @@ class Feed:
             Route("/sensors/meta", self._or_away(self._meta)),
             Route("/sensors/intervals", self._or_away(self._intervals)),
             Route("/sensors/rolling", self._or_away(self._rolling)),
+            Route("/sensors/history", self._or_away(self._history)),
             Route("/sensors/stream", self._or_away(self._stream)),
             Route("/scenarios", self._or_away(self._scenarios)),
             Route("/scenarios/activate", self._or_away(self._activate), methods=["POST"]),
@@ -141,11 +162,18 @@ class Feed:
 
     async def _intervals(self, request: Request) -> Response:
         kept = self.intervals[-int(request.query_params["n"]) :]
-        return said(Intervals(intervals=kept, count=len(kept)))
+        rows = [*self.extra, *(one.model_dump(mode="json") for one in kept)]
+        # As a feed of another maker writes it: with NaN and Infinity, which JSON does not have.
+        return Response(json.dumps({"intervals": rows, "count": len(rows)}), media_type="application/json")
 
     async def _rolling(self, request: Request) -> Response:
         kept = self.rolling[-int(request.query_params["n"]) :]
         return said(Intervals(intervals=kept, count=len(kept)))
+
+    async def _history(self, request: Request) -> Response:
+        kept = self.readings[-int(request.query_params["n"]) :]
+        readings, setpoints = [one.reading for one in kept], [one.setpoints for one in kept]
+        return said(Readings(readings=readings, count=len(kept), ages=[one.ages for one in kept], setpoints=setpoints))
 
     async def _scenarios(self, _: Request) -> Response:
         names = ("normal", "pressure_rise")
@@ -184,6 +212,14 @@ class Models_:  # noqa: N801 - beside the wire's Models
         self.away = False
         self.silent = False
         self.shadow: float | None = None
+        self.version = "7"
+        self.answering = asyncio.Event()
+        """While it is not set, no answer is given."""
+        self.answering.set()
+        self.asked = 0
+        """Intervals that were asked about."""
+        self.refuses: set[datetime] = set()
+        self.fails: set[datetime] = set()
         self.assessed: list[datetime] = []
         self.block_sizes: list[int] = []
 
@@ -210,7 +246,15 @@ class Models_:  # noqa: N801 - beside the wire's Models
             if self.away:
                 return refusal(503, "no promoted version of plant_alarm_champion: promote one")
             try:
-                return said(say(kind.model_validate_json(await request.body())))
+                self.asked += kind is AssessRequest
+                asked = kind.model_validate_json(await request.body())
+                last = asked.intervals[-1].timestamp if kind is AssessRequest else None
+                await self.answering.wait()
+                if last in self.fails:
+                    return Response("Internal Server Error", 500)
+                if last in self.refuses:
+                    return refusal(422, "not this one")
+                return said(say(asked))
             except (ValidationError, ObservationError, ValueError) as error:
                 return refusal(422, str(error).splitlines()[0])
 
@@ -223,7 +267,10 @@ class Models_:  # noqa: N801 - beside the wire's Models
         unknown = set(asked.features) - set(feature_names(self.plant, "point"))
         if unknown:
             raise ValueError(f"unknown features: {sorted(unknown)}")
-        return Prediction(risk_score=0.97, alarm=1, threshold=0.5, missing=["te301020"], out_of_range=[], model=self._spoke())
+        inputs = Inputs(given=len(asked.features), of=98, text=f"{len(asked.features)} of 98 inputs had a value.")
+        return Prediction(
+            inputs=inputs, risk_score=0.97, alarm=1, threshold=0.5, missing=["te301020"], out_of_range=[], model=self._spoke()
+        )
 
     def _forecast(self, asked: ForecastRequest) -> Forecast:
         if asked.horizon not in (1, 3, 6):
@@ -295,6 +342,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
                 title=one.title,
                 kind=one.kind,
                 horizon_hours=one.horizon_hours,
+                version=None if status == "missing" else self.version,
                 status=status,
                 reason="not promoted" if status == "missing" else None,
             )
@@ -358,7 +406,7 @@ class _Server(uvicorn.Server):
 async def serving(app: Any) -> AsyncIterator[str]:
     """The app on a free port, without its lifespan; its URL."""
     socket = listen("127.0.0.1", 0)
-    server = _Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", proxy_headers=False))
     task = asyncio.create_task(server.serve([socket]))
     await server.up.wait()
     try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import logging
+import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Annotated, Any
 
 import typer
@@ -15,11 +18,14 @@ from rich.console import Console
 from alarmstack import __version__
 from alarmstack.bench.verbs import benches
 from alarmstack.errors import AlarmstackError, GateRefused, PlantError, RegistryError, SourceError
+from alarmstack.options import LARGEST_SEED, LONGEST_DAYS, LONGEST_GRACE, duration_of, first_day, seeds_of
+from alarmstack.options import write_json as _write_json
 from alarmstack.people import users
-from alarmstack.plant import load_plant, parse_duration
+from alarmstack.plant import load_plant
 from alarmstack.progress import bar
 from alarmstack.serving import services
 from alarmstack.settings import Engine, Settings, load_settings
+from alarmstack.tasks import reason_of
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,20 +51,69 @@ Master = Annotated[str | None, typer.Option(help="The cluster of the engine spar
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Start = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day, plant time.")]
 FIRST_DAY = datetime(2023, 1, 1)
+MOST_ASSETS = 10_000
+_WrongUseError: type[Exception] = typer.BadParameter.__mro__[2]
+"""What every complaint about the command line derives from; the library has no public name for it."""
+FAILED, WRONG_USE, STOPPED = 1, 2, 130
 BAD_DROP = 3
 """Exit status where the data is at fault: whoever calls need not try again."""
 
 
 def main() -> None:
-    """Entry point: an error a user can mend is one line on standard error."""
+    """Entry point: an error is one line on standard error, and the exit status says whose it is.
+
+    What a command or a service writes is for its user alone to read: databases, logs, models, exports.
+    """
+    os.umask(0o077)
     try:
-        app()
+        status = app(standalone_mode=False)
+        if status == STOPPED:
+            raise KeyboardInterrupt
+        sys.exit(status)
+    except _WrongUseError as error:
+        _say_wrong_use(error)
+        sys.exit(WRONG_USE)
+    except (KeyboardInterrupt, typer.Abort):
+        _say("stopped; the next run goes on from here")
+        sys.exit(STOPPED)
     except AlarmstackError as error:
         print(f"alarmstack: {error}", file=sys.stderr)
-        sys.exit(BAD_DROP if isinstance(error, (GateRefused, SourceError)) else 1)
-    except KeyboardInterrupt:
-        print("alarmstack: stopped; the next run goes on from here", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(BAD_DROP if isinstance(error, (GateRefused, SourceError)) else FAILED)
+    except BrokenPipeError:
+        # Whoever read the output has gone; nothing more may be written to it, not even at the end of this process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    except Exception as error:
+        _say(_unexpected(error))
+        sys.exit(FAILED)
+
+
+def _say_wrong_use(error: Any) -> None:
+    """The one line that matters; the whole help where nothing was asked for."""
+    help_asked_for = type(error).__name__ == "NoArgsIsHelpError"
+    if help_asked_for:
+        error.show()
+        return
+    command = error.ctx.command_path if error.ctx else "alarmstack"
+    _say(f"{error.format_message()} (see {command} --help)")
+
+
+def _say(reason: str) -> None:
+    print(f"alarmstack: {' '.join(reason.split())}", file=sys.stderr)
+
+
+def _unexpected(error: Exception) -> str:
+    """What went wrong outside of our own rules: the system's reason, or where to find the trace of what nobody foresaw."""
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, OSError) and cause.strerror:
+        return reason_of(error)
+    if type(cause).__module__.startswith(("sqlite3", "psycopg", "sqlalchemy")):
+        return f"the database cannot be used: {reason_of(error)}"
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    with NamedTemporaryFile("w", prefix="alarmstack-error-", suffix=".txt", delete=False) as trace:
+        traceback.print_exception(error, file=trace)
+    return f"unexpected error: {type(error).__name__}: {reason_of(error)}; its trace is in {trace.name}"
 
 
 @app.command()
@@ -86,11 +141,13 @@ def plant(plant: PlantFile = None, json_file: JsonFile = None) -> None:
 @app.command()
 def simulate(
     out: Out,
-    days: Annotated[int, typer.Option(min=1, max=3660, help="Length in days.")] = 28,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 7,
+    days: Annotated[int, typer.Option(min=1, max=LONGEST_DAYS, help="Length in days.")] = 28,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Same seed, same bytes.")] = 7,
     start: Start = FIRST_DAY,
     form: Annotated[str, typer.Option("--format", help="xlsx, csv or parquet.")] = "xlsx",
-    assets: Annotated[int, typer.Option(min=1, help="Plants of a fleet, each in its own folder with its own parameters.")] = 1,
+    assets: Annotated[
+        int, typer.Option(min=1, max=MOST_ASSETS, help="Plants of a fleet, each in its own folder with its own parameters.")
+    ] = 1,
     plant: PlantFile = None,
 ) -> None:
     """Write the historian export of a simulated plant; what really happened goes to the folder truth/, apart.
@@ -99,7 +156,7 @@ def simulate(
     """
     from alarmstack.simulator import export, simulate_fleet
 
-    described = _plant(plant)
+    described, start = _plant(plant), first_day("--start", start)
     for name, made in simulate_fleet(described, start=start.replace(tzinfo=described.zone), days=days, seed=seed, assets=assets):
         folder = out if assets == 1 else out / name
         export(made, described, folder, form)
@@ -156,9 +213,10 @@ def ingest(
     """
     from alarmstack.etl.intake import ingest as write
     from alarmstack.etl.intake import take_in
+    from alarmstack.sources import guarded
 
-    described = _plant(plant)
-    taken = take_in(described, source, operator_log=operator_log, refused=load_settings().data / "refused")
+    described, settings = _plant(plant), load_settings()
+    taken = take_in(described, source, operator_log=operator_log, refused=settings.data / "refused", read=guarded(settings))
     _print_problems(taken.problems)
     for path in write(described, taken, out):
         console.print(f"{path}: {len(taken.block)} rows, {int(taken.alarm.sum())} in alarm")
@@ -177,8 +235,9 @@ def validate(
     """
     from alarmstack.etl.intake import judge
     from alarmstack.quality import set_aside as keep
+    from alarmstack.sources import guarded
 
-    verdict, problems = judge(_plant(plant), source)
+    verdict, problems = judge(_plant(plant), source, read=guarded(load_settings()))
     _print_problems(problems)
     console.print("\n".join(verdict.lines()), markup=False, highlight=False)
     _write_json(json_file, {"passed": verdict.passed, "lines": verdict.lines(), "problems": [str(p) for p in problems]})
@@ -199,6 +258,7 @@ def etl(
     """Build the feature tables of a drop and publish them as one run an asset in the store (ALARMSTACK_STORE_URL).
 
     Example: alarmstack etl data/training
+
     Example: alarmstack etl data/fleet --engine spark --master spark://localhost:7077
     """
     settings, described = load_settings(), _plant(plant)
@@ -259,12 +319,13 @@ def watch(
     ] = False,
     plant: PlantFile = None,
 ) -> None:
-    """Take in what is dropped into a folder: each CSV, XLS or XLSX file, or folder of them, once, when it is whole.
+    """Take in what is dropped into a folder: each Excel, CSV or Parquet file, or folder of them, once, when it is whole.
 
     With ALARMSTACK_AIRFLOW_URL Airflow is asked to run ingest_etl_local_drop on it; otherwise the ETL runs here.
 
     Example: alarmstack watch data_drop
     """
+    from alarmstack.sources.limits import Limits
     from alarmstack.watcher import Watcher
     from alarmstack.watcher import watch as go_on
     from alarmstack.watcher.drops import Settling
@@ -280,7 +341,9 @@ def watch(
         take,
         lambda line: console.print(line, markup=False, highlight=False),
         Settling(settings.settle_seconds),
+        Limits.of(settings),
     )
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     console.print(f"watching {watcher.folder}; {f'drops go to Airflow at {where}' if where else 'the ETL runs here'}")
     go_on(watcher, polling=polling or settings.watch_polling, once=once)
 
@@ -298,7 +361,9 @@ def buckets() -> None:
 
 
 @app.command()
-def train(plant: PlantFile = None, seed: Annotated[int, typer.Option(min=0)] = 0, json_file: JsonFile = None) -> None:
+def train(
+    plant: PlantFile = None, seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED)] = 0, json_file: JsonFile = None
+) -> None:
     """Train all models on the store's latest run and register them (MLFLOW_TRACKING_URI, MODEL_PROMOTION_MODE).
 
     Example: MODEL_PROMOTION_MODE=auto alarmstack train
@@ -391,7 +456,7 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(help="Judge on this file or drop instead of the simulated plants.", show_default=False)
     ] = None,
-    days: Annotated[int, typer.Option(min=28, help="Length of each simulated plant.")] = 365,
+    days: Annotated[int, typer.Option(min=28, max=LONGEST_DAYS, help="Length of each simulated plant.")] = 365,
     seeds: Annotated[str, typer.Option(help="Seeds that training never saw, one simulated plant each.")] = "101,102",
     newest: Annotated[bool, typer.Option("--newest", help="Judge the newest versions, promoted or not.")] = False,
     stride: Annotated[
@@ -405,8 +470,11 @@ def evaluate(
     """Judge the promoted models by events, beside floors tuned to the same false-alarm budget.
 
     Example: alarmstack evaluate --json evaluation.json
+
     Example: alarmstack evaluate --stride 15min
     """
+    unseen, chosen_on = seeds_of("--seeds", seeds), seeds_of("--threshold-seeds", threshold_seeds)
+    every = None if stride is None else duration_of("--stride", stride)
     from alarmstack.pipeline import champions, evaluate_file, evaluate_simulated
     from alarmstack.pipeline import newest as newest_of_all
     from alarmstack.report import evaluation_tables
@@ -415,11 +483,10 @@ def evaluate(
     settings, described = load_settings(), _plant(plant)
     bundles = (newest_of_all if newest else champions)(described, settings)
     with bar(console, "evaluate") as progress:
-        unseen, begin = [int(s) for s in seeds.split(",")], FIRST_DAY.replace(tzinfo=UTC)
+        begin = FIRST_DAY.replace(tzinfo=UTC)
         if data is not None:
             rows = evaluate_file(described, settings, bundles, data)
-        elif stride is not None:
-            chosen_on, every = [int(s) for s in threshold_seeds.split(",")], _duration("--stride", stride)
+        elif every is not None:
             rows = evaluate_stride(described, bundles, begin, days, unseen, chosen_on, every, progress)
         else:
             rows = evaluate_simulated(described, settings, bundles, begin, days, unseen, progress)
@@ -440,6 +507,7 @@ def score(
     """Write what every promoted model says of every row (model_results.csv) and, by the engine local, a picture (timeline.png).
 
     Example: alarmstack score data/labeled_dataset.csv --out data/results
+
     Example: alarmstack score data/fleet --out data/fleet_results --engine spark --master spark://localhost:7077
     """
     from alarmstack.etl.assets import assets_in
@@ -479,7 +547,9 @@ def stream(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Where the stream remembers how far it is; default: OUT_checkpoint.", show_default=False)
     ] = None,
-    grace: Annotated[float, typer.Option(min=0, help="Seconds for which readings of an ended interval are waited for.")] = 60.0,
+    grace: Annotated[
+        float, typer.Option(min=0, max=LONGEST_GRACE, help="Seconds for which readings of an ended interval are waited for.")
+    ] = 60.0,
     once: Annotated[bool, typer.Option("--once", help="Score what lies there, then end.")] = False,
     plant: PlantFile = None,
     master: Master = None,
@@ -531,13 +601,6 @@ def _promote_trained(plant: Any, registry: Any, settings: Settings) -> None:
     console.print("\n".join(f"{name} is @champion" for name in promoted) or f"nothing promoted: {none}", highlight=False)
 
 
-def _duration(option: str, text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from error
-
-
 def _plant(path: Path | None) -> Any:
     return load_plant(path or load_settings().plant)
 
@@ -545,12 +608,6 @@ def _plant(path: Path | None) -> Any:
 def _print_problems(problems: Sequence[object]) -> None:
     for problem in problems:
         console.print(f"note: {problem}", markup=False, highlight=False)
-
-
-def _write_json(path: Path | None, content: Mapping[str, Any] | Sequence[Any]) -> None:
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ segment, and add in a fixed order (shifted copies, no running sums), so that a r
 from __future__ import annotations
 
 import re
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -71,31 +72,66 @@ def saturated(block: IntervalBlock, instrument: Instrument) -> Floats:
     return np.where(np.isnan(value), np.nan, value > (instrument.saturated_above or np.inf))
 
 
+class ColumnName(NamedTuple):
+    """What a column's name says: a `statistic` of a `signal` itself, or something derived of it."""
+
+    kind: Literal["own", "deviation", "saturated", "short_mean", "short_std"]
+    signal: str
+    statistic: str = "median"
+
+
+def read_column(plant: Plant, name: str) -> ColumnName:
+    """A column of the cleaned dataset by its name. Raises PlantError when the plant has no such column."""
+    found = _derived_column(plant, name)
+    signal, _, statistic = name.rpartition("_") if name.endswith(("_max", "_min")) else (name, "", "median")
+    found = found or ColumnName("own", signal, statistic)
+    if found.signal not in plant.signals:
+        raise PlantError(f"{plant.name} has no column {name!r}: its signals are {', '.join(plant.signals)}")
+    return found
+
+
+def _derived_column(plant: Plant, name: str) -> ColumnName | None:
+    short = f"roll{write_duration(plant.time.short_window)}"
+    if match := re.fullmatch(rf"(\w+)_{short}_(mean|std)", name):
+        return ColumnName("short_mean" if match[2] == "mean" else "short_std", match[1])
+    for controller in plant.controllers:
+        if name in (controller.deviation, f"{controller.deviation}_max"):
+            return ColumnName("deviation", controller.pv, "max" if name.endswith("_max") else "median")
+    for instrument in plant.instruments:
+        if name == f"{instrument.tag}_saturated":
+            return ColumnName("saturated", instrument.tag)
+    return None
+
+
 def column(plant: Plant, block: IntervalBlock, name: str) -> Floats:
     """One column of the cleaned dataset by its name.
 
     Raises PlantError when the plant has no such column.
     """
-    short = f"roll{write_duration(plant.time.short_window)}"
-    if match := re.fullmatch(rf"(\w+)_{short}_(mean|std)", name):
-        return short_statistics(plant, block, match[1])[match[2] == "std"]
-    for controller in plant.controllers:
-        if name in (controller.deviation, f"{controller.deviation}_max"):
-            return deviation(block, controller, "max" if name.endswith("_max") else "median")
-    for instrument in plant.instruments:
-        if name == f"{instrument.tag}_saturated":
-            return saturated(block, instrument)
-    signal, _, statistic = name.rpartition("_") if name.endswith(("_max", "_min")) else (name, "", "median")
-    if signal not in block.signals:
-        raise PlantError(f"{plant.name} has no column {name!r}: its signals are {', '.join(block.signals)}")
-    return block.statistic(signal, statistic)
+    read = read_column(plant, name)
+    match read.kind:
+        case "short_mean" | "short_std":
+            return short_statistics(plant, block, read.signal)[read.kind == "short_std"]
+        case "deviation":
+            controller = next(one for one in plant.controllers if one.pv == read.signal)
+            return deviation(block, controller, read.statistic)
+        case "saturated":
+            return saturated(block, plant.instrument(read.signal))
+    return block.statistic(read.signal, read.statistic)
+
+
+def instrument_of(plant: Plant, name: str) -> Instrument:
+    """The instrument that a column is about; of a setpoint or an output, the one that the controller holds."""
+    signal = read_column(plant, name).signal
+    held = {end: controller.pv for controller in plant.controllers for end in (controller.sp, controller.op)}
+    return plant.instrument(held.get(signal, signal))
 
 
 def holds(plant: Plant, block: IntervalBlock, rule: Limit) -> Mask:
     """Where a limit rule holds; a missing value breaks no limit."""
     value = column(plant, block, rule.column)
     with np.errstate(invalid="ignore"):
-        return np.asarray((np.abs(value) if rule.absolute else value) > rule.above)
+        return np.asarray(rule.height(value) > rule.level)
 
 
 def any_rule(plant: Plant, block: IntervalBlock) -> Mask:
@@ -107,13 +143,16 @@ def any_rule(plant: Plant, block: IntervalBlock) -> Mask:
 
 
 __all__ = [
+    "ColumnName",
     "Mask",
     "any_rule",
     "column",
     "deviation",
     "holds",
+    "instrument_of",
     "looking_back",
     "mean_and_std",
+    "read_column",
     "saturated",
     "shifted",
     "short_statistics",

@@ -14,6 +14,7 @@ AlarmstackError
 ├── AccountError        an account cannot be made or changed as asked
 │   └── NameTakenError  there is one of that name already
 └── RegistryError       the model registry cannot give or take a model
+    ├── DamagedError    a stored Bundle is not what was published
     ├── ParityError     a graph and its estimator disagree: no parity, no registration
     └── NotPromotedError  nobody promoted a model of that name
 
@@ -84,6 +85,10 @@ class RegistryError(AlarmstackError):
     """The model registry cannot give or take a model."""
 
 
+class DamagedError(RegistryError):
+    """Files of a stored Bundle are not those that were published."""
+
+
 class ParityError(RegistryError):
     """An exported graph disagrees with its estimator."""
 
@@ -97,6 +102,7 @@ __all__ = [
     "AlarmstackError",
     "BenchError",
     "ClusterError",
+    "DamagedError",
     "FeatureError",
     "GateRefused",
     "NameTakenError",

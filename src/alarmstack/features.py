@@ -104,12 +104,11 @@ def _window(plant: Plant, block: IntervalBlock) -> Named:
         yield f"{name}_deviation_last", deviation(block, controller)
         yield f"{name}_effort_{_long(plant)}", _effort(plant, block, controller.op)
     for rule in plant.labels.rules:
-        value = column(plant, block, rule.column)
-        value = np.abs(value) if rule.absolute else value
+        value = rule.height(column(plant, block, rule.column))
         past = looking_back(value, block.segment, plant.rows(plant.time.window))
-        yield f"{rule.name}_margin", rule.above - value
-        yield f"{rule.name}_peak", _fmax(past)
-        yield f"{rule.name}_hours_to_limit", _hours_to_limit(plant, past, rule.above)
+        yield f"{rule.name}_margin", rule.level - value
+        yield f"{rule.name}_peak", rule.height(_fmax(past))
+        yield f"{rule.name}_hours_to_limit", _hours_to_limit(plant, past, rule.level)
 
 
 def _instrument_window(plant: Plant, block: IntervalBlock, tag: str, key: str) -> Named:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, TypeVar
 
 import typer
@@ -16,11 +17,14 @@ from rich.table import Table
 from alarmstack.settings import Settings, load_settings
 
 T = TypeVar("T")
-users = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Accounts of the screen: add, role, reset, list, invite.")
+users = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Accounts of the screen: add, role, reset, disable, delete, list, invite."
+)
 console = Console()
 Name = Annotated[str, typer.Argument(help="Name to log in with.")]
 RoleName = Annotated[str, typer.Option(help="viewer, operator, engineer or admin.")]
 Generate = Annotated[bool, typer.Option("--generate", help="Make a password and print it, instead of asking for one.")]
+Force = Annotated[bool, typer.Option("--force", help="Even where it is the last admin.")]
 DEMO_NAME = "demo"
 
 
@@ -61,6 +65,42 @@ def reset(name: Name, generate: Generate = False) -> None:
     console.print(f"{name} has a new password and is logged out everywhere")
 
 
+@users.command("disable")
+def disable(name: Name, force: Force = False) -> None:
+    """Let nobody log in to an account, and end all its logins and open screens. Its history stays.
+
+    Example: alarmstack user disable anna
+    """
+    from alarmstack.gateway import accounts
+
+    _run(partial(accounts.disable, force=force), name)
+    console.print(f"{name} is disabled and logged out everywhere")
+
+
+@users.command("enable")
+def enable(name: Name) -> None:
+    """Let a disabled account log in again.
+
+    Example: alarmstack user enable anna
+    """
+    from alarmstack.gateway import accounts
+
+    _run(accounts.enable, name)
+    console.print(f"{name} can log in again")
+
+
+@users.command("delete")
+def delete(name: Name, force: Force = False) -> None:
+    """Delete an account and its history for good. The journal keeps what it says of the account.
+
+    Example: alarmstack user delete anna
+    """
+    from alarmstack.gateway import accounts
+
+    _run(partial(accounts.delete, force=force), name)
+    console.print(f"{name} is deleted; the journal keeps its lines")
+
+
 @users.command("list")
 def everyone() -> None:
     """Print all accounts.
@@ -69,9 +109,10 @@ def everyone() -> None:
     """
     from alarmstack.gateway import accounts
 
-    table = Table("name", "role", "since")
+    table = Table("name", "role", "since", "disabled")
     for person in _run(accounts.everyone):
-        table.add_row(person.username, person.role, f"{person.created_at:%Y-%m-%d %H:%M} UTC")
+        disabled = "" if person.disabled_at is None else f"{person.disabled_at:%Y-%m-%d %H:%M} UTC"
+        table.add_row(person.username, person.role, f"{person.created_at:%Y-%m-%d %H:%M} UTC", disabled)
     console.print(table)
 
 

@@ -41,9 +41,9 @@ def draw_timeline(plant: Plant, block: IntervalBlock, results: pl.DataFrame, fou
         value = column(plant, block, rule.column)
         value = np.abs(value) if rule.absolute else value
         axis.plot(when, value, color=INK, linewidth=0.8)
-        axis.axhline(rule.above, color=ALARM, linewidth=0.8, linestyle=(0, (6, 3)))
+        axis.axhline(rule.limit, color=ALARM, linewidth=0.8, linestyle=(0, (6, 3)))
         axis.annotate(
-            f"limit {rule.above:g} {rule.unit}", (0.005, rule.above), xycoords=("axes fraction", "data"), fontsize=8, color=ALARM
+            f"limit {rule.limit:g} {rule.unit}", (0.005, rule.limit), xycoords=("axes fraction", "data"), fontsize=8, color=ALARM
         )
         axis.fill_between(
             when, *axis.get_ylim(), where=holds(plant, block, rule), color=ALARM, alpha=0.25, step="post", linewidth=0

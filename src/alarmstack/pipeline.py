@@ -25,6 +25,7 @@ from alarmstack.progress import Progress, silent
 from alarmstack.registry import BLOCK, Bundle, Registry
 from alarmstack.scoring import score_block
 from alarmstack.settings import Settings
+from alarmstack.sources import guarded
 from alarmstack.storage import Store
 from alarmstack.training.evaluate import Contestant, Row
 from alarmstack.training.evaluate import evaluate as judge
@@ -76,8 +77,8 @@ def champions(plant: Plant, settings: Settings) -> dict[str, Bundle]:
 def newest(plant: Plant, settings: Settings) -> dict[str, Bundle]:
     """The newest Bundle of every expected model, promoted or not. Raises NotPromotedError when there is none."""
     registry = Registry(settings.registry)
-    numbers = {one.name: registry.versions(one.name)[-1:] for one in expected(plant)}
-    found = {name: registry.load(name, versions[0].number) for name, versions in numbers.items() if versions}
+    versions = {one.name: registry.newest(one.name) for one in expected(plant)}
+    found = {name: registry.load(name, version.number) for name, version in versions.items() if version is not None}
     if not found:
         raise NotPromotedError(f"{settings.registry} holds no model of {plant.name}: `alarmstack train` makes them")
     return found
@@ -102,7 +103,7 @@ def evaluate_simulated(
 
 def evaluate_file(plant: Plant, settings: Settings, bundles: dict[str, Bundle], source: Path) -> list[Row]:
     """The evaluation table of those Bundles on a historian file, all of whose rows judge."""
-    taken = take_in(plant, source, refused=settings.data / "refused")
+    taken = take_in(plant, source, refused=settings.data / "refused", read=guarded(settings))
     return _evaluate(plant, settings, bundles, source.name, examples(plant, taken.block, taken.alarm), (taken.block,), None)
 
 
@@ -150,7 +151,8 @@ def score_source(
     plant: Plant, settings: Settings, source: Path, out: Path, *, operator_log: Path | None = None
 ) -> tuple[Path, Path]:
     """Score any historian source: model_results.csv and timeline.png."""
-    taken = take_in(plant, source, operator_log=operator_log, refused=settings.data / "refused")
+    refused, read = settings.data / "refused", guarded(settings)
+    taken = take_in(plant, source, operator_log=operator_log, refused=refused, read=read)
     return write_scores(plant, taken, champions(plant, settings), out)
 
 

@@ -14,10 +14,21 @@ from datetime import timedelta
 from functools import cached_property
 from math import pi, sin
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+import numpy as np
+import numpy.typing as npt
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 
 from alarmstack.errors import PlantError
 
@@ -54,20 +65,40 @@ ALLOWED_UNITS = tuple(
         "1",
     ]
 )
+NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
+"""What registry names begin with: they are also names of folders."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|min|h|d)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+LONGEST_DURATION = timedelta(days=3660)
+"""Ten years: no window, delay or horizon is longer, and all arithmetic with it stays far from the calendar's ends."""
+SHORTEST_CADENCE = timedelta(seconds=1)
+LONGEST_WINDOW = 100_000
+"""Cadences that a window, gap or horizon may span: everything that is known of so many rows is held in memory."""
+LONGEST_NAME, LONGEST_TEXT = 100, 1_000
+"""Characters of a name. Names become parts of file names, of which file systems take 255 bytes."""
 
 
 def parse_duration(text: object) -> timedelta:
     """A duration written as `30s`, `5min`, `1h` or `2d`.
+
+    Raises ValueError where it is none, or longer than ten years.
 
     >>> parse_duration("12h")
     datetime.timedelta(seconds=43200)
     """
     match = _DURATION.fullmatch(str(text))
     if match is None:
-        raise ValueError(f"{text!r} is no duration: write a number and s, min, h or d, such as '1h'")
-    return timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+        raise ValueError(f"{_shortened(text)} is no duration: write a number and s, min, h or d, such as '1h'")
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds > LONGEST_DURATION.total_seconds():
+        raise ValueError(f"{_shortened(text)} is too long: at most {LONGEST_DURATION.days}d")
+    return timedelta(seconds=seconds)
+
+
+def _shortened(value: object) -> str:
+    """A value as a message shows it."""
+    shown = repr(value)
+    return shown if len(shown) <= LONGEST_NAME else f"{shown[:LONGEST_NAME]}…"
 
 
 def write_duration(duration: timedelta) -> str:
@@ -95,21 +126,49 @@ def spaced(written: str) -> str:
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration, when_used="json")]
 
 
+_NAME = re.compile(r"[^\W_][^/\\{}]*")
+
+
+def _name(text: str) -> str:
+    if _NAME.fullmatch(text) is None or not text.isprintable() or len(text) > LONGEST_NAME:
+        raise ValueError(
+            f"{_shortened(text)} is no name: begin with a letter or digit, use no / \\ {{ }}, at most {LONGEST_NAME} characters"
+        )
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
+"""What files, columns and models are named after."""
+Place = Annotated[int, Field(ge=0, lt=16_384)]
+"""A column of a sheet (A = 0); Excel has so many."""
+
+
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=LONGEST_TEXT)
+
+
+Numbers = TypeVar("Numbers", float, npt.NDArray[np.float64])
+
+OFF_DELAY_SHARE = 0.5
+"""Usual off-delay of a limit alarm as a share of the cadence: 30 min for hourly rows, 30 s for rows of a minute. Delays are
+seconds to minutes, in proportion to how fast the plant is."""
+DEADBAND_SHARE = {"°C": 0.01, "K": 0.01, "bar": 0.02, "mbar": 0.02, "MPa": 0.02, "kPa": 0.02, "Pa": 0.02}
+"""Usual deadbands as a share of the span, by unit: temperature 1 %, pressure 2 % (initial values that EEMUA 191 suggests)."""
+OTHER_DEADBAND_SHARE = 0.05
+"""The same for level, flow and all else."""
 
 
 class Unit(_Part):
     """A process unit: the equipment that instruments belong to."""
 
-    key: str
+    key: Name
     title: str
 
 
 class Instrument(_Part):
     """One transmitter. `range` is what it can say, `normal` where it lives, `resolution` the step it moves in; all in `unit`."""
 
-    tag: str
+    tag: Name
     title: str
     process_unit: str
     unit: str
@@ -146,7 +205,7 @@ class Instrument(_Part):
 class Controller(_Part):
     """A control loop. Its PV is the instrument `<name>_PV`."""
 
-    name: str
+    name: Name
     setpoint_stale_after: Duration
     deviation_max: bool = False
 
@@ -172,13 +231,52 @@ class Controller(_Part):
 
 
 class Limit(_Part):
-    """A label rule: in alarm while `column` (or its absolute value) is above `above`."""
+    """A limit rule: in alarm while `column` (or its absolute value) is above `above`, or below `below`.
+
+    The other keys are about the alarm on the screen, which follows the readings as they arrive: it begins when the limit has been
+    exceeded for `on_delay`, and ends when the value has been back by more than `deadband` (in `unit`) for `off_delay`. A deadband
+    or off-delay that is left out is the usual one (`DEADBAND_SHARE`, `OFF_DELAY_SHARE`). Labels know closed intervals alone and
+    use none of these keys.
+    """
 
     name: str
     column: str
-    above: float
+    above: float | None = None
+    below: float | None = None
     unit: str
     absolute: bool = False
+    deadband: float | None = Field(default=None, ge=0)
+    on_delay: Duration = timedelta(0)
+    off_delay: Duration | None = None
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Limit:
+        if (self.above is None) == (self.below is None):
+            raise ValueError(f"rule {self.name!r} needs one limit: write `above` or `below`")
+        if self.absolute and self.below is not None:
+            raise ValueError(f"rule {self.name!r}: `absolute` is for `above` alone: remove it or write `above`")
+        return self
+
+    @property
+    def low(self) -> bool:
+        """Whether it is a low limit."""
+        return self.below is not None
+
+    @property
+    def limit(self) -> float:
+        """The limit, in `unit`."""
+        value = self.below if self.above is None else self.above
+        assert value is not None, "the validator holds it"
+        return value
+
+    @property
+    def level(self) -> float:
+        """The limit on the scale of `height`."""
+        return -self.limit if self.low else self.limit
+
+    def height(self, values: Numbers) -> Numbers:
+        """Values on a scale on which higher is worse: the limit is exceeded above `level`."""
+        return -values if self.low else abs(values) if self.absolute else values
 
 
 class Transition(_Part):
@@ -218,7 +316,7 @@ class Time(_Part):
     cadence: Duration
     stride: Duration
     window: Duration
-    horizons: tuple[Duration, ...]
+    horizons: tuple[Duration, ...] = Field(min_length=1, max_length=24)
     quiet_gap: Duration
     longest_useful_lead: Duration
     longest_gap: Duration
@@ -233,6 +331,11 @@ class Time(_Part):
             cadence = parse_duration(content.get("cadence"))
         except ValueError:
             return content
+        if not SHORTEST_CADENCE <= cadence <= LONGEST_DURATION / max(CADENCES.values()):
+            raise ValueError(
+                f"time.cadence = {write_duration(cadence)!r} is not between {write_duration(SHORTEST_CADENCE)} and "
+                f"{LONGEST_DURATION.days // max(CADENCES.values())}d: choose how often a row of data is due, such as '1h'"
+            )
         usual: dict[str, object] = {name: write_duration(cadences * cadence) for name, cadences in CADENCES.items()}
         usual["stride"] = write_duration(cadence)
         return usual | {"horizons": [write_duration(cadences * cadence) for cadences in HORIZON_CADENCES]} | content
@@ -247,6 +350,11 @@ class Time(_Part):
         for name in (key for key in type(self).model_fields if key != "stride"):
             value = getattr(self, name)
             for one in value if isinstance(value, tuple) else (value,):
+                if one > LONGEST_WINDOW * self.cadence:
+                    raise ValueError(
+                        f"time.{name} = {write_duration(one)!r} spans more than {LONGEST_WINDOW:,} cadences of "
+                        f"{write_duration(self.cadence)!r}: shorten it"
+                    )
                 if one <= timedelta(0) or one % self.cadence:
                     raise ValueError(
                         f"time.{name} = {write_duration(one)!r} is no multiple of the cadence "
@@ -353,17 +461,31 @@ class DeviationTarget(_Part):
 class SimpleColumns(_Part):
     """Where a simple instrument's value and time stand in its sheet (A = 0)."""
 
-    value: int = 0
-    time: int = 1
+    value: Place = 0
+    time: Place = 1
 
 
 class Historian(_Part):
     """Layout of the historian's workbooks."""
 
-    header_rows: int = 2
+    header_rows: int = Field(default=2, ge=0, le=1000)
     file_pattern: str = "{name}.xlsx"
     simple: SimpleColumns = SimpleColumns()
-    controller: dict[Literal["PV", "OP", "SP"], tuple[int, int]] = {"PV": (0, 1), "OP": (4, 5), "SP": (8, 9)}
+    controller: dict[Literal["PV", "OP", "SP"], tuple[Place, Place]] = {"PV": (0, 1), "OP": (4, 5), "SP": (8, 9)}
+
+    @model_validator(mode="after")
+    def _pattern_names_a_file(self) -> Historian:
+        try:
+            files = [self.file_pattern.format(name=name) for name in ("A", "B")]
+        except (LookupError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"file_pattern {self.file_pattern!r}: write {{name}} where the instrument's name is: {error}"
+            ) from None
+        if files[0] == files[1] or any("/" in file or "\\" in file or not file.isprintable() for file in files):
+            raise ValueError(
+                f"file_pattern {self.file_pattern!r} names no file for each instrument: write for example {{name}}.xlsx"
+            )
+        return self
 
 
 class PredictInput(_Part):
@@ -449,10 +571,10 @@ class Screen(_Part):
 class Plant(_Part):
     """One plant, as its plant.toml describes it."""
 
-    name: str
+    name: Name
     title: str
     timezone: str
-    registry_prefix: str
+    registry_prefix: Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
     operator_log: str | None = None
     time: Time
     training: Training = Training()
@@ -582,7 +704,9 @@ def load_plant(path: Path | str) -> Plant:
         content = tomllib.loads(text.decode("utf-8"))
     except FileNotFoundError:
         raise PlantError(f"{path}: no such file: give --plant plants/NAME/plant.toml") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise PlantError(f"{path}: cannot be read ({error.strerror}): give --plant plants/NAME/plant.toml") from error
+    except (ValueError, RecursionError) as error:
         raise PlantError(f"{path}: not readable as TOML: {error}") from error
     try:
         plant = Plant.model_validate(content)
@@ -596,12 +720,13 @@ def _first_complaint(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        message = f"unknown key (its value: {first['input']!r}): remove it or mend its spelling"
+        message = f"unknown key (its value: {_shortened(first['input'])}): remove it or mend its spelling"
     elif first["type"] == "missing":
         message = "this key is missing: add it"
     elif first["type"] != "value_error":
-        message = f"{message}, but it is {first['input']!r}"
-    return f"{where}: {message}" if where else message
+        message = f"{message}, but it is {_shortened(first['input'])}"
+    complaint = " ".join((f"{where}: {message}" if where else message).split())
+    return complaint if len(complaint) <= LONGEST_TEXT else f"{complaint[:LONGEST_TEXT]}…"
 
 
 __all__ = [

@@ -134,7 +134,7 @@ def set_aside(path: Path, folder: Path, verdict: Verdict) -> Path:
             staged = Path(scratch) / "drop"
             staged.mkdir()
             if path.is_dir():
-                shutil.copytree(path, staged / path.name)
+                shutil.copytree(path, staged / path.name, symlinks=True, ignore=_special_files)
             else:
                 shutil.copy2(path, staged / path.name)
             (staged / VERDICT_TEXT).write_text(str(verdict) + "\n", encoding="utf-8")
@@ -145,11 +145,19 @@ def set_aside(path: Path, folder: Path, verdict: Verdict) -> Path:
     return target
 
 
+def _special_files(folder: str, names: list[str]) -> list[str]:
+    """Pipes, sockets and devices, which have no content to be kept."""
+    places = ((name, Path(folder, name)) for name in names)
+    return [name for name, place in places if not (place.is_symlink() or place.is_dir() or place.is_file())]
+
+
 def _fingerprint(path: Path, report: str) -> str:
     digest = hashlib.sha256(report.encode())
-    for file in sorted(p for p in (path.rglob("*") if path.is_dir() else [path]) if p.is_file()):
-        digest.update(str(file.relative_to(path.parent)).encode())
-        digest.update(file.read_bytes())
+    inside = sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink()) if path.is_dir() else [path]
+    for file in inside:
+        digest.update(os.fsencode(file.relative_to(path.parent)))
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()[:12]
 
 

@@ -11,22 +11,26 @@ import json
 import logging
 import os
 import platform
+import re
+import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from alarmstack.drift import Usual
-from alarmstack.errors import FeatureError, NotPromotedError, RegistryError
+from alarmstack.errors import DamagedError, FeatureError, NotPromotedError, RegistryError
 from alarmstack.expected import Expected
 from alarmstack.intervals import Floats
+from alarmstack.manifest import manifest_of, read_folder, sha256, write_folder
 from alarmstack.models import Calibration, Fitted, parity, to_graph
 from alarmstack.models.graph import INPUT, OUTPUT, open_graph
 from alarmstack.models.native import to_native
@@ -48,15 +52,78 @@ CHAMPIONS = "champions"
 """Tag of a registered name: the versions that were champion, oldest first, so that one command goes back."""
 MOST_CHAMPIONS = 20
 MOST_NAMES = 1000
-"""Names of one plant that a registry is asked for at once."""
+"""Names of one plant, or versions of one name, that a registry is asked for at once."""
+DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""What SQLite says of a file that is damaged or no database."""
 LOWER_IS_BETTER = ("rmse", "mae", "log_loss", "brier", "false_alarms_per_day", "share_in_warning")
 """Metrics of these names, bare or behind a prefix such as `sealed_`, are errors or costs."""
 PYFUNC = Path(__file__).with_name("pyfunc.py")
 BLOCK = "block"
 """Group of the models that score a series of intervals as it is."""
 GRAPH, CONTENT, CARD, NATIVE = "model.onnx", "bundle.json", "card.md", "native.bin"
+FILES = (GRAPH, CONTENT, CARD, NATIVE)
+DIGEST, VERDICT = "bundle_sha256", "verdict"
+"""Tags of a version: the digest of its Bundle's folder; how it compares with its baseline, in words."""
+BEATS_FLOOR = "beats_floor"
+"""Metric of every version: 1 where it is better than the baseline that it must beat."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+"""Registry names, which are also names of folders."""
 RUNTIME = ("alarmstack", "numpy", "onnxruntime", "scikit-learn", "lightgbm", "xgboost-cpu")
 """Packages whose versions a Bundle remembers, and that opening it needs."""
+
+
+Named = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
+
+
+class _Knots(BaseModel):
+    """A calibration as it is stored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    x: tuple[FiniteFloat, ...] = Field(min_length=1)
+    y: tuple[FiniteFloat, ...] = Field(min_length=1)
+
+
+class _Usual(BaseModel):
+    """A reference distribution as it is stored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    edges: tuple[FiniteFloat, ...]
+    shares: tuple[FiniteFloat, ...]
+    bound: FiniteFloat
+
+
+class _Content(BaseModel):
+    """The content of `bundle.json`."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+    name: Named
+    title: str
+    prefix: str
+    names: tuple[str, ...]
+    group: str
+    kind: Kind
+    classes: tuple[str, ...]
+    calibration: _Knots | None
+    thresholds: dict[str, FiniteFloat | None]
+    time: dict[str, str | None]
+    plant_fingerprint: str
+    data_fingerprint: str
+    metrics: dict[str, FiniteFloat]
+    example: dict[str, FiniteFloat | None]
+    made: dict[str, str]
+    native_form: str
+    reference: dict[str, _Usual] = {}
+
+    @field_validator("made")
+    @classmethod
+    def _dated(cls, made: dict[str, str]) -> dict[str, str]:
+        if not {"at", "estimator"} <= made.keys():
+            raise ValueError("'at' and 'estimator' are needed")
+        datetime.fromisoformat(made["at"])
+        return made
 
 
 @dataclass(frozen=True)
@@ -121,35 +188,43 @@ class Bundle:
         return found
 
     def save(self, folder: Path) -> Path:
-        """Write the Bundle's four files into a folder, which is made where it is missing."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / GRAPH).write_bytes(self.graph)
-        (folder / NATIVE).write_bytes(self.native)
-        (folder / CARD).write_text(self.card, encoding="utf-8")
-        content = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("graph", "native", "card")}
-        content["reference"] = {key: asdict(told) for key, told in self.reference.items()}
-        content["calibration"] = None if self.calibration is None else {"x": self.calibration.x, "y": self.calibration.y}
-        (folder / CONTENT).write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+        """Write the Bundle's four files and their manifest into a folder, which is made where it is missing."""
+        write_folder(folder, self._files)
         return folder
 
+    @cached_property
+    def digest(self) -> str:
+        """The digest of the folder that `save` writes: two Bundles with the same digest give the same answers."""
+        return sha256(manifest_of(self._files))
+
     @classmethod
-    def load(cls, folder: Path) -> Bundle:
-        """Read a folder that `save` wrote. Raises RegistryError where a file is missing or damaged."""
+    def load(cls, folder: Path, digest: str | None = None, what: str = "") -> Bundle:
+        """Read a folder that `save` wrote. `digest`: what its digest must be; `what`: its name in the log; see `read_folder`.
+
+        Raises RegistryError where a file is missing, and DamagedError where one is not what was published.
+        """
         try:
-            content = json.loads((folder / CONTENT).read_text(encoding="utf-8"))
-            drawn = content.pop("calibration")
-            content["reference"] = {key: _usual(**told) for key, told in content.get("reference", {}).items()}
-            for name in ("names", "classes"):
-                content[name] = tuple(content[name])
-            return cls(
-                graph=(folder / GRAPH).read_bytes(),
-                native=(folder / NATIVE).read_bytes(),
-                card=(folder / CARD).read_text(encoding="utf-8"),
-                calibration=None if drawn is None else Calibration(tuple(drawn["x"]), tuple(drawn["y"])),
-                **content,
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RegistryError(f"{folder} holds no whole Bundle ({error}): publish the model again") from error
+            files = read_folder(folder, FILES, digest, what)
+            content = _Content.model_validate_json(files[CONTENT])
+            fields = {name: getattr(content, name) for name in _Content.model_fields}
+            knots = content.calibration
+            fields["calibration"] = None if knots is None else Calibration(knots.x, knots.y)
+            fields["reference"] = {key: Usual(u.edges, u.shares, u.bound) for key, u in content.reference.items()}
+            return cls(graph=files[GRAPH], native=files[NATIVE], card=files[CARD].decode(), **fields)
+        except ValidationError as error:
+            raise DamagedError(f"{folder} holds no whole Bundle ({_first_of(error)}): publish the model again") from error
+        except (OSError, ValueError, DamagedError) as error:
+            raise DamagedError(f"{folder} holds no whole Bundle ({error}): publish the model again") from error
+
+    @cached_property
+    def _files(self) -> dict[str, bytes]:
+        apart = ("graph", "native", "card")
+        content = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in apart}
+        content["reference"] = {key: asdict(usual) for key, usual in self.reference.items()}
+        knots = self.calibration
+        content["calibration"] = None if knots is None else {"x": knots.x, "y": knots.y}
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+        return {GRAPH: self.graph, NATIVE: self.native, CARD: self.card.encode(), CONTENT: text.encode()}
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -245,8 +320,10 @@ def make_normal_bundle(
     )
 
 
-def _usual(edges: Sequence[float], shares: Sequence[float], bound: float) -> Usual:
-    return Usual(tuple(edges), tuple(shares), bound)
+def _first_of(error: ValidationError) -> str:
+    """What is wrong with `bundle.json`, in one line."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{CONTENT}: {'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
 
 
 def _time(plant: Plant, horizon: timedelta | None) -> dict[str, str | None]:
@@ -282,11 +359,15 @@ class Version:
 
 @dataclass(frozen=True)
 class Speaking:
-    """Numbers of a name's versions: the champion, where there is none the newest, and the challenger that speaks in shadow."""
+    """Numbers of a name's versions: the champion, where there is none the newest, and the challenger that speaks in shadow.
+
+    `loses`: that the newest version loses to its baseline, in words; None where it does not, or where there is a champion.
+    """
 
     champion: str | None = None
     newest: str | None = None
     challenger: str | None = None
+    loses: str | None = None
 
 
 class Registry:
@@ -298,6 +379,7 @@ class Registry:
 
     def __init__(self, uri: str, purpose: str = "training") -> None:
         self.uri, self.purpose = uri, purpose
+        self._verdicts: dict[tuple[str, str], str | None] = {}
 
     def record(
         self,
@@ -313,8 +395,8 @@ class Registry:
 
         Figures that are not finite are left out.
         """
-        mlflow = self._mlflow
-        with _translated(f"{title} cannot be logged to {self.uri}"):
+        with self._translated(f"{title} cannot be logged to {self.uri}"):
+            mlflow = self._mlflow
             with mlflow.start_run(experiment_id=self._experiment(f"{prefix}_{self.purpose}"), run_name=title) as run:
                 mlflow.log_params(dict(params))
                 mlflow.log_metrics(_finite(metrics))
@@ -332,13 +414,15 @@ class Registry:
         metrics: Mapping[str, float] | None = None,
         params: Mapping[str, object] | None = None,
         artefacts: Sequence[Path] = (),
+        verdict: str = "",
     ) -> str:
         """Log a run with the Bundle and register it as the next version of its name; the version is returned.
 
-        `metrics` stand beside the Bundle's own; `artefacts` are further files of the run.
+        `metrics` stand beside the Bundle's own; `artefacts` are further files of the run; `verdict` compares the model with its
+        baseline in words.
         """
-        mlflow = self._mlflow
-        with _translated(f"{bundle.name} cannot be published to {self.uri}"):
+        with self._translated(f"{bundle.name} cannot be published to {self.uri}"):
+            mlflow = self._mlflow
             experiment = self._experiment(f"{bundle.prefix}_{self.purpose}")
             with mlflow.start_run(experiment_id=experiment, run_name=bundle.name) as run:
                 mlflow.log_metrics({**bundle.metrics, **(metrics or {})})
@@ -347,12 +431,13 @@ class Registry:
                 for path in artefacts:
                     mlflow.log_artifact(str(path))
                 logged = self._log_model(bundle)
-            return self._register(bundle, logged, run.info.run_id)
+            tags = _tags(bundle) | {DIGEST: bundle.digest} | ({VERDICT: verdict} if verdict else {})
+            return self._register(bundle, logged, run.info.run_id, tags)
 
     def promote(self, name: str, version: str) -> None:
         """Give the alias `champion` to a version, which is no challenger any more. Raises RegistryError where it is not there."""
         self._known(name, version)
-        with _translated(f"{name} version {version} cannot be promoted"):
+        with self._translated(f"{name} version {version} cannot be promoted"):
             before = self._champions(name)
             if before[-1:] != [str(version)]:
                 self._client.set_registered_model_tag(name, CHAMPIONS, ",".join([*before, str(version)][-MOST_CHAMPIONS:]))
@@ -362,7 +447,7 @@ class Registry:
 
     def roll_back(self, name: str) -> str:
         """Make the champion before this one champion again; its number is returned. Raises RegistryError where there was none."""
-        with _translated(f"{name} cannot be rolled back"):
+        with self._translated(f"{name} cannot be rolled back"):
             before = self._champions(name)
             if len(before) < 2:
                 raise RegistryError(f"{name} had no champion before this one: promote a version by its number")
@@ -376,7 +461,7 @@ class Registry:
         Raises RegistryError where there is no such version, or where it is the champion.
         """
         version = self._known(name, version)
-        with _translated(f"{name} version {version} cannot become challenger"):
+        with self._translated(f"{name} version {version} cannot become challenger"):
             if self._aliases(name).get(CHAMPION) == version:
                 raise RegistryError(f"{name} version {version} is @{CHAMPION}: train another to challenge it")
             self._client.set_registered_model_alias(name, CHALLENGER, version)
@@ -384,11 +469,13 @@ class Registry:
 
     def withdraw(self, name: str) -> None:
         """End a challenge."""
-        with _translated(f"the challenger of {name} cannot be withdrawn"):
-            self._client.delete_registered_model_alias(name, CHALLENGER)
+        with self._translated(f"the challenger of {name} cannot be withdrawn"):
+            self._client.delete_registered_model_alias(checked(name), CHALLENGER)
 
     def _known(self, name: str, version: str | None) -> str:
-        known = [v.number for v in self.versions(name)]
+        """The number of a version that is there, the newest where none is named."""
+        with self._translated(f"the versions of {name} cannot be read from {self.uri}"):
+            known = [str(version.version) for version in self._listed(name)]
         if version is None and not known:
             raise RegistryError(f"{name} has no version: mend the name, or train first")
         wanted = known[-1] if version is None else str(version)
@@ -396,9 +483,18 @@ class Registry:
             raise RegistryError(f"{name} has no version {wanted}: it has {', '.join(known) or 'none; train first'}")
         return wanted
 
+    def _listed(self, name: str) -> list[Any]:
+        """MLflow's records of all versions of a name, oldest first."""
+        return sorted(_all(self._client.search_model_versions, f"name='{checked(name)}'"), key=lambda v: int(v.version))
+
+    def _newest(self, name: str) -> Any | None:
+        """MLflow's record of the newest version of a name, in one call however many there are."""
+        search = self._client.search_model_versions
+        return next(iter(search(f"name='{checked(name)}'", max_results=1, order_by=["version_number DESC"])), None)
+
     def _champions(self, name: str) -> list[str]:
         """Versions that were champion, the present one last."""
-        told = self._client.get_registered_model(name).tags.get(CHAMPIONS, "")
+        told = self._client.get_registered_model(checked(name)).tags.get(CHAMPIONS, "")
         now = self._aliases(name).get(CHAMPION)
         listed = [number for number in told.split(",") if number]
         # An alias that somebody moved by hand is the truth; the list is only what came before.
@@ -424,61 +520,103 @@ class Registry:
 
     def champion(self, name: str) -> Bundle:
         """The Bundle that speaks. Raises NotPromotedError where no version of the name does."""
-        speaking = [v for v in self.versions(name) if CHAMPION in v.aliases]
-        if not speaking:
+        with self._translated(f"the champion of {name} cannot be looked up in {self.uri}"):
+            number = self._aliases(name).get(CHAMPION)
+        if number is None:
             raise NotPromotedError(f"no version of {name} is @{CHAMPION} in {self.uri}: `alarmstack promote {name}` makes one")
-        return self.load(name, speaking[0].number)
+        return self.load(name, number)
 
     def speaking(self, prefix: str, names: Sequence[str]) -> dict[str, Speaking]:
         """Which versions of each name may speak.
 
-        `prefix`: what all the names begin with. One question to the registry, and one more for each name without a champion.
-        Raises RegistryError where it cannot be asked.
+        `prefix`: what all the names begin with. One question to the registry, and one more for each name without a champion,
+        whatever the number of versions. Raises RegistryError where it cannot be asked.
         """
         if self._file is not None and not self._file.exists():
             raise RegistryError(f"{self.uri} is not there: `alarmstack train` makes it")
-        with _translated(f"the models cannot be looked up in {self.uri}"):
-            client = self._client
-            found = client.search_registered_models(f"name LIKE '{prefix}%'", max_results=MOST_NAMES)
-            aliases = {model.name: {alias: str(number) for alias, number in dict(model.aliases).items()} for model in found}
-            return {name: self._speaking(client, aliases.get(name), name) for name in names}
+        with self._translated(f"the models cannot be looked up in {self.uri}"):
+            found = _all(self._client.search_registered_models, f"name LIKE '{checked(prefix)}%'")
+            aliases = {model.name: _numbers(model.aliases) for model in found}
+            return {name: self._speaking(aliases.get(name), name) for name in names}
 
-    def _speaking(self, client: Any, aliases: Mapping[str, str] | None, name: str) -> Speaking:
+    def _speaking(self, aliases: Mapping[str, str] | None, name: str) -> Speaking:
         if aliases is None:
             return Speaking()
         champion, challenger = aliases.get(CHAMPION), aliases.get(CHALLENGER)
         if champion is not None:
             return Speaking(champion, None, challenger)
-        numbers = [int(v.version) for v in client.search_model_versions(f"name='{name}'")]
-        return Speaking(None, str(max(numbers)) if numbers else None, challenger)
+        newest = self._newest(name)
+        if newest is None:
+            return Speaking(None, None, challenger)
+        return Speaking(None, str(newest.version), challenger, self._loses(name, newest))
+
+    def _loses(self, name: str, newest: Any) -> str | None:
+        """That a version loses to its baseline, in words. Its run is read once: what was logged does not change."""
+        version = (name, str(newest.version))
+        if version not in self._verdicts:
+            compared = newest.tags.get(VERDICT)
+            words = "loses to its baseline" + (f" ({compared})" if compared else "")
+            self._verdicts[version] = words if self._metrics(newest).get(BEATS_FLOOR) == 0 else None
+        return self._verdicts[version]
+
+    def _metrics(self, version: Any) -> dict[str, float]:
+        """What was logged of a version; nothing for one that was registered by hand, or whose run was deleted."""
+        mlflow = self._mlflow
+        try:
+            return dict(self._client.get_run(version.run_id).data.metrics) if version.run_id else {}
+        except mlflow.MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return {}
+            raise
 
     def load(self, name: str, version: str) -> Bundle:
-        """The Bundle of one version."""
-        with _translated(f"{name} version {version} cannot be read from {self.uri}"), tempfile.TemporaryDirectory() as folder:
+        """The Bundle of one version. Raises DamagedError where it is not what was published, or belongs to another name."""
+        what = f"{checked(name)} version {version}"
+        with self._translated(f"{what} cannot be read from {self.uri}"), tempfile.TemporaryDirectory() as folder:
+            published = self._client.get_model_version(name, str(version)).tags.get(DIGEST)
             self._mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=folder)
             found = [path.parent for path in Path(folder).rglob(CONTENT)]
             if not found:
-                raise RegistryError(f"{name} version {version} holds no Bundle: something else was registered under this name")
-            return Bundle.load(found[0])
+                raise RegistryError(f"{what} holds no Bundle: something else was registered under this name")
+            bundle = self._opened(what, found[0], published)
+        if bundle.name != name:
+            raise DamagedError(f"{what} holds a Bundle of {bundle.name}: publish the model again")
+        return bundle
+
+    def digest(self, name: str, version: str) -> str | None:
+        """The digest of the Bundle that was published as a version; None for one of an earlier release, which has none."""
+        with self._translated(f"{name} version {version} cannot be looked up in {self.uri}"):
+            found: str | None = self._client.get_model_version(checked(name), str(version)).tags.get(DIGEST)
+            return found
+
+    def _opened(self, what: str, folder: Path, digest: str | None) -> Bundle:
+        try:
+            return Bundle.load(folder, digest, what)
+        except DamagedError as error:
+            raise DamagedError(f"{what} in {self.uri} is damaged: {str(error).partition(' holds ')[2] or error}") from error
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """All versions of a name, oldest first, with the metrics that were logged; empty for a name nobody published."""
-        with _translated(f"the versions of {name} cannot be read from {self.uri}"):
-            client = self._client
-            found = sorted(client.search_model_versions(f"name='{name}'"), key=lambda v: int(v.version))
-            aliases = {number: alias for alias, number in self._aliases(name).items()} if found else {}
-            return tuple(
-                Version(
-                    str(v.version),
-                    (aliases[str(v.version)],) if str(v.version) in aliases else (),
-                    dict(client.get_run(v.run_id).data.metrics),
-                    v.run_id,
-                )
-                for v in found
-            )
+        with self._translated(f"the versions of {name} cannot be read from {self.uri}"):
+            listed = self._listed(name)
+            aliases = self._aliases(name) if listed else {}
+            return tuple(self._version(found, aliases) for found in listed)
+
+    def newest(self, name: str) -> Version | None:
+        """The newest version of a name; None for a name nobody published."""
+        with self._translated(f"the newest version of {name} cannot be read from {self.uri}"):
+            found = self._newest(name)
+            return None if found is None else self._version(found, self._aliases(name))
+
+    def _version(self, found: Any, aliases: Mapping[str, str]) -> Version:
+        number = str(found.version)
+        mine = tuple(alias for alias, of in aliases.items() if of == number)
+        return Version(number, mine, self._metrics(found), found.run_id)
 
     def _aliases(self, name: str) -> dict[str, str]:
-        return {alias: str(number) for alias, number in self._client.get_registered_model(name).aliases.items()}
+        """Which version each alias of a name means; none for a name nobody published."""
+        found = self._client.search_registered_models(f"name='{checked(name)}'")
+        return _numbers(found[0].aliases) if found else {}
 
     def _log_model(self, bundle: Bundle) -> Any:
         with tempfile.TemporaryDirectory() as folder:
@@ -492,14 +630,14 @@ class Registry:
                 pip_requirements=[f"{package}=={installed(package)}" for package in RUNTIME],
             )
 
-    def _register(self, bundle: Bundle, logged: Any, run: str) -> str:
+    def _register(self, bundle: Bundle, logged: Any, run: str, tags: Mapping[str, str]) -> str:
         if not self._client.search_registered_models(f"name='{bundle.name}'"):
             self._client.create_registered_model(bundle.name, description=bundle.title)
         made = self._client.create_model_version(
             bundle.name,
             logged.model_uri,
             run_id=run,
-            tags=_tags(bundle),
+            tags=dict(tags),
             description=bundle.card,
             await_creation_for=0,
             model_id=logged.model_id,
@@ -520,6 +658,25 @@ class Registry:
         """The SQLite file; None where the registry is a server."""
         return Path(self.uri.removeprefix("sqlite:///")) if self.uri.startswith("sqlite:///") else None
 
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        """Errors of MLflow, of its database and of a missing file, as ours."""
+        mlflow = _open_mlflow()
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            yield
+        except RegistryError:
+            raise
+        except (mlflow.MlflowException, SQLAlchemyError, OSError) as error:
+            if damage := _damage(error):
+                raise RegistryError(
+                    f"the registry file {self._file} is damaged ({damage}): restore it from a backup, "
+                    "or move it away and run `alarmstack train`"
+                ) from error
+            reason = getattr(error, "orig", None) or error
+            raise RegistryError(f"{what}: {(str(reason).splitlines() or [type(reason).__name__])[0]}") from error
+
     @property
     def _mlflow(self) -> Any:
         mlflow = _open_mlflow()
@@ -539,12 +696,14 @@ class Registry:
 def _environment_kept(names: Sequence[str]) -> Iterator[None]:
     """MLflow writes addresses into the environment, where settings and child processes would take them for the user's."""
     before = {name: os.environ.get(name) for name in names}
-    yield
-    for name, value in before.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @cache
@@ -600,14 +759,48 @@ def _example(bundle: Bundle) -> Any:
     return pd.DataFrame([bundle.example], columns=list(bundle.names), dtype=float)
 
 
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """MLflow's errors, and those of a missing file, as ours."""
-    mlflow = _open_mlflow()
-    try:
-        yield
-    except (mlflow.MlflowException, OSError) as error:
-        raise RegistryError(f"{what}: {str(error).splitlines()[0]}") from error
+def checked(name: str) -> str:
+    """A registry name that may be part of a question or a path. Raises RegistryError for any other."""
+    if not NAME.fullmatch(name):
+        raise RegistryError(f"{name!r} is not a model name: use letters, digits, '_', '.' and '-', such as plant_alarm_champion")
+    return name
 
 
-__all__ = ["BLOCK", "CHAMPION", "Bundle", "Registry", "Version", "lower_is_better", "make_bundle", "make_normal_bundle"]
+def _numbers(aliases: Mapping[str, Any]) -> dict[str, str]:
+    """Aliases with the numbers of their versions as text."""
+    return {alias: str(number) for alias, number in dict(aliases).items()}
+
+
+def _all(search: Callable[..., Any], wanted: str) -> list[Any]:
+    """Everything that a search finds, page by page."""
+    found, page = [], search(wanted, max_results=MOST_NAMES)
+    while page:
+        found += page
+        if not page.token:
+            break
+        page = search(wanted, max_results=MOST_NAMES, page_token=page.token)
+    return found
+
+
+def _damage(error: BaseException | None) -> str | None:
+    """What SQLite finds wrong with the registry's file, where an error comes from that."""
+    while error is not None:
+        cause = getattr(error, "orig", None) or error
+        if isinstance(cause, sqlite3.DatabaseError) and getattr(cause, "sqlite_errorcode", None) in DAMAGE_CODES:
+            return str(cause)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+__all__ = [
+    "BEATS_FLOOR",
+    "BLOCK",
+    "CHAMPION",
+    "Bundle",
+    "Registry",
+    "Speaking",
+    "Version",
+    "lower_is_better",
+    "make_bundle",
+    "make_normal_bundle",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -45,7 +46,8 @@ LARGEST_BODY = 4 * 1024 * 1024
 
 def problem(status: int, title: str, detail: str, **more: str) -> JSONResponse:
     """An error answer."""
-    body = Problem(title=title, status=status, detail=detail, **more)
+    # A lone surrogate, which a JSON string may hold, cannot be sent: it is written as it was.
+    body = Problem(title=title, status=status, detail=detail.encode("utf-8", "backslashreplace").decode(), **more)
     return JSONResponse(body.model_dump(exclude_none=True), status, media_type=PROBLEM)
 
 
@@ -70,12 +72,19 @@ TITLES = {
 }
 
 
-def speak_problems(app: FastAPI) -> None:
-    """Answer every error as problem+json that says what was wrong with which value."""
+def speak_problems(app: FastAPI, *, secret_paths: Sequence[str] = ()) -> None:
+    """Answer every error as problem+json that says what was wrong with which value.
+
+    Below `secret_paths` (such as `/auth`) no value is repeated: it may be a password, or contain one.
+    """
+
+    def secret(path: str) -> bool:
+        return any(path.startswith(f"{known}/") for known in secret_paths)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        return problem(422, TITLES[422], "; ".join(_complaint(e) for e in error.errors()[:5]))
+        shown = not secret(request.url.path)
+        return problem(422, TITLES[422], "; ".join(_complaint(e, shown=shown) for e in error.errors()[:5]))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
@@ -84,10 +93,20 @@ def speak_problems(app: FastAPI) -> None:
         return answer
 
 
-def _complaint(error: dict[str, object]) -> str:
-    where = ".".join(str(part) for part in error["loc"] if part != "body")  # type: ignore[attr-defined]
+SECRET = re.compile("passw|secret|token|invitation|credential", re.IGNORECASE)
+"""Names of values, and texts around values, that no answer repeats."""
+LONGEST_SHOWN = 80
+"""Characters of a value that an answer repeats; of its name it shows so many at most."""
+
+
+def _complaint(error: dict[str, object], *, shown: bool = True) -> str:
+    """What is wrong with which value; the value itself where it is `shown`, short, and neither named nor written like a secret."""
+    where = ".".join(str(part) for part in error["loc"] if part != "body")[:LONGEST_SHOWN]  # type: ignore[attr-defined]
+    if not shown and error["type"] == "extra_forbidden":
+        where = ""  # A name that nobody asked for was typed by somebody: it may be anything.
     value = repr(error.get("input"))
-    return f"{where or 'body'}: {error['msg']}" + (f" (got {value})" if len(value) <= 80 else "")
+    repeated = shown and len(value) <= LONGEST_SHOWN and not SECRET.search(where + value)
+    return f"{where or 'body'}: {error['msg']}" + (f" (got {value})" if repeated else "")
 
 
 def task_states(tasks: Tasks) -> list[TaskState]:
@@ -291,12 +310,15 @@ def listen(host: str, port: int) -> socket.socket:
     return made
 
 
-def run(app: FastAPI, sockets: Sequence[socket.socket]) -> None:
+def run(app: ASGIApp, sockets: Sequence[socket.socket]) -> None:
     """Serve until the process is asked to stop, or its supervisor is gone; requests under way are answered first."""
     if os.environ.get(SUPERVISED):
         threading.Thread(target=_end_with_supervisor, daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+    # Who a proxy asks for is decided by the application, which knows its proxies, and by nobody else.
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=3, proxy_headers=False, server_header=False
+    )
     uvicorn.Server(config).run(sockets=list(sockets))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from alarmstack.folder import claimed
+from alarmstack.options import LARGEST_SEED
 from alarmstack.people import demo_login
 from alarmstack.plant import load_plant
 from alarmstack.settings import Settings, load_settings
@@ -30,19 +32,22 @@ Host = Annotated[
 def sensors(
     port: Port = None,
     host: Host = None,
-    speed: Annotated[float | None, typer.Option(min=0.001, help="Plant seconds in a wall second; 1 is real time.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same plant.")] = 11,
+    speed: Annotated[
+        float | None, typer.Option(min=0.001, max=36_000, help="Plant seconds in a wall second; 1 is real time.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Same seed, same plant.")] = 11,
 ) -> None:
     """Play the simulated plant live: readings, closed intervals, scenarios.
 
     Example: alarmstack serve sensors --speed 3600
     """
+    from alarmstack.hosts import Hosts
     from alarmstack.sensors.app import create_app, start_player
     from alarmstack.service import listen, run
     from alarmstack.storage import Store
 
-    settings = load_settings()
-    socket = listen(host or settings.host, port or settings.sensors_port)
+    settings = _listening(host)
+    socket = listen(settings.host, port or settings.sensors_port)
     with claimed(settings.data, "sensors"):
         player = start_player(
             load_plant(settings.plant),
@@ -50,8 +55,9 @@ def sensors(
             seed=seed,
             saved=settings.data / "live" / f"plant-{seed}.json",
             flush=Store.of(settings, settings.raw) if settings.flush_readings else None,
+            unflushed=settings.unflushed_readings,
         )
-        run(create_app(player), [socket])
+        run(Hosts(create_app(player), settings.hosts), [socket])
 
 
 @services.command()
@@ -60,26 +66,27 @@ def inference(port: Port = None, host: Host = None) -> None:
 
     Example: alarmstack serve inference --port 7502
     """
+    from alarmstack.hosts import Hosts
     from alarmstack.inference import Shelf, create_app
     from alarmstack.inference.exported import fetch
     from alarmstack.registry import Registry
     from alarmstack.service import listen, run
     from alarmstack.storage import Store
 
-    settings = load_settings()
-    socket = listen(host or settings.host, port or settings.inference_port)
+    settings = _listening(host)
+    socket = listen(settings.host, port or settings.inference_port)
     kept = settings.data / "serving"
     with claimed(settings.data, "inference"):
-        if settings.models_url:
-            fetch(Store.of(settings, settings.models), kept)
+        store = Store.of(settings, settings.models) if settings.models_url else None
         shelf = Shelf(
             load_plant(settings.plant),
             Registry(settings.registry),
             kept,
             unpromoted=settings.serve_unpromoted,
             predictor=settings.model_name or "",
+            supply=partial(fetch, store, kept) if store else None,
         )
-        run(create_app(shelf), [socket])
+        run(Hosts(create_app(shelf), settings.hosts), [socket])
 
 
 @services.command()
@@ -99,14 +106,20 @@ def gateway(
     """
     from alarmstack.gateway import serve
 
-    settings = load_settings()
+    settings = _listening(host)
     if demo:
         settings = settings.model_copy(update={"jwt_secret": SecretStr(secrets.token_hex(32))})
         name, password = demo_login(settings)
         print(f"demo login of this start: name {name}, password {password}", flush=True)
     page = settings.page_port if page_port is None else page_port
     with claimed(settings.data, "gateway"):
-        serve(settings, port or settings.gateway_port, page or None, host or settings.host)
+        serve(settings, port or settings.gateway_port, page or None)
+
+
+def _listening(host: str | None) -> Settings:
+    """The settings of a service that listens on `host` where one is given."""
+    settings = load_settings()
+    return settings.model_copy(update={"host": host}) if host else settings
 
 
 def demo_services(settings: Settings) -> list[Service]:

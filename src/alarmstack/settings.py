@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +15,8 @@ from alarmstack.errors import AlarmstackError
 
 SHORTEST_SECRET = 32
 """Characters of a JWT_SECRET: HS256 keys shorter than its 256-bit hash are weak (RFC 7518, 3.2)."""
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Names of this computer for itself."""
 FEWEST_DIFFERENT = 10
 """A secret with fewer different characters than this was typed, not generated."""
 LONGEST_KEPT_DAYS = 36_600.0
@@ -83,7 +87,9 @@ class Settings(BaseSettings):
         description="The model registry: an MLflow server or an SQLite file. Default: `mlflow.db` in the data folder.",
     )
     drop: Annotated[Path, WATCHER] = Field(
-        default=Path("data_drop"), alias="ALARMSTACK_DROP_DIR", description="Folder that is watched for CSV, XLS and XLSX files."
+        default=Path("data_drop"),
+        alias="ALARMSTACK_DROP_DIR",
+        description="Folder that is watched for CSV, XLS, XLSX, XLSM and Parquet files.",
     )
     notebook_data: Annotated[Path | None, STEPS] = Field(
         default=None,
@@ -101,6 +107,32 @@ class Settings(BaseSettings):
         le=3600,
         alias="ALARMSTACK_SETTLE_SECONDS",
         description="How long a dropped file must stay unchanged before it is taken as complete.",
+    )
+    read_unpacked: Annotated[int, STEPS | WATCHER] = Field(
+        default=1024,
+        ge=1,
+        le=1_000_000,
+        alias="ALARMSTACK_READ_UNPACKED_MB",
+        description="Megabytes that a data file may have, unpacked. A larger one is refused.",
+    )
+    read_cells: Annotated[int, STEPS | WATCHER] = Field(
+        default=25_000_000,
+        ge=1,
+        alias="ALARMSTACK_READ_CELLS",
+        description="Cells that a sheet of a data file may have, blank ones included.",
+    )
+    read_columns: Annotated[int, STEPS | WATCHER] = Field(
+        default=5_000, ge=1, alias="ALARMSTACK_READ_COLUMNS", description="Columns that a sheet of a data file may have."
+    )
+    read_memory: Annotated[int, STEPS | WATCHER] = Field(
+        default=4096,
+        ge=2048,
+        le=1_000_000,
+        alias="ALARMSTACK_READ_MEMORY_MB",
+        description="Megabytes of address space that the process may use that reads a drop; it needs about 1,300 for itself.",
+    )
+    read_seconds: Annotated[float, STEPS | WATCHER] = Field(
+        default=300.0, gt=0, le=86_400, alias="ALARMSTACK_READ_SECONDS", description="How long reading a drop may take."
     )
     airflow_url: Annotated[str | None, WATCHER] = Field(
         default=None,
@@ -143,6 +175,34 @@ class Settings(BaseSettings):
         alias="ALARMSTACK_DATABASE_URL",
         description="Accounts, history, the plant's past: SQLite or Postgres. Default: `alarmstack.db` in the data folder.",
     )
+    database_busy_seconds: Annotated[float, GATEWAY] = Field(
+        default=10.0,
+        gt=0,
+        le=60,
+        alias="ALARMSTACK_DATABASE_BUSY_SECONDS",
+        description="How long a writer waits for another one on SQLite before it reports an error.",
+    )
+    feed_ahead_seconds: Annotated[float, GATEWAY] = Field(
+        default=86_400.0,
+        ge=0,
+        le=3_155_760_000,
+        alias="ALARMSTACK_FEED_AHEAD_SECONDS",
+        description="A row of the feed dated further ahead of the plant's clock is quarantined.",
+    )
+    feed_behind_seconds: Annotated[float, GATEWAY] = Field(
+        default=315_576_000.0,
+        ge=0,
+        le=3_155_760_000,
+        alias="ALARMSTACK_FEED_BEHIND_SECONDS",
+        description="A row of the feed dated further behind the plant's clock is quarantined. Default: ten years.",
+    )
+    quarantine_rows: Annotated[int, GATEWAY] = Field(
+        default=1000,
+        ge=1,
+        le=1_000_000,
+        alias="ALARMSTACK_QUARANTINE_ROWS",
+        description="How many quarantined rows of the feed are kept; the oldest are removed.",
+    )
     sensors_url: Annotated[str, GATEWAY] = Field(
         default="http://127.0.0.1:7500", alias="ALARMSTACK_SENSORS_URL", description="The feed that the monitor follows."
     )
@@ -166,6 +226,24 @@ class Settings(BaseSettings):
         default="",
         alias="ALARMSTACK_PUBLIC_ORIGINS",
         description="Origins, with commas, whose pages may change state beside the page's own.",
+    )
+    allowed_hosts: Annotated[str, SERVICES] = Field(
+        default="",
+        alias="ALARMSTACK_ALLOWED_HOSTS",
+        description="Names, with commas, that services may be asked under, beside loopback, ALARMSTACK_HOST and the names of "
+        "ALARMSTACK_PUBLIC_ORIGINS. `*.example.org` allows every name below it.",
+    )
+    trusted_proxies: Annotated[str, GATEWAY] = Field(
+        default="",
+        alias="ALARMSTACK_TRUSTED_PROXIES",
+        description="Proxies, with commas, whose X-Forwarded-For is believed: addresses, networks or names. Unset: nobody's.",
+    )
+    session_hours: Annotated[float, GATEWAY] = Field(
+        default=168.0,
+        gt=0,
+        le=8760,
+        alias="ALARMSTACK_SESSION_HOURS",
+        description="Hours after which a login ends, however often it was used: log in again.",
     )
     page: Annotated[Path, GATEWAY] = Field(
         default=Path("ui/dist"), alias="ALARMSTACK_PAGE_DIR", description="The built page that the gateway serves."
@@ -234,6 +312,13 @@ class Settings(BaseSettings):
     flush_readings: Annotated[bool, SENSORS] = Field(
         default=False, alias="ALARMSTACK_FLUSH_READINGS", description="Keep the readings of closed hours in ALARMSTACK_RAW_URL."
     )
+    unflushed_readings: Annotated[int, SENSORS] = Field(
+        default=200_000,
+        ge=1,
+        le=10_000_000,
+        alias="ALARMSTACK_UNFLUSHED_READINGS",
+        description="How many readings are kept in memory while the store cannot be written; the oldest are dropped and counted.",
+    )
     serve_unpromoted: Annotated[bool, INFERENCE] = Field(
         default=False,
         alias="ALARMSTACK_SERVE_UNPROMOTED",
@@ -287,7 +372,29 @@ class Settings(BaseSettings):
     @property
     def origins(self) -> frozenset[str]:
         """Origins whose pages may change state beside the one a request is sent to (ALARMSTACK_PUBLIC_ORIGINS, comma-separated)."""
-        return frozenset(origin.strip().rstrip("/") for origin in self.public_origins.split(",") if origin.strip())
+        return frozenset(origin.rstrip("/") for origin in _listed(self.public_origins))
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Names that a request may be addressed to: loopback's, the address that services listen on, and those that are set."""
+        origins = (urlsplit(origin).hostname or "" for origin in self.origins)
+        named = {self.host, *origins, *_listed(self.allowed_hosts)} - {"", "0.0.0.0", "::"}
+        return LOOPBACK | {name.lower().strip("[]") for name in named}
+
+    @property
+    def session_life(self) -> timedelta:
+        """How long a login lasts at most."""
+        return timedelta(hours=self.session_hours)
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """Proxies that may name the address that a request comes from."""
+        return _listed(self.trusted_proxies)
+
+
+def _listed(written: str) -> tuple[str, ...]:
+    """The entries of a list that is written with commas."""
+    return tuple(entry.strip() for entry in written.split(",") if entry.strip())
 
 
 def load_settings() -> Settings:

@@ -102,13 +102,21 @@ class Store:
     def latest(self) -> dict[str, Any] | None:
         """Manifest of the newest whole run; None before the first."""
         text = self.find(MANIFEST)
-        manifest: dict[str, Any] | None = None if text is None else json.loads(text)
+        if text is None:
+            return None
+        try:
+            manifest = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise StorageError(f"{self.url}/{MANIFEST} is damaged: publish again what it lists") from error
+        if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+            raise StorageError(f"{self.url}/{MANIFEST} is no manifest: publish again what it lists")
         return manifest
 
     def read(self, manifest: Mapping[str, Any], name: str) -> bytes:
         """A file of the run that a manifest names. Raises StorageError when its fingerprint differs."""
         content = self.get(f"runs/{manifest['run']}/{name}")
-        if fingerprint(content) != manifest["files"][name]["sha256"]:
+        listed = manifest["files"].get(name)
+        if not isinstance(listed, dict) or fingerprint(content) != listed.get("sha256"):
             raise StorageError(f"{self.url}: {name} of run {manifest['run']} is not the file its manifest lists: run the ETL again")
         return content
 

@@ -1,14 +1,17 @@
 """The live stream: many browsers, one connection to the feed."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
+from alarmstack.gateway.routes.stream import HEARTBEAT_SECONDS
 from alarmstack.monitor.listening import events
 from alarmstack.plant import Plant
+from tests.conftest import REPOSITORY
 from tests.upstreams import serving
 from tests.world import world
 
@@ -53,6 +56,32 @@ async def test_a_stream_ends_with_the_access_token(plant: Plant, tmp_path: objec
             await until(stream, "status", '"feed":"live"')
             w.clock.advance(16 * 60)
             async with asyncio.timeout(10):
-                assert [name async for name, _ in stream][-1] in ("status", "reading", "assessment")
+                assert [name async for name, _ in stream][-1] in ("status", "reading", "assessment", "state")
         async with httpx.AsyncClient(base_url=url, headers={"Authorization": token}) as client:
             assert (await client.get("/stream")).status_code == 401
+
+
+async def test_an_idle_stream_carries_a_heartbeat(plant: Plant, tmp_path: object) -> None:
+    async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=2) as w, serving(w.app) as url:
+        token = (await w.person("anna")).headers["Authorization"]
+        async with (
+            asyncio.timeout(60),
+            httpx.AsyncClient(base_url=url, headers={"Authorization": token}, timeout=60) as client,
+            client.stream("GET", "/api/stream") as answer,
+        ):
+            assert [line async for line in _until_comment(answer)][-1] == ": still here"
+
+
+async def _until_comment(answer: httpx.Response) -> AsyncIterator[str]:
+    async for line in answer.aiter_lines():
+        yield line
+        if line.startswith(":"):
+            return
+
+
+def test_the_browser_waits_for_more_than_two_heartbeats_and_less_than_ten_seconds() -> None:
+    source = (REPOSITORY / "ui/src/lib/state/live.svelte.ts").read_text()
+    found = re.search(r"SILENCE_MS = ([\d_]+);", source)
+    assert found
+    silence = int(found[1].replace("_", "")) / 1000
+    assert 2 * HEARTBEAT_SECONDS < silence < 10

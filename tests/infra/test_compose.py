@@ -50,7 +50,7 @@ def test_the_services_are_those_of_the_contract() -> None:
         "prometheus": ["monitoring"],
         "grafana": ["monitoring"],
     }
-    assert FULL["name"] == FRONTEND["name"] == "alarmstack"
+    assert (FULL["name"], FRONTEND["name"]) == ("alarmstack", "alarmstack-frontend"), "neither recreates services of the other"
 
 
 def test_nothing_is_published_but_what_must_be_and_one_entrance_alone_to_everybody() -> None:
@@ -127,8 +127,10 @@ def test_both_stacks_build_an_image_of_one_name_the_same_way() -> None:
 def test_files_of_the_host_are_read_only_and_labelled_and_there(kind: str) -> None:
     for name, one in STACKS[kind]["services"].items():
         for volume in one.get("volumes", []):
-            source, _, options = (*volume.split(":"), "")[:3]
-            if source.startswith("."):
+            source, _, options = (*re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", volume).split(":"), "")[:3]
+            if source == "/dev/null":
+                assert options == "ro", f"{name}: {volume}"
+            elif source.startswith("."):
                 assert set(options.split(",")) == {"ro", "z"}, f"{name}: {volume}"
                 assert source == "../data_drop" or (INFRA / source).exists(), f"{name}: {volume}"
             else:

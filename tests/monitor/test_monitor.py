@@ -173,6 +173,9 @@ async def test_a_restart_goes_on_where_it_stood_warnings_included(plant: Plant, 
             "horizon_hours": 1,
             "standing": True,
             "since": "2026-03-01T04:00:00Z",
+            "score": 0.9,
+            "threshold": 0.5,
+            "text": "Alarm very likely within 1 h (90 %)",
         }
         assert await stored(w) == (5, 5)
 
@@ -209,7 +212,7 @@ async def test_the_real_feed_speaks_the_same_language(plant: Plant, tmp_path: ob
             await next_event(listener, "assessment", newest_is(30))
         assert w.state.monitor.simulated and w.state.monitor.status().feed == "live"
         anna = await w.person("anna", "engineer")
-        assert (await anna.post("/infer/auto")).json()["n_observations"] == 20
+        assert (await anna.post("/infer/auto")).json()["n_observations"] == 31, "all that the monitor has of the plant's lookback"
         switched = await anna.post("/scenarios/activate", json={"name": "pressure_rise"})
         assert switched.json()["scenario"] == "pressure_rise"
 

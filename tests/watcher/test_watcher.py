@@ -94,7 +94,7 @@ def test_a_file_renamed_into_place_is_taken(scene: Scene) -> None:
     assert scene.looks(11.0, 13.0) == ["a.csv"]
 
 
-@pytest.mark.parametrize("name", ["~$a.xlsx", ".a.csv", "a.csv.part", "a.txt", "a.parquet"])
+@pytest.mark.parametrize("name", ["~$a.xlsx", ".a.csv", "a.csv.part", "a.txt", "a.ods"])
 def test_what_is_no_drop_is_left_alone(scene: Scene, name: str) -> None:
     scene.drop(name)
     assert scene.looks(0.0, 10.0) == []
@@ -187,7 +187,7 @@ class Desk:
                 else:
                     known = body["dag_run_id"] in desk.runs
                     desk.runs[body["dag_run_id"]] = body["conf"]["source_path"]
-                    self.answer(409 if known else 200, {})
+                    self.answer(409, {"detail": "exists"}) if known else self.answer(200, {"dag_run_id": body["dag_run_id"]})
 
             def answer(self, status: int, content: dict[str, str]) -> None:
                 self.send_response(status)
@@ -256,8 +256,8 @@ def test_files_that_come_while_it_watches_are_noticed(tmp_path: Path, polling: b
     folder = tmp_path / "drop"
     watcher = Watcher(folder, Ledger(tmp_path / "ledger.jsonl"), recorder, lambda _: None, Settling(0.3))
 
-    class EndedError(Exception):
-        pass
+    class EndedError(BaseException):
+        """Nothing that an error in a file can be: it ends the loop."""
 
     def take(path: Path, sha256: str) -> Entry:
         if path.name == "stop.csv":
@@ -288,13 +288,16 @@ class Running:
     """`alarmstack watch` as a process of its own."""
 
     home: Path
+    settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         told = {"ALARMSTACK_DATA_DIR": str(self.home / "data"), "ALARMSTACK_SETTLE_SECONDS": "0.5", "COLUMNS": "300"}
         command = [str(Path(sys.executable).with_name("alarmstack")), "watch", str(self.home / "data_drop")]
         with (self.home / "log").open("a") as log:
-            self.process = subprocess.Popen(command, env=os.environ | told, cwd=REPOSITORY, stdout=log, stderr=log, text=True)
+            self.process = subprocess.Popen(
+                command, env=os.environ | told | self.settings, cwd=REPOSITORY, stdout=log, stderr=log, text=True
+            )
 
     def kill(self) -> None:
         assert self.process is not None
@@ -331,7 +334,7 @@ def test_a_dataset_becomes_a_run_and_a_bad_one_is_set_aside(running: Running, ho
     (running.home / "data_drop/odd.xlsx").write_bytes(b"not a workbook")
     running.has_entries(3)
     assert {entry.name: entry.outcome for entry in running.entries} == {
-        "good.csv": "taken", "bad.csv": "unreadable", "odd.xlsx": "unreadable"
+        "good.csv": "taken", "bad.csv": "refused", "odd.xlsx": "refused"
     }  # fmt: skip
     manifest = json.loads((running.home / "data/store/latest/manifest.json").read_text())
     assert manifest["drop"]["name"] == "good.csv" and manifest["rows"] == good.count(b"\n") - 1

@@ -23,7 +23,7 @@ export async function visit(page: Page, name: string): Promise<void> {
   if (name === 'dashboard') await expect(page.getByRole('img', { name: /^Risk now/ })).toBeVisible();
   if (name === 'trends') await expect(page.getByRole('region', { name: 'Charts' })).toBeVisible();
   if (name === 'history') await expect(page.getByRole('region', { name: 'Entries' })).toBeVisible();
-  if (name === 'models') await expect(page.getByRole('heading', { name: 'What it looks at' })).toBeVisible();
+  if (name === 'models') await expect(page.getByRole('heading', { name: 'Feature importance' })).toBeVisible();
   if (name === 'predict' || name === 'forecast') await ask(page, name === 'predict' ? 'Predict' : 'Forecast');
 }
 
@@ -35,7 +35,7 @@ async function ask(page: Page, title: string): Promise<void> {
     .and(page.locator(':not(.quiet):enabled'));
   await presets.nth(1).click();
   await page.getByRole('button', { name: title, exact: true }).click();
-  await expect(page.getByText(/contributions make/).first()).toBeVisible();
+  await expect(page.getByText(/contributions =/).first()).toBeVisible();
 }
 
 export async function play(page: Page, scenario: string): Promise<void> {

@@ -15,10 +15,10 @@ test('an engineer sees trouble come before it is there', async ({ page }) => {
     await expect(forecast).toContainText('Below threshold', PATIENCE);
   });
 
-  await test.step('the forecast rises over its threshold while no limit is broken', async () => {
+  await test.step('the forecast rises over its threshold while no limit is exceeded', async () => {
     await playUntil(page, forecast.filter({ hasText: 'Over threshold' }));
     await expect(state).not.toContainText('In alarm');
-    await expect(state).toContainText(/Warning: alarm likely within \d h/);
+    await expect(state).toContainText(/Alarm (possible|likely|very likely) within \d h \(\d+ %\)/);
   });
 
   await test.step('store it, find it in the history and explain it', async () => {
@@ -44,7 +44,7 @@ test('an engineer sees trouble come before it is there', async ({ page }) => {
       .getByRole('row', { name: new RegExp(`${name}\\b`) })
       .getByRole('link', { name, exact: true })
       .click();
-    await expect(detail).toContainText('Forecast of the feed');
+    await expect(detail).toContainText('Forecast from live data');
     await detail.getByRole('button', { name: 'Explain' }).click();
     await expect(detail.getByRole('region', { name: 'Contributions' }).getByRole('listitem').first()).toBeVisible();
     await detail.getByRole('button', { name: 'Close' }).click();
@@ -115,6 +115,6 @@ test('without the server the screen says so and shows no value as live', async (
   await page.route('**/api/stream', (route) => route.abort());
   await page.route('**/api/overview*', (route) => route.abort());
   await page.reload();
-  await expect(page.getByText('Offline.')).toBeVisible();
-  await expect(page.getByRole('region', { name: 'State of the plant' })).toContainText('State not known');
+  await expect(page.getByText('No connection to the server.')).toBeVisible();
+  await expect(page.getByRole('region', { name: 'State of the plant' })).toContainText('State unknown');
 });

@@ -19,7 +19,7 @@ SOURCE = Param(
     type="string",
     minLength=1,
     maxLength=4096,
-    description="A CSV, XLS or XLSX file, or a folder of exports, as the worker sees it; below ALARMSTACK_DROP_DIR.",
+    description="An XLSX, XLSM, XLS, CSV or Parquet file or a folder of them, as the worker sees it; below ALARMSTACK_DROP_DIR.",
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -13,6 +12,7 @@ import typer
 from rich.console import Console
 
 from alarmstack.errors import AlarmstackError, BenchError
+from alarmstack.options import LONGEST_DAYS, seeds_of, write_json
 from alarmstack.plant import load_plant
 from alarmstack.progress import bar
 from alarmstack.settings import load_settings
@@ -39,7 +39,7 @@ def skill(
     names: Annotated[list[str] | None, typer.Option("--set", help="Again for more; default: all.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(help="Scores, episodes, pictures; default: bench/ of the data folder.")] = None,
     described: Annotated[Path, typer.Option("--sets", help="Where the sets are described.")] = SETS,
-    workers: Annotated[int, typer.Option(min=1, help="Sets judged at the same time.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Sets judged at the same time.")] = 2,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the tables to this file.", show_default=False)] = None,
     report: Annotated[Path | None, typer.Option(help="Write the tables to this file as Markdown.", show_default=False)] = None,
 ) -> None:
@@ -69,9 +69,7 @@ def skill(
                 console.print(skill_table(known[name].title, found))
             progress(f"{name} done", (len(lines) + len(failed)) / len(chosen))
     ordered = {one.name: lines[one.name] for one in chosen if one.name in lines}
-    if json_file is not None:
-        rows = [row for found in ordered.values() for row in benchmark_rows(found)]
-        json_file.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    write_json(json_file, [row for found in ordered.values() for row in benchmark_rows(found)])
     if report is not None:
         report.write_text("\n".join(markdown(known[name].title, found) for name, found in ordered.items()))
     console.print(f"scores, episodes and pictures: {folder}", markup=False, highlight=False)
@@ -81,7 +79,7 @@ def skill(
 
 @benches.command()
 def models(
-    days: Annotated[int, typer.Option(min=28, help="Length of each simulated plant.")] = 365,
+    days: Annotated[int, typer.Option(min=28, max=LONGEST_DAYS, help="Length of each simulated plant.")] = 365,
     seeds: Annotated[str, typer.Option(help="Seeds that training never saw, one simulated plant each.")] = "101,102",
     plant: Annotated[Path | None, typer.Option("--plant", help="Default: ALARMSTACK_PLANT.", show_default=False)] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.", show_default=False)] = None,
@@ -93,13 +91,12 @@ def models(
     """
     from alarmstack.bench.study import study
 
-    described = load_plant(plant or load_settings().plant)
+    described, chosen = load_plant(plant or load_settings().plant), seeds_of("--seeds", seeds)
     with bar(console, "bench") as progress:
-        studied = study(described, load_settings(), days, [int(seed) for seed in seeds.split(",")], progress)
+        studied = study(described, load_settings(), days, chosen, progress)
     for table in studied.tables():
         console.print(table)
-    if json_file is not None:
-        json_file.write_text(json.dumps(studied.rows(), indent=1, ensure_ascii=False) + "\n")
+    write_json(json_file, studied.rows())
     if report is not None:
         report.write_text(studied.markdown())
 

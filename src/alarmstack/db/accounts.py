@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alarmstack.db.tables import Invitation, User
@@ -24,13 +24,18 @@ async def everyone(session: AsyncSession) -> Sequence[User]:
 
 
 async def add(session: AsyncSession, username: str, password_hash: str, role: str, now: datetime) -> User:
-    """A new account. Raises NameTakenError."""
-    user = User(username=username, login=username.lower(), password_hash=password_hash, role=role, created_at=now)
-    try:
-        async with session.begin_nested():
-            session.add(user)
-    except IntegrityError:
-        raise NameTakenError(f"the name {username!r} is taken: choose another") from None
+    """A new account, which exists once the transaction is committed. Raises NameTakenError.
+
+    One statement that both databases know: SQLite would commit a savepoint that is released.
+    """
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    wanted = dialect.insert(User).values(
+        username=username, login=username.lower(), password_hash=password_hash, role=role, created_at=now
+    )
+    made = await session.scalars(wanted.on_conflict_do_nothing(index_elements=["login"]).returning(User))
+    user: User | None = made.one_or_none()
+    if user is None:
+        raise NameTakenError(f"the name {username!r} is taken: choose another")
     return user
 
 
@@ -44,20 +49,52 @@ async def set_password(session: AsyncSession, user: User, password_hash: str) ->
     await session.execute(update(User).where(User.id == user.id).values(password_hash=password_hash))
 
 
+async def set_disabled(session: AsyncSession, user: User, disabled_at: datetime | None) -> None:
+    """Disable an account from the next request on, or enable it again (None)."""
+    await session.execute(update(User).where(User.id == user.id).values(disabled_at=disabled_at))
+
+
+async def remove(session: AsyncSession, user: User) -> None:
+    """Delete an account with its logins and history entries. The journal keeps its lines: they name people in words."""
+    await session.execute(delete(User).where(User.id == user.id))
+
+
+async def others_enabled(session: AsyncSession, user: User, role: str) -> int:
+    """How many enabled accounts have the role, without this one."""
+    others: ColumnElement[bool] = (User.role == role) & User.disabled_at.is_(None) & (User.id != user.id)
+    return (await session.scalar(select(func.count()).select_from(User).where(others))) or 0
+
+
 async def invite(session: AsyncSession, token_hash: str, role: str, now: datetime, expires_at: datetime) -> None:
     """Keep an invitation."""
     session.add(Invitation(token_hash=token_hash, role=role, created_at=now, expires_at=expires_at))
 
 
+async def invited_role(session: AsyncSession, token_hash: str, now: datetime) -> str | None:
+    """The role an invitation gives, which stays unused; None where it is unknown, used or too old."""
+    return (await session.scalars(select(Invitation.role).where(_valid(token_hash, now)))).one_or_none()
+
+
 async def use_invitation(session: AsyncSession, token_hash: str, now: datetime) -> str | None:
     """The role an invitation gives, which is used up by asking; None where it is unknown, used or too old."""
-    used = await session.scalars(
-        update(Invitation)
-        .where(Invitation.token_hash == token_hash, Invitation.used_at.is_(None), Invitation.expires_at > now)
-        .values(used_at=now)
-        .returning(Invitation.role)
-    )
+    used = await session.scalars(update(Invitation).where(_valid(token_hash, now)).values(used_at=now).returning(Invitation.role))
     return used.one_or_none()
 
 
-__all__ = ["add", "everyone", "find", "invite", "set_password", "set_role", "use_invitation"]
+def _valid(token_hash: str, now: datetime) -> ColumnElement[bool]:
+    return (Invitation.token_hash == token_hash) & Invitation.used_at.is_(None) & (Invitation.expires_at > now)
+
+
+__all__ = [
+    "add",
+    "everyone",
+    "find",
+    "invite",
+    "invited_role",
+    "others_enabled",
+    "remove",
+    "set_disabled",
+    "set_password",
+    "set_role",
+    "use_invitation",
+]

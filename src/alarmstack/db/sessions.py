@@ -7,6 +7,7 @@ whoever finds that out ends the family.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,9 +15,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alarmstack.db.tables import RefreshSession, User
 
 
-async def add(session: AsyncSession, user_id: int, family: str, token_hash: str, now: datetime, expires_at: datetime) -> None:
-    """Keep a new refresh token of a family."""
-    session.add(RefreshSession(user_id=user_id, family=family, token_hash=token_hash, created_at=now, expires_at=expires_at))
+class Login(NamedTuple):
+    """A login: whose it is, the family of its tokens, and when it began."""
+
+    user_id: int
+    family: str
+    begun_at: datetime
+
+
+async def add(session: AsyncSession, login: Login, token_hash: str, now: datetime, expires_at: datetime) -> None:
+    """Keep a new refresh token of a login."""
+    session.add(RefreshSession(**login._asdict(), token_hash=token_hash, created_at=now, expires_at=expires_at))
 
 
 async def find(session: AsyncSession, token_hash: str) -> tuple[RefreshSession, User] | None:
@@ -59,9 +68,9 @@ async def forget_expired(session: AsyncSession, now: datetime, kept_for: timedel
 
 
 async def holder(session: AsyncSession, user_id: int, family: str) -> User | None:
-    """The account, as it is now, while its login has not been ended."""
+    """The account, as it is now, while it is enabled and its login has not been ended."""
     alive = exists().where(RefreshSession.family == family, RefreshSession.user_id == user_id, RefreshSession.revoked_at.is_(None))
-    return (await session.scalars(select(User).where(User.id == user_id, alive))).one_or_none()
+    return (await session.scalars(select(User).where(User.id == user_id, User.disabled_at.is_(None), alive))).one_or_none()
 
 
-__all__ = ["add", "end_all", "end_family", "find", "forget_expired", "holder", "rotate"]
+__all__ = ["Login", "add", "end_all", "end_family", "find", "forget_expired", "holder", "rotate"]

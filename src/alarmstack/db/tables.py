@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Body = dict[str, Any]
@@ -60,6 +60,7 @@ class User(Table):
     password_hash: Mapped[str] = mapped_column(String(300))
     role: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class RefreshSession(Table):
@@ -71,6 +72,7 @@ class RefreshSession(Table):
     family: Mapped[str] = mapped_column(String(36), index=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
+    begun_at: Mapped[datetime] = mapped_column(doc="When somebody logged in with a password: the same in the whole family.")
     expires_at: Mapped[datetime]
     rotated_at: Mapped[datetime | None] = mapped_column(default=None)
     revoked_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -116,6 +118,22 @@ class PlantInterval(Table):
     start: Mapped[datetime] = mapped_column(primary_key=True)
     row: Mapped[Body]
     stored_at: Mapped[datetime]
+    revision: Mapped[int] = mapped_column(default=1, server_default="1", doc="Grows with each correction.")
+
+
+class Quarantined(Table):
+    """A row of the feed that was not valid, and why; `times`: how often it came. Writer: the monitor, by `quarantine`."""
+
+    __tablename__ = "plant_quarantine"
+    __table_args__ = (UniqueConstraint("plant", "digest"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plant: Mapped[str] = mapped_column(String(100))
+    digest: Mapped[str] = mapped_column(String(64))
+    content: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    times: Mapped[int]
 
 
 class PlantAssessed(Table):
@@ -132,6 +150,37 @@ class PlantAssessed(Table):
     versions_id: Mapped[int] = mapped_column(ForeignKey("plant_versions.id"))
     in_alarm: Mapped[bool]
     stored_at: Mapped[datetime]
+
+
+class LimitEpisode(Table):
+    """A limit alarm from its beginning to its end, as the screen showed it. Writer: the monitor, by `limit_alarms`."""
+
+    __tablename__ = "limit_alarms"
+    __table_args__ = (
+        UniqueConstraint("plant", "rule", "begin", name="uq_limit_alarms_plant_rule_begin"),
+        Index("ix_limit_alarms_plant_begin", "plant", "begin"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plant: Mapped[str] = mapped_column(String(100))
+    rule: Mapped[str] = mapped_column(String(200))
+    key: Mapped[str] = mapped_column(String(200))
+    tag: Mapped[str] = mapped_column(String(200))
+    title: Mapped[str] = mapped_column(Text)
+    limit: Mapped[float]
+    unit: Mapped[str] = mapped_column(String(32))
+    begin: Mapped[datetime]
+    end: Mapped[datetime | None] = mapped_column(default=None)
+    peak: Mapped[float | None]
+    approximate: Mapped[bool]
+
+
+class LimitProgress(Table):
+    """How far each limit's evaluation has come, so that a restart resumes there. Writer: the monitor, by `limit_alarms`."""
+
+    __tablename__ = "limit_states"
+    plant: Mapped[str] = mapped_column(String(100), primary_key=True)
+    rule: Mapped[str] = mapped_column(String(200), primary_key=True)
+    state: Mapped[Body]
 
 
 class PlantVersions(Table):
@@ -174,10 +223,13 @@ __all__ = [
     "Instant",
     "Invitation",
     "JournalLine",
+    "LimitEpisode",
+    "LimitProgress",
     "PlantAssessed",
     "PlantBody",
     "PlantInterval",
     "PlantVersions",
+    "Quarantined",
     "RefreshSession",
     "Table",
     "User",

@@ -20,7 +20,7 @@ from alarmstack.intervals import IntervalBlock
 from alarmstack.labels import RegimeBands, in_alarm
 from alarmstack.plant import Plant
 from alarmstack.quality import Verdict, refuse_or_pass, set_aside, validate
-from alarmstack.sources import Drop, Problem, read_operator_log, read_source
+from alarmstack.sources import Drop, Problem, Reader, read_operator_log, read_source
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,21 @@ class Intake:
 
 
 def take_in(
-    plant: Plant, source: Path, *, operator_log: Path | None = None, now: datetime | None = None, refused: Path | None = None
+    plant: Plant,
+    source: Path,
+    *,
+    operator_log: Path | None = None,
+    now: datetime | None = None,
+    refused: Path | None = None,
+    read: Reader = read_source,
 ) -> Intake:
     """Read a source through the gate; a drop that is turned away is kept in the folder `refused` with its verdict.
 
+    `read`: how; `alarmstack.sources.guarded` for a file from outside.
+
     Raises SourceError when nothing can be read, GateRefused (which carries the verdict's lines) when the gate turns it away.
     """
-    drop = read_source(plant, source, operator_log=operator_log, now=now)
+    drop = read(plant, source, operator_log=operator_log, now=now)
     block, table = _intervals(plant, drop)
     verdict = validate(plant, table, labelled=drop.labelled, now=now)
     if not verdict.passed and refused is not None:
@@ -58,9 +66,11 @@ def take_in(
     return Intake(block, alarm, verdict, drop.problems, drop.files, _between(plant, drop, log))
 
 
-def judge(plant: Plant, source: Path, *, now: datetime | None = None) -> tuple[Verdict, tuple[Problem, ...]]:
+def judge(
+    plant: Plant, source: Path, *, now: datetime | None = None, read: Reader = read_source
+) -> tuple[Verdict, tuple[Problem, ...]]:
     """What the gate says of a source, and what of it could not be loaded; nothing is refused."""
-    drop = read_source(plant, source, now=now)
+    drop = read(plant, source, now=now)
     return validate(plant, _intervals(plant, drop)[1], labelled=drop.labelled, now=now), drop.problems
 
 

@@ -20,6 +20,8 @@ from alarmstack.examples import examples, with_between
 from alarmstack.plant import Plant, write_duration
 from alarmstack.progress import Progress, silent
 from alarmstack.settings import Settings
+from alarmstack.sources import guarded
+from alarmstack.sources.problems import file_name
 from alarmstack.storage import Store
 
 
@@ -38,7 +40,7 @@ class Archive:
     def keep(self, plant: Plant, taken: Intake, run: str) -> dict[str, str]:
         """Keep what a run was made from; where, for its manifest."""
         for path in taken.files:
-            self.raw.put(f"drops/{run}/{path.name}", path.read_bytes())
+            self.raw.put(f"drops/{run}/{file_name(path)}", path.read_bytes())
         for name, table in datasets(plant, taken).items():
             self.curated.put(f"runs/{run}/{name}", as_csv(plant, table))
         return {"raw": f"{self.raw.url}/drops/{run}", "curated": f"{self.curated.url}/runs/{run}"}
@@ -49,7 +51,7 @@ def run_assets(
 ) -> Iterator[tuple[str, Intake, dict[str, Any]]]:
     """A run for every asset of a source, one after another: the asset, what was taken in, the manifest."""
     for asset, drop in assets_in(source).items():
-        taken = take_in(plant, drop, operator_log=operator_log, refused=settings.data / "refused")
+        taken = take_in(plant, drop, operator_log=operator_log, refused=settings.data / "refused", read=guarded(settings))
         store = Store.of(settings, place(settings.store, asset))
         yield asset, taken, run(plant, taken, store, progress, Archive.of(settings, asset))
 

@@ -32,10 +32,10 @@ from alarmstack.figures.style import (
     shading_key,
     sheet,
 )
-from alarmstack.intervals import Floats, IntervalBlock
+from alarmstack.intervals import IntervalBlock
 from alarmstack.labels import RegimeBands, in_period
 from alarmstack.pictures import INK
-from alarmstack.plant import Instrument, Plant, write_duration
+from alarmstack.plant import Instrument, Limit, Plant, write_duration
 
 REGIME_COLOURS = {"normal": SKY, "transition": ORANGE, "alarm": VERMILLION}
 AROUND = timedelta(hours=24)
@@ -73,7 +73,7 @@ def _instrument(axis: Axes, plant: Plant, block: IntervalBlock, instrument: Inst
         axis.axhline(value, color=GREEN, linewidth=1.0, linestyle=":")
     for rule in plant.labels.rules:
         if rule.column in (instrument.tag, f"{instrument.tag}_max", f"{instrument.tag}_min"):
-            limit(axis, rule.above, f"limit {rule.above:g} {rule.unit}")
+            limit(axis, rule.limit, f"limit {rule.limit:g} {rule.unit}")
     axis.set_ylabel(f"{instrument.tag}\n{instrument.unit}", fontsize=SMALL)
     dead = " – used by no model" if instrument.role == "dead" else ""
     axis.set_title(f"{instrument.title}{dead}", fontsize=SMALL, loc="left", pad=2, color=INK)
@@ -209,7 +209,7 @@ def _event(axis: Axes, plant: Plant, block: IntervalBlock, signal: str) -> None:
             axis.plot(when, block.statistic(controller.sp), color=ORANGE, linewidth=1.6, linestyle=(0, (5, 1.5)))
     for rule in plant.labels.rules:
         if rule.column == f"{signal}_max":
-            limit(axis, rule.above, f"limit {rule.above:g}")
+            limit(axis, rule.limit, f"limit {rule.limit:g}")
     axis.set_ylabel(f"{signal}\n{plant.instrument(signal).unit}", fontsize=SMALL)
 
 
@@ -243,7 +243,7 @@ def volatility_figure(plant: Plant, block: IntervalBlock, alarm: Mask, periods: 
             axis.axhline(float(np.nanquantile(value, quantile)), color=ORANGE, linewidth=1.4, linestyle=":")
         for rule in plant.labels.rules:
             if rule.column == name:
-                limit(axis, rule.above, f"limit {rule.above:g} {rule.unit}")
+                limit(axis, rule.limit, f"limit {rule.limit:g} {rule.unit}")
         axis.set_ylabel(f"{tag}\n{plant.instrument(tag).unit}", fontsize=SMALL)
         shade(axis, when, alarm)
         shade_periods(axis, periods)
@@ -297,10 +297,7 @@ def _days(axis: Axes, block: IntervalBlock, regime: np.ndarray) -> None:
 def reasons_table(plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.DataFrame) -> pl.DataFrame:
     """How many rows each reason puts in alarm, and how many it alone does."""
     reasons: dict[str, Mask] = {
-        f"{rule.name}: {'|' + rule.column + '|' if rule.absolute else rule.column} > {rule.above:g} {rule.unit}": holds(
-            plant, block, rule
-        )
-        for rule in plant.labels.rules
+        f"{rule.name}: {_compared(rule)} {rule.limit:g} {rule.unit}": holds(plant, block, rule) for rule in plant.labels.rules
     }
     reasons["period of the operator log"] = in_period(block, periods)
     together = np.sum(list(reasons.values()), axis=0)
@@ -313,20 +310,25 @@ def reasons_table(plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.D
     )
 
 
-def extremes_table(plant: Plant, block: IntervalBlock) -> pl.DataFrame:
-    """Each limit's column: its limit, its highest value, and the rows beyond it."""
+def _compared(rule: Limit) -> str:
+    """A rule's column and how it is compared with the limit."""
+    return f"{'|' + rule.column + '|' if rule.absolute else rule.column} {'<' if rule.low else '>'}"
 
-    def value(name: str, absolute: bool) -> Floats:
-        found = column(plant, block, name)
-        return np.abs(found) if absolute else found
+
+def extremes_table(plant: Plant, block: IntervalBlock) -> pl.DataFrame:
+    """Each limit's column: its limit, its highest value (of a low limit its lowest), and the rows beyond it."""
+
+    def worst(rule: Limit) -> float:
+        highest = float(np.nanmax(rule.height(column(plant, block, rule.column)), initial=-np.inf))
+        return -highest if rule.low else highest
 
     return pl.DataFrame(
         [
             {
                 "column": rule.column,
-                "limit": rule.above,
+                "limit": rule.limit,
                 "unit": rule.unit,
-                "highest": round(float(np.nanmax(value(rule.column, rule.absolute), initial=-np.inf)), 1),
+                "highest": round(worst(rule), 1),
                 "rows beyond": int(holds(plant, block, rule).sum()),
             }
             for rule in plant.labels.rules

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.exc import SQLAlchemyError
 
 from alarmstack.db import sessions
+from alarmstack.db.tables import User
 from alarmstack.gateway.credentials import read_access
 from alarmstack.gateway.quota import refuse_beyond
 from alarmstack.gateway.state import Gateway, State
+from alarmstack.monitor.hub import Listener
 from alarmstack.wire.screen import ROLES, Person, Role
 
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-COOKIE = "alarmstack_refresh"
+COOKIE, DEVICE_COOKIE = "alarmstack_refresh", "alarmstack_device"
+STREAM_CHECK_SECONDS = 2.0
+"""How often an open stream looks whether its login lasts."""
 _bearer = HTTPBearer(auto_error=False, description="The access token of /auth/login.")
 
 
@@ -63,9 +72,33 @@ async def recognise(state: State, token: str) -> Caller | None:
     access = read_access(state.secret, token, state.clock.now())
     if access is None:
         return None
-    async with state.database.begin() as session:
-        user = await sessions.holder(session, access.user_id, access.family)
+    user = await _holder(state, access.user_id, access.family)
     return None if user is None else Caller(user.id, user.username, as_role(user.role), access.family, access.expires_at)
+
+
+async def _holder(state: State, user_id: int, family: str) -> User | None:
+    async with state.database.begin() as session:
+        return await sessions.holder(session, user_id, family)
+
+
+@contextmanager
+def ended_with_login(state: State, person: Caller, listener: Listener) -> Iterator[None]:
+    """Close a stream's listener within seconds after the login ended or the account was disabled or deleted."""
+    watching = asyncio.create_task(_close_with_login(state, person, listener))
+    try:
+        yield
+    finally:
+        watching.cancel()
+
+
+async def _close_with_login(state: State, person: Caller, listener: Listener) -> None:
+    """While the database does not answer, the stream goes on: it ends with the access token in any case."""
+    while True:
+        await asyncio.sleep(STREAM_CHECK_SECONDS)
+        with suppress(SQLAlchemyError, OSError):
+            if await _holder(state, person.user_id, person.family) is None:
+                listener.close()
+                return
 
 
 def as_role(written: str) -> Role:
@@ -81,7 +114,26 @@ def at_least(role: Role) -> Callable[..., Any]:
             raise HTTPException(403, f"{person.username} is {person.role}; this takes {role}: ask an admin")
         return person
 
+    allowed.role = role  # type: ignore[attr-defined]
     return allowed
+
+
+def least_role(route: APIRoute) -> Role | None:
+    """The least role that an endpoint takes, from its dependencies; None for one that takes everybody."""
+    needed = [_taken(one.call) for one in _dependencies(route.dependant)]
+    return max((role for role in needed if role is not None), key=ROLES.index, default=None)
+
+
+def _taken(dependency: object) -> Role | None:
+    """The role that a dependency lets through, with those above it."""
+    role: Role | None = ROLES[0] if dependency is caller else getattr(dependency, "role", None)
+    return role
+
+
+def _dependencies(dependant: Dependant) -> Iterator[Dependant]:
+    for one in dependant.dependencies:
+        yield one
+        yield from _dependencies(one)
 
 
 def check_origin(state: State, request: Request, *, cookie: bool = False) -> None:
@@ -114,4 +166,18 @@ Viewer = Annotated[Caller, Depends(caller)]
 HeavyReader = Annotated[Caller, Depends(heavy_reader)]
 Engineer = Annotated[Caller, Depends(at_least("engineer"))]
 
-__all__ = ["COOKIE", "Caller", "Engineer", "HeavyReader", "Viewer", "as_role", "at_least", "caller", "check_origin", "recognise"]
+__all__ = [
+    "COOKIE",
+    "DEVICE_COOKIE",
+    "Caller",
+    "Engineer",
+    "HeavyReader",
+    "Viewer",
+    "as_role",
+    "at_least",
+    "caller",
+    "check_origin",
+    "ended_with_login",
+    "least_role",
+    "recognise",
+]

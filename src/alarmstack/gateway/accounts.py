@@ -16,10 +16,12 @@ from alarmstack.db import Database, accounts, journal, migrate, sessions
 from alarmstack.db.tables import User
 from alarmstack.errors import AccountError
 from alarmstack.gateway.credentials import INVITATION_LIFE, hash_password, new_token, token_hash
+from alarmstack.gateway.passwords import weakness
 from alarmstack.settings import Settings
-from alarmstack.wire.screen import ROLES, Registration
+from alarmstack.wire.screen import ROLES, Registration, Role
 
 BY = "command line"
+ADMIN: Role = "admin"
 
 
 def _operator() -> str:
@@ -60,7 +62,36 @@ async def ensure(settings: Settings, name: str, password: str, role: str) -> Non
             await journal.write(session, now, "user_add", _operator(), {"account": name, "role": role}, BY)
         else:
             await accounts.set_role(session, user, role)
+            await accounts.set_disabled(session, user, None)
             await _reset(session, user, password, now)
+
+
+async def disable(settings: Settings, name: str, *, force: bool = False) -> None:
+    """Let nobody log in to an account, and end its logins. Raises AccountError, for the last admin without `force`."""
+    async with _open(settings) as (session, now):
+        user = await _found(session, name)
+        await _check_admin_remains(session, user, "disabled", force)
+        await accounts.set_disabled(session, user, now)
+        await sessions.end_all(session, user.id, now)
+        await journal.write(session, now, "user_disable", _operator(), {"account": user.username}, BY)
+
+
+async def enable(settings: Settings, name: str) -> None:
+    """Let an account log in again. Raises AccountError."""
+    async with _open(settings) as (session, now):
+        user = await _found(session, name)
+        await accounts.set_disabled(session, user, None)
+        await journal.write(session, now, "user_enable", _operator(), {"account": user.username}, BY)
+
+
+async def delete(settings: Settings, name: str, *, force: bool = False) -> None:
+    """Delete an account with its history; what the journal says of it stays. Raises AccountError as `disable` does."""
+    async with _open(settings) as (session, now):
+        user = await _found(session, name)
+        await _check_admin_remains(session, user, "deleted", force)
+        await accounts.remove(session, user)
+        about = {"account": user.username, "role": user.role}
+        await journal.write(session, now, "user_delete", _operator(), about, BY)
 
 
 async def everyone(settings: Settings) -> Sequence[User]:
@@ -98,6 +129,16 @@ async def _found(session: AsyncSession, name: str) -> User:
     return user
 
 
+async def _check_admin_remains(session: AsyncSession, user: User, done: str, force: bool) -> None:
+    """Refuse to leave the installation without an admin who can log in."""
+    last = user.role == ADMIN and user.disabled_at is None and not await accounts.others_enabled(session, user, ADMIN)
+    if last and not force:
+        raise AccountError(
+            f"{user.username} is the last admin and is not {done}: make another account admin "
+            "(`alarmstack user role NAME admin`), or add --force"
+        )
+
+
 async def _reset(session: AsyncSession, user: User, password: str, now: datetime) -> None:
     await accounts.set_password(session, user, hash_password(password))
     await sessions.end_all(session, user.id, now)
@@ -111,6 +152,8 @@ def _check(name: str, password: str, role: str) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         raise AccountError(f"{first['loc'][0]}: {first['msg']}") from None
+    if (weak := weakness(name, password)) is not None:
+        raise AccountError(f"password: {weak}: choose another")
 
 
 def _check_role(role: str) -> None:
@@ -118,4 +161,4 @@ def _check_role(role: str) -> None:
         raise AccountError(f"role {role!r} is unknown: use one of {', '.join(ROLES)}")
 
 
-__all__ = ["add", "ensure", "everyone", "invite", "set_password", "set_role"]
+__all__ = ["add", "delete", "disable", "enable", "ensure", "everyone", "invite", "set_password", "set_role"]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 import anyio.to_thread
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 
 from alarmstack import __version__
 from alarmstack.api_docs import serve_docs
@@ -19,17 +22,21 @@ from alarmstack.gateway.measures import Measures
 from alarmstack.gateway.openapi import describe
 from alarmstack.gateway.page import Compressed, Guarded, Page
 from alarmstack.gateway.problems import install
+from alarmstack.gateway.proxies import Proxied
 from alarmstack.gateway.quota import Quota
 from alarmstack.gateway.reader import Reader
+from alarmstack.gateway.refusals import Refusals
 from alarmstack.gateway.retention import Retention
 from alarmstack.gateway.routes import ROUTERS
 from alarmstack.gateway.state import State
 from alarmstack.gateway.throttle import Throttle
-from alarmstack.monitor import Clock, Hub, Monitor, SystemClock, Upstream
+from alarmstack.monitor import Bounds, Clock, Hub, Monitor, SystemClock, Upstream
 from alarmstack.plant import load_plant
 from alarmstack.service import Meter
 from alarmstack.settings import Settings
-from alarmstack.tasks import Tasks
+from alarmstack.tasks import Tasks, reason_of
+
+log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int | None = None, monitored: bool = True) -> FastAPI:
@@ -45,7 +52,9 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(migrate, settings.database)
-        work = [state.monitor.run(), state.tasks.keep_running("retention", state.retention.run)] if monitored else []
+        work = [state.tasks.keep_running("refused logins", state.refusals.keep_writing)]
+        if monitored:
+            work += [state.monitor.run(), state.tasks.keep_running("retention", state.retention.run)]
         running = [asyncio.create_task(one) for one in work]
         if monitored:
             state.reader.start()
@@ -69,6 +78,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
     app.include_router(figures(meter, settings, page_port))
     app.mount("/", Page(settings.page, [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]))
     meter.measure(app)
+    if settings.proxies:
+        app.add_middleware(Proxied, proxies=settings.proxies)
     app.add_middleware(Guarded)
     app.add_middleware(Compressed)
     describe(app)
@@ -76,33 +87,44 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
 
 
 def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State:
-    plant, hub, database = load_plant(settings.plant), Hub(), Database(settings.database)
+    plant, hub = load_plant(settings.plant), Hub()
+    database = Database(settings.database, settings.database_busy_seconds)
     tasks = Tasks(clock)
     sensors = Upstream("sensor API", settings.sensors_url, "alarmstack serve sensors")
     inference = Upstream("inference API", settings.inference_url, "alarmstack serve inference")
-    monitor = Monitor(plant, database, sensors, inference, hub, clock, tasks)
-    measures = Measures(meter.registry)
+    ahead, behind = settings.feed_ahead_seconds, settings.feed_behind_seconds
+    bounds = Bounds(timedelta(seconds=ahead), timedelta(seconds=behind))
+    monitor = Monitor(plant, database, sensors, inference, hub, clock, tasks, bounds, settings.quarantine_rows)
+    measures, refusals = Measures(meter.registry), Refusals(database, clock)
     measures.watch(hub, monitor)
     meter.watch_tasks(tasks)
-    retention = Retention(plant.name, database, settings, clock)
     return State(
-        settings,
-        secret,
-        plant,
-        database,
-        sensors,
-        inference,
-        hub,
-        monitor,
-        Throttle(),
-        measures,
-        clock,
-        tasks,
-        retention,
-        Reader(),
-        Quota(settings.requests_per_minute),
-        Quota(settings.heavy_reads_per_minute),
+        settings=settings,
+        secret=secret,
+        plant=plant,
+        database=database,
+        sensors=sensors,
+        inference=inference,
+        hub=hub,
+        monitor=monitor,
+        throttle=Throttle(clock),
+        refusals=refusals,
+        measures=measures,
+        clock=clock,
+        tasks=tasks,
+        retention=Retention(plant.name, database, settings, clock),
+        reader=Reader(),
+        requests=Quota(settings.requests_per_minute),
+        heavy_reads=Quota(settings.heavy_reads_per_minute),
     )
+
+
+async def _write_refusals(state: State) -> None:
+    """Write down what was counted until now."""
+    try:
+        await state.refusals.write()
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("the last refused logins were not written to the journal: %s", reason_of(error))
 
 
 async def _end(state: State, running: Sequence[asyncio.Task[None]]) -> None:
@@ -112,6 +134,7 @@ async def _end(state: State, running: Sequence[asyncio.Task[None]]) -> None:
     for task in running:
         with suppress(asyncio.CancelledError):
             await task
+    await _write_refusals(state)
     state.hub.close()
     await state.reader.close()
     await state.sensors.close()

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
 import jwt
 from argon2 import PasswordHasher
@@ -15,9 +16,12 @@ from argon2.exceptions import InvalidHashError, VerificationError
 ACCESS_LIFE = timedelta(minutes=15)
 REFRESH_LIFE = timedelta(days=14)
 INVITATION_LIFE = timedelta(days=7)
+DEVICE_LIFE = timedelta(days=180)
+MOST_ACCOUNTS = 10
+"""Accounts that one browser is known for: a control room's operators share a computer."""
 ROTATION_GRACE = timedelta(seconds=10)
 """A refresh token that was just used may be used again for so long: two tabs of one browser wake up together."""
-ISSUER, AUDIENCE, TYPE = "alarmstack", "alarmstack-gateway", "access"
+ISSUER, AUDIENCE, TYPE, DEVICE_TYPE = "alarmstack", "alarmstack-gateway", "access", "device"
 _hasher = PasswordHasher()
 """Argon2id with the library's defaults (RFC 9106, low memory)."""
 
@@ -29,6 +33,27 @@ class Access:
     user_id: int
     family: str
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a device token says: which browser this is, and which accounts have logged in with it (as hashes, newest last).
+
+    It opens nothing. Attempts to log in from a known browser are counted apart from those of strangers (`throttle`).
+    """
+
+    number: str
+    accounts: tuple[str, ...] = ()
+
+    def knows(self, username: str) -> bool:
+        """Whether the account has logged in with this browser before."""
+        return _account_hash(username) in self.accounts
+
+    def with_account(self, username: str) -> Device:
+        """The browser after a login."""
+        account = _account_hash(username)
+        others = [one for one in self.accounts if one != account]
+        return Device(self.number, (*others, account)[-MOST_ACCOUNTS:])
 
 
 def hash_password(password: str) -> str:
@@ -64,50 +89,76 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def write_access(secret: str, user_id: int, family: str, now: datetime) -> str:
+def write_access(secret: str, user_id: int, family: str, now: datetime, expires_at: datetime) -> str:
     """A signed access token."""
-    claims = {
-        "iss": ISSUER,
-        "aud": AUDIENCE,
-        "typ": TYPE,
-        "sub": str(user_id),
-        "sid": family,
-        "iat": int(now.timestamp()),
-        "exp": int((now + ACCESS_LIFE).timestamp()),
-    }
-    return jwt.encode(claims, secret, algorithm="HS256")
+    return _signed(secret, TYPE, now, expires_at, sub=str(user_id), sid=family)
+
+
+def write_device(secret: str, device: Device, now: datetime) -> str:
+    """A signed device token."""
+    return _signed(secret, DEVICE_TYPE, now, now + DEVICE_LIFE, sub=device.number, acc=list(device.accounts))
+
+
+def _signed(secret: str, kind: str, now: datetime, expires_at: datetime, **claims: object) -> str:
+    times = {"iat": int(now.timestamp()), "exp": int(expires_at.timestamp())}
+    return jwt.encode({"iss": ISSUER, "aud": AUDIENCE, "typ": kind, **times, **claims}, secret, algorithm="HS256")
 
 
 def read_access(secret: str, token: str, now: datetime) -> Access | None:
     """What a token says; None for one that is forged, too old, of another kind or for somebody else."""
-    required = ["iss", "aud", "typ", "sub", "sid", "iat", "exp"]
+    claims = _verified(secret, token, TYPE, now, "sid")
     try:
-        claims = jwt.decode(
+        expires_at = datetime.fromtimestamp(claims["exp"], now.tzinfo)
+        return Access(int(claims["sub"]), str(claims["sid"]), expires_at)
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
+
+
+def read_device(secret: str, token: str | None, now: datetime) -> Device | None:
+    """The browser that a token names; None as for access tokens."""
+    claims = _verified(secret, token or "", DEVICE_TYPE, now, "acc")
+    if not isinstance(claims.get("acc"), list):
+        return None
+    return Device(str(claims["sub"]), tuple(str(one) for one in claims["acc"]))
+
+
+def _verified(secret: str, token: str, kind: str, now: datetime, *more: str) -> dict[str, Any]:
+    """The claims of a token of that kind that is signed by us and not too old; else none."""
+    options = {"require": ["iss", "aud", "typ", "sub", "iat", "exp", *more], "verify_exp": False, "verify_iat": False}
+    try:
+        claims: dict[str, Any] = jwt.decode(
             token,
             secret,
             ["HS256"],
             audience=AUDIENCE,
             issuer=ISSUER,
-            options={"require": required, "verify_exp": False, "verify_iat": False},
+            options=options,  # type: ignore[arg-type]
         )
-        expires_at = datetime.fromtimestamp(claims["exp"], now.tzinfo)
-        access = Access(int(claims["sub"]), str(claims["sid"]), expires_at)
+        valid = claims["typ"] == kind and now.timestamp() < float(claims["exp"])
     except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError):
-        return None
-    return access if claims["typ"] == TYPE and now < expires_at else None
+        return {}
+    return claims if valid else {}
+
+
+def _account_hash(username: str) -> str:
+    return token_hash(username.lower())[:16]
 
 
 __all__ = [
     "ACCESS_LIFE",
+    "DEVICE_LIFE",
     "INVITATION_LIFE",
     "REFRESH_LIFE",
     "ROTATION_GRACE",
     "Access",
+    "Device",
     "hash_password",
     "new_password",
     "new_token",
     "password_fits",
     "read_access",
+    "read_device",
     "token_hash",
     "write_access",
+    "write_device",
 ]

@@ -23,6 +23,11 @@ class Measures:
         self._gauge("stream_listeners", "Open streams.").set_function(lambda: len(hub))
         self._gauge("feed_live", "1 while the feed is live.").set_function(lambda: status().feed == "live")
         self._gauge("inference_ready", "1 while every model speaks.").set_function(lambda: status().inference == "ready")
+        self._gauge("intervals_unassessed", "Stored intervals that wait for their assessment, at most 240.").set_function(
+            lambda: status().unassessed
+        )
+        self._gauge("intervals_refused", "Intervals that inference refuses to assess.").set_function(lambda: status().refused)
+        self._gauge("rows_quarantined", "Rows of the feed set aside since the start.").set_function(lambda: monitor.quarantined)
         self._gauge("intervals_stored", "Intervals stored since the start.").set_function(lambda: monitor.stored)
         registry = self.registry
         registry.register(_Drift(monitor))

@@ -12,10 +12,10 @@ from pydantic.json_schema import models_json_schema
 
 from alarmstack.gateway.credentials import new_token
 from alarmstack.settings import Settings
-from alarmstack.wire.screen import FeedStatus, PlantAssessment
+from alarmstack.wire.screen import FeedStatus, PlantAssessment, PlantState
 from alarmstack.wire.sensing import Live
 
-STREAMED: tuple[type[BaseModel], ...] = (Live, PlantAssessment, FeedStatus)
+STREAMED: tuple[type[BaseModel], ...] = (Live, PlantAssessment, FeedStatus, PlantState)
 """Bodies of events, which no endpoint returns as such."""
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from alarmstack.alarms.limits import deadband, limit_title, off_delay
+from alarmstack.derived import instrument_of
 from alarmstack.expected import expected
 from alarmstack.plant import Controller, Instrument, Limit, Plant
 from alarmstack.wire.observations import preset_rows
 from alarmstack.wire.screen import (
     ForecastPreset,
     LimitLine,
+    PlantLimit,
     PlantModel,
     PlantTag,
     PlantUnit,
@@ -33,6 +36,7 @@ def plant_view(plant: Plant, *, simulated: bool) -> PlantView:
         horizons_hours=[round(horizon / timedelta(hours=1)) for horizon in time.horizons],
         units=[PlantUnit(key=unit.key, title=unit.title) for unit in plant.units],
         tags=[_tag(plant, instrument) for instrument in plant.modelled],
+        limits=[_limit(plant, rule) for rule in plant.labels.rules],
         models=[PlantModel.model_validate(one, from_attributes=True) for one in expected(plant)],
         predict_fields=[PredictField(**field.model_dump()) for field in plant.screen.predict_fields],
         predict_presets=[
@@ -47,7 +51,7 @@ def plant_view(plant: Plant, *, simulated: bool) -> PlantView:
 
 def limits_of(plant: Plant, instrument: Instrument) -> list[LimitLine]:
     """The label rules on an instrument's own value, as lines to draw on its trend. Rules on what is derived have no place there."""
-    own = {instrument.tag, f"{instrument.tag}_max"}
+    own = {instrument.tag, f"{instrument.tag}_max", f"{instrument.tag}_min"}
     return [line for rule in plant.labels.rules if rule.column in own for line in _lines(instrument, rule)]
 
 
@@ -57,8 +61,26 @@ def controller_of(plant: Plant, instrument: Instrument) -> Controller | None:
 
 
 def _lines(instrument: Instrument, rule: Limit) -> list[LimitLine]:
-    values = [rule.above, -rule.above] if rule.absolute else [rule.above]
+    values = [rule.limit, -rule.limit] if rule.absolute else [rule.limit]
     return [LimitLine(key=instrument.key, value=value, title=rule.name) for value in values]
+
+
+def _limit(plant: Plant, rule: Limit) -> PlantLimit:
+    instrument = instrument_of(plant, rule.column)
+    return PlantLimit(
+        rule=rule.name,
+        key=instrument.key,
+        tag=instrument.tag,
+        title=limit_title(plant, rule),
+        column=rule.column,
+        limit=rule.limit,
+        unit=rule.unit,
+        low=rule.low,
+        absolute=rule.absolute,
+        deadband=deadband(plant, rule),
+        on_delay_seconds=rule.on_delay.total_seconds(),
+        off_delay_seconds=off_delay(plant, rule).total_seconds(),
+    )
 
 
 def _tag(plant: Plant, instrument: Instrument) -> PlantTag:

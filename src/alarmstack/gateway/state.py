@@ -12,6 +12,7 @@ from alarmstack.db import Database
 from alarmstack.gateway.measures import Measures
 from alarmstack.gateway.quota import Quota
 from alarmstack.gateway.reader import Reader
+from alarmstack.gateway.refusals import Refusals
 from alarmstack.gateway.retention import Retention
 from alarmstack.gateway.throttle import Throttle
 from alarmstack.monitor import Clock, Hub, Monitor, Upstream
@@ -33,6 +34,7 @@ class State:
     hub: Hub
     monitor: Monitor
     throttle: Throttle
+    refusals: Refusals
     measures: Measures
     clock: Clock
     tasks: Tasks

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from alarmstack.derived import any_rule, column, holds
 from alarmstack.drift import SCORE
-from alarmstack.errors import NotPromotedError, ObservationError
+from alarmstack.errors import FeatureError, NotPromotedError, ObservationError
 from alarmstack.expected import NORMALITY, Expected
 from alarmstack.features import GROUPS, build, source_of
 from alarmstack.inference.shelf import Shelf, Speaker
-from alarmstack.inference.wording import in_words
+from alarmstack.inference.wording import in_words, verdict
 from alarmstack.intervals import Floats, IntervalBlock
 from alarmstack.models.contributions import explain, importance
 from alarmstack.normality import Assessed, NormalModel
 from alarmstack.plant import Instrument, Plant
+from alarmstack.registry import Bundle
+from alarmstack.tasks import reason_of
 from alarmstack.wire.observations import Observation, moment, to_block
 from alarmstack.wire.scoring import (
     Assessment,
@@ -28,6 +31,7 @@ from alarmstack.wire.scoring import (
     Forecast,
     Importance,
     Importances,
+    Inputs,
     Prediction,
     Recommendation,
     Reference,
@@ -39,9 +43,12 @@ from alarmstack.wire.scoring import (
     UsualValues,
 )
 
+log = logging.getLogger(__name__)
 OPERATING = "operating"
 DRIVERS = 5
 """Contributions that are named for each score."""
+SHOWN = 5
+"""Inputs that a refusal names."""
 URGENT_COUNT, URGENT_RISK = 5, 0.8
 RAISED_COUNT, RAISED_RISK = 3, 0.6
 FLAT_ROWS = 24
@@ -52,15 +59,18 @@ def predict(shelf: Shelf, features: Mapping[str, float | None]) -> Prediction:
     """Risk of one row of features, of which any may be missing. Raises FeatureError for unknown names."""
     speaker, ranges = shelf.speaker(shelf.predictor), shelf.ranges
     bundle = speaker.bundle
-    row = bundle.row(features)
+    row = _row(bundle, features)
+    missing, of = bundle.missing(row[0]), len(bundle.names)
+    given = of - len(missing)
     score = float(bundle.score(row)[0])
     threshold = bundle.thresholds.get(OPERATING)
     # Asked thousands of times a second, and of types that need no second look.
     return Prediction.model_construct(
+        inputs=Inputs.model_construct(given=given, of=of, text=_counted(given, of)),
         risk_score=score,
         alarm=_alarm(score, threshold),
         threshold=threshold,
-        missing=bundle.missing(row[0]),
+        missing=missing,
         out_of_range=[
             name
             for name, value in features.items()
@@ -70,29 +80,46 @@ def predict(shelf: Shelf, features: Mapping[str, float | None]) -> Prediction:
     )
 
 
+def _row(bundle: Bundle, features: Mapping[str, float | None]) -> Floats:
+    """A matrix of one row of features. Raises FeatureError for unknown names, and where no feature has a value."""
+    row = bundle.row(features)
+    if all(value is None for value in features.values()):
+        some = ", ".join(bundle.names[:SHOWN])
+        raise FeatureError(f"no input has a value: give at least one, such as {some} (GET /importance lists all)")
+    return row
+
+
+def _counted(given: int, of: int) -> str:
+    rest = "" if given == of else f"; the other {of - given} count as missing"
+    return f"{given} of {of} inputs had a value{rest}."
+
+
 def forecast(plant: Plant, shelf: Shelf, horizon: int, rows: Sequence[Observation]) -> Forecast:
     """Probability that an alarm begins within the horizon after the last row.
 
     Raises ObservationError for a horizon that has no forecaster, and for rows that cannot be taken or are too few.
     """
-    speaker = shelf.speaker(_forecaster(shelf, horizon).name)
+    forecaster = _forecaster(shelf, horizon)
+    speaker = shelf.speaker(forecaster.name)
     block = _window(plant, rows)
     matrix = build(plant, block, "window")[-1:]
     score = float(speaker.bundle.score(matrix)[0])
     threshold = speaker.bundle.thresholds.get(OPERATING)
     quality = _quality(plant, block)
+    in_alarm_now = bool(any_rule(plant, block)[-1])
     return Forecast(
         anomaly_probability=score,
         alarm=_alarm(score, threshold),
         horizon_hours=horizon,
         n_observations=len(rows),
-        in_alarm_now=bool(any_rule(plant, block)[-1]),
+        in_alarm_now=in_alarm_now,
         threshold=threshold,
         known_at=_known_at(block),
         missing=speaker.bundle.missing(matrix[0]),
         out_of_range=[q.key for q in quality if q.status == "out_of_range"],
         stale=[q.key for q in quality if q.status == "stale"],
         model=speaker.spoke,
+        text=verdict(score, threshold, forecaster.horizon or timedelta(hours=horizon), in_alarm_now),
     )
 
 
@@ -109,7 +136,7 @@ def recommend(failure_frequency: float, risk: float) -> Recommendation:
 
 def explain_features(plant: Plant, speaker: Speaker, features: Mapping[str, float | None]) -> Explanation:
     """Why the champion scored a row of features as it did."""
-    return _explanation(plant, speaker, speaker.bundle.row(features)[0])
+    return _explanation(plant, speaker, _row(speaker.bundle, features)[0])
 
 
 def explain_window(plant: Plant, shelf: Shelf, horizon: int, rows: Sequence[Observation]) -> Explanation:
@@ -166,29 +193,51 @@ def assess(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Assessmen
     said, drivers = [], []
     for one in shelf.expected:
         try:
-            speaker = shelf.speaker(one.name)
+            output, driving = _output(plant, one, shelf.speaker(one.name), block, matrices)
         except NotPromotedError as error:
-            said.append(_about(one).model_copy(update={"reason": str(error)}))
-            continue
-        if speaker.normal is not None:
-            assessed = speaker.normal(block)
-            said.append(_said(one, speaker, assessed.score[-1:], _unknown(speaker.normal, block)))
-            drivers += _deviating(plant, one, speaker.normal, block, assessed)
-            continue
-        matrix = matrices[speaker.bundle.group]
-        said.append(_said(one, speaker, speaker.bundle.score(matrix), speaker.bundle.missing(matrix[0])))
-        drivers += _drivers(plant, one, speaker, matrix[0])
+            waits = one.name in shelf.not_promoted
+            output, driving = _about(one).model_copy(update={"reason": str(error), "not_promoted": waits}), []
+        except Exception as error:
+            # The other models answer all the same.
+            log.exception("%s failed", one.name)
+            output, driving = _about(one).model_copy(update={"reason": f"{one.name} failed: {reason_of(error)}"}), []
+        said.append(output)
+        drivers += driving
     return Assessment(
         timestamp=moment(block.start[-1]),
         known_at=_known_at(block),
         n_intervals=len(rows),
         in_alarm_now=bool(any_rule(plant, block)[-1]),
         models=said,
-        shadows=[_shadowed(one, shelf.shadows[one.name], block, matrices) for one in shelf.expected if one.name in shelf.shadows],
+        shadows=list(_shadows(shelf, block, matrices)),
         drivers=drivers,
         rules=list(_rules(plant, block)),
         quality=_quality(plant, block),
     )
+
+
+def _output(
+    plant: Plant, one: Expected, speaker: Speaker, block: IntervalBlock, matrices: Mapping[str, Floats]
+) -> tuple[Said, list[Driver]]:
+    """What one model says of the last row, and what drives it."""
+    if speaker.normal is not None:
+        assessed = speaker.normal(block)
+        said = _said(one, speaker, assessed.score[-1:], _unknown(speaker.normal, block))
+        return said, _deviating(plant, one, speaker.normal, block, assessed)
+    matrix = matrices[speaker.bundle.group]
+    said = _said(one, speaker, speaker.bundle.score(matrix), speaker.bundle.missing(matrix[0]))
+    return said, _drivers(plant, one, speaker, matrix[0])
+
+
+def _shadows(shelf: Shelf, block: IntervalBlock, matrices: Mapping[str, Floats]) -> Iterator[Shadowed]:
+    """What the challengers say of the last row. One that fails is left out."""
+    shadows = shelf.shadows
+    for one in shelf.expected:
+        if one.name in shadows:
+            try:
+                yield _shadowed(one, shadows[one.name], block, matrices)
+            except Exception:
+                log.exception("the challenger of %s failed", one.name)
 
 
 def _forecaster(shelf: Shelf, horizon: int) -> Expected:
@@ -202,7 +251,10 @@ def _window(plant: Plant, rows: Sequence[Observation]) -> IntervalBlock:
     needed = plant.rows(plant.time.window)
     if len(rows) < needed:
         raise ObservationError(f"{len(rows)} rows: a forecast needs at least {needed}, one a {plant.time.cadence}, oldest first")
-    return to_block(plant, rows)
+    block = to_block(plant, rows)
+    if np.isnan(block.values).all():
+        raise ObservationError("no row has a value: send the instruments' values, such as those of GET /sensors/intervals")
+    return block
 
 
 def _said(one: Expected, speaker: Speaker, scores: Floats, missing: list[str]) -> Said:
@@ -318,7 +370,7 @@ def _rules(plant: Plant, block: IntervalBlock) -> Iterator[RuleState]:
         value = float(column(plant, block, rule.column)[-1])
         met = bool(holds(plant, block, rule)[-1])
         known = None if np.isnan(value) else value
-        yield RuleState(name=rule.name, column=rule.column, value=known, above=rule.above, unit=rule.unit, met=met)
+        yield RuleState(name=rule.name, column=rule.column, value=known, above=rule.limit, unit=rule.unit, met=met, low=rule.low)
 
 
 def _quality(plant: Plant, block: IntervalBlock) -> list[TagQuality]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -20,7 +19,8 @@ from alarmstack.errors import AlarmstackError, FeatureError, NotPromotedError, O
 from alarmstack.inference import answers as say
 from alarmstack.inference.shelf import Shelf
 from alarmstack.plant import Plant
-from alarmstack.service import TITLES, Meter, Plain, answers, body_of, parsed, problem, speak_problems
+from alarmstack.service import TITLES, Meter, Plain, answers, body_of, parsed, problem, speak_problems, task_states
+from alarmstack.tasks import Task, Tasks
 from alarmstack.wire.observations import Observation, preset_rows
 from alarmstack.wire.scoring import (
     Assessment,
@@ -43,7 +43,6 @@ from alarmstack.wire.scoring import (
 REFRESH_SECONDS = 5.0
 """Wall seconds between two looks at the registry."""
 BINS = tuple(i / 10 for i in range(1, 11))
-log = logging.getLogger(__name__)
 
 
 class ScoreMeter:
@@ -76,13 +75,16 @@ class ScoreMeter:
         return float(speaker.version) if speaker else 0.0
 
 
-def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAPI:
+def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS, tasks: Tasks | None = None) -> FastAPI:
     """The inference API over a shelf of models."""
+    tasks = tasks or Tasks()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(shelf.open_kept)
-        task = asyncio.create_task(_keep_up(shelf, refresh_seconds))
+        # In a thread, which cannot be cancelled: a stalled look at the registry is shown, and the models go on.
+        reload = partial(_keep_up, shelf, refresh_seconds)
+        task = asyncio.create_task(tasks.keep_running("models", reload, restart_stalled=False))
         yield
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -123,10 +125,10 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS) -> FastAP
         """The process is alive."""
         return Health(version=__version__)
 
-    @app.get("/ready", responses={503: {"model": Ready, "description": "Some model does not speak"}})
+    @app.get("/ready", responses={503: {"model": Ready, "description": "A promoted model or a task is down"}})
     async def ready(response: Response) -> Ready:
-        """Which models speak, from where, how old; 503 while one does not."""
-        found = shelf.ready()
+        """Which models answer, from where, how old; 503 while a promoted one does not, or a long-running task is down."""
+        found = shelf.ready(task_states(tasks))
         response.status_code = 200 if found.ready else 503
         return found
 
@@ -204,8 +206,8 @@ def _give_examples(app: FastAPI, plant: Plant) -> None:
 
 def _assess(shelf: Shelf, rows: list[Observation]) -> Assessment:
     if not shelf.speakers:
-        raise NotPromotedError(next(iter(shelf.reasons.values()), shelf.unreachable or "no model is loaded"))
-    if not shelf.settled and len(shelf.speakers) < len(shelf.expected):
+        raise NotPromotedError(shelf.nothing)
+    if shelf.loading:
         raise NotPromotedError("the models are still being loaded: ask again in a few seconds")
     return say.assess(shelf.plant, shelf, rows)
 
@@ -217,20 +219,19 @@ def _speak_own_errors(app: FastAPI) -> None:
         return problem(status, TITLES[status], str(error))
 
 
-async def _keep_up(shelf: Shelf, seconds: float) -> None:
+async def _keep_up(shelf: Shelf, seconds: float, task: Task) -> None:
     """Look at the registry again and again, in a thread: requests never wait for it."""
     settled = False
     while True:
-        try:
-            await asyncio.to_thread(shelf.refresh)
-        except Exception:
-            log.exception("looking at the registry failed; the models that are loaded go on")
+        await asyncio.to_thread(shelf.refresh, task.progress)
+        task.progress()
         if not settled:
             # Models and libraries stay for good: the garbage collector need not walk them between requests.
             gc.collect()
             gc.freeze()
             settled = True
-        await asyncio.sleep(seconds)
+        with task.waiting():
+            await asyncio.sleep(seconds)
 
 
 __all__ = ["REFRESH_SECONDS", "create_app"]

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from alarmstack import __version__
-from alarmstack.errors import NotPromotedError, RegistryError
+from alarmstack.errors import NotPromotedError, RegistryError, StorageError
+from alarmstack.inference.copies import CURRENT, VERSION
 from alarmstack.inference.shelf import Shelf
+from alarmstack.manifest import MANIFEST
 from alarmstack.plant import Plant
-from alarmstack.registry import Registry
+from alarmstack.registry import FILES, NAME, Registry
 from alarmstack.storage import Store
+
+_Models = dict[
+    Annotated[str, Field(pattern=f"^{NAME.pattern}$")],
+    Annotated[str, StringConstraints(pattern=VERSION)],
+]
+_MODELS = TypeAdapter(_Models)
+log = logging.getLogger(__name__)
 
 
 def export(plant: Plant, registry: Registry, store: Store, *, unpromoted: bool = False) -> dict[str, str]:
     """Publish all promoted models to a store: the version of each name. With `unpromoted`, the newest where none is promoted.
 
-    Raises NotPromotedError when no model is promoted, RegistryError when the registry cannot be asked.
+    Raises NotPromotedError when no model is promoted, RegistryError when the registry cannot be asked, or a promoted model cannot
+    be used.
     """
     with TemporaryDirectory() as folder:
         shelf = Shelf(plant, registry, Path(folder), unpromoted=unpromoted)
         shelf.refresh()
         if shelf.unreachable is not None:
             raise RegistryError(shelf.unreachable)
+        for name in sorted(shelf.required):
+            if name not in shelf.speakers or not shelf.speakers[name].copied:
+                raise RegistryError(f"{name} cannot be exported: {shelf.reasons.get(name)}")
         if not shelf.speakers:
             raise NotPromotedError(f"no model of {plant.name} is promoted in {registry.uri}: `alarmstack train`, then `promote`")
         files = {str(file.relative_to(folder)): file.read_bytes() for file in sorted(Path(folder).rglob("*")) if file.is_file()}
@@ -33,20 +51,51 @@ def export(plant: Plant, registry: Registry, store: Store, *, unpromoted: bool =
     return versions
 
 
-def fetch(store: Store, folder: Path) -> dict[str, str]:
-    """Copy the models that were exported last into a shelf's folder that holds none: the version of each name, or none at all."""
-    if any(folder.glob("*/current.json")):
+def fetch(store: Store, folder: Path, damaged: Collection[str] = ()) -> dict[str, str]:
+    """Copy the models that were exported last into a shelf's folder that holds none: the version of each name, or none at all.
+
+    Of a folder that holds some, only those named as `damaged` are copied. Raises StorageError where the store cannot be read, and
+    RegistryError where what it holds is no export.
+    """
+    if not damaged and any(folder.glob(f"*/{CURRENT}")):
         return {}
     manifest = store.latest()
     if manifest is None:
         return {}
-    # What names a model is written last: a copy that is cut short holds no half one.
-    for name in sorted(manifest["files"], key=lambda file: (file.endswith("current.json"), file)):
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(store.read(manifest, name))
-    found: dict[str, str] = manifest["models"]
+    found, refused = {}, []
+    for name, version in _models(store, manifest).items():
+        if damaged and name not in damaged:
+            continue
+        try:
+            _copy(store, manifest, name, version, folder)
+            found[name] = version
+        except StorageError as error:
+            log.warning("%s version %s cannot be fetched: %s", name, version, error)
+            refused.append(str(error))
+    if refused:
+        raise StorageError(f"{len(refused)} of {len(refused) + len(found)} models: {refused[0]}")
     return found
+
+
+def _models(store: Store, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The version of each name that an export lists."""
+    try:
+        return _MODELS.validate_python(manifest["models"])
+    except (ValidationError, KeyError, TypeError) as error:
+        raise RegistryError(f"{store.url} holds no exported models: run `alarmstack export` again") from error
+
+
+def _copy(store: Store, manifest: Mapping[str, Any], name: str, version: str, folder: Path) -> None:
+    """Copy one model: only files of which a Bundle is made, and what names them last, so that no half copy is ever used."""
+    parts = [PurePosixPath(name, version, file) for file in (*FILES, MANIFEST)]
+    for part in (*parts, PurePosixPath(name, CURRENT)):
+        # Exports of an earlier release have no manifest.
+        if part.name == MANIFEST and str(part) not in manifest["files"]:
+            continue
+        content = store.read(manifest, str(part))
+        place = folder / part
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
 
 
 __all__ = ["export", "fetch"]

@@ -1,9 +1,11 @@
-"""Features in words: what a screen says of a driver, with the unit of its value."""
+"""Features and forecasts in words: what a screen says of a driver, with the unit of its value, and of a probability."""
 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
+from alarmstack.alarms.wording import forecast_text, percent
 from alarmstack.features import source_of
 from alarmstack.plant import Plant, spaced, write_duration
 
@@ -16,6 +18,18 @@ def in_words(plant: Plant, feature: str) -> tuple[str, str]:
     """A feature as people name it, and the unit of its value ("" where it has none)."""
     words, unit = _named(plant, feature)
     return words[:1].upper() + words[1:], unit
+
+
+def verdict(probability: float, threshold: float | None, horizon: timedelta, in_alarm: bool) -> str:
+    """A forecast in words, with its figure."""
+    within = spaced(write_duration(horizon))
+    if in_alarm:
+        return "In alarm now: there is nothing left to forecast"
+    if threshold is None:
+        return f"Alarm within {within}: {percent(probability)}; the model has no threshold"
+    if probability >= threshold:
+        return forecast_text(probability, horizon)
+    return f"No warning within {within}: {percent(probability)} is below the threshold {percent(threshold)}"
 
 
 def _named(plant: Plant, feature: str) -> tuple[str, str]:
@@ -91,4 +105,4 @@ def _rule(plant: Plant, feature: str) -> tuple[str, str]:
     return feature.replace("_", " "), ""
 
 
-__all__ = ["in_words"]
+__all__ = ["in_words", "verdict"]

@@ -21,14 +21,16 @@ class Sources:
 
     feed_reason: str | None = "not connected yet"
     heard_at: datetime | None = None
+    """When the plant's clock was last seen to run."""
     silence: timedelta = SHORTEST_SILENCE
+    speed: float = 1.0
     plant_time: datetime | None = None
     inference: Literal["ready", "partial", "down"] = "down"
     inference_reason: str | None = "not asked yet"
 
     def connected(self, now: datetime, step_seconds: float, speed: float, plant_time: datetime) -> None:
         """The feed is there; `step_seconds` of its clock lie between two readings, `speed` of which pass in a second."""
-        self.feed_reason = None
+        self.feed_reason, self.speed = None, speed
         self.heard(now, plant_time)
         self.silence = max(SHORTEST_SILENCE, timedelta(seconds=SILENT_STEPS * step_seconds / max(speed, 1e-6)))
 
@@ -36,6 +38,12 @@ class Sources:
         """A reading came. One of an instant that is known already is no news: that clock does not run."""
         if plant_time is not None and plant_time != self.plant_time:
             self.heard_at, self.plant_time = now, plant_time
+
+    def plant_clock(self, now: datetime) -> datetime | None:
+        """What the plant's clock shows by now, as far as is known: it went on at its speed since it was last heard."""
+        if self.plant_time is None or self.heard_at is None:
+            return None
+        return self.plant_time + max(now - self.heard_at, timedelta(0)) * self.speed
 
     def live(self, now: datetime) -> bool:
         """Whether readings come in."""
@@ -50,11 +58,11 @@ class Sources:
 
     def answered(self, spoke: Assessment | Ready) -> None:
         """Inference answered: do all models speak?"""
-        silent = {one.name: one.reason for one in spoke.models if _silent(one)}
-        self.inference = "partial" if silent else "ready"
-        if silent and len(silent) == len(spoke.models):
-            self.inference = "down"
-        reasons = sorted({reason for reason in silent.values() if reason})
+        unable = [one for one in spoke.models if _silent(one)]
+        # Nobody expects an output of a model that is not promoted, as long as there are others.
+        silent = [one for one in unable if not _not_promoted(one)] if len(unable) < len(spoke.models) else unable
+        self.inference = "down" if silent and len(unable) == len(spoke.models) else "partial" if silent else "ready"
+        reasons = sorted({one.reason for one in silent if one.reason})
         self.inference_reason = (
             f"{len(silent)} of {len(spoke.models)} models are silent: {'; '.join(reasons[:2])}" if silent else None
         )
@@ -85,7 +93,12 @@ class Sources:
 def _silent(model: object) -> bool:
     """A model of an assessment that did not speak, or one of the list of models that is not there."""
     status = getattr(model, "status", None)
-    return status == "missing" if status is not None else getattr(model, "model", None) is None
+    return status in ("missing", "not_promoted") if status is not None else getattr(model, "model", None) is None
+
+
+def _not_promoted(model: object) -> bool:
+    """A model without a promoted version, in an assessment or in the list of models."""
+    return getattr(model, "status", None) == "not_promoted" or getattr(model, "not_promoted", False) is True
 
 
 __all__ = ["SHORTEST_SILENCE", "SILENT_STEPS", "Sources"]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from alarmstack.plant import Plant
+from alarmstack.reference.access import access_page
 from alarmstack.reference.api import api_page
 from alarmstack.reference.configuration import configuration_page
 from alarmstack.reference.models import models_page
@@ -10,6 +11,7 @@ from alarmstack.reference.models import models_page
 PAGES: Mapping[str, Callable[[Plant], str]] = {
     "configuration.md": lambda _: configuration_page(),
     "api.md": api_page,
+    "access.md": lambda _: access_page(),
     "models.md": models_page,
 }
 """Name of each page in docs/ → what it says for a plant."""

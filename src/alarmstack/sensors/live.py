@@ -31,14 +31,13 @@ from alarmstack.simulator.dynamics import Motion, State
 from alarmstack.simulator.events import Happening, happening, schedule
 from alarmstack.simulator.historian import since, written
 from alarmstack.simulator.parameters import Parameters, load_parameters
+from alarmstack.wire.sensing import KEPT_READINGS
 
 CALM = "normal"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """Grids are counted from here."""
 KEPT_DAYS = 10
 """Days of closed intervals that a reader can still get."""
-KEPT_READINGS = 600
-"""Snapshots of all instruments that a reader can still get, one a step."""
 Last = dict[str, tuple[float, int]]
 Spoken = tuple[str, datetime, float]
 """Tag, instant, value."""
@@ -55,7 +54,7 @@ class Base:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What each instrument last said, at an instant of the plant's clock; ages in seconds. Nothing yet: absent."""
+    """The newest value of each instrument and setpoint, at an instant of the plant's clock; ages in seconds. None yet: absent."""
 
     time: datetime
     values: Mapping[str, float]
@@ -183,9 +182,10 @@ class LivePlant:
 
     def _look(self) -> Snapshot:
         now, kept = self.now, self.plant.stale_after
-        ages = {i.key: (now - self._known[i.tag][1]).total_seconds() for i in self.plant.modelled if i.tag in self._known}
-        fresh = [i for i in self.plant.modelled if ages.get(i.key, inf) <= kept[i.tag].total_seconds()]
-        return Snapshot(now, {i.key: self._known[i.tag][0] for i in fresh}, ages)
+        shown = [*(i.tag for i in self.plant.modelled), *(c.sp for c in self.plant.controllers)]
+        ages = {tag.lower(): (now - self._known[tag][1]).total_seconds() for tag in shown if tag in self._known}
+        fresh = [tag for tag in shown if ages.get(tag.lower(), inf) <= kept[tag].total_seconds()]
+        return Snapshot(now, {tag.lower(): self._known[tag][0] for tag in fresh}, ages)
 
     def _close_hour(self) -> None:
         readings = pl.DataFrame(self._coming, schema=READING_SCHEMA, orient="row")
@@ -205,6 +205,10 @@ class LivePlant:
 
     def save(self, path: Path) -> None:
         """Write what a restart needs: the old file or the new, never half."""
+        write_saved(path, self.saved())
+
+    def saved(self) -> str:
+        """What a restart needs, as JSON."""
         base = self._bases[0]
         closer = base.closer
         content = {
@@ -226,10 +230,7 @@ class LivePlant:
                 "empty_run": closer.empty_run,
             },
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(content), encoding="utf-8")
-        partial.replace(path)
+        return json.dumps(content)
 
     @classmethod
     def load(cls, plant: Plant, path: Path) -> LivePlant | None:
@@ -268,6 +269,14 @@ class LivePlant:
         return live
 
 
+def write_saved(path: Path, content: str) -> None:
+    """Replace the saved plant: the old file or the new, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(content, encoding="utf-8")
+    partial.replace(path)
+
+
 def past_events(plant: Plant, days: float, seed: int) -> list[Happening]:
     """What a plant of that seed went through in its first days, over by their end."""
     found = schedule(load_parameters(plant), days, np.random.default_rng(seed), [i.tag for i in plant.modelled])
@@ -280,4 +289,4 @@ def _happening(parameters: Parameters, one: dict[str, Any]) -> Happening:
     return Happening(**known | {"event": event, "end": inf if one["end"] >= 1e300 else one["end"]})
 
 
-__all__ = ["CALM", "KEPT_DAYS", "KEPT_READINGS", "LivePlant", "Snapshot", "Spoken", "past_events"]
+__all__ = ["CALM", "KEPT_DAYS", "LivePlant", "Snapshot", "Spoken", "past_events", "write_saved"]

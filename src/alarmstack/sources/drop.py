@@ -5,7 +5,7 @@ Good rows are loaded, bad ones reported. A drop holds raw readings or one finish
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +15,9 @@ import polars as pl
 from alarmstack.errors import SourceError
 from alarmstack.intervals import READING_SCHEMA
 from alarmstack.plant import Plant
-from alarmstack.sources.grids import SUFFIXES, read_grid
+from alarmstack.sources.grids import DEFAULT_LIMITS, SUFFIXES, read_grid, readable
 from alarmstack.sources.layouts import LABEL_NAMES, Sheet, historian_names, read_sheet
+from alarmstack.sources.limits import Limits
 from alarmstack.sources.operator_log import read_operator_log
 from alarmstack.sources.problems import FINDING_SCHEMA, Problem, as_problems, finding
 
@@ -46,12 +47,25 @@ class Drop:
 
 
 @dataclass(frozen=True)
+class Access:
+    """How files are read: within which limits, and what is called before each one (a SourceError is then the file's problem)."""
+
+    limits: Limits = DEFAULT_LIMITS
+    before: Callable[[Path], None] = lambda file: None
+
+
+DIRECT = Access()
+
+
+@dataclass(frozen=True)
 class _Read:
     path: Path
     sheet: Sheet
 
 
-def read_source(plant: Plant, path: Path, *, operator_log: Path | None = None, now: datetime | None = None) -> Drop:
+def read_source(
+    plant: Plant, path: Path, *, operator_log: Path | None = None, now: datetime | None = None, access: Access = DIRECT
+) -> Drop:
     """Read a folder of exports or one file.
 
     Readings after `now` (default: the wall clock) are not loaded. `operator_log` beats the drop's own log. Raises SourceError when
@@ -63,7 +77,7 @@ def read_source(plant: Plant, path: Path, *, operator_log: Path | None = None, n
     sheets: list[_Read] = []
     spoilt: set[str] = set()
     for file in exports:
-        sheet, complaints = _read_file(plant, file)
+        sheet, complaints = _read_file(plant, file, access)
         problems += complaints
         if sheet is None:
             spoilt.add(file.stem.lower())
@@ -71,7 +85,7 @@ def read_source(plant: Plant, path: Path, *, operator_log: Path | None = None, n
             sheets.append(_Read(file, sheet))
     if not sheets:
         raise SourceError(_nothing_read(plant, path, problems))
-    log, complaints = _log(plant, operator_log, logs)
+    log, complaints = _log(plant, operator_log, logs, access)
     problems += complaints
     raw = [s for s in sheets if s.sheet.table is None]
     readings, table = None, None
@@ -100,6 +114,8 @@ def _sort_out(path: Path) -> tuple[list[Path], list[Path], list[Problem]]:
             continue
         if entry.is_dir():
             notes.append(Problem(entry.name, None, "unread file", "a folder inside the drop is not read: move its exports up"))
+        elif not entry.is_file():
+            notes.append(Problem(entry.name, None, "unread file", "neither a file nor a folder: left alone"))
         elif entry.suffix.lower() not in SUFFIXES:
             notes.append(Problem(entry.name, None, "unknown file", f"not one of {', '.join(SUFFIXES)}: left alone"))
         else:
@@ -107,13 +123,19 @@ def _sort_out(path: Path) -> tuple[list[Path], list[Path], list[Problem]]:
     return exports, logs, notes
 
 
-def _read_file(plant: Plant, file: Path) -> tuple[Sheet | None, tuple[Problem, ...]]:
+def _read_file(plant: Plant, file: Path, access: Access) -> tuple[Sheet | None, tuple[Problem, ...]]:
     if file.suffix.lower() not in SUFFIXES:
         return None, (Problem(file.name, None, "unknown file", f"not one of {', '.join(SUFFIXES)}: left alone"),)
     try:
-        grid = read_grid(file)
+        access.before(file)
+        with readable(file):
+            return _read_grid(plant, file, access.limits)
     except SourceError as error:
         return None, (Problem(file.name, None, "corrupt file", str(error)),)
+
+
+def _read_grid(plant: Plant, file: Path, limits: Limits) -> tuple[Sheet | None, tuple[Problem, ...]]:
+    grid = read_grid(file, limits)
     if grid.rows == 0:
         what = "a header and nothing below it" if grid.names else "no cell is filled"
         return None, (Problem(file.name, None, "empty file", f"{what}: export it again"),)
@@ -132,13 +154,16 @@ def _nothing_read(plant: Plant, path: Path, problems: Iterable[Problem]) -> str:
     return f"{path}: no readable export ({reasons}): give files such as {expected}, or a CSV with timestamp and one column a tag"
 
 
-def _log(plant: Plant, given: Path | None, own: list[Path]) -> tuple[pl.DataFrame | None, tuple[Problem, ...]]:
+def _log(plant: Plant, given: Path | None, own: list[Path], access: Access) -> tuple[pl.DataFrame | None, tuple[Problem, ...]]:
     if given is not None:
-        return read_operator_log(plant, given)
+        access.before(given)
+        return read_operator_log(plant, given, access.limits)
     if not own:
         return None, ()
     try:
-        log, problems = read_operator_log(plant, own[0])
+        access.before(own[0])
+        with readable(own[0]):
+            log, problems = read_operator_log(plant, own[0], access.limits)
     except SourceError as error:
         return None, (Problem(own[0].name, None, "corrupt file", str(error)),)
     unread = (Problem(p.name, None, "unread file", f"{own[0].name} is the drop's operator log: keep one") for p in own[1:])
@@ -246,4 +271,4 @@ def _missing(plant: Plant, path: Path, sheets: list[Sheet], spoilt: set[str]) ->
     return problems
 
 
-__all__ = ["Drop", "read_source"]
+__all__ = ["Access", "Drop", "read_source"]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -20,15 +21,20 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum
 
 from alarmstack.errors import SourceError
 from alarmstack.sources.cells import Cells, cells_of, cells_of_objects, cells_of_series
+from alarmstack.sources.limits import Limits
+from alarmstack.sources.packed import check_unpacked
 
-EXCEL = (".xlsx", ".xlsm", ".xls")
+PACKED = (".xlsx", ".xlsm")
+EXCEL = (*PACKED, ".xls")
 TEXT = (".csv",)
 PARQUET = (".parquet",)
 SUFFIXES = EXCEL + TEXT + PARQUET
+"""Of every file that may hold data: the watcher, the readers and the documents take them from here."""
 _VALUE_LIKE = re.compile(r"[+-]?[\d.,:\-/ TZ]*\d[\d.,:\-/ TZ+]*")
 _ENCODINGS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _LINES_SNIFFED = 50
 Rows = Sequence[Sequence[object]]
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -44,15 +50,28 @@ class Grid:
     unread: tuple[str, ...] = field(default=())
 
 
-def read_grid(path: Path) -> Grid:
+def read_grid(path: Path, limits: Limits = DEFAULT_LIMITS) -> Grid:
     """The first sheet of a file that holds anything.
 
-    Raises SourceError when the file cannot be opened: truncated, encrypted, or not what its name says.
+    Raises SourceError when the file cannot be opened (truncated, encrypted, or not what its name says), or exceeds a limit.
     """
+    with readable(path):
+        limits.check_size(path.name, path.stat().st_size)
+        suffix = path.suffix.lower()
+        if suffix in PARQUET:
+            return _parquet(path, limits)
+        if suffix in TEXT:
+            return _csv(path, limits)
+        if suffix in PACKED:
+            check_unpacked(path, limits)
+        return _workbook(path, limits)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Translate what a library says of a file that it cannot read into a SourceError."""
     try:
-        if path.suffix.lower() in PARQUET:
-            return _parquet(path)
-        return _csv(path) if path.suffix.lower() in TEXT else _workbook(path)
+        yield
     except SourceError:
         raise
     except BaseException as error:
@@ -65,12 +84,13 @@ def read_grid(path: Path) -> Grid:
 
 def _says_unreadable(error: BaseException) -> bool:
     """A library's complaint about the file. A panic of the Rust readers is one too, though no Exception and of no public class."""
-    complaints = (CalamineError, pl.exceptions.PolarsError, OSError, UnicodeError, ValueError)
+    complaints = (CalamineError, pl.exceptions.PolarsError, csv.Error, OSError, UnicodeError, ValueError, OverflowError)
     return isinstance(error, complaints) or type(error).__name__ == "PanicException"
 
 
-def _workbook(path: Path) -> Grid:
-    with CalamineWorkbook.from_path(path) as book, _no_collection():
+def _workbook(path: Path, limits: Limits) -> Grid:
+    # Opened here: the library takes no file name that is not UTF-8.
+    with path.open("rb") as file, CalamineWorkbook.from_filelike(file) as book, _no_collection():
         names = [s.name for s in book.sheets_metadata if s.typ is SheetTypeEnum.WorkSheet]
         filled: list[str] = []
         rows: Rows = []
@@ -80,6 +100,7 @@ def _workbook(path: Path) -> Grid:
                 continue
             filled.append(name)
             if len(filled) == 1:
+                limits.check_cells(path.name, sheet.total_height, sheet.total_width)
                 rows = sheet.to_python(skip_empty_area=False)
     head, below = _split_header(rows)
     while below < len(rows) and not any(cell != "" for cell in rows[below]):
@@ -115,14 +136,15 @@ def _is_name(cell: object) -> bool:
     return isinstance(cell, str) and _VALUE_LIKE.fullmatch(cell.strip()) is None
 
 
-def _csv(path: Path) -> Grid:
+def _csv(path: Path, limits: Limits) -> Grid:
     content = path.read_bytes()
     text = _decoded(path, content)
-    lines = text.splitlines()[:_LINES_SNIFFED]
+    lines = _first_lines(text)
     if not any(line.strip() for line in lines):
         return Grid((), 1, 0, 0, lambda _: cells_of(0))
     separator = max(";\t,", key=lambda mark: lines[0].count(mark))
     width = max(map(len, csv.reader(lines, delimiter=separator)))
+    limits.check_cells(path.name, text.count("\n") + 1, width)
     frame = pl.read_csv(
         text.encode(),
         has_header=False,
@@ -143,6 +165,15 @@ def _csv(path: Path) -> Grid:
     )
 
 
+def _first_lines(text: str) -> list[str]:
+    end = 0
+    for _ in range(_LINES_SNIFFED):
+        end = text.find("\n", end) + 1
+        if not end:
+            return text.splitlines()[:_LINES_SNIFFED]
+    return text[:end].splitlines()[:_LINES_SNIFFED]
+
+
 def _decoded(path: Path, content: bytes) -> str:
     if b"\x00" in content[:1000] and content[:2] not in _ENCODINGS:
         raise SourceError(f"{path.name} cannot be opened: it is no text; export it again as CSV")
@@ -153,9 +184,13 @@ def _decoded(path: Path, content: bytes) -> str:
         return content.decode("cp1252")  # what a German or English Windows writes
 
 
-def _parquet(path: Path) -> Grid:
-    frame = pl.read_parquet(path)
+def _parquet(path: Path, limits: Limits) -> Grid:
+    # Read here: the library takes no file name that is not UTF-8.
+    content = path.read_bytes()
+    rows = pl.scan_parquet(BytesIO(content)).select(pl.len()).collect().item()
+    limits.check_cells(path.name, rows, len(pl.read_parquet_schema(BytesIO(content))))
+    frame = pl.read_parquet(BytesIO(content))
     return Grid(tuple(frame.columns), 1, len(frame), frame.width, lambda place: cells_of_series(frame.to_series(place)))
 
 
-__all__ = ["EXCEL", "PARQUET", "SUFFIXES", "TEXT", "Grid", "read_grid"]
+__all__ = ["DEFAULT_LIMITS", "EXCEL", "PARQUET", "SUFFIXES", "TEXT", "Grid", "read_grid", "readable"]

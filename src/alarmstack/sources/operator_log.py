@@ -12,20 +12,21 @@ import polars as pl
 from alarmstack.errors import SourceError
 from alarmstack.plant import Plant
 from alarmstack.sources.cells import cells_of, read_instants
-from alarmstack.sources.grids import read_grid
+from alarmstack.sources.grids import DEFAULT_LIMITS, read_grid
+from alarmstack.sources.limits import Limits
 from alarmstack.sources.problems import FINDING_SCHEMA, Problem, as_problems
 
 LOG_SCHEMA = {"start": pl.Datetime("us", "UTC"), "end": pl.Datetime("us", "UTC"), "description": pl.String()}
 
 
-def read_operator_log(plant: Plant, path: Path) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
+def read_operator_log(plant: Plant, path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
     """Periods (start, end UTC, description), oldest first, and what was wrong with the others.
 
     Raises SourceError when the file is not there or has no columns start and end.
     """
     if not path.is_file():
         raise SourceError(f"{path}: no such operator log: give a CSV with the columns start,end,description")
-    grid = read_grid(path)
+    grid = read_grid(path, limits)
     names = [name.lower() for name in grid.names]
     if not {"start", "end"} <= set(names):
         raise SourceError(

@@ -7,6 +7,7 @@ them; after the first twenty of a kind the rest is a count.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 import polars as pl
@@ -34,6 +35,8 @@ Kind = Literal[
 KINDS: tuple[str, ...] = get_args(Kind)
 FINDING_SCHEMA = pl.Schema({"row": pl.Int64(), "kind": pl.String(), "reason": pl.String()})
 SHOWN_OF_A_KIND = 20
+LONGEST = 500
+"""Characters of a name or a reason that are shown: a cell may hold 32,767 of them."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,36 @@ class Problem:
     kind: str
     reason: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", printable(self.file))
+        object.__setattr__(self, "reason", printable(self.reason))
+
     def __str__(self) -> str:
         where = self.file if self.row is None else f"{self.file}, row {self.row}"
         return f"{where}: {self.kind}: {self.reason}"
+
+
+def printable(text: str) -> str:
+    """A name or a text from a file in characters that a terminal, a log line and JSON can show, on one line.
+
+    >>> printable("a\\nb")
+    'a\\\\nb'
+    """
+    shown = text if text.isprintable() else "".join(map(_escaped, text))
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
+
+
+def file_name(path: Path) -> str:
+    """A file's name as a store, a ledger or a message can hold it: what cannot be shown becomes an underscore.
+
+    >>> file_name(Path("a\\nb.csv"))
+    'a_b.csv'
+    """
+    return "".join(character if character.isprintable() else "_" for character in path.name)
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
 def finding(kind: Kind, reason: str, row: int | None = None) -> pl.DataFrame:
@@ -71,4 +101,15 @@ def as_problems(file: str, findings: pl.DataFrame) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-__all__ = ["FINDING_SCHEMA", "KINDS", "SHOWN_OF_A_KIND", "Kind", "Problem", "as_problems", "finding", "no_findings"]
+__all__ = [
+    "FINDING_SCHEMA",
+    "KINDS",
+    "SHOWN_OF_A_KIND",
+    "Kind",
+    "Problem",
+    "as_problems",
+    "file_name",
+    "finding",
+    "no_findings",
+    "printable",
+]

@@ -24,6 +24,8 @@ from alarmstack.etl.intake import Intake, take_in
 from alarmstack.intervals import STATISTICS, IntervalBlock
 from alarmstack.plant import Plant
 from alarmstack.settings import Settings
+from alarmstack.sources.guarded import Workbooks
+from alarmstack.sources.limits import Limits
 from alarmstack.storage import Store
 
 if TYPE_CHECKING:
@@ -114,7 +116,8 @@ def chunk_of(job: Job, rows: pa.Table) -> Chunk | str:
 
 def _chunks(job: Job, asset: str, path: Path, facts: Facts) -> Iterator[pa.RecordBatch]:
     try:
-        taken = take_in(job.plant, path, operator_log=job.operator_log, refused=job.settings.data / "refused")
+        refused, read = job.settings.data / "refused", Workbooks(Limits.of(job.settings))
+        taken = take_in(job.plant, path, operator_log=job.operator_log, refused=refused, read=read)
     except (GateRefused, SourceError) as error:
         yield _refusal(job.plant, asset, str(error).splitlines()[0])
         return

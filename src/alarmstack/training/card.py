@@ -23,6 +23,11 @@ class Verdict:
         """Whether the model is better than its floor; an unknown figure is not."""
         return self.value < self.floor_value if self.lower_is_better else self.value > self.floor_value
 
+    @property
+    def compared(self) -> str:
+        """Both figures in words."""
+        return f"{self.metric} {self.value:.3f} against {self.floor_value:.3f} ({self.floor})"
+
 
 def write_card(
     plant: Plant,
@@ -38,10 +43,9 @@ def write_card(
 ) -> str:
     """The card as Markdown."""
     skill = (
-        f"It beats its floor: {verdict.metric} {verdict.value:.3f} against {verdict.floor_value:.3f} ({verdict.floor})."
+        f"It beats its floor: {verdict.compared}."
         if verdict.beaten
-        else f"**No skill shown**: {verdict.metric} {verdict.value:.3f} against {verdict.floor_value:.3f} ({verdict.floor}). "
-        "It is registered and not promoted."
+        else f"**No skill shown**: {verdict.compared}. It is registered and not promoted."
     )
     says = {budget: "never (no threshold keeps this budget)" if t is None else f"{t:.4f}" for budget, t in thresholds.items()}
     return "\n".join(

@@ -16,7 +16,7 @@ from alarmstack.intervals import Floats, IntervalBlock
 from alarmstack.models import Fitted, More, Recipe, fit, recipes, refit, side_by_side
 from alarmstack.plant import Plant
 from alarmstack.progress import Progress, silent
-from alarmstack.registry import Bundle, Registry, make_bundle
+from alarmstack.registry import BEATS_FLOOR, Bundle, Registry, make_bundle
 from alarmstack.training.card import Verdict, write_card
 from alarmstack.training.events import BUDGETS, thresholds_for
 from alarmstack.training.metrics import judge
@@ -26,9 +26,6 @@ from alarmstack.training.splits import inner_folds
 
 OPERATING = "operating"
 Thresholds = dict[str, float | None]
-
-BEATS_FLOOR = "beats_floor"
-"""Logged with every version: 1 where it is better than the floor that it must beat."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def train(
     if plant.normality is not None:
         progress("normal behaviour", 1.0)
         bundle, verdict = make_normal(plant, block, examples, data_fingerprint, population)
-        done.append(Trained(bundle, registry.publish(bundle, _judged(verdict)), bundle.metrics, verdict))
+        done.append(Trained(bundle, registry.publish(bundle, _judged(verdict), verdict=verdict.compared), bundle.metrics, verdict))
     return done
 
 
@@ -136,7 +133,7 @@ def _register(
         reference=reference,
     )
     tried = {f"average_precision: {k}": v for k, v in fitted.tried.items()}
-    version = registry.publish(bundle, _judged(verdict), {"estimator": fitted.chosen, **tried})
+    version = registry.publish(bundle, _judged(verdict), {"estimator": fitted.chosen, **tried}, verdict=verdict.compared)
     return Trained(bundle, version, metrics, verdict)
 
 
@@ -199,13 +196,13 @@ def promote(plant: Plant, registry: Registry, mode: str, metric: str) -> list[st
         return []
     promoted, first = [], recipes(plant)[0].name
     for name in (one.name for one in expected(plant)):
-        newest = registry.versions(name)[-1:]
-        if not newest or newest[0].metrics.get(BEATS_FLOOR) != 1.0:
+        newest = registry.newest(name)
+        if newest is None or newest.metrics.get(BEATS_FLOOR) != 1.0:
             continue
         if name == first:
             registry.promote_best(name, metric)
         else:
-            registry.promote(name, newest[0].number)
+            registry.promote(name, newest.number)
         promoted.append(name)
     return promoted
 

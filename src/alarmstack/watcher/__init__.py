@@ -5,6 +5,6 @@ the two ways to do it: Airflow is asked to (by REST), or this process does it. `
 """
 
 from alarmstack.watcher.takers import Airflow, InProcess, Taker
-from alarmstack.watcher.watch import Watcher, watch
+from alarmstack.watcher.watch import Watcher, keep_watching, watch
 
-__all__ = ["Airflow", "InProcess", "Taker", "Watcher", "watch"]
+__all__ = ["Airflow", "InProcess", "Taker", "Watcher", "keep_watching", "watch"]

@@ -14,12 +14,15 @@ from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from alarmstack.errors import ObservationError
 from alarmstack.intervals import STATISTICS, Floats, IntervalBlock, number_segments
 from alarmstack.plant import Plant, write_duration
+from alarmstack.wire.instants import Moment
 
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""No row of a plant is dated outside these; near the first and the last year, sums of times have no date."""
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
 
 
@@ -29,7 +32,7 @@ class Reading(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Number | None]
 
-    timestamp: AwareDatetime | None = Field(default=None, description="With offset; of an interval, its start.")
+    timestamp: Moment | None = Field(default=None, description="With offset; of an interval, its start.")
 
     @property
     def numbers(self) -> Mapping[str, float | None]:
@@ -145,6 +148,9 @@ def _places(plant: Plant, rows: Sequence[Observation]) -> tuple[list[int], int]:
         return list(range(len(rows))), len(rows)
     if len(stamps) < len(rows):
         raise ObservationError(f"{len(rows) - len(stamps)} of {len(rows)} rows carry no timestamp: give it in all rows or in none")
+    for number, stamp in enumerate(stamps, start=1):
+        if not EARLIEST <= stamp < LATEST:
+            raise ObservationError(f"row {number} is dated {stamp.isoformat()}: use a time between 1900 and 2200")
     cadence, places = plant.time.cadence, [0]
     for number, (before, after) in enumerate(pairwise(stamps), start=2):
         step = after - before

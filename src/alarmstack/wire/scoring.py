@@ -41,14 +41,23 @@ Stale = Annotated[list[str], Field(description="Instruments whose last reading i
 
 
 class PredictRequest(_Body):
-    """Any subset of the champion's features; `null` counts as missing."""
+    """Any subset of the champion's features, at least one with a value; `null` counts as missing."""
 
     features: Annotated[dict[str, Number | None], Field(max_length=MOST_FEATURES)]
+
+
+class Inputs(_Body):
+    """How many of a model's inputs had a value. `text` says so in a sentence."""
+
+    given: int
+    of: int
+    text: str
 
 
 class Prediction(_Body):
     """Risk that the plant is in alarm at this row. `alarm`: 1 where the score reaches the operating threshold."""
 
+    inputs: Inputs
     risk_score: float
     alarm: int
     threshold: float | None
@@ -78,6 +87,9 @@ class Forecast(_Body):
     out_of_range: OutOfRange
     stale: Stale
     model: Spoke
+    text: str = Field(
+        default="", description="The forecast in words, with its figure.", examples=["Alarm possible within 3 h (9 %)"]
+    )
 
 
 class RecommendRequest(_Body):
@@ -169,6 +181,7 @@ class Said(_Body):
     missing: list[str] = []
     model: Spoke | None = None
     reason: str | None = None
+    not_promoted: bool = Field(default=False, description="No version is promoted, so no output is expected; `reason` says why.")
 
 
 class Driver(Contribution):
@@ -187,7 +200,7 @@ class TagQuality(_Body):
 
 
 class RuleState(_Body):
-    """A limit rule at the last row: `met` means the plant is in alarm by it."""
+    """A limit rule at the last row: `met` means the row is in alarm by it. `low`: it is met below `above`, which is the limit."""
 
     name: str
     column: str
@@ -195,6 +208,7 @@ class RuleState(_Body):
     above: float
     unit: str
     met: bool
+    low: bool = False
 
 
 class Shadowed(_Body):
@@ -252,8 +266,9 @@ class ModelStatus(_Body):
     title: str
     kind: Kind
     horizon_hours: int | None
-    status: Literal["loaded", "kept", "unpromoted", "missing"] = Field(
-        description="loaded from the registry; kept: last good copy from disk; unpromoted: newest version, no @champion; missing."
+    status: Literal["loaded", "kept", "unpromoted", "not_promoted", "missing"] = Field(
+        description="loaded: the promoted version; kept: the last good copy; unpromoted: the newest version serves, because none "
+        "is promoted; not_promoted: no version is promoted, none serves; missing: it was never trained, or cannot be loaded."
     )
     reason: str | None = None
     version: str | None = None
@@ -264,6 +279,8 @@ class ModelStatus(_Body):
     metrics: dict[str, float] = {}
     thresholds: dict[str, float | None] = {}
     card: str | None = None
+    challenger: str | None = Field(default=None, description="Version that scores in shadow beside this one.")
+    challenger_reason: str | None = Field(default=None, description="Why the challenger cannot be used.")
 
 
 class Models(_Body):
@@ -290,13 +307,21 @@ class Readiness(_Body):
 
 
 class Ready(_Body):
-    """Whether every expected model speaks, and from where."""
+    """Whether every promoted model answers and every long-running task makes progress; `reason` says what does not.
+
+    A model that nobody promoted, or that is not promoted because it loses to its baseline, is listed and leaves the service ready.
+    """
 
     ready: bool
     registry: str
     registry_reachable: bool
     reason: str | None
     models: list[ModelStatus]
+    tasks: list[TaskState] = []
+    fingerprint: str = Field(
+        default="",
+        description="Changes when the code, the plant or a loaded model changes: what was refused before may be answered now.",
+    )
 
 
 class Health(_Body):
@@ -318,6 +343,7 @@ __all__ = [
     "Health",
     "Importance",
     "Importances",
+    "Inputs",
     "ModelStatus",
     "Models",
     "PredictRequest",

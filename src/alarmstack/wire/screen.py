@@ -6,13 +6,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from alarmstack.wire.instants import Moment
 from alarmstack.wire.observations import Observation
 from alarmstack.wire.scoring import Assessment, Explanation, Forecast, Kind, Prediction, TaskState
 
 Role = Literal["viewer", "operator", "engineer", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "operator", "engineer", "admin")
 """Each may do what those before it may."""
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 128
+"""Characters of a new password (OWASP ASVS 4.0.3, 2.1.1 and 2.1.2)."""
 EntryType = Literal["predict", "forecast", "explain", "assess", "auto"]
+
+
+NewPassword = Annotated[str, Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
 
 
 class _Body(BaseModel):
@@ -23,8 +29,15 @@ class Registration(_Body):
     """A new account. `invitation` where registration is by invitation."""
 
     username: Annotated[str, Field(min_length=3, max_length=64, pattern=r"^[A-Za-z0-9._@-]+$")]
-    password: Annotated[str, Field(min_length=10, max_length=200)]
+    password: NewPassword
     invitation: str | None = Field(default=None, max_length=200)
+
+
+class PasswordChange(_Body):
+    """Another password for one's own account; the current one proves whose it is."""
+
+    current: Annotated[str, Field(max_length=200)]
+    new: NewPassword
 
 
 class Person(_Body):
@@ -163,6 +176,23 @@ class PlantTag(_Body):
     output: str | None = Field(description="Key of the controller's output.")
 
 
+class PlantLimit(_Body):
+    """A limit rule of plant.toml with its delays. `low`: exceeded below the limit; `absolute`: the value's size counts."""
+
+    rule: str
+    key: str
+    tag: str
+    title: str
+    column: str
+    limit: float
+    unit: str
+    low: bool
+    absolute: bool
+    deadband: float
+    on_delay_seconds: float
+    off_delay_seconds: float
+
+
 class PlantModel(_Body):
     """A model that the plant is expected to have. `label` heads its figure, `title` says what the figure is."""
 
@@ -214,6 +244,7 @@ class PlantView(_Body):
     horizons_hours: list[int]
     units: list[PlantUnit]
     tags: list[PlantTag]
+    limits: list[PlantLimit]
     models: list[PlantModel]
     predict_fields: list[PredictField]
     predict_presets: list[PredictPreset]
@@ -240,13 +271,109 @@ class FeedStatus(_Body):
     refused_reason: str | None = Field(default=None, description="Why it refuses the newest of them.")
 
 
+class QuarantinedRow(_Body):
+    """A row of the feed that was not valid. `content`: as it came, as JSON; `times`: how often it came."""
+
+    id: int
+    content: str
+    reason: str
+    first_at: AwareDatetime
+    last_at: AwareDatetime
+    times: int
+
+
+class Quarantine(_Body):
+    """A page of the rows that were set aside, newest first."""
+
+    rows: list[QuarantinedRow]
+    page: int
+    size: int
+    total: int
+
+
 class WarningState(_Body):
-    """A forecaster's warning as the alarm engine holds it: on-delay, hysteresis, off-delay and minimum on time applied."""
+    """A forecaster's warning as the alarm engine holds it: on-delay, hysteresis, off-delay and minimum on time applied.
+
+    `score` and `threshold` are those of the interval it belongs to; `text` names the warning with its figure.
+    """
 
     column: str
     horizon_hours: int
     standing: bool
     since: AwareDatetime | None
+    score: float | None = None
+    threshold: float | None = None
+    text: str | None = Field(default=None, examples=["Alarm possible within 3 h (9 %)"])
+
+
+class LimitAlarm(_Body):
+    """A limit that is exceeded. `value`: the newest, in the unit of the limit; None: unknown at present."""
+
+    rule: str = Field(description="Its name in plant.toml.")
+    key: str = Field(description="Key of the instrument whose trend shows it.")
+    tag: str
+    title: str = Field(examples=["PDT31008 above 300 mbar"])
+    limit: float
+    unit: str
+    value: float | None
+    since: AwareDatetime = Field(description="Plant time of the reading that exceeded the limit: the on-delay begins there.")
+    returning_since: AwareDatetime | None = Field(
+        default=None, description="The value is back within the limit and its deadband; the off-delay runs since then."
+    )
+    approximate: bool = Field(default=False, description="`since` is known from closed intervals alone.")
+
+
+class LimitGap(_Body):
+    """A limit that cannot be evaluated at present. An alarm that was active stays active."""
+
+    rule: str
+    key: str
+    title: str
+    reason: str
+
+
+class PlantState(_Body):
+    """Whether the plant is in alarm, by limits on the newest readings, and which warnings are active: one state for every view.
+
+    `known` is false while the feed is down or stale: then nothing is claimed and every list is empty. `pending`: limits that are
+    exceeded for less than their on-delay. `in_alarm_now` of an assessment is another matter: it is about a whole closed interval.
+    """
+
+    plant_time: AwareDatetime | None = Field(description="The newest reading that the state includes.")
+    known: bool
+    reason: str | None = Field(description="Why the state is not known.")
+    in_alarm: bool
+    since: AwareDatetime | None = Field(description="When the oldest of the active limits was exceeded.")
+    limits: list[LimitAlarm]
+    pending: list[LimitAlarm] = []
+    not_evaluated: list[LimitGap] = []
+    warnings: list[WarningState] = Field(description="All forecasters; empty where `warnings_reason` says why they are not known.")
+    warnings_reason: str | None = None
+
+
+class LimitEvent(_Body):
+    """A limit alarm from its beginning to its end. `end` None: it is active."""
+
+    id: int
+    rule: str
+    key: str
+    tag: str
+    title: str
+    limit: float
+    unit: str
+    peak: float | None = Field(description="The value furthest beyond the limit.")
+    begin: AwareDatetime
+    end: AwareDatetime | None
+    approximate: bool = Field(description="Known from closed intervals alone: begin and end are accurate to an interval.")
+
+
+class Events(_Body):
+    """A page of the plant's limit alarms, newest first."""
+
+    events: list[LimitEvent]
+    page: int
+    size: int
+    total: int
 
 
 class PlantAssessment(_Body):
@@ -281,6 +408,7 @@ class Overview(_Body):
         default=None, description="Of the interval that ends now, until the next one is closed; where the stride is shorter."
     )
     status: FeedStatus
+    state: PlantState
 
 
 DriftState = Literal["usual", "drifted", "learning", "few rows"]
@@ -324,7 +452,7 @@ class Recalibrated(_Body):
     """An instrument was recalibrated; without `at`: now, on the plant's clock."""
 
     key: str = Field(max_length=100)
-    at: AwareDatetime | None = None
+    at: Moment | None = None
     note: str = Field(default="", max_length=500)
 
 
@@ -376,22 +504,30 @@ __all__ = [
     "Drifting",
     "Entry",
     "EntryType",
+    "Events",
     "FeedStatus",
     "ForecastPreset",
     "GatewayHealth",
     "History",
     "IntervalSummary",
+    "LimitAlarm",
+    "LimitEvent",
+    "LimitGap",
     "LimitLine",
     "Nuisance",
     "Overview",
     "Person",
     "PlantAssessment",
+    "PlantLimit",
     "PlantModel",
+    "PlantState",
     "PlantTag",
     "PlantUnit",
     "PlantView",
     "PredictField",
     "PredictPreset",
+    "Quarantine",
+    "QuarantinedRow",
     "Recalibrated",
     "Registration",
     "Role",

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel, Field
+from typing import Annotated
 
-from alarmstack.wire.observations import Observation, Reading
+from pydantic import BaseModel, Field
+
+from alarmstack.wire.instants import Moment
+from alarmstack.wire.observations import Number, Observation, Reading
+
+Age = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
+"""Seconds: about thirty years either way."""
 
 
 class Live(BaseModel):
@@ -14,14 +20,21 @@ class Live(BaseModel):
     scenario: str
     scenario_description: str
     scenario_color: str
-    ages: dict[str, float | None] = Field(default={}, description="Seconds since each instrument's last reading.")
+    ages: dict[str, Age | None] = Field(default={}, description="Seconds since each instrument's last reading.")
+    setpoints: dict[str, Number | None] = Field(default={}, description="The newest setpoint of each controller, by key.")
+
+
+KEPT_READINGS = 600
+"""Readings that a feed keeps, one a step."""
 
 
 class Readings(BaseModel):
-    """Readings, oldest first."""
+    """Readings, oldest first. `ages`: of each, seconds since each instrument's last reading at that time; `setpoints`: of each."""
 
     readings: list[Reading]
     count: int
+    ages: list[dict[str, Age | None]] = []
+    setpoints: list[dict[str, Number | None]] = []
 
 
 class Intervals(BaseModel):
@@ -67,8 +80,8 @@ class FeedMeta(BaseModel):
     cadence_seconds: float
     step_seconds: float
     speed: float
-    plant_time: AwareDatetime
+    plant_time: Moment
     sensors: list[Sensor]
 
 
-__all__ = ["Activation", "FeedMeta", "Intervals", "Live", "Readings", "Scenario", "Sensor"]
+__all__ = ["KEPT_READINGS", "Activation", "FeedMeta", "Intervals", "Live", "Readings", "Scenario", "Sensor"]

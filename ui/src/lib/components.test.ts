@@ -2,6 +2,8 @@ import { fireEvent, render, screen as page, within } from '@testing-library/svel
 import type { Component } from 'svelte';
 import { beforeEach, expect, test, vi } from 'vitest';
 import AnalogBar from './dashboard/AnalogBar.svelte';
+import EventPanel from './dashboard/EventPanel.svelte';
+import FigureHead from './dashboard/FigureHead.svelte';
 import Instruments from './dashboard/Instruments.svelte';
 import StatePanel from './dashboard/StatePanel.svelte';
 import DriftPanel from './models/DriftPanel.svelte';
@@ -10,17 +12,33 @@ import Toasts from './parts/Toasts.svelte';
 import WithScreen from './parts/WithScreen.svelte';
 import SessionExpired from './shell/SessionExpired.svelte';
 import SimulationBanner from './shell/SimulationBanner.svelte';
-import { json, PLANT, served, TAGS, told } from './state/fixtures';
+import Sources from './shell/Sources.svelte';
+import StatusNotes from './shell/StatusNotes.svelte';
+import { inAlarm, json, PLANT, served, stateOf, STATUS, TAGS, told } from './state/fixtures';
 import { Screen } from './state/screen.svelte';
 import { Session } from './state/session.svelte';
 
 const SCENARIOS = ['normal', 'pressure_rise'].map((name) => ({ name, description: name, color: 'x', active: false }));
+const DRAINED = {
+  id: 1,
+  rule: 'draining',
+  key: 'l1',
+  tag: 'L1',
+  title: 'L1 below 10 %',
+  limit: 10,
+  unit: '%',
+  peak: 4,
+  begin: '2026-05-31T18:00:00Z',
+  end: '2026-05-31T18:30:00Z',
+  approximate: false,
+};
 let screen: Screen;
 let asked: string[];
 
 beforeEach(async () => {
   const server = served({
     'GET /plant': () => json(PLANT),
+    'GET /events': () => json({ events: [DRAINED], page: 1, size: 100, total: 1 }),
     'GET /scenarios': () => json(SCENARIOS),
     'POST /scenarios/activate': () => json(SCENARIOS[1]),
   });
@@ -44,11 +62,12 @@ const reading = (values: object, ages: object) => ({
 
 test('every instrument shows value, unit, age and quality; a stale one shows -- and its age', () => {
   say('reading', reading({ p1: 8.5, l1: 50 }, { p1: 30, l1: 7200 }));
+  say('state', inAlarm());
   show(Instruments);
   const row = (name: RegExp) => page.getByRole('row', { name });
   expect(row(/Pressure/)).toHaveTextContent(/8\.50\s*bar/);
   expect(row(/Pressure/)).toHaveTextContent(/30 s\s*good/);
-  expect(row(/Pressure/)).toHaveTextContent('Beyond limit: bursting');
+  expect(row(/Pressure/)).toHaveTextContent('In alarm: P1 above 8 bar');
   expect(row(/Level/)).toHaveTextContent(/--\s*%/);
   expect(row(/Level/)).toHaveTextContent(/2 h\s*stale/);
 });
@@ -63,24 +82,118 @@ test.each([
   expect(page.getByRole('img', { name: label })).toBeVisible();
 });
 
+test('a row is marked by the state alone: not by its value, and as long as the state lasts', async () => {
+  show(Instruments);
+  const row = () => page.getByRole('row', { name: /Pressure/ });
+  say('reading', reading({ p1: 9.9 }, { p1: 0 }));
+  say('state', stateOf());
+  await expect.poll(() => row().textContent).toContain('9.90');
+  expect(row()).not.toHaveTextContent('In alarm');
+  say('reading', reading({ p1: 5 }, { p1: 0 }));
+  say('state', inAlarm({ value: 5 }));
+  await expect.poll(() => row().textContent).toContain('In alarm: P1 above 8 bar');
+});
+
+test('headline, row, card and event list show the one state', async () => {
+  say('reading', reading({ p1: 8.4 }, { p1: 0 }));
+  say('assessment', told('2026-06-01T12:00:00Z'));
+  show(StatePanel);
+  show(Instruments);
+  show(EventPanel);
+  const card = (index: number) => screen.figureOf(PLANT.models[index]!);
+  const texts = () =>
+    [
+      page.getByRole('region', { name: 'State of the plant' }),
+      page.getByRole('row', { name: /Pressure/ }),
+      page.getByRole('region', { name: 'Alarms and events' }),
+    ]
+      .map((one) => one.textContent ?? '')
+      .concat(card(0).stated ?? '', card(1).note)
+      .map((text) => /In alarm|active since/.test(text));
+  say('state', stateOf());
+  await expect.poll(texts).toEqual([false, false, false, false, false]);
+  say('state', inAlarm());
+  await expect.poll(texts).toEqual([true, true, true, true, true]);
+  say('state', stateOf());
+  await expect.poll(texts).toEqual([false, false, false, false, false]);
+});
+
+test('an event names its rule, is dated by the state, and leads to its trend', async () => {
+  say('state', inAlarm());
+  show(EventPanel);
+  const active = await page.findByRole('link', { name: 'Bursting: P1 above 8 bar' });
+  expect(active).toHaveAttribute('href', '#/trends?tags=p1&from=2026-06-01T05%3A40%3A00.000Z');
+  expect(active.closest('li')).toHaveTextContent('active since 06-01 13:40');
+  const ended = await page.findByRole('link', { name: 'Draining: L1 below 10 %' });
+  expect(ended.getAttribute('href')).toContain('tags=l1&from=2026-05-31T12');
+  expect(ended.closest('li')).toHaveTextContent('05-31 20:00, 30 min');
+});
+
 test('the state panel says in words what its shape and number say', () => {
-  say('assessment', told('2026-06-01T12:00:00Z', {}, [3]));
+  say('assessment', told('2026-06-01T12:00:00Z'));
+  say('state', stateOf({}, [3]));
   show(StatePanel);
   const panel = page.getByRole('region', { name: 'State of the plant' });
-  expect(panel).toHaveTextContent('Warning: alarm likely within 3 h');
+  expect(panel).toHaveTextContent('Alarm likely within 3 h (72 %)');
   expect(panel).toHaveTextContent('Since 2026-06-01 14:00 +02:00');
   expect(panel.querySelector('svg')).toHaveTextContent('2');
 });
 
 test('what is said between two hours is shown as of its time, beside the closed interval', async () => {
   say('assessment', told('2026-06-01T12:00:00Z'));
+  say('state', stateOf());
   show(StatePanel);
   const panel = page.getByRole('region', { name: 'State of the plant' });
   expect(panel).not.toHaveTextContent('As of');
   say('provisional', told('2026-06-01T12:15:00Z', {}, [3]));
   await expect.poll(() => panel.textContent).toContain('As of 14:15');
-  expect(panel).toHaveTextContent('Warning: alarm likely within 3 h (interval not closed yet)');
-  expect(panel).toHaveTextContent('No limit is broken, no warning stands.');
+  expect(panel).toHaveTextContent('Alarm likely within 3 h (72 %) (interval not closed yet)');
+  expect(panel).toHaveTextContent('No limit exceeded. No active warning.');
+});
+
+test.each([
+  ['without a feed', { ...STATUS, feed: 'stale', feed_reason: 'no reading for 10 s' }],
+  ['without assessments', { ...STATUS, plant_time: '2026-06-01T16:00:00Z' }],
+])('the card of a plant %s has no figure and no threshold', (_, status) => {
+  say('assessment', told('2026-06-01T12:00:00Z'));
+  say('state', stateOf());
+  const [, model] = PLANT.models;
+  const card = (figure = screen.figureOf(model!)) => render(FigureHead, { props: { model: model!, figure } });
+  expect(card().container).toHaveTextContent(/72 %.*Over threshold/);
+  say('status', status);
+  const without = card().container;
+  expect(without).not.toHaveTextContent('threshold');
+  expect(without).toHaveTextContent(/--.*No current figure. Last assessed/);
+  expect(without).not.toHaveTextContent(/\d %/);
+});
+
+test('the header never says that the feed is live without a connection', async () => {
+  say('status', STATUS);
+  const { container } = show(Sources);
+  expect(container).toHaveTextContent('Feed connecting');
+  screen.live.connection = 'live';
+  await expect.poll(() => container.textContent).toContain('Feed live');
+  screen.live.connection = 'reconnecting';
+  await expect.poll(() => container.textContent).toMatch(/Feed\s+reconnecting/);
+  screen.live.connection = 'offline';
+  await expect.poll(() => container.textContent).toMatch(/Feed\s+offline.*Models\s+unknown/s);
+});
+
+test('the notes state the real cause', async () => {
+  say('assessment', told('2026-06-01T12:00:00Z'));
+  say('state', stateOf());
+  const down = [
+    { name: 'assess', state: 'failed', reason: 'database is locked', since: '2026-06-01T13:20:00Z', restarts: 3 },
+  ];
+  const quarantine = { quarantined: 2, quarantine_reason: 'timestamp 0001-01-01 is out of bounds' };
+  say('status', { ...STATUS, plant_time: '2026-06-01T14:00:00Z', down, ...quarantine });
+  const { container } = show(StatusNotes);
+  expect(container).toHaveTextContent('No assessment since 14:00: database is locked.');
+  expect(container).toHaveTextContent('Task “assess” failed. database is locked. Since 15:20:00, 3 restarts.');
+  expect(container).toHaveTextContent('2 feed rows rejected. Newest reason: timestamp 0001-01-01 is out of bounds.');
+  screen.live.heardAt = Date.parse('2026-06-01T14:02:03Z');
+  screen.live.connection = 'offline';
+  await expect.poll(() => container.textContent).toContain('Connection to the server lost at 16:02:03');
 });
 
 test.each([
@@ -161,11 +274,11 @@ test.each([
   expect(await page.findByText('the scores of f3 have drifted')).toBeVisible();
   expect(page.getByRole('row', { name: /Pressure/ })).toHaveTextContent('drifted');
   expect(page.getByRole('row', { name: /Level/ })).toHaveTextContent('learning after recalibration');
-  const offered = page.queryAllByRole('button', { name: /^Recalibrated:/ });
+  const offered = page.queryAllByRole('button', { name: /^Record recalibration:/ });
   expect(offered).toHaveLength(buttons);
   if (!offered[0]) return;
   await fireEvent.click(offered[0]);
-  await fireEvent.click(page.getByRole('button', { name: 'It was recalibrated', hidden: true }));
-  expect(await page.findByText(/Nothing says/)).toBeVisible();
+  await fireEvent.click(page.getByRole('button', { name: 'Record recalibration', hidden: true }));
+  expect(await page.findByText(/No retraining needed/)).toBeVisible();
   expect(server.asked).toContain('POST /drift/recalibrated');
 });

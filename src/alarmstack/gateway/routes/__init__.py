@@ -1,7 +1,18 @@
 """The API's endpoints, one module for each thing that a person does."""
 
-from alarmstack.gateway.routes import auth, history, infer, living, operations, plant, stream, trends
+from alarmstack.gateway.routes import auth, events, feed, history, infer, living, operations, plant, stream, trends
 
-ROUTERS = (auth.router, infer.router, history.router, trends.router, plant.router, living.router, stream.router, operations.router)
+ROUTERS = (
+    auth.router,
+    infer.router,
+    history.router,
+    trends.router,
+    events.router,
+    plant.router,
+    feed.router,
+    living.router,
+    stream.router,
+    operations.router,
+)
 """In the order of the OpenAPI document."""
 __all__ = ["ROUTERS"]

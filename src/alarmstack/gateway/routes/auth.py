@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Cookie, Form, HTTPException, Request, Response
 
 from alarmstack.gateway import logins
-from alarmstack.gateway.access import COOKIE, Viewer, check_origin
-from alarmstack.gateway.credentials import REFRESH_LIFE
+from alarmstack.gateway.access import COOKIE, DEVICE_COOKIE, Viewer, check_origin
+from alarmstack.gateway.credentials import DEVICE_LIFE, REFRESH_LIFE
 from alarmstack.gateway.problems import answers
 from alarmstack.gateway.state import Gateway
-from alarmstack.wire.screen import Person, Registration, Session, SignIn
+from alarmstack.wire.screen import PasswordChange, Person, Registration, Session, SignIn
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 RefreshCookie = Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=False)]
+DeviceCookie = Annotated[str | None, Cookie(alias=DEVICE_COOKIE, include_in_schema=False)]
 
 
 @router.get("/signin", summary="What the login page must know")
@@ -23,11 +25,11 @@ async def signin(state: Gateway) -> SignIn:
     return SignIn(registration=state.settings.registration, plant_title=state.plant.title, simulated=state.monitor.simulated)
 
 
-@router.post("/register", status_code=201, summary="Make an account", responses=answers(400, 403, 409, 413, 422))
+@router.post("/register", status_code=201, summary="Make an account", responses=answers(400, 403, 409, 413, 422, 429))
 async def register(state: Gateway, request: Request, response: Response, wanted: Registration) -> Session:
     """Make an account and log in to it. The invitation, where one is needed, decides the role."""
     check_origin(state, request)
-    return _keep(response, request, await logins.register(state, wanted))
+    return _keep(response, request, await logins.register(state, wanted, _address(request)))
 
 
 @router.post("/login", summary="Log in", responses=answers(400, 401, 403, 413, 422, 429))
@@ -37,11 +39,11 @@ async def login(
     response: Response,
     username: Annotated[str, Form(max_length=200)],
     password: Annotated[str, Form(max_length=200)],
+    device: DeviceCookie = None,
 ) -> Session:
     """Trade name and password for an access token and a refresh cookie."""
     check_origin(state, request)
-    address = request.client.host if request.client else "unknown"
-    return _keep(response, request, await logins.log_in(state, username, password, address))
+    return _keep(response, request, await logins.log_in(state, username, password, _address(request), device))
 
 
 @router.post("/refresh", summary="Stay logged in", responses=answers(401, 403, 422))
@@ -58,7 +60,20 @@ async def logout(state: Gateway, request: Request, response: Response, token: Re
     """End this login at once; other logins of the account go on."""
     check_origin(state, request, cookie=True)
     await logins.log_out(state, token)
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=request.url.scheme == "https")
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=_encrypted(request))
+
+
+@router.post("/password", summary="Change one's password", responses=answers(400, 401, 403, 413, 422, 429))
+async def password(
+    state: Gateway,
+    person: Viewer,
+    request: Request,
+    response: Response,
+    change: PasswordChange,
+    device: DeviceCookie = None,
+) -> Session:
+    """All logins of the account end, with their open screens; a new one begins for who asked."""
+    return _keep(response, request, await logins.change_password(state, person, change, _address(request), device))
 
 
 @router.get("/me", summary="Who is logged in", responses=answers(401))
@@ -68,17 +83,33 @@ async def me(person: Viewer) -> Person:
 
 
 def _keep(response: Response, request: Request, login: logins.Login) -> Session:
-    """Put the refresh token into its cookie."""
+    """Put the refresh token, and the device token where there is one, into their cookies."""
+    _set_cookie(response, request, COOKIE, login.refresh_token, REFRESH_LIFE)
+    if login.device_token is not None:
+        _set_cookie(response, request, DEVICE_COOKIE, login.device_token, DEVICE_LIFE)
+    return login.session
+
+
+def _set_cookie(response: Response, request: Request, name: str, value: str, life: timedelta) -> None:
+    """A cookie that no script can read and no other site's page sends."""
     response.set_cookie(
-        COOKIE,
-        login.refresh_token,
-        max_age=int(REFRESH_LIFE.total_seconds()),
+        name,
+        value,
+        max_age=int(life.total_seconds()),
         path="/",
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=_encrypted(request),
     )
-    return login.session
+
+
+def _encrypted(request: Request) -> bool:
+    return request.url.scheme == "https"
+
+
+def _address(request: Request) -> str:
+    """Where a request comes from, as far as it is known."""
+    return request.client.host if request.client else "unknown"
 
 
 __all__ = ["router"]

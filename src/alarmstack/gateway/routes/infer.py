@@ -10,10 +10,12 @@ from pydantic import BaseModel
 
 from alarmstack.db import entries
 from alarmstack.db.tables import HistoryEntry
+from alarmstack.errors import UpstreamError
 from alarmstack.expected import expected
 from alarmstack.gateway.access import Caller, Viewer
 from alarmstack.gateway.problems import UPSTREAM, answers
 from alarmstack.gateway.state import Gateway, State
+from alarmstack.monitor.plan import MOST_PULLED
 from alarmstack.wire.observations import Observation
 from alarmstack.wire.scoring import (
     Assessment,
@@ -32,8 +34,6 @@ from alarmstack.wire.sensing import Intervals
 
 router = APIRouter(prefix="/infer", tags=["infer"])
 ASKING = answers(400, 401, 403, 404, 413, 422, *UPSTREAM)
-AUTO_ROWS = 20
-"""Intervals of the feed that a forecast by one click is made of."""
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
@@ -55,10 +55,16 @@ async def forecast(state: Gateway, person: Viewer, asked: ForecastRequest) -> St
 async def auto(
     state: Gateway, person: Viewer, horizon: Annotated[int, Query(ge=1, le=1000, description="Hours.")] = 1
 ) -> StoredForecast:
-    """Forecast from the feed's last closed intervals, and keep the answer."""
-    lately = await state.sensors.get(Intervals, "/sensors/intervals", n=AUTO_ROWS)
-    asked = ForecastRequest.model_construct(horizon=horizon, recent_observations=lately.intervals)
+    """Forecast from the closed intervals that the monitor assesses the newest one with, and keep the answer."""
+    asked = ForecastRequest.model_construct(horizon=horizon, recent_observations=await _window(state))
     return await _forecast(state, person, "auto", asked)
+
+
+@router.get("/window", summary="What a forecast of now rests on", responses=answers(401, *UPSTREAM))
+async def window(state: Gateway, _: Viewer) -> Intervals:
+    """The closed intervals that the monitor assesses the newest one with, oldest first: `/infer/auto` forecasts from them."""
+    rows = await _window(state)
+    return Intervals(intervals=rows, count=len(rows))
 
 
 @router.post("/explain", summary="What made a score", responses=ASKING)
@@ -90,6 +96,20 @@ async def importance(
 ) -> Importances:
     """Global importance of a model's features, largest first."""
     return await state.inference.get(Importances, "/importance", model=model or expected(state.plant)[0].name)
+
+
+async def _window(state: State) -> list[Observation]:
+    """The rows that the monitor has its newest interval assessed with; before it has any, those that the feed has.
+
+    Raises UpstreamError while the feed is not live: old rows tell nothing of now.
+    """
+    rows = await state.monitor.window()
+    if not rows:
+        return (await state.sensors.get(Intervals, "/sensors/intervals", n=min(state.plant.lookback, MOST_PULLED))).intervals
+    status = state.monitor.status()
+    if status.feed != "live":
+        raise UpstreamError(503, f"the stored intervals tell nothing of now: {status.feed_reason}")
+    return rows
 
 
 async def _forecast(state: State, person: Caller, kind: EntryType, asked: ForecastRequest) -> StoredForecast:

@@ -31,7 +31,13 @@ async def overview(
     """The newest assessment, the intervals before it in short, the provisional assessment, and the state of the sources."""
     monitor = state.monitor
     seen = await monitor.overview(n)
-    return Overview(latest=seen.latest, past=seen.past, provisional=monitor.provisional, status=monitor.status())
+    return Overview(
+        latest=seen.latest,
+        past=seen.past,
+        provisional=monitor.provisional,
+        status=monitor.status(),
+        state=monitor.state(),
+    )
 
 
 @router.get("/models", summary="Every expected model", responses=answers(401, *UPSTREAM))

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from alarmstack.gateway.access import Caller, Viewer
+from alarmstack.gateway.access import Caller, Viewer, ended_with_login
 from alarmstack.gateway.problems import answers
 from alarmstack.gateway.state import Gateway, State
 from alarmstack.monitor import Event
 
 router = APIRouter(tags=["plant"])
-HEARTBEAT_SECONDS = 10.0
-"""Proxies and browsers give a silent connection up; a comment keeps it."""
+HEARTBEAT_SECONDS = 3.0
+"""A comment at least this often: the browser calls a connection lost after 8 s without a byte (`SILENCE_MS` in live.svelte.ts)."""
 
 
 class EventStream(StreamingResponse):
@@ -30,7 +30,10 @@ class EventStream(StreamingResponse):
     response_class=EventStream,
     responses={
         **answers(401),
-        200: {"description": "`reading` carries Live, `assessment` and `provisional` PlantAssessment, `status` FeedStatus."},
+        200: {
+            "description": "`reading` carries Live, `assessment` and `provisional` PlantAssessment, `status` FeedStatus, "
+            "`state` PlantState."
+        },
     },
 )
 async def stream(state: Gateway, person: Viewer) -> EventStream:
@@ -39,7 +42,7 @@ async def stream(state: Gateway, person: Viewer) -> EventStream:
 
 
 async def _events(state: State, person: Caller) -> AsyncIterator[str]:
-    with state.hub.listen() as listener:
+    with state.hub.listen() as listener, ended_with_login(state, person, listener):
         yield _written(Event("status", state.monitor.status().model_dump_json()))
         while not listener.closed and state.clock.now() < person.expires_at:
             try:

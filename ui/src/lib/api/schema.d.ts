@@ -104,6 +104,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/auth/password': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Change one's password
+     * @description All logins of the account end, with their open screens; a new one begins for who asked.
+     */
+    post: operations['password'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/auth/me': {
     parameters: {
       query?: never;
@@ -175,9 +195,29 @@ export interface paths {
     put?: never;
     /**
      * Forecast from the feed
-     * @description Forecast from the feed's last closed intervals, and keep the answer.
+     * @description Forecast from the closed intervals that the monitor assesses the newest one with, and keep the answer.
      */
     post: operations['auto'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/infer/window': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * What a forecast of now rests on
+     * @description The closed intervals that the monitor assesses the newest one with, oldest first: `/infer/auto` forecasts from them.
+     */
+    get: operations['window'];
+    put?: never;
+    post?: never;
     delete?: never;
     options?: never;
     head?: never;
@@ -324,6 +364,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/events': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Limit alarms, newest first
+     * @description Every limit alarm with its rule, the instrument whose trend shows it, its beginning and its end.
+     */
+    get: operations['events'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/plant': {
     parameters: {
       query?: never;
@@ -418,6 +478,26 @@ export interface paths {
      * @description Engineers and admins only; journalled.
      */
     post: operations['activate'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/feed/quarantine': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Rows of the feed that were not valid
+     * @description Newest first, each with the reason why it was set aside. The rows around them are assessed.
+     */
+    get: operations['quarantine'];
+    put?: never;
+    post?: never;
     delete?: never;
     options?: never;
     head?: never;
@@ -753,6 +833,20 @@ export interface components {
       };
     };
     /**
+     * Events
+     * @description A page of the plant's limit alarms, newest first.
+     */
+    Events: {
+      /** Events */
+      events: components['schemas']['LimitEvent'][];
+      /** Page */
+      page: number;
+      /** Size */
+      size: number;
+      /** Total */
+      total: number;
+    };
+    /**
      * ExplainRequest
      * @description Features for the champion, or a horizon and rows for a forecaster.
      */
@@ -915,6 +1009,18 @@ export interface components {
       features: components['schemas']['Importance'][];
     };
     /**
+     * Inputs
+     * @description How many of a model's inputs had a value. `text` says so in a sentence.
+     */
+    Inputs: {
+      /** Given */
+      given: number;
+      /** Of */
+      of: number;
+      /** Text */
+      text: string;
+    };
+    /**
      * IntervalSummary
      * @description A closed interval as charts draw it. `timestamp`: its start; `values`: medians by instrument key.
      *
@@ -944,6 +1050,113 @@ export interface components {
       rules: string[];
       /** Warnings */
       warnings: components['schemas']['WarningState'][];
+    };
+    /**
+     * Intervals
+     * @description Intervals, each a cadence long, oldest first.
+     */
+    Intervals: {
+      /** Intervals */
+      intervals: components['schemas']['Observation'][];
+      /** Count */
+      count: number;
+    };
+    /**
+     * LimitAlarm
+     * @description A limit that is exceeded. `value`: the newest, in the unit of the limit; None: unknown at present.
+     */
+    LimitAlarm: {
+      /**
+       * Rule
+       * @description Its name in plant.toml.
+       */
+      rule: string;
+      /**
+       * Key
+       * @description Key of the instrument whose trend shows it.
+       */
+      key: string;
+      /** Tag */
+      tag: string;
+      /**
+       * Title
+       * @example PDT31008 above 300 mbar
+       */
+      title: string;
+      /** Limit */
+      limit: number;
+      /** Unit */
+      unit: string;
+      /** Value */
+      value: number | null;
+      /**
+       * Since
+       * Format: date-time
+       * @description Plant time of the reading that exceeded the limit: the on-delay begins there.
+       */
+      since: string;
+      /**
+       * Returning Since
+       * @description The value is back within the limit and its deadband; the off-delay runs since then.
+       */
+      returning_since?: string | null;
+      /**
+       * Approximate
+       * @description `since` is known from closed intervals alone.
+       * @default false
+       */
+      approximate: boolean;
+    };
+    /**
+     * LimitEvent
+     * @description A limit alarm from its beginning to its end. `end` None: it is active.
+     */
+    LimitEvent: {
+      /** Id */
+      id: number;
+      /** Rule */
+      rule: string;
+      /** Key */
+      key: string;
+      /** Tag */
+      tag: string;
+      /** Title */
+      title: string;
+      /** Limit */
+      limit: number;
+      /** Unit */
+      unit: string;
+      /**
+       * Peak
+       * @description The value furthest beyond the limit.
+       */
+      peak: number | null;
+      /**
+       * Begin
+       * Format: date-time
+       */
+      begin: string;
+      /** End */
+      end: string | null;
+      /**
+       * Approximate
+       * @description Known from closed intervals alone: begin and end are accurate to an interval.
+       */
+      approximate: boolean;
+    };
+    /**
+     * LimitGap
+     * @description A limit that cannot be evaluated at present. An alarm that was active stays active.
+     */
+    LimitGap: {
+      /** Rule */
+      rule: string;
+      /** Key */
+      key: string;
+      /** Title */
+      title: string;
+      /** Reason */
+      reason: string;
     };
     /**
      * LimitLine
@@ -977,6 +1190,14 @@ export interface components {
       ages: {
         [key: string]: number | null;
       };
+      /**
+       * Setpoints
+       * @description The newest setpoint of each controller, by key.
+       * @default {}
+       */
+      setpoints: {
+        [key: string]: number | null;
+      };
     };
     /**
      * ModelStatus
@@ -998,10 +1219,10 @@ export interface components {
       horizon_hours: number | null;
       /**
        * Status
-       * @description loaded from the registry; kept: last good copy from disk; unpromoted: newest version, no @champion; missing.
+       * @description loaded: the promoted version; kept: the last good copy; unpromoted: the newest version serves, because none is promoted; not_promoted: no version is promoted, none serves; missing: it was never trained, or cannot be loaded.
        * @enum {string}
        */
-      status: 'loaded' | 'kept' | 'unpromoted' | 'missing';
+      status: 'loaded' | 'kept' | 'unpromoted' | 'not_promoted' | 'missing';
       /** Reason */
       reason?: string | null;
       /** Version */
@@ -1030,6 +1251,16 @@ export interface components {
       };
       /** Card */
       card?: string | null;
+      /**
+       * Challenger
+       * @description Version that scores in shadow beside this one.
+       */
+      challenger?: string | null;
+      /**
+       * Challenger Reason
+       * @description Why the challenger cannot be used.
+       */
+      challenger_reason?: string | null;
     };
     /**
      * Models
@@ -1086,6 +1317,17 @@ export interface components {
       /** @description Of the interval that ends now, until the next one is closed; where the stride is shorter. */
       provisional?: components['schemas']['PlantAssessment'] | null;
       status: components['schemas']['FeedStatus'];
+      state: components['schemas']['PlantState'];
+    };
+    /**
+     * PasswordChange
+     * @description Another password for one's own account; the current one proves whose it is.
+     */
+    PasswordChange: {
+      /** Current */
+      current: string;
+      /** New */
+      new: string;
     };
     /**
      * Person
@@ -1111,6 +1353,36 @@ export interface components {
       warnings: components['schemas']['WarningState'][];
     };
     /**
+     * PlantLimit
+     * @description A limit rule of plant.toml with its delays. `low`: exceeded below the limit; `absolute`: the value's size counts.
+     */
+    PlantLimit: {
+      /** Rule */
+      rule: string;
+      /** Key */
+      key: string;
+      /** Tag */
+      tag: string;
+      /** Title */
+      title: string;
+      /** Column */
+      column: string;
+      /** Limit */
+      limit: number;
+      /** Unit */
+      unit: string;
+      /** Low */
+      low: boolean;
+      /** Absolute */
+      absolute: boolean;
+      /** Deadband */
+      deadband: number;
+      /** On Delay Seconds */
+      on_delay_seconds: number;
+      /** Off Delay Seconds */
+      off_delay_seconds: number;
+    };
+    /**
      * PlantModel
      * @description A model that the plant is expected to have. `label` heads its figure, `title` says what the figure is.
      */
@@ -1132,6 +1404,53 @@ export interface components {
       horizon_hours: number | null;
       /** Unit */
       unit: string | null;
+    };
+    /**
+     * PlantState
+     * @description Whether the plant is in alarm, by limits on the newest readings, and which warnings are active: one state for every view.
+     *
+     *     `known` is false while the feed is down or stale: then nothing is claimed and every list is empty. `pending`: limits that are
+     *     exceeded for less than their on-delay. `in_alarm_now` of an assessment is another matter: it is about a whole closed interval.
+     */
+    PlantState: {
+      /**
+       * Plant Time
+       * @description The newest reading that the state includes.
+       */
+      plant_time: string | null;
+      /** Known */
+      known: boolean;
+      /**
+       * Reason
+       * @description Why the state is not known.
+       */
+      reason: string | null;
+      /** In Alarm */
+      in_alarm: boolean;
+      /**
+       * Since
+       * @description When the oldest of the active limits was exceeded.
+       */
+      since: string | null;
+      /** Limits */
+      limits: components['schemas']['LimitAlarm'][];
+      /**
+       * Pending
+       * @default []
+       */
+      pending: components['schemas']['LimitAlarm'][];
+      /**
+       * Not Evaluated
+       * @default []
+       */
+      not_evaluated: components['schemas']['LimitGap'][];
+      /**
+       * Warnings
+       * @description All forecasters; empty where `warnings_reason` says why they are not known.
+       */
+      warnings: components['schemas']['WarningState'][];
+      /** Warnings Reason */
+      warnings_reason?: string | null;
     };
     /**
      * PlantTag
@@ -1202,6 +1521,8 @@ export interface components {
       units: components['schemas']['PlantUnit'][];
       /** Tags */
       tags: components['schemas']['PlantTag'][];
+      /** Limits */
+      limits: components['schemas']['PlantLimit'][];
       /** Models */
       models: components['schemas']['PlantModel'][];
       /** Predict Fields */
@@ -1243,7 +1564,7 @@ export interface components {
     };
     /**
      * PredictRequest
-     * @description Any subset of the champion's features; `null` counts as missing.
+     * @description Any subset of the champion's features, at least one with a value; `null` counts as missing.
      */
     PredictRequest: {
       /** Features */
@@ -1269,6 +1590,44 @@ export interface components {
       detail: string;
       /** Model */
       model?: string | null;
+    };
+    /**
+     * Quarantine
+     * @description A page of the rows that were set aside, newest first.
+     */
+    Quarantine: {
+      /** Rows */
+      rows: components['schemas']['QuarantinedRow'][];
+      /** Page */
+      page: number;
+      /** Size */
+      size: number;
+      /** Total */
+      total: number;
+    };
+    /**
+     * QuarantinedRow
+     * @description A row of the feed that was not valid. `content`: as it came, as JSON; `times`: how often it came.
+     */
+    QuarantinedRow: {
+      /** Id */
+      id: number;
+      /** Content */
+      content: string;
+      /** Reason */
+      reason: string;
+      /**
+       * First At
+       * Format: date-time
+       */
+      first_at: string;
+      /**
+       * Last At
+       * Format: date-time
+       */
+      last_at: string;
+      /** Times */
+      times: number;
     };
     /**
      * Readiness
@@ -1322,7 +1681,7 @@ export interface components {
     };
     /**
      * RuleState
-     * @description A limit rule at the last row: `met` means the plant is in alarm by it.
+     * @description A limit rule at the last row: `met` means the row is in alarm by it. `low`: it is met below `above`, which is the limit.
      */
     RuleState: {
       /** Name */
@@ -1337,6 +1696,11 @@ export interface components {
       unit: string;
       /** Met */
       met: boolean;
+      /**
+       * Low
+       * @default false
+       */
+      low: boolean;
     };
     /**
      * Said
@@ -1378,6 +1742,12 @@ export interface components {
       model?: components['schemas']['Spoke'] | null;
       /** Reason */
       reason?: string | null;
+      /**
+       * Not Promoted
+       * @description No version is promoted, so no output is expected; `reason` says why.
+       * @default false
+       */
+      not_promoted: boolean;
     };
     /**
      * Scenario
@@ -1624,6 +1994,13 @@ export interface components {
        */
       stale: string[];
       model: components['schemas']['Spoke'];
+      /**
+       * Text
+       * @description The forecast in words, with its figure.
+       * @default
+       * @example Alarm possible within 3 h (9 %)
+       */
+      text: string;
       /** Entry Id */
       entry_id: number;
     };
@@ -1632,6 +2009,7 @@ export interface components {
      * @description A prediction and the entry it was stored as.
      */
     StoredPrediction: {
+      inputs: components['schemas']['Inputs'];
       /** Risk Score */
       risk_score: number;
       /** Alarm */
@@ -1708,6 +2086,8 @@ export interface components {
     /**
      * WarningState
      * @description A forecaster's warning as the alarm engine holds it: on-delay, hysteresis, off-delay and minimum on time applied.
+     *
+     *     `score` and `threshold` are those of the interval it belongs to; `text` names the warning with its figure.
      */
     WarningState: {
       /** Column */
@@ -1718,6 +2098,15 @@ export interface components {
       standing: boolean;
       /** Since */
       since: string | null;
+      /** Score */
+      score?: number | null;
+      /** Threshold */
+      threshold?: number | null;
+      /**
+       * Text
+       * @example Alarm possible within 3 h (9 %)
+       */
+      text?: string | null;
     };
   };
   responses: never;
@@ -1812,6 +2201,16 @@ export interface operations {
       };
       /** @description The values cannot be taken */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Too many requests */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -1994,6 +2393,90 @@ export interface operations {
       };
       /** @description The values cannot be taken */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  password: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['PasswordChange'];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Session'];
+        };
+      };
+      /** @description The request cannot be read */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Not logged in */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Not allowed */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description The body is too large */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description The values cannot be taken */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Too many requests */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -2365,6 +2848,76 @@ export interface operations {
       };
       /** @description The values cannot be taken */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Too many requests */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description An upstream service gave no usable answer */
+      502: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Not available now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description An upstream service did not answer in time */
+      504: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  window: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Intervals'];
+        };
+      };
+      /** @description Not logged in */
+      401: {
         headers: {
           [name: string]: unknown;
         };
@@ -3033,6 +3586,59 @@ export interface operations {
       };
     };
   };
+  events: {
+    parameters: {
+      query?: {
+        page?: number;
+        size?: number;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Events'];
+        };
+      };
+      /** @description Not logged in */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description The values cannot be taken */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Too many requests */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
   plant: {
     parameters: {
       query?: never;
@@ -3400,6 +4006,59 @@ export interface operations {
       };
     };
   };
+  quarantine: {
+    parameters: {
+      query?: {
+        page?: number;
+        size?: number;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Quarantine'];
+        };
+      };
+      /** @description Not logged in */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description The values cannot be taken */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Too many requests */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
   drift: {
     parameters: {
       query?: never;
@@ -3633,7 +4292,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description `reading` carries Live, `assessment` and `provisional` PlantAssessment, `status` FeedStatus. */
+      /** @description `reading` carries Live, `assessment` and `provisional` PlantAssessment, `status` FeedStatus, `state` PlantState. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -3642,7 +4301,8 @@ export interface operations {
           'text/event-stream':
             | components['schemas']['Live']
             | components['schemas']['PlantAssessment']
-            | components['schemas']['FeedStatus'];
+            | components['schemas']['FeedStatus']
+            | components['schemas']['PlantState'];
         };
       };
       /** @description Not logged in */

@@ -8,12 +8,13 @@ type Told = {
   from: number;
   now: number;
   to: number;
-  horizonHours: number | null;
+  /** Seconds that the score looks ahead; 0: it is about now. */
+  horizon: number;
   threshold: number | null;
   score: number | null;
 };
 
-/** A score's past, dashed because it is a model's, and the stretch ahead that its last value speaks of. */
+/** A score's past, dashed because it is a model's, and the time ahead that its last value is about. */
 export function riskOptions(look: Look, told: () => Told): Omit<uPlot.Options, 'width' | 'height'> {
   const zone = told().time.zone;
   return {
@@ -31,20 +32,20 @@ export function riskOptions(look: Look, told: () => Told): Omit<uPlot.Options, '
   };
 }
 
-/** The stretch the forecast speaks of, filled up to its probability. */
-function ahead(chart: uPlot, look: Look, { now, horizonHours, score }: Told): void {
-  if (!horizonHours || score === null) return;
+/** The time the forecast is about, filled up to its probability. */
+function ahead(chart: uPlot, look: Look, { now, horizon, score }: Told): void {
+  if (!horizon || score === null) return;
   const left = chart.valToPos(now, 'x', true);
-  const right = chart.valToPos(now + horizonHours * 3600, 'x', true);
+  const right = chart.valToPos(now + horizon, 'x', true);
   const top = chart.valToPos(score, 'y', true);
   chart.ctx.fillStyle = look.band;
   chart.ctx.fillRect(left, top, right - left, frame(chart).bottom - top);
 }
 
-function marks(chart: uPlot, look: Look, { now, threshold, horizonHours, score }: Told): void {
+function marks(chart: uPlot, look: Look, { now, threshold, horizon, score }: Told): void {
   if (threshold !== null) level(chart, threshold, look.ink, [2, 3]);
   upright(chart, now, look.soft);
-  if (!horizonHours || score === null) return;
+  if (!horizon || score === null) return;
   const { ctx } = chart;
   const y = chart.valToPos(score, 'y', true);
   ctx.save();
@@ -53,7 +54,7 @@ function marks(chart: uPlot, look: Look, { now, threshold, horizonHours, score }
   ctx.setLineDash(DASH.map((one) => one * devicePixelRatio));
   ctx.beginPath();
   ctx.moveTo(chart.valToPos(now, 'x', true), y);
-  ctx.lineTo(chart.valToPos(now + horizonHours * 3600, 'x', true), y);
+  ctx.lineTo(chart.valToPos(now + horizon, 'x', true), y);
   ctx.stroke();
   ctx.restore();
 }

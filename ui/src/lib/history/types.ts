@@ -3,7 +3,7 @@ import type { EntryType } from '../api/types';
 export const TYPES: Record<EntryType, string> = {
   predict: 'Prediction',
   forecast: 'Forecast',
-  auto: 'Forecast of the feed',
+  auto: 'Forecast from live data',
   explain: 'Explanation',
   assess: 'Assessment',
 };

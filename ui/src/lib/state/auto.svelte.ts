@@ -4,7 +4,7 @@ import { keep, kept } from './kept';
 import type { LivePlant } from './live.svelte';
 import type { Session } from './session.svelte';
 
-/** Forecasts of the feed stored for me: one now, or one for each closed interval while `on`. */
+/** Forecasts from live data, saved to my history: one now, or one for each closed interval while `on`. */
 export class AutoAssess {
   on = $state(kept('auto', 'off') === 'on');
   horizon = $state(Number(kept('auto.horizon', '1')));
@@ -16,8 +16,8 @@ export class AutoAssess {
     private readonly session: Session,
     live: Pick<LivePlant, 'onAssessment'>,
   ) {
-    live.onAssessment(() => {
-      if (this.on && this.session.phase === 'in') void this.now();
+    live.onAssessment((_, again) => {
+      if (!again && this.on && this.session.phase === 'in') void this.now();
     });
   }
 

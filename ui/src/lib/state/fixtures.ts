@@ -1,4 +1,12 @@
-import type { Assessment, PlantAssessment, PlantTag, PlantView } from '../api/types';
+import type {
+  Assessment,
+  FeedStatus,
+  LimitAlarm,
+  PlantAssessment,
+  PlantState,
+  PlantTag,
+  PlantView,
+} from '../api/types';
 
 /** A small plant of no particular kind, for the tests. */
 export const TAGS: PlantTag[] = [
@@ -41,6 +49,7 @@ export const PLANT: PlantView = {
   horizons_hours: [1, 3],
   units: [{ key: 'column', title: 'Column' }],
   tags: TAGS,
+  limits: [],
   models: [
     {
       name: 'risk',
@@ -105,7 +114,7 @@ export function told(known: string, more: Partial<Assessment> = {}, standing: nu
       drivers: [
         { feature: 'p1_max', key: 'p1', value: 7, contribution: 1.2, column: 'forecast_3h', text: 'Pressure 7 bar' },
       ],
-      rules: [{ name: 'bursting', column: 'P1_max', value: 7, above: 8, unit: 'bar', met: false }],
+      rules: [{ name: 'bursting', column: 'P1_max', value: 7, above: 8, unit: 'bar', met: false, low: false }],
       quality: [],
       ...more,
     },
@@ -116,6 +125,43 @@ export function told(known: string, more: Partial<Assessment> = {}, standing: nu
       since: standing.includes(hours) ? known : null,
     })),
   };
+}
+
+export const STATUS: FeedStatus = {
+  feed: 'live',
+  feed_reason: null,
+  inference: 'ready',
+  inference_reason: null,
+  plant_time: '2026-06-01T12:00:00Z',
+  server_time: '2026-06-01T12:00:00Z',
+  assessed_until: '2026-06-01T12:00:00Z',
+  unassessed: 0,
+  down: [],
+  quarantined: 0,
+  unassessed: 0,
+  refused: 0,
+  quarantine_reason: null,
+  refused: 0,
+  refused_reason: null,
+};
+
+/** A calm plant, unless `more` says otherwise. */
+export function stateOf(more: Partial<PlantState> = {}, standing: number[] = []): PlantState {
+  const { warnings } = told('2026-06-01T12:00:00Z', {}, standing);
+  const calm = { known: true, reason: null, in_alarm: false, since: null, limits: [] };
+  const none = { pending: [], not_evaluated: [] };
+  return { plant_time: '2026-06-01T12:00:00Z', ...calm, ...none, warnings, ...more };
+}
+
+/** The limit of the first instrument, exceeded since `since`. */
+export function limitAlarm(more: Partial<LimitAlarm> = {}): LimitAlarm {
+  const rule = { rule: 'bursting', key: 'p1', tag: 'P1', title: 'P1 above 8 bar', limit: 8, unit: 'bar' };
+  return { ...rule, value: 8.4, since: '2026-06-01T11:40:00Z', approximate: false, ...more };
+}
+
+export function inAlarm(more: Partial<LimitAlarm> = {}): PlantState {
+  const limit = limitAlarm(more);
+  return stateOf({ in_alarm: true, since: limit.since, limits: [limit] });
 }
 
 /** A server made of a table: method and path, and what it answers. */

@@ -1,9 +1,9 @@
-import { numberAt, type LimitLine, type Live, type PlantTag, type TagQuality } from '../api/types';
+import { numberAt, type Live, type PlantTag, type TagQuality } from '../api/types';
 import { NOTHING, figure } from './format';
 
 export type Quality = TagQuality['status'] | 'no feed';
 
-/** What an instrument says, how old that is, and how far it can be trusted. `shown` is what stands on the screen. */
+/** The value of an instrument, its age, and how far it can be trusted. `shown` is the text on the screen. */
 export type Instrument = { tag: PlantTag; value: number | null; age: number | null; quality: Quality; shown: string };
 
 /** Why a value may not be used, in words. */
@@ -47,12 +47,4 @@ function qualityOf(
   if (age !== null && age > tag.stale_after_seconds) return 'stale';
   if (value < tag.range[0] || value > tag.range[1]) return 'out_of_range';
   return judged === 'flat' || judged === 'saturated' ? judged : 'good';
-}
-
-/** The limit that a value has reached. A limit above the middle of the normal band is an upper one, below it a lower one. */
-export function brokenLimit(tag: PlantTag, value: number | null): LimitLine | null {
-  if (value === null) return null;
-  const middle = (tag.normal[0] + tag.normal[1]) / 2;
-  const beyond = (limit: LimitLine) => (limit.value > middle ? value > limit.value : value < limit.value);
-  return tag.limits.find(beyond) ?? null;
 }

@@ -1,17 +1,8 @@
 import { expect, test } from 'vitest';
-import { json, PLANT, refused, served, TAGS, told } from './fixtures';
-import { LivePlant } from './live.svelte';
+import { json, refused, served, stateOf, STATUS, TAGS, told } from './fixtures';
+import { KEPT, LivePlant, pastSeconds, SILENCE_MS } from './live.svelte';
 import { Session } from './session.svelte';
-import { summaryOf } from './summary';
 
-const STATUS = {
-  feed: 'live',
-  feed_reason: null,
-  inference: 'ready',
-  inference_reason: null,
-  plant_time: '2026-06-01T12:00:00Z',
-  server_time: '2026-06-01T12:00:00Z',
-};
 const live = (table = {}) => {
   const clock = { wall: 0, waits: [] as number[] };
   const plant = new LivePlant(new Session(served(table).send, 'http://screen.test'), {
@@ -60,33 +51,119 @@ test('what the server says of an instrument is heard', () => {
   expect(plant.instrument(TAGS[0]!).quality).toBe('flat');
 });
 
-test('a feed that is down leaves no value and no state on the screen', () => {
-  const { plant } = live();
-  say(plant, 'reading', reading('2026-06-01T12:00:00Z', { p1: 5 }, { p1: 0 }));
-  say(plant, 'assessment', told('2026-06-01T12:00:00Z'));
-  expect(plant.state(PLANT).kind).toBe('normal');
-  say(plant, 'status', { ...STATUS, feed: 'down', feed_reason: 'no route' });
-  expect(plant.instrument(TAGS[0]!)).toMatchObject({ shown: '--', quality: 'no feed' });
-  expect(plant.state(PLANT)).toMatchObject({ kind: 'unknown', detail: 'no route' });
+test('an instrument ages by the clock on the wall while nothing at all is heard', () => {
+  const { plant, clock } = live();
+  clock.wall = 1_000;
+  say(plant, 'reading', reading('2026-06-01T12:00:00Z', { p1: 5 }, { p1: 30 }));
+  clock.wall = 571_000;
+  plant.tick();
+  expect(plant.instrument(TAGS[0]!)).toMatchObject({ age: 600, quality: 'good' });
+  say(plant, 'status', STATUS);
+  clock.wall = 572_000;
+  plant.tick();
+  expect(plant.instrument(TAGS[0]!)).toMatchObject({ age: 601, quality: 'stale', shown: '--' });
 });
 
-test('connected, silence counts as loss after 25 s; the plant is then not called normal', async () => {
-  const open = new ReadableStream<Uint8Array>();
-  const { plant, clock } = live({
-    'GET /stream': () => new Response(open),
-    'GET /overview': () =>
-      json({ latest: told('2026-06-01T12:00:00Z'), past: [summaryOf(told('2026-06-01T12:00:00Z'))], status: STATUS }),
-  });
+test('the clock of a simulation that was started again is followed back', () => {
+  const { plant } = live();
+  say(plant, 'reading', reading('2026-06-01T12:00:00Z', {}));
+  say(plant, 'reading', reading('2026-01-01T00:00:00Z', {}));
+  expect(plant.plantNow).toBe(Date.parse('2026-01-01T00:00:00Z'));
+});
+
+test('a feed that is down or stale leaves no value on the screen, and its age runs on', () => {
+  const { plant, clock } = live();
+  say(plant, 'reading', reading('2026-06-01T12:00:00Z', { p1: 5 }, { p1: 0 }));
+  say(plant, 'state', stateOf());
+  expect(plant.blind).toBeNull();
+  for (const feed of ['down', 'stale'] as const) {
+    say(plant, 'status', { ...STATUS, feed, feed_reason: 'no route' });
+    clock.wall += 5_000;
+    plant.tick();
+    expect(plant.blind).toBe('no route');
+    expect(plant.instrument(TAGS[0]!)).toMatchObject({
+      shown: '--',
+      value: null,
+      quality: 'no feed',
+      age: clock.wall / 1000,
+    });
+  }
+});
+
+test('a state that the server does not know leaves no value either', () => {
+  const { plant } = live();
+  say(plant, 'reading', reading('2026-06-01T12:00:00Z', { p1: 5 }, { p1: 0 }));
+  say(plant, 'state', stateOf({ known: false, reason: 'No reading since 12:00.' }));
+  expect(plant.blind).toBe('No reading since 12:00.');
+  expect(plant.instrument(TAGS[0]!).shown).toBe('--');
+});
+
+const overview = () => json({ latest: told('2026-06-01T12:00:00Z'), past: [], status: STATUS, state: stateOf() });
+
+test('connected, silence longer than the limit counts as loss, and another connection is tried', async () => {
+  const streams: ReadableStreamDefaultController<Uint8Array>[] = [];
+  const stream = () => new Response(new ReadableStream({ start: (controller) => void streams.push(controller) }));
+  const { plant, clock } = live({ 'GET /stream': stream, 'GET /overview': overview });
   clock.wall = 1000;
   const stop = plant.start();
   await expect.poll(() => plant.connection).toBe('live');
-  expect(plant.state(PLANT).kind).toBe('normal');
-  plant.wallNow = 26_000;
+  clock.wall = 1000 + SILENCE_MS;
+  plant.tick();
   expect(plant.lost).toBe(false);
-  plant.wallNow = 26_001;
+  streams[0]!.enqueue(new TextEncoder().encode(': still here\n\n'));
+  await expect.poll(() => plant.heardAt).toBe(1000 + SILENCE_MS);
+  clock.wall = 1001 + 2 * SILENCE_MS;
+  plant.tick();
   expect(plant.lost).toBe(true);
-  expect(plant.state(PLANT).kind).toBe('unknown');
+  expect(plant.blind).toBe('The connection to the server is lost.');
+  await expect.poll(() => streams.length).toBe(2);
+  await expect.poll(() => plant.connection).toBe('live');
+  expect(plant.lost).toBe(false);
   stop();
+});
+
+test('a server that accepts the connection and then says nothing is given up', async () => {
+  let asked = 0;
+  const hung = () => (asked++, new Promise<Response>(() => undefined));
+  const { plant, clock } = live({ 'GET /stream': hung });
+  const stop = plant.start();
+  await expect.poll(() => asked).toBe(1);
+  clock.wall = SILENCE_MS + 1;
+  plant.tick();
+  await expect.poll(() => plant.connection).toBe('offline');
+  await expect.poll(() => asked).toBe(2);
+  expect(plant.lost).toBe(true);
+  stop();
+});
+
+test('a stream that ends with its token is not called live while it is opened again, nor is it called lost', async () => {
+  let answers: ((response: Response) => void)[] = [];
+  const streams: ReadableStreamDefaultController<Uint8Array>[] = [];
+  const open = () => new Response(new ReadableStream({ start: (controller) => void streams.push(controller) }));
+  const table = { 'GET /stream': () => new Promise<Response>((give) => answers.push(give)), 'GET /overview': overview };
+  const { plant, clock } = live(table);
+  const stop = plant.start();
+  await expect.poll(() => answers.length).toBe(1);
+  answers[0]!(open());
+  await expect.poll(() => plant.connection).toBe('live');
+  clock.wall = 20_000;
+  streams[0]!.enqueue(new TextEncoder().encode(':\n\n'));
+  await expect.poll(() => plant.heardAt).toBe(20_000);
+  streams[0]!.close();
+  await expect.poll(() => plant.connection).toBe('reconnecting');
+  expect(plant.lost).toBe(false);
+  await expect.poll(() => answers.length).toBe(2);
+  expect(clock.waits).toEqual([]);
+  answers[1]!(refused(503, 'no'));
+  await expect.poll(() => plant.connection).toBe('offline');
+  expect(plant.lost).toBe(true);
+  answers = [];
+  stop();
+});
+
+test('the past that is drawn fits the cadence', () => {
+  expect(pastSeconds(3600)).toBe(48 * 3600);
+  expect(pastSeconds(60)).toBe(KEPT * 60);
 });
 
 test('a refused stream is tried again, ever more slowly, half a minute at most', async () => {
@@ -102,40 +179,49 @@ test('a refused stream is tried again, ever more slowly, half a minute at most',
   expect(plant.connection).toBe('offline');
 });
 
-test('what is said between two hours stands beside the closed interval until the next one is closed', () => {
+test('what is said between two hours is kept beside the closed interval until the next one is closed', () => {
   const { plant } = live();
   say(plant, 'assessment', told('2026-06-01T12:00:00Z'));
-  expect(plant.provisionalState(PLANT)).toBeNull();
+  expect(plant.provisional).toBeNull();
   say(plant, 'provisional', told('2026-06-01T12:15:00Z', {}, [3]));
-  expect(plant.provisionalState(PLANT)?.kind).toBe('warning');
-  expect(plant.state(PLANT).kind).toBe('normal');
+  expect(plant.provisional?.warnings.some((one) => one.standing)).toBe(true);
   expect(plant.past).toHaveLength(1);
   say(plant, 'assessment', told('2026-06-01T13:00:00Z'));
   expect(plant.provisional).toBeNull();
 });
 
-test('an assessment told twice counts once, and listeners hear it once', () => {
+test('an interval that is assessed again replaces what was said of it, in its place', () => {
   const { plant } = live();
-  const heard: (string | null)[] = [];
-  const stop = plant.onAssessment((one) => heard.push(one.assessment.known_at));
-  ['12', '12', '13'].forEach((hour) => say(plant, 'assessment', told(`2026-06-01T${hour}:00:00Z`)));
+  const heard: [string | null, boolean][] = [];
+  const stop = plant.onAssessment((one, again) => heard.push([one.assessment.known_at, again]));
+  ['12', '13'].forEach((hour) => say(plant, 'assessment', told(`2026-06-01T${hour}:00:00Z`)));
+  say(plant, 'assessment', told('2026-06-01T13:00:00Z', { n_intervals: 1 }, [3]));
+  say(plant, 'assessment', told('2026-06-01T12:00:00Z', { n_intervals: 2 }));
+  say(plant, 'assessment', told('2026-06-01T11:00:00Z'));
   stop();
   say(plant, 'assessment', told('2026-06-01T14:00:00Z'));
-  expect(heard).toEqual(['2026-06-01T12:00:00Z', '2026-06-01T13:00:00Z']);
-  expect(plant.past).toHaveLength(3);
+  expect(heard.map(([end, again]) => [end?.slice(11, 13), again])).toEqual([
+    ['12', false],
+    ['13', false],
+    ['13', true],
+    ['12', true],
+    ['11', false],
+  ]);
+  expect(plant.past.map((one) => one.timestamp.slice(11, 13))).toEqual(['10', '11', '12', '13']);
 });
 
-test('an hour that is assessed again takes the place of the old one, the newest hour and an earlier one alike', () => {
+test('of an interval that is assessed again the newest answer counts, in the charts and as the latest', () => {
   const { plant } = live();
-  const scored = (hour: number, score: number) => {
-    const one = told(`2026-06-01T${hour}:00:00Z`);
+  const scored = (hour: number, score: number, standing: number[] = []) => {
+    const one = told(`2026-06-01T${hour}:00:00Z`, {}, standing);
     one.assessment.models[0]!.score = score;
-    return one;
+    say(plant, 'assessment', one);
   };
-  [scored(12, 0.1), scored(13, 0.2)].forEach((one) => say(plant, 'assessment', one));
-  say(plant, 'assessment', scored(13, 0.8));
-  expect(plant.latest?.assessment.models[0]?.score).toBe(0.8);
-  say(plant, 'assessment', scored(12, 0.7));
-  expect(plant.latest?.assessment.models[0]?.score).toBe(0.8);
-  expect(plant.past.map((one) => one.scores['forecast_3h'])).toEqual([0.7, 0.8]);
+  scored(12, 0.1);
+  scored(13, 0.2);
+  scored(13, 0.9, [3]);
+  scored(12, 0.3);
+  expect(plant.past.map((one) => one.scores.forecast_3h)).toEqual([0.3, 0.9]);
+  expect(plant.latest?.assessment.models[0]?.score).toBe(0.9);
+  expect(plant.latest?.warnings.some((one) => one.standing)).toBe(true);
 });

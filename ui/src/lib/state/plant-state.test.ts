@@ -1,55 +1,129 @@
 import { expect, test } from 'vitest';
-import { PLANT, told } from './fixtures';
-import { judge, leading } from './plant-state';
-import { summaryOf } from './summary';
+import type { PlantView } from '../api/types';
+import { inAlarm, limitAlarm, PLANT, stateOf, STATUS, told } from './fixtures';
+import { assessmentGap, headline, leading, limitOf, limitText, type Sight } from './plant-state';
+import { PlantTime } from './plant-time';
 
 const NOON = '2026-06-01T12:00:00Z';
-const sight = (...assessments: ReturnType<typeof told>[]) =>
-  judge({
-    plant: PLANT,
-    latest: assessments.at(-1) ?? null,
-    past: assessments.map(summaryOf),
-    plantNow: Date.parse(NOON),
-    blind: null,
-  });
-
-test('a shift: calm, a warning, an alarm, calm again', () => {
-  const calm = told('2026-06-01T09:00:00Z');
-  const warned = told('2026-06-01T10:00:00Z', {}, [3]);
-  const met = { name: 'bursting', column: 'P1_max', value: 8.4, above: 8, unit: 'bar', met: true };
-  const alarm = told('2026-06-01T11:00:00Z', { in_alarm_now: true, rules: [met] }, [1, 3]);
-  expect(sight(calm)).toMatchObject({ kind: 'normal', priority: null, title: 'Normal' });
-  expect(sight(calm, warned)).toMatchObject({
-    kind: 'warning',
-    priority: 2,
-    title: 'Warning: alarm likely within 3 h',
-    detail: 'Probability 72 %, warns from 40 %. Mainly: Pressure 7 bar',
-  });
-  expect(sight(calm, warned, alarm)).toMatchObject({
-    kind: 'alarm',
-    priority: 1,
-    title: 'In alarm: Bursting',
-    detail: 'P1_max 8.4 bar, limit 8 bar',
-    since: Date.parse('2026-06-01T10:00:00Z'),
-  });
-  expect(sight(calm, warned, alarm, told(NOON)).kind).toBe('normal');
+const sight = (more: Partial<Sight> = {}): Sight => ({
+  plant: PLANT,
+  time: new PlantTime('Europe/Berlin'),
+  state: stateOf(),
+  status: STATUS,
+  latest: told(NOON),
+  plantNow: Date.parse(NOON),
+  blind: null,
+  ...more,
 });
 
-test('of several warnings the nearest is told', () => {
-  expect(sight(told(NOON, {}, [3, 1])).title).toBe('Warning: alarm likely within 1 h');
+test('a shift: calm, a warning, an alarm, calm again', () => {
+  expect(headline(sight())).toMatchObject({
+    kind: 'normal',
+    priority: null,
+    title: 'Normal',
+    detail: 'No limit exceeded. No active warning.',
+  });
+  expect(headline(sight({ state: stateOf({}, [3]) }))).toMatchObject({
+    kind: 'warning',
+    priority: 2,
+    title: 'Alarm likely within 3 h',
+    beside: ' (72 %)',
+    detail: 'No limit exceeded. Warning threshold 40 %. Main driver: Pressure 7 bar',
+    since: Date.parse(NOON),
+  });
+  expect(headline(sight({ state: inAlarm() }))).toMatchObject({
+    kind: 'alarm',
+    priority: 1,
+    title: 'In alarm: P1 above 8 bar',
+    detail: 'P1: 8.40 bar, limit 8 bar',
+    since: Date.parse('2026-06-01T11:40:00Z'),
+  });
+});
+
+test('the state decides, whatever the closed interval says of itself', () => {
+  const met = { name: 'bursting', column: 'P1_max', value: 8.4, above: 8, unit: 'bar', met: true, low: false };
+  const past = told(NOON, { in_alarm_now: true, rules: [met] });
+  expect(headline(sight({ latest: past })).kind).toBe('normal');
+  expect(headline(sight({ state: inAlarm() })).kind).toBe('alarm');
+});
+
+test('a limit in its on-delay is not called "not exceeded"', () => {
+  const { detail } = headline(sight({ state: stateOf({ pending: [limitAlarm()] }) }));
+  expect(detail).toBe('P1 above 8 bar since 13:40, on-delay running. No active warning.');
+});
+
+test('a limit that cannot be evaluated is named with its reason', () => {
+  const gap = { rule: 'bursting', key: 'p1', title: 'P1 above 8 bar', reason: 'P1 is stale' };
+  expect(headline(sight({ state: stateOf({ not_evaluated: [gap] }) })).detail).toContain(
+    'Not evaluated: P1 above 8 bar (P1 is stale).',
+  );
+});
+
+test('of several warnings the one with the shortest horizon is shown', () => {
+  expect(headline(sight({ state: stateOf({}, [3, 1]) })).title).toBe('Alarm possible within 1 h');
+});
+
+test('a warning is worded and figured by the server where it does so', () => {
+  const warned = { ...stateOf({}, [3]).warnings[1]!, score: 0.09, threshold: 0.08 };
+  const worded = { ...warned, text: 'Alarm possible within 3 h (9 %)' };
+  for (const one of [warned, worded])
+    expect(headline(sight({ state: stateOf({ warnings: [one] }) }))).toMatchObject({
+      title: 'Alarm possible within 3 h',
+      beside: ' (9 %)',
+      detail: expect.stringContaining('Warning threshold 8 %.'),
+    });
 });
 
 test.each([
-  ['nothing assessed yet', []],
-  ['an old assessment', [told('2026-06-01T08:59:00Z')]],
-])('with %s the state is not known', (_, assessments) => {
-  expect(sight(...assessments).kind).toBe('unknown');
+  ['no reading', { state: null }, 'No reading has been received yet.'],
+  ['a lost connection', { blind: 'The connection to the server is lost.' }, 'The connection to the server is lost.'],
+] as const)('with %s the state is unknown', (_, more, detail) => {
+  expect(headline(sight(more))).toMatchObject({ kind: 'unknown', title: 'State unknown', detail });
 });
 
-test('normal says which forecast is silent', () => {
+const DOWN = { name: 'assessments', state: 'failed', reason: 'database is locked', since: NOON, restarts: 2 } as const;
+const later = (hours: number) => Date.parse(NOON) + hours * 3_600_000;
+
+test.each([
+  ['just assessed', later(1), [], null],
+  ['late, without a known cause', later(3), [], null],
+  ['too old', later(3.01), [], 'No assessment since 14:00.'],
+  ['assessed before the task failed', later(1), [DOWN], null],
+  ['late, and its task is down', later(1.01), [DOWN], 'No assessment since 14:00: database is locked'],
+  ['too old since yesterday', later(24), [DOWN], 'No assessment since 06-01 14:00: database is locked'],
+] as const)('an assessment that is %s', (_, plantNow, down, gap) => {
+  expect(assessmentGap(sight({ plantNow, status: { ...STATUS, down: [...down] } }))).toBe(gap);
+});
+
+test('without assessments the headline says so, and still what the limits say', () => {
+  const down = { plantNow: later(2), status: { ...STATUS, down: [DOWN] } };
+  expect(headline(sight(down))).toMatchObject({
+    kind: 'unknown',
+    title: 'No current forecast',
+    detail: 'No limit exceeded. No assessment since 14:00: database is locked',
+  });
+  expect(headline(sight({ ...down, state: inAlarm() })).kind).toBe('alarm');
+});
+
+test('normal says which forecast is missing', () => {
   const quiet = told(NOON);
   quiet.assessment.models[0]!.score = null;
-  expect(sight(quiet).detail).toBe('No limit is broken. No forecast for 3 h.');
+  expect(headline(sight({ latest: quiet })).detail).toBe('No limit exceeded. No active warning. No forecast for 3 h.');
+});
+
+test('a plant without forecasters, and one whose horizons are minutes, have a headline too', () => {
+  const without: PlantView = { ...PLANT, models: [], horizons_hours: [] };
+  expect(headline(sight({ plant: without, state: stateOf({ warnings: [] }) })).kind).toBe('normal');
+  const minutes = { ...PLANT.models[1]!, column: 'forecast_10min', label: 'Alarm within 10 min', horizon_hours: 0 };
+  const warned = { column: 'forecast_10min', horizon_hours: 0, standing: true, since: NOON, score: 0.2 };
+  const quick = sight({ plant: { ...PLANT, models: [minutes] }, state: stateOf({ warnings: [warned] }) });
+  expect(headline(quick).title).toBe('Alarm possible within 10 min');
+});
+
+test('the active limit of an instrument, and its words where the value is missing', () => {
+  expect(limitOf(inAlarm(), 'p1')?.rule).toBe('bursting');
+  expect(limitOf(inAlarm(), 'l1')).toBeUndefined();
+  expect(limitText(PLANT, limitAlarm({ value: null }))).toBe('P1: no current value, limit 8 bar');
 });
 
 test('the risk leads, the horizons follow in their order', () => {

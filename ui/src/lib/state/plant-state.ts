@@ -1,36 +1,78 @@
-import type { Driver, IntervalSummary, PlantAssessment, PlantModel, PlantView, RuleState, Said } from '../api/types';
-import { percent, plain, words } from './format';
+import type {
+  Driver,
+  FeedStatus,
+  LimitAlarm,
+  PlantAssessment,
+  PlantModel,
+  PlantState,
+  PlantView,
+  WarningState,
+} from '../api/types';
+import { figure, percent, plain, unitOf, words } from './format';
+import type { PlantTime } from './plant-time';
+import { beside, foretold, withinOf } from './wording';
 
-/** The plant in one word, and the reason in a sentence. `priority`: 1 is the most urgent. */
-export type PlantState = {
+/** The plant in one line, and the reason in a sentence. `priority`: 1 is the most urgent. */
+export type Headline = {
   kind: 'alarm' | 'warning' | 'normal' | 'unknown';
   priority: number | null;
   title: string;
+  /** The probability behind a warning, as text beside the title. */
+  beside: string;
   detail: string;
   /** Milliseconds. */
   since: number | null;
 };
 
-type Sight = {
+export type Sight = {
   plant: PlantView;
+  time: PlantTime;
+  state: PlantState | null;
+  status: FeedStatus | null;
   latest: PlantAssessment | null;
-  past: IntervalSummary[];
   plantNow: number | null;
   blind: string | null;
 };
 
 /** Intervals without a new assessment after which the last one says nothing of now. */
 const OLD_AFTER_INTERVALS = 3;
+/** The same where the server says what keeps it from assessing. */
+const OLD_WITH_CAUSE_INTERVALS = 1;
 
-export function judge({ plant, latest, past, plantNow, blind }: Sight): PlantState {
+/** What the headline says: the server's one state of the plant, or why it is not known. */
+export function headline(sight: Sight): Headline {
+  const { state, blind } = sight;
   if (blind) return unknown(blind);
-  if (!latest) return unknown('No closed interval has been assessed yet.');
-  const known = latest.assessment.known_at ? Date.parse(latest.assessment.known_at) : null;
-  if (known && plantNow && plantNow - known > OLD_AFTER_INTERVALS * plant.cadence_seconds * 1000)
-    return unknown('The last assessment is too old to speak of now.');
-  if (latest.assessment.in_alarm_now) return alarm(latest, past);
-  const standing = latest.warnings.filter((one) => one.standing).sort((a, b) => a.horizon_hours - b.horizon_hours)[0];
-  return standing ? warning(latest, standing.column, standing.horizon_hours, standing.since) : normal(latest);
+  if (!state) return unknown('No reading has been received yet.');
+  if (state.in_alarm) return alarm(sight.plant, state);
+  const gap = assessmentGap(sight) ?? state.warnings_reason;
+  if (gap) return { ...unknown(`${limitsText(sight)} ${gap}`), title: 'No current forecast' };
+  const warned = nearest(state.warnings);
+  return warned ? warning(sight, warned) : normal(sight);
+}
+
+/** Why the last assessment says nothing of now; null while it does. */
+export function assessmentGap({ plant, time, status, latest, plantNow }: Sight): string | null {
+  const until = status?.assessed_until ?? latest?.assessment.known_at ?? null;
+  const cause = causeOf(status);
+  if (!until) return cause ? `No assessment: ${cause}` : 'No interval has been assessed yet.';
+  const age = plantNow === null ? 0 : (plantNow - Date.parse(until)) / 1000;
+  const allowed = cause ? OLD_WITH_CAUSE_INTERVALS : OLD_AFTER_INTERVALS;
+  if (age <= allowed * plant.cadence_seconds) return null;
+  const since = time.date(until) === time.date(plantNow ?? until) ? time.clock(until) : time.short(until);
+  return `No assessment since ${since}${cause ? `: ${cause}` : '.'}`;
+}
+
+/** What keeps the server from assessing: a task that is down, or models that do not answer. */
+function causeOf(status: FeedStatus | null): string | null {
+  const task = status?.down.find((one) => one.reason);
+  if (task?.reason) return task.reason;
+  return status?.inference === 'down' ? (status.inference_reason ?? 'the models do not answer') : null;
+}
+
+/** The active limit alarm of an instrument. */
+export function limitOf(state: PlantState | null, key: string): LimitAlarm | undefined {
+  return state?.limits.find((one) => one.key === key);
 }
 
 /** What heads a model's figure; a column that the plant no longer has, as words. */
@@ -38,43 +80,85 @@ export function labelOf(plant: PlantView, column: string): string {
   return plant.models.find((one) => one.column === column)?.label ?? words(column);
 }
 
-function unknown(detail: string): PlantState {
-  return { kind: 'unknown', priority: null, title: 'State not known', detail, since: null };
+function unknown(detail: string): Headline {
+  return { kind: 'unknown', priority: null, title: 'State unknown', beside: '', detail, since: null };
 }
 
-function alarm(latest: PlantAssessment, past: IntervalSummary[]): PlantState {
-  const met = latest.assessment.rules.filter((rule) => rule.met);
-  const calm = past.findLastIndex((one) => !one.in_alarm);
-  const first = past[calm + 1]?.timestamp;
-  const title = met.length ? `In alarm: ${met.map((rule) => words(rule.name)).join(', ')}` : 'In alarm';
-  const detail = met.map(ruleText).join(' · ');
-  return { kind: 'alarm', priority: 1, title, detail, since: first && calm >= 0 ? Date.parse(first) : null };
+function alarm(plant: PlantView, state: PlantState): Headline {
+  const titles = state.limits.map((one) => one.title);
+  return {
+    kind: 'alarm',
+    priority: 1,
+    title: titles.length ? `In alarm: ${titles.join(', ')}` : 'In alarm',
+    beside: '',
+    detail: state.limits.map((one) => limitText(plant, one)).join(' · '),
+    since: state.since ? Date.parse(state.since) : null,
+  };
 }
 
-function warning(latest: PlantAssessment, column: string, hours: number, since: string | null): PlantState {
-  const said = latest.assessment.models.find((one) => one.column === column);
-  const driver = latest.assessment.drivers.find((one) => one.column === column && one.contribution > 0);
-  const sure = said ? `Probability ${percent(said.score)}${threshold(said)}.` : '';
-  const detail = [sure, driver ? `Mainly: ${driver.text}` : ''].filter(Boolean).join(' ');
-  const title = `Warning: alarm likely within ${hours} h`;
-  return { kind: 'warning', priority: 2, title, detail, since: since ? Date.parse(since) : null };
+function warning(sight: Sight, warned: WarningState): Headline {
+  const { plant, latest } = sight;
+  const driver = latest?.assessment.drivers.find((one) => one.column === warned.column && one.contribution > 0);
+  const { threshold } = warningFigures(latest, warned);
+  const parts = [
+    limitsText(sight),
+    threshold === null ? '' : `Warning threshold ${percent(threshold)}.`,
+    driver ? `Main driver: ${driver.text}` : '',
+  ];
+  return {
+    kind: 'warning',
+    priority: 2,
+    ...warningWords(plant, latest, warned),
+    detail: parts.filter(Boolean).join(' '),
+    since: warned.since ? Date.parse(warned.since) : null,
+  };
 }
 
-function normal(latest: PlantAssessment): PlantState {
-  const silent = latest.assessment.models.filter((one) => one.horizon_hours && one.score === null);
-  const hours = silent.map((one) => `${one.horizon_hours} h`).join(', ');
-  const detail = silent.length
-    ? `No limit is broken. No forecast for ${hours}.`
-    : 'No limit is broken, no warning stands.';
-  return { kind: 'normal', priority: null, title: 'Normal', detail, since: null };
+/** A warning in words, and its figure beside them. */
+export function warningWords(
+  plant: PlantView,
+  latest: PlantAssessment | null,
+  warned: WarningState,
+): { title: string; beside: string } {
+  const { score } = warningFigures(latest, warned);
+  const model = plant.models.find((one) => one.column === warned.column);
+  const title = warned.text?.replace(/ \([^)]*\)$/, '') ?? foretold(withinOf(model, warned.horizon_hours), score);
+  return { title, beside: beside(score) };
 }
 
-function threshold(said: Said): string {
-  return said.threshold === null || said.threshold === undefined ? '' : `, warns from ${percent(said.threshold)}`;
+/** The score and the threshold behind a warning: its own, else those of the newest assessment. */
+function warningFigures(latest: PlantAssessment | null, warned: WarningState) {
+  const said = latest?.assessment.models.find((one) => one.column === warned.column);
+  return { score: warned.score ?? said?.score ?? null, threshold: warned.threshold ?? said?.threshold ?? null };
 }
 
-export function ruleText(rule: RuleState): string {
-  return `${rule.column} ${plain(rule.value)} ${rule.unit}, limit ${plain(rule.above)} ${rule.unit}`;
+function normal(sight: Sight): Headline {
+  const without = sight.plant.models.filter((model) => {
+    const said = sight.latest?.assessment.models.find((one) => one.column === model.column);
+    return model.horizon_hours !== null && said !== undefined && said.score === null;
+  });
+  const missing = without.map((model) => withinOf(model, 0)).join(', ');
+  const detail = `${limitsText(sight)} No active warning.${missing && ` No forecast for ${missing}.`}`;
+  return { kind: 'normal', priority: null, title: 'Normal', beside: '', detail, since: null };
+}
+
+/** What is known of the limits while none is in alarm. */
+function limitsText({ state, time }: Sight): string {
+  const pending = (state?.pending ?? []).map((one) => `${one.title} since ${time.clock(one.since)}, on-delay running.`);
+  const gaps = (state?.not_evaluated ?? []).map((one) => `Not evaluated: ${one.title} (${one.reason}).`);
+  return [...(pending.length ? pending : ['No limit exceeded.']), ...gaps].join(' ');
+}
+
+/** The active warning with the shortest horizon. */
+export function nearest(warnings: readonly WarningState[]): WarningState | undefined {
+  return warnings.filter((one) => one.standing).sort((a, b) => a.horizon_hours - b.horizon_hours)[0];
+}
+
+/** `P1: 8.40 bar, limit 8 bar`, to the digits of its instrument. */
+export function limitText(plant: PlantView, { key, tag, value, limit, unit }: LimitAlarm): string {
+  const range = plant.tags.find((one) => one.key === key)?.range;
+  const now = value === null ? 'no current value' : `${range ? figure(value, range) : plain(value)} ${unitOf(unit)}`;
+  return `${tag}: ${now.trim()}, limit ${plain(limit)} ${unitOf(unit)}`.trim();
 }
 
 /** The models whose figures lead: the risk now, then a forecast for each horizon. */

@@ -6,12 +6,21 @@ import { typedNumber } from './numbers';
 
 type Field = PlantView['predict_fields'][number];
 
-/** What is typed into the predict form, and what the model makes of it. Blank is missing. */
+/** The values of the predict form, and the model's answer to them. A blank field is missing; an empty form is not sent. */
 export class PredictForm {
   typed = $state<Record<string, string>>({});
   readonly prediction = new Asked<Prediction>();
   readonly explanation = new Asked<Explanation>();
   readonly wrong = $derived.by(() => this.fields.filter((one) => this.problemOf(one)).map((one) => one.feature));
+
+  readonly empty = $derived.by(() => this.fields.every((one) => !this.typed[one.feature]?.trim()));
+  /** The first thing that keeps the form from being sent. */
+  readonly problem = $derived.by(() => {
+    if (this.empty) return 'Enter at least one value, or choose a preset.';
+    const [wrong] = this.wrong;
+    const field = this.fields.find((one) => one.feature === wrong);
+    return field ? `${field.title}: not a number.` : null;
+  });
 
   constructor(
     private readonly api: Api,
@@ -41,7 +50,7 @@ export class PredictForm {
   }
 
   async ask(): Promise<void> {
-    if (this.wrong.length) return;
+    if (this.problem) return;
     const values = this.fields.map((field) => [field.feature, typedNumber(this.typed[field.feature] ?? '') ?? null]);
     const body = { features: Object.fromEntries(values) as Record<string, number | null> };
     this.explanation.clear();

@@ -34,23 +34,27 @@ export class EventParser {
   }
 }
 
-/** Read a response's events until it ends. `onBytes` hears every sign of life, heartbeats too. */
+/** Read a response's events until it ends or the signal comes. `onBytes` hears every sign of life, heartbeats too. */
 export async function readEvents(
   body: ReadableStream<Uint8Array>,
   onEvent: (told: Told) => void,
   onBytes: () => void = () => undefined,
+  signal?: AbortSignal,
 ): Promise<void> {
   const parser = new EventParser();
   const decoder = new TextDecoder();
   const reader = body.getReader();
+  const stop = () => void reader.cancel().catch(() => undefined);
+  signal?.addEventListener('abort', stop);
   try {
-    for (;;) {
+    while (!signal?.aborted) {
       const { done, value } = await reader.read();
       if (done) return;
       onBytes();
       parser.push(decoder.decode(value, { stream: true })).forEach(onEvent);
     }
   } finally {
+    signal?.removeEventListener('abort', stop);
     reader.releaseLock();
   }
 }

@@ -5,21 +5,40 @@ import { Asked } from './asked.svelte';
 
 export type Span = { from: number; to: number };
 
-export const PRESETS = [6, 12, 24, 48, 96, 168, 672];
+const USUAL_HOURS = 48;
+const RANGES_HOURS = [1, 3, 6, 12, 24, USUAL_HOURS, 96, 168, 672, 4032];
+/** A range of fewer intervals shows nothing, one of more is refused by the server. */
+const FEWEST_ROWS = 6;
+const MOST_ROWS = 20_000;
+const MOST_RANGES = 7;
 const POINTS = 800;
 /** A zoom narrower than this shows nothing more. */
 const NARROWEST_MS = 60_000;
 
+/** The ranges in hours that are worth a button at a cadence. */
+export function rangesOf(cadenceSeconds: number): number[] {
+  const rows = (hours: number) => (hours * 3600) / cadenceSeconds;
+  return RANGES_HOURS.filter((one) => rows(one) >= FEWEST_ROWS && rows(one) <= MOST_ROWS).slice(0, MOST_RANGES);
+}
+
+/** The range to begin with. */
+export function usualRange(cadenceSeconds: number): number {
+  const ranges = rangesOf(cadenceSeconds);
+  return ranges.includes(USUAL_HOURS) ? USUAL_HOURS : (ranges.at(-1) ?? USUAL_HOURS);
+}
+
 /** Which series over which time. `base` is what was chosen, `zoom` a part of it; following, the end of `base` is now. */
 export class TrendsState {
   keys = $state.raw<string[]>([]);
-  hours = $state<number | null>(48);
+  hours = $state<number | null>(USUAL_HOURS);
   custom = $state.raw<Span | null>(null);
   zoom = $state.raw<Span | null>(null);
   follow = $state(true);
   now = $state(0);
   readonly told = new Asked<Told>();
-  readonly base = $derived<Span>(this.custom ?? { from: this.now - (this.hours ?? 48) * 3_600_000, to: this.now });
+  readonly base = $derived<Span>(
+    this.custom ?? { from: this.now - (this.hours ?? USUAL_HOURS) * 3_600_000, to: this.now },
+  );
   readonly shown = $derived<Span>(this.zoom ?? this.base);
 
   constructor(private readonly api: Api) {}
@@ -58,9 +77,9 @@ export class TrendsState {
     return this.load();
   }
 
-  /** Time went on. */
-  advance(now: number): Promise<void> | void {
-    if (!this.follow || this.custom || now <= this.now) return;
+  /** Time went on, or the newest interval was assessed again. */
+  advance(now: number, again = false): Promise<void> | void {
+    if (!this.follow || this.custom || (now <= this.now && !again)) return;
     this.now = now;
     return this.load();
   }
@@ -68,7 +87,7 @@ export class TrendsState {
   setFollow(on: boolean, now: number): Promise<void> | void {
     this.follow = on;
     if (!on) return;
-    return this.preset(this.hours ?? 48, now);
+    return this.preset(this.hours ?? USUAL_HOURS, now);
   }
 
   async load(): Promise<void> {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createApi } from '../api/client';
 import { json, served } from './fixtures';
-import { TrendsState } from './trends.svelte';
+import { rangesOf, TrendsState, usualRange } from './trends.svelte';
 
 const HOUR = 3_600_000;
 const NOON = Date.parse('2026-06-01T12:00:00Z');
@@ -62,4 +62,14 @@ test('with nothing chosen nothing is asked', async () => {
   expect([asked.length, state.told.value]).toEqual([0, null]);
   await state.toggle('l1');
   expect(asked[0]?.get('tags')).toBe('l1');
+});
+
+test.each([
+  [3600, [6, 12, 24, 48, 96, 168, 672], 48],
+  [60, [1, 3, 6, 12, 24, 48, 96], 48],
+  [1, [1, 3], 3],
+  [86_400, [168, 672, 4032], 4032],
+])('the ranges of a plant with a cadence of %d s', (cadence, ranges, usual) => {
+  expect(rangesOf(cadence)).toEqual(ranges);
+  expect(usualRange(cadence)).toBe(usual);
 });

@@ -16,15 +16,22 @@ export class WindowEditor {
   /** The first thing that keeps this window from being sent. */
   readonly problem = $derived.by(() => {
     if (this.cells.length < this.least)
-      return `At least ${this.least} rows are needed; there are ${this.cells.length}.`;
+      return `At least ${this.least} rows are required; there are ${this.cells.length}.`;
     const row = this.cells.findIndex((one) => one.some((text) => typedNumber(text) === undefined));
-    if (row < 0) return this.empty ? 'Fill in the window, choose a preset or paste from a spreadsheet.' : null;
+    if (row < 0)
+      return this.empty ? 'Load live data, choose a preset, paste from a spreadsheet or enter values.' : null;
     const column = this.cells[row]?.findIndex((text) => typedNumber(text) === undefined) ?? 0;
     return `Row ${row + 1}, ${this.tags[column]?.tag}: “${this.cells[row]?.[column]}” is not a number.`;
   });
 
   get empty(): boolean {
     return this.cells.every((row) => row.every((text) => text.trim() === ''));
+  }
+
+  /** Start of the last row, in milliseconds, where the rows still have their own instants. */
+  get newest(): number | null {
+    const stamp = this.rows().at(-1)?.timestamp;
+    return typeof stamp === 'string' ? Date.parse(stamp) : null;
   }
 
   fill(rows: readonly object[]): void {
@@ -68,7 +75,7 @@ export class WindowEditor {
     const dated = this.#beside.every((row) => row.timestamp) && inOrder(this.#beside);
     return this.cells.map((cells, at) => {
       const { timestamp, segment, ...rest } = this.#beside[at] ?? {};
-      const values = this.tags.map((tag, column) => [tag.key, typedNumber(cells[column] ?? '') ?? null]);
+      const values = this.tags.map((tag, column) => [tag.key, unrounded(rest[tag.key], cells[column] ?? '')]);
       return { ...rest, ...(dated ? { timestamp, segment } : {}), ...Object.fromEntries(values) } as Observation;
     });
   }
@@ -81,6 +88,11 @@ export class WindowEditor {
     const own = Object.entries(beside).filter(([name]) => !name.startsWith(`${tag.key}_`));
     this.#beside = this.#beside.with(row, Object.fromEntries(own) as Row);
   }
+}
+
+/** A cell's number: that of the server as long as the cell shows it, since the cell shows six digits of it. */
+function unrounded(kept: Row[string], text: string): number | null {
+  return typeof kept === 'number' && written(kept) === text ? kept : (typedNumber(text) ?? null);
 }
 
 function written(value: number | null): string {

@@ -26,8 +26,8 @@ test('what hangs over the right edge is left out', () => {
 });
 
 test.each([
-  ['fewer rows than the window', [{ p1: 1 }], 'At least 3 rows are needed; there are 1.'],
-  ['nothing at all', [{}, {}, {}], 'Fill in the window, choose a preset or paste from a spreadsheet.'],
+  ['fewer rows than the window', [{ p1: 1 }], 'At least 3 rows are required; there are 1.'],
+  ['nothing at all', [{}, {}, {}], 'Load live data, choose a preset, paste from a spreadsheet or enter values.'],
 ])('%s cannot be sent', (_, rows, problem) => {
   const window = editor();
   window.fill(rows);

@@ -11,8 +11,8 @@ from alembic import op
 from alarmstack.db.said import digest, join, split
 from alarmstack.db.tables import Instant
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def _table(name: str, *columns: sa.ColumnClause[Any]) -> sa.TableClause:

@@ -1,0 +1,45 @@
+"""Probabilities in words. A word says no more than its figure, and the figure is always next to it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from alarmstack.plant import spaced, write_duration
+
+LIKELY, VERY_LIKELY = 0.66, 0.90
+"""From which probability an alarm is called likely, and very likely: the likelihood scale of the IPCC (AR6, box 1.1)."""
+SMALLEST_SHOWN = 0.01
+"""Smaller probabilities are shown as "< 1 %"."""
+
+
+def likelihood(probability: float) -> str:
+    """A probability that deserves attention, as a word.
+
+    >>> [likelihood(p) for p in (0.09, 0.7, 0.95)]
+    ['possible', 'likely', 'very likely']
+    """
+    if probability >= VERY_LIKELY:
+        return "very likely"
+    return "likely" if probability >= LIKELY else "possible"
+
+
+def percent(probability: float) -> str:
+    """A probability in whole per cent.
+
+    >>> percent(0.314), percent(0.002)
+    ('31 %', '< 1 %')
+    """
+    return "< 1 %" if 0 < probability < SMALLEST_SHOWN else f"{probability:.0%}".replace("%", " %")
+
+
+def forecast_text(probability: float, horizon: timedelta) -> str:
+    """What a forecast above its threshold means.
+
+    >>> forecast_text(0.09, timedelta(hours=3))
+    'Alarm possible within 3 h (9 %)'
+    """
+    within = spaced(write_duration(horizon))
+    return f"Alarm {likelihood(probability)} within {within} ({percent(probability)})"
+
+
+__all__ = ["LIKELY", "VERY_LIKELY", "forecast_text", "likelihood", "percent"]

@@ -1,0 +1,5 @@
+"""The child process of `guarded`: reads one drop within limits."""
+
+from alarmstack.sources.guarded import main
+
+main()
