@@ -1,7 +1,9 @@
 """Which names the services answer under: read, and asked of the real processes."""
 
+import json
 import os
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -113,3 +115,15 @@ def test_a_service_answers_under_its_own_names_alone_and_keeps_its_files_to_itse
     written = [data, *data.rglob("*")]
     assert len(written) > 1 or service == "inference"
     assert [str(one) for one in written if one.exists() and one.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)] == []
+
+
+def test_the_real_gateway_ignores_an_address_that_a_client_writes_itself(tmp_path: Path) -> None:
+    """No proxy is configured: not even a neighbour on loopback may say for whom it asks."""
+    data = tmp_path / "data"
+    with served("gateway", data) as port:
+        form = {"username": "anna", "password": "guess"}
+        forged = {"X-Forwarded-For": "203.0.113.7", "Origin": f"http://127.0.0.1:{port}"}
+        assert httpx.post(f"http://127.0.0.1:{port}/auth/login", data=form, headers=forged, timeout=30).status_code == 401
+    with sqlite3.connect(data / "alarmstack.db") as database:
+        ((who, told),) = database.execute("SELECT username, value FROM journal WHERE action = 'logins_refused'").fetchall()
+    assert who == "anna" and json.loads(told)["address"] == "127.0.0.1"

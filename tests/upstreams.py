@@ -63,6 +63,8 @@ class Feed:
         self.plant = plant
         self.intervals = [row(plant, BEGIN + n * HOUR) for n in range(hours)]
         self.rolling: list[Observation] = []
+        self.extra: list[Any] = []
+        """Rows, valid or not, that are sent with the intervals as they are."""
         self.readings: list[Live] = []
         self.scenario = "normal"
         self.connections = 0
@@ -105,8 +107,12 @@ class Feed:
         return live
 
     def tell(self, name: str, body: BaseModel) -> None:
+        self.tell_text(name, body.model_dump_json())
+
+    def tell_text(self, name: str, data: str) -> None:
+        """An event whose data may be anything."""
         for stream in self._streams:
-            stream.put_nowait(f"event: {name}\ndata: {body.model_dump_json()}\n\n")
+            stream.put_nowait(f"event: {name}\ndata: {data}\n\n")
 
     def hang_up(self) -> None:
         """End every stream, as a restart does."""
@@ -156,7 +162,9 @@ class Feed:
 
     async def _intervals(self, request: Request) -> Response:
         kept = self.intervals[-int(request.query_params["n"]) :]
-        return said(Intervals(intervals=kept, count=len(kept)))
+        rows = [*self.extra, *(one.model_dump(mode="json") for one in kept)]
+        # As a feed of another maker writes it: with NaN and Infinity, which JSON does not have.
+        return Response(json.dumps({"intervals": rows, "count": len(rows)}), media_type="application/json")
 
     async def _rolling(self, request: Request) -> Response:
         kept = self.rolling[-int(request.query_params["n"]) :]
@@ -204,6 +212,14 @@ class Models_:  # noqa: N801 - beside the wire's Models
         self.away = False
         self.silent = False
         self.shadow: float | None = None
+        self.version = "7"
+        self.answering = asyncio.Event()
+        """While it is not set, no answer is given."""
+        self.answering.set()
+        self.asked = 0
+        """Intervals that were asked about."""
+        self.refuses: set[datetime] = set()
+        self.fails: set[datetime] = set()
         self.assessed: list[datetime] = []
         self.block_sizes: list[int] = []
 
@@ -230,7 +246,15 @@ class Models_:  # noqa: N801 - beside the wire's Models
             if self.away:
                 return refusal(503, "no promoted version of plant_alarm_champion: promote one")
             try:
-                return said(say(kind.model_validate_json(await request.body())))
+                self.asked += kind is AssessRequest
+                asked = kind.model_validate_json(await request.body())
+                last = asked.intervals[-1].timestamp if kind is AssessRequest else None
+                await self.answering.wait()
+                if last in self.fails:
+                    return Response("Internal Server Error", 500)
+                if last in self.refuses:
+                    return refusal(422, "not this one")
+                return said(say(asked))
             except (ValidationError, ObservationError, ValueError) as error:
                 return refusal(422, str(error).splitlines()[0])
 
@@ -318,6 +342,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
                 title=one.title,
                 kind=one.kind,
                 horizon_hours=one.horizon_hours,
+                version=None if status == "missing" else self.version,
                 status=status,
                 reason="not promoted" if status == "missing" else None,
             )

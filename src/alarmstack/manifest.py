@@ -55,17 +55,17 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> str:
     return sha256(manifest)
 
 
-def read_folder(folder: Path, names: Sequence[str], digest: str | None = None) -> dict[str, bytes]:
+def read_folder(folder: Path, names: Sequence[str], digest: str | None = None, what: str = "") -> dict[str, bytes]:
     """The content of the named files, each read once and compared with the manifest.
 
     `digest`: what the folder's digest must be; a manifest is then required. Without it, a folder of an earlier version, which
-    has no manifest, is read as it is, and a log line says so. Raises DamagedError that names the file, OSError where one
+    has no manifest, is read as it is, and a log line says so of `what`. Raises DamagedError that names the file, OSError where one
     cannot be read.
     """
     content = {name: (folder / name).read_bytes() for name in names}
     manifest = folder / MANIFEST
     if digest is None and not manifest.exists():
-        log.warning("%s has no manifest, an earlier version wrote it: its files are used without a check", folder)
+        log.warning("%s has no manifest, an earlier release made it: its files are used without a check", what or folder)
         return content
     text = manifest.read_bytes()
     if digest is not None and sha256(text) != digest:

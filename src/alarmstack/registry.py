@@ -198,13 +198,13 @@ class Bundle:
         return sha256(manifest_of(self._files))
 
     @classmethod
-    def load(cls, folder: Path, digest: str | None = None) -> Bundle:
-        """Read a folder that `save` wrote. `digest`: what its digest must be; see `manifest.read_folder`.
+    def load(cls, folder: Path, digest: str | None = None, what: str = "") -> Bundle:
+        """Read a folder that `save` wrote. `digest`: what its digest must be; `what`: its name in the log; see `read_folder`.
 
         Raises RegistryError where a file is missing, and DamagedError where one is not what was published.
         """
         try:
-            files = read_folder(folder, FILES, digest)
+            files = read_folder(folder, FILES, digest, what)
             content = _Content.model_validate_json(files[CONTENT])
             fields = {name: getattr(content, name) for name in _Content.model_fields}
             knots = content.calibration
@@ -379,7 +379,7 @@ class Registry:
 
     def __init__(self, uri: str, purpose: str = "training") -> None:
         self.uri, self.purpose = uri, purpose
-        self._verdicts: dict[str, str] = {}
+        self._verdicts: dict[tuple[str, str], str | None] = {}
 
     def record(
         self,
@@ -552,13 +552,22 @@ class Registry:
 
     def _loses(self, name: str, newest: Any) -> str | None:
         """That a version loses to its baseline, in words. Its run is read once: what was logged does not change."""
-        known = self._verdicts.get(newest.run_id)
-        if known is None:
-            beats = self._client.get_run(newest.run_id).data.metrics.get(BEATS_FLOOR)
+        version = (name, str(newest.version))
+        if version not in self._verdicts:
             compared = newest.tags.get(VERDICT)
-            known = "" if beats != 0 else "loses to its baseline" + (f" ({compared})" if compared else "")
-            self._verdicts[newest.run_id] = known
-        return known or None
+            words = "loses to its baseline" + (f" ({compared})" if compared else "")
+            self._verdicts[version] = words if self._metrics(newest).get(BEATS_FLOOR) == 0 else None
+        return self._verdicts[version]
+
+    def _metrics(self, version: Any) -> dict[str, float]:
+        """What was logged of a version; nothing for one that was registered by hand, or whose run was deleted."""
+        mlflow = self._mlflow
+        try:
+            return dict(self._client.get_run(version.run_id).data.metrics) if version.run_id else {}
+        except mlflow.MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return {}
+            raise
 
     def load(self, name: str, version: str) -> Bundle:
         """The Bundle of one version. Raises DamagedError where it is not what was published, or belongs to another name."""
@@ -582,7 +591,7 @@ class Registry:
 
     def _opened(self, what: str, folder: Path, digest: str | None) -> Bundle:
         try:
-            return Bundle.load(folder, digest)
+            return Bundle.load(folder, digest, what)
         except DamagedError as error:
             raise DamagedError(f"{what} in {self.uri} is damaged: {str(error).partition(' holds ')[2] or error}") from error
 
@@ -602,7 +611,7 @@ class Registry:
     def _version(self, found: Any, aliases: Mapping[str, str]) -> Version:
         number = str(found.version)
         mine = tuple(alias for alias, of in aliases.items() if of == number)
-        return Version(number, mine, dict(self._client.get_run(found.run_id).data.metrics), found.run_id)
+        return Version(number, mine, self._metrics(found), found.run_id)
 
     def _aliases(self, name: str) -> dict[str, str]:
         """Which version each alias of a name means; none for a name nobody published."""

@@ -65,7 +65,7 @@ TITLES = {
     409: "Already there",
     413: "The body is too large",
     422: "The values cannot be taken",
-    429: "Too many attempts",
+    429: "Too many requests",
     502: "An upstream service gave no usable answer",
     503: "Not available now",
     504: "An upstream service did not answer in time",

@@ -55,6 +55,7 @@ def sensors(
             seed=seed,
             saved=settings.data / "live" / f"plant-{seed}.json",
             flush=Store.of(settings, settings.raw) if settings.flush_readings else None,
+            unflushed=settings.unflushed_readings,
         )
         run(Hosts(create_app(player), settings.hosts), [socket])
 

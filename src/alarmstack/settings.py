@@ -155,6 +155,13 @@ class Settings(BaseSettings):
         alias="SPARK_MASTER_URL",
         description="The Spark cluster of the engine `spark`; `local[*]` starts one in the process.",
     )
+    clock_step: Annotated[float, STEPS] = Field(
+        default=86_400.0,
+        gt=0,
+        le=316_224_000,
+        alias="ALARMSTACK_CLOCK_STEP_SECONDS",
+        description="How far the clock of a streamed asset may move at once; a reading further ahead needs others that agree.",
+    )
     promotion_mode: Annotated[Literal["manual", "auto"], STEPS] = Field(
         default="manual",
         alias="MODEL_PROMOTION_MODE",
@@ -174,6 +181,34 @@ class Settings(BaseSettings):
         default=None,
         alias="ALARMSTACK_DATABASE_URL",
         description="Accounts, history, the plant's past: SQLite or Postgres. Default: `alarmstack.db` in the data folder.",
+    )
+    database_busy_seconds: Annotated[float, GATEWAY] = Field(
+        default=10.0,
+        gt=0,
+        le=60,
+        alias="ALARMSTACK_DATABASE_BUSY_SECONDS",
+        description="How long a writer waits for another one on SQLite before it reports an error.",
+    )
+    feed_ahead_seconds: Annotated[float, GATEWAY] = Field(
+        default=86_400.0,
+        ge=0,
+        le=3_155_760_000,
+        alias="ALARMSTACK_FEED_AHEAD_SECONDS",
+        description="A row of the feed dated further ahead of the plant's clock is quarantined.",
+    )
+    feed_behind_seconds: Annotated[float, GATEWAY] = Field(
+        default=315_576_000.0,
+        ge=0,
+        le=3_155_760_000,
+        alias="ALARMSTACK_FEED_BEHIND_SECONDS",
+        description="A row of the feed dated further behind the plant's clock is quarantined. Default: ten years.",
+    )
+    quarantine_rows: Annotated[int, GATEWAY] = Field(
+        default=1000,
+        ge=1,
+        le=1_000_000,
+        alias="ALARMSTACK_QUARANTINE_ROWS",
+        description="How many quarantined rows of the feed are kept; the oldest are removed.",
     )
     sensors_url: Annotated[str, GATEWAY] = Field(
         default="http://127.0.0.1:7500", alias="ALARMSTACK_SENSORS_URL", description="The feed that the monitor follows."
@@ -239,6 +274,20 @@ class Settings(BaseSettings):
         alias="ALARMSTACK_LOG_BYTES",
         description="Size in bytes at which a service's log file is moved aside; three old ones are kept.",
     )
+    requests_per_minute: Annotated[int, GATEWAY] = Field(
+        default=1200,
+        ge=10,
+        le=1_000_000,
+        alias="ALARMSTACK_REQUESTS_PER_MINUTE",
+        description="Requests that one account may send in a minute; further ones get 429.",
+    )
+    heavy_reads_per_minute: Annotated[int, GATEWAY] = Field(
+        default=120,
+        ge=1,
+        le=1_000_000,
+        alias="ALARMSTACK_HEAVY_READS_PER_MINUTE",
+        description="Trends and CSV exports that one account may ask for in a minute.",
+    )
     keep_assessments_days: Annotated[float, GATEWAY] = Field(
         default=30.0,
         gt=0,
@@ -269,6 +318,13 @@ class Settings(BaseSettings):
     )
     flush_readings: Annotated[bool, SENSORS] = Field(
         default=False, alias="ALARMSTACK_FLUSH_READINGS", description="Keep the readings of closed hours in ALARMSTACK_RAW_URL."
+    )
+    unflushed_readings: Annotated[int, SENSORS] = Field(
+        default=200_000,
+        ge=1,
+        le=10_000_000,
+        alias="ALARMSTACK_UNFLUSHED_READINGS",
+        description="How many readings are kept in memory while the store cannot be written; the oldest are dropped and counted.",
     )
     serve_unpromoted: Annotated[bool, INFERENCE] = Field(
         default=False,

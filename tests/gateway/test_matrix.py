@@ -16,7 +16,8 @@ from tests.world import ORIGIN, World, world
 
 pytestmark = pytest.mark.anyio
 PUBLIC = {
-    "/auth/signin", "/auth/register", "/auth/login", "/auth/refresh", "/auth/logout", "/health", "/ready", "/metrics",
+    "/auth/signin", "/auth/register", "/auth/login", "/auth/refresh", "/auth/logout", "/health", "/ready", "/metrics", "/docs",
+    "/docs/start.js",
 }  # fmt: skip
 """What may be asked without a login. An endpoint that is not here and has no role is a mistake."""
 

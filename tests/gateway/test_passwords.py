@@ -7,9 +7,10 @@ import pytest
 
 from alarmstack.errors import AccountError
 from alarmstack.gateway import accounts
-from alarmstack.gateway.passwords import LONGEST, SHORTEST, weakness
+from alarmstack.gateway.passwords import weakness
 from alarmstack.plant import Plant
 from alarmstack.settings import Settings
+from alarmstack.wire.screen import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from tests.world import ORIGIN, PASSWORD, world
 
 WEAK = {
@@ -37,7 +38,7 @@ def test_what_is_guessed_first_is_refused_without_being_repeated(password: str, 
     [PASSWORD, "x7 Lm-qq.Wp2", "zwölf Äpfel im Korb", "🐎🔋📎🏭🌧️🧊🔧🪣🧲🧯🪜🛢️", "nine instruments " * 7, "pass phrase with blanks"],
 )
 def test_other_passwords_are_taken_whatever_their_characters(password: str) -> None:
-    assert SHORTEST <= len(password) <= LONGEST and weakness("anna", password) is None
+    assert SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD and weakness("anna", password) is None
 
 
 @pytest.mark.anyio

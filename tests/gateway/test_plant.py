@@ -124,7 +124,7 @@ async def test_importance_is_asked_of_one_model(plant: Plant, tmp_path: object) 
 async def test_nothing_about_the_plant_is_public(plant: Plant, tmp_path: object) -> None:
     async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
         document = w.app.openapi()
-        public = {"/auth/signin", "/auth/register", "/auth/login", "/auth/refresh", "/auth/logout", "/health"}
+        public = {"/auth/signin", "/auth/register", "/auth/login", "/auth/refresh", "/auth/logout", "/health", "/ready"}
         nobody = w.browser()
         for path, operations in document["paths"].items():
             for method in operations:

@@ -80,6 +80,37 @@ async def test_an_open_stream_ends_within_seconds_with_its_login(plant: Plant, t
             await his.aclose()
 
 
+async def test_a_changed_password_ends_every_login_but_the_one_that_changed_it(plant: Plant, database_url: str) -> None:
+    async with world(plant, database_url) as w:
+        anna, elsewhere = await w.person("anna"), w.browser()
+        other = (await log_in(elsewhere, "anna")).json()["access_token"]
+
+        async def changed(current: str, new: str) -> httpx.Response:
+            return await anna.post("/auth/password", json={"current": current, "new": new})
+
+        assert (await changed("a wrong guess", "another horse battery")).status_code == 403
+        for weak in ("short", "anna and the horse", "password1234"):
+            answer = await changed(PASSWORD, weak)
+            assert answer.status_code == 422 and weak not in answer.text
+        answer = await changed(PASSWORD, "another horse battery")
+        assert answer.status_code == 200
+        assert (await elsewhere.get("/auth/me", headers={"Authorization": f"Bearer {other}"})).status_code == 401
+        assert (await elsewhere.post("/auth/refresh")).status_code == 401
+        anna.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        assert (await anna.get("/auth/me")).status_code == 200
+        assert (await anna.post("/auth/refresh")).status_code == 200
+        assert (await log_in(w.browser(), "anna")).status_code == 401
+        assert (await log_in(w.browser(), "anna", "another horse battery")).status_code == 200
+
+
+async def test_the_password_cannot_be_guessed_at_an_open_screen(plant: Plant, tmp_path: Path) -> None:
+    async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
+        anna = await w.person("anna")
+        body = {"current": "guess", "new": "another horse battery"}
+        codes = [(await anna.post("/auth/password", json=body)).status_code for _ in range(6)]
+        assert codes == [403] * 5 + [429]
+
+
 async def test_a_disabled_account_cannot_log_in_or_stay_logged_in_until_it_is_enabled(plant: Plant, database_url: str) -> None:
     settings = Settings(database_url=database_url)
     async with world(plant, database_url) as w:

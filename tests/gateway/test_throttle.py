@@ -12,6 +12,7 @@ from alarmstack.db import accounts, journal
 from alarmstack.gateway import logins
 from alarmstack.gateway.access import DEVICE_COOKIE
 from alarmstack.gateway.credentials import Device, read_device, token_hash, write_device
+from alarmstack.gateway.proxies import Proxies
 from alarmstack.gateway.refusals import ACTION, MOST_PAIRS, PERIOD_SECONDS
 from alarmstack.gateway.throttle import PER_ACCOUNT, PER_ADDRESS, REGISTRATIONS, Counts, Limit, Throttle
 from alarmstack.plant import Plant
@@ -145,6 +146,15 @@ async def test_the_last_address_before_a_trusted_proxy_counts(plant: Plant, tmp_
             await log_in(from_address(w, peer, **{"X-Forwarded-For": forwarded}), f"case{number}", "guess")
         await w.state.refusals.write()
         assert [value["address"] for _, value in await refused(w)] == [expected for *_, expected in cases]
+
+
+async def test_a_name_without_an_address_is_nobody_and_holds_no_request_up(caplog: pytest.LogCaptureFixture) -> None:
+    proxies = Proxies(["nothing.invalid", "localhost"])
+    async with asyncio.timeout(20):
+        assert await proxies.know("127.0.0.1")
+        assert not await proxies.know("203.0.113.7")
+        assert not await proxies.know("nonsense")
+    assert caplog.text.count("nothing.invalid") == 1, "names are looked up now and then, not for every request"
 
 
 async def test_a_trusted_proxy_that_speaks_tls_makes_the_cookies_secure(plant: Plant, tmp_path: object) -> None:

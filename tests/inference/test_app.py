@@ -1,5 +1,6 @@
 """The inference API as its callers see it, over models trained on a simulated year."""
 
+import json
 import math
 import re
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from alarmstack.expected import expected
@@ -46,6 +48,65 @@ def test_null_counts_as_missing_and_impossible_values_are_named(client: TestClie
     given = client.post("/predict", json={"features": TROUBLE | {"fq31050": None, "te301020": 900.0}}).json()
     assert "fq31050" in given["missing"] and "te301020" not in given["missing"]
     assert given["out_of_range"] == ["te301020"]
+
+
+def test_an_answer_states_first_how_many_inputs_it_had_and_none_is_refused(client: TestClient) -> None:
+    answer = client.post("/predict", json={"features": TROUBLE | {"fq31050": None}})
+    inputs = answer.json()["inputs"]
+    assert answer.text.startswith('{"inputs":{"given":4,"of":')
+    assert inputs["text"] == f"4 of {inputs['of']} inputs had a value; the other {inputs['of'] - 4} count as missing."
+    for path in ("/predict", "/explain"):
+        for features in ({}, {"lt301031": None, "fq31050": None}):
+            refused = client.post(path, json={"features": features})
+            assert refused.status_code == 422 and "no input has a value" in refused.json()["detail"]
+    empty = client.post("/forecast", json={"horizon": 1, "recent_observations": [{}] * 12})
+    assert empty.status_code == 422 and "no row has a value" in empty.json()["detail"]
+
+
+EXTREMES = [1e308, -1e308, 10**400, 1e12, -1e12, 5e-324, 1.7976931348623157e308, 2**63, True, "9" * 400, [], {}]
+DATES = ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999-14:00", "9999-12-31T23:30:00Z"]
+DATES += ["1899-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "0000-00-00T00:00:00Z", 10**18, -(10**18)]
+
+
+def test_no_extreme_value_makes_an_error_of_ours(service: FastAPI, plant: Plant) -> None:
+    client = TestClient(service, raise_server_exceptions=False)
+    calm = ordinary(plant)
+    bodies: list[tuple[str, Any]] = []
+    for extreme in EXTREMES:
+        every = dict.fromkeys(calm, extreme)
+        rows = [calm] * 11
+        for last in (every, calm | {"pdt31008_count": extreme}, calm | {"pdt31008_age": extreme}, calm | {"segment": extreme}):
+            bodies += [
+                ("/forecast", {"horizon": 3, "recent_observations": [*rows, last]}),
+                ("/assess", {"intervals": [*rows, last]}),
+            ]
+            bodies.append(("/explain", {"horizon": 1, "recent_observations": [*rows, last]}))
+            bodies.append(("/explain", {"recent_observations": [*rows, last]}))
+        bodies += [("/predict", {"features": every}), ("/explain", {"features": every}), ("/predict", {"features": extreme})]
+        bodies.append(("/forecast", {"horizon": extreme, "recent_observations": [calm] * 12}))
+        bodies.append(("/recommend", {"failure_frequency_48": extreme, "risk_score": 0.5}))
+    for date in DATES:
+        row = calm | {"timestamp": date}
+        bodies += [
+            ("/assess", {"intervals": [row]}),
+            ("/assess", {"intervals": [calm | {"timestamp": "2024-01-01T00:00:00Z"}, row]}),
+        ]
+        bodies.append(("/explain", {"recent_observations": [row]}))
+    for path, body in bodies:
+        answer = client.post(path, content=json.dumps(body))
+        assert answer.status_code in (200, 422), (path, body, answer.text)
+        if answer.status_code == 422:
+            assert "\n" not in answer.json()["detail"] and len(answer.json()["detail"]) < 3000
+    refused = [client.post("/assess", json={"intervals": [calm | {"timestamp": date}]}) for date in DATES]
+    assert {answer.status_code for answer in refused} == {422}
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"[" * 100_000, b"", b"\x00", b"null", b'{"features": {"\\ud800": 1}}'])
+def test_no_body_makes_an_error_of_ours(service: FastAPI, body: bytes) -> None:
+    client = TestClient(service, raise_server_exceptions=False)
+    for path in ("/predict", "/forecast", "/explain", "/assess", "/recommend"):
+        answer = client.post(path, content=body, headers={"content-type": "application/json"})
+        assert answer.status_code in (400, 422), (path, answer.text)
 
 
 @pytest.mark.parametrize(

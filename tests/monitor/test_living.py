@@ -104,6 +104,18 @@ def test_a_challenger_that_warns_where_the_champion_does_not(plant: Plant) -> No
     assert contest.rows == 400 and contest.since == BEGIN
 
 
+def test_an_onset_is_what_the_labels_call_one(plant: Plant) -> None:
+    """An alarm that pauses for less than the quiet gap begins once; one whose beginning was not seen has no onset."""
+    pausing = (50, 51, 53, 54, 56)
+    rows = [
+        Past(one.start, one.row, {**(one.said or {}), "shadows": {"forecast_3h": [0.0, 0.5, "2"]}}, one.in_alarm)
+        for one in past(plant, 100, alarm=(0, *pausing), scores=[0.9 if hour in (48, 52) else 0.0 for hour in range(100)])
+    ]
+    champion = compare(plant, rows).contests[0].champion
+    assert (champion.onsets, champion.onsets_warned) == (1, 1)
+    assert (champion.warnings, champion.false_alarms) == (1, 0), "a warning inside an episode is not judged"
+
+
 def test_only_rows_of_the_present_challenger_count(plant: Plant) -> None:
     rows = [
         Past(one.start, one.row, {**(one.said or {}), "shadows": {"forecast_3h": [0.0, 0.5, "2" if hour < 30 else "3"]}})

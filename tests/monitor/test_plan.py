@@ -9,6 +9,7 @@ from alarmstack.db.plant_history import Past
 from alarmstack.monitor.hub import QUEUE, Event, Hub
 from alarmstack.monitor.listening import events
 from alarmstack.monitor.plan import block, missing
+from alarmstack.monitor.validation import Bounds, Validator
 from alarmstack.monitor.warning import warnings
 from alarmstack.plant import Plant
 
@@ -30,10 +31,24 @@ def test_what_is_missing_is_asked_for(what: str, newest: datetime | None, arrive
     assert missing(newest, arrived, HOUR) == wanted
 
 
-def test_segments_travel_unless_they_were_numbered_anew() -> None:
+def test_segments_travel_unless_they_were_numbered_anew(plant: Plant) -> None:
+    def sent(*rows: dict[str, object]) -> list[dict[str, object]]:
+        dated = [{"timestamp": (NOON + hour * HOUR).isoformat(), **row} for hour, row in enumerate(rows)]
+        return [
+            {key: value for key, value in row.items() if key != "timestamp"}
+            for row in block(Validator(plant, Bounds(HOUR, HOUR)), dated, HOUR)
+        ]
+
     rising = [{"segment": 1}, {"segment": -1}, {"segment": 2}]
-    assert block(rising) == rising
-    assert block([{"segment": 5, "a": 1.0}, {"segment": 0, "a": 2.0}]) == [{"a": 1.0}, {"a": 2.0}]
+    assert sent(*rising) == rising
+    assert sent({"segment": 5, "te301020": 1.0}, {"segment": 0, "te301020": 2.0}) == [{"te301020": 1.0}, {"te301020": 2.0}]
+
+
+def test_rows_and_keys_of_another_plant_toml_are_not_sent(plant: Plant) -> None:
+    noon = {"timestamp": NOON.isoformat(), "segment": 0, "te301020": 1.0}
+    between = {**noon, "timestamp": (NOON + HOUR / 4).isoformat()}
+    validator = Validator(plant, Bounds(HOUR, HOUR))
+    assert block(validator, [between, {**noon, "retired": 1.0}], HOUR) == [noon]
 
 
 def test_a_long_gap_clears_a_warning_and_a_short_one_keeps_it(plant: Plant) -> None:

@@ -92,9 +92,11 @@ def test_scenarios_are_switched_and_unknown_ones_named(client: TestClient) -> No
     assert answer.status_code == 404 and "pressure_rise" in answer.json()["detail"]
 
 
-def test_readings_of_closed_hours_are_kept_in_the_store(player: Player, clock: Clock) -> None:
+@pytest.mark.anyio
+async def test_readings_of_closed_hours_are_kept_in_the_store(player: Player, clock: Clock) -> None:
     clock.now = 3.0
     player.tick()
+    await player.flush_readings()
     assert player.flush is not None
     names = player.flush.names("live")
     kept = pl.concat([pl.read_parquet(player.flush.get(name)) for name in names])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from alarmstack.errors import ServiceError
 
 BUSY_SECONDS = 10.0
-"""How long a writer waits for another one on SQLite."""
+"""How long a writer waits for another one on SQLite, unless ALARMSTACK_DATABASE_BUSY_SECONDS says otherwise."""
+CONNECT_SECONDS = 5
+"""How long a Postgres server may take to accept a connection: one that hangs counts as away."""
 WAL_BYTES = 16 * 1024 * 1024
 """What SQLite's write-ahead log may keep of the disk after its content was moved into the file."""
 RELEASED_PAGES = 2000
@@ -26,12 +29,13 @@ DRIVERS = {"sqlite": ("sqlite+pysqlite", "sqlite+aiosqlite"), "postgresql": ("po
 class Database:
     """A pool of connections. `async with database.begin() as session` is one transaction: all of it, or nothing."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, busy_seconds: float = BUSY_SECONDS) -> None:
         parsed = driven(url, service=True)
         self._sqlite = parsed.get_backend_name() == "sqlite"
-        self.engine = create_async_engine(parsed, pool_pre_ping=not self._sqlite, json_serializer=_compact, **_waiting(parsed))
+        waiting = _waiting(parsed, busy_seconds)
+        self.engine = create_async_engine(parsed, pool_pre_ping=not self._sqlite, json_serializer=_compact, **waiting)
         if self._sqlite:
-            event.listen(self.engine.sync_engine, "connect", _prepare)
+            event.listen(self.engine.sync_engine, "connect", partial(_prepare, busy_seconds))
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     def begin(self) -> AbstractAsyncContextManager[AsyncSession]:
@@ -56,9 +60,9 @@ class Database:
 def plain_engine(url: str) -> Engine:
     """A blocking engine, for migrations."""
     parsed = driven(url, service=False)
-    engine = create_engine(parsed, **_waiting(parsed))
+    engine = create_engine(parsed, **_waiting(parsed, BUSY_SECONDS))
     if parsed.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "connect", partial(_prepare, BUSY_SECONDS))
     return engine
 
 
@@ -82,18 +86,21 @@ def driven(url: str, *, service: bool) -> URL:
     return parsed.set(drivername=name)
 
 
-def _waiting(url: URL) -> dict[str, Any]:
-    return {"connect_args": {"timeout": BUSY_SECONDS}} if url.get_backend_name() == "sqlite" else {}
+def _waiting(url: URL, busy_seconds: float) -> dict[str, Any]:
+    """How long a connection waits: for another writer on SQLite, for an answer when it connects to Postgres."""
+    name = "timeout" if url.get_backend_name() == "sqlite" else "connect_timeout"
+    seconds = busy_seconds if name == "timeout" else CONNECT_SECONDS
+    return {"connect_args": {name: seconds}}
 
 
-def _prepare(connection: Any, _record: Any) -> None:
+def _prepare(busy_seconds: float, connection: Any, _record: Any) -> None:
     """Every SQLite connection: readers beside a writer, foreign keys held, free pages given back, a bounded log.
 
     `auto_vacuum` takes effect in a new file only, and before anything else is written.
     """
     cursor = connection.cursor()
     for pragma in (
-        f"busy_timeout={int(BUSY_SECONDS * 1000)}",
+        f"busy_timeout={int(busy_seconds * 1000)}",
         "auto_vacuum=INCREMENTAL",
         "journal_mode=WAL",
         f"journal_size_limit={WAL_BYTES}",

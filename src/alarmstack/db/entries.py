@@ -5,11 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, Text, cast, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alarmstack.db.tables import HistoryEntry
+
+BODIES = ("request", "response")
+LINE = (
+    HistoryEntry.id,
+    HistoryEntry.type,
+    HistoryEntry.created_at,
+    HistoryEntry.plant_time,
+    HistoryEntry.horizon_hours,
+    HistoryEntry.score,
+    HistoryEntry.alarm,
+    HistoryEntry.model,
+    HistoryEntry.model_version,
+    HistoryEntry.request,
+    HistoryEntry.response,
+)
+"""Columns of an entry in a table, in their order."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,15 @@ async def page(session: AsyncSession, user_id: int, wanted: Filter, first: int, 
     return (await session.scalars(asked.order_by(HistoryEntry.id.desc()).offset(first).limit(most))).all()
 
 
+async def lines(session: AsyncSession, user_id: int, wanted: Filter, before: int | None, most: int) -> Sequence[Row[Any]]:
+    """The columns `LINE` of a user's entries, newest first, from below a number on. Bodies come as the text that is stored."""
+    stored: list[ColumnElement[Any]] = [cast(one, Text) if one.key in BODIES else one.expression for one in LINE]
+    asked = select(*stored).where(*wanted.conditions(user_id))
+    if before is not None:
+        asked = asked.where(HistoryEntry.id < before)
+    return (await session.execute(asked.order_by(HistoryEntry.id.desc()).limit(most))).all()
+
+
 async def count(session: AsyncSession, user_id: int, wanted: Filter) -> int:
     """How many there are."""
     return await session.scalar(select(func.count()).select_from(HistoryEntry).where(*wanted.conditions(user_id))) or 0
@@ -71,4 +97,4 @@ async def remove_deleted(session: AsyncSession, before: datetime, most: int) -> 
     return len(numbers)
 
 
-__all__ = ["Filter", "add", "count", "mark", "page", "remove_deleted"]
+__all__ = ["LINE", "Filter", "add", "count", "lines", "mark", "page", "remove_deleted"]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alarmstack.db.said import digest, join, split
@@ -28,29 +28,101 @@ class Past:
     in_alarm: bool = False
 
 
-async def store(session: AsyncSession, plant: str, start: datetime, row: Body, now: datetime) -> bool:
-    """Keep an interval; whether that changed anything."""
-    known = await session.get(PlantInterval, (plant, start))
+class Version(NamedTuple):
+    """Which row of an interval: its start, and how often it was corrected."""
+
+    start: datetime
+    revision: int
+
+
+async def store(
+    session: AsyncSession,
+    plant: str,
+    start: datetime,
+    row: Body,
+    now: datetime,
+    seen_for: timedelta = timedelta(0),
+) -> bool:
+    """Keep an interval; whether that changed anything.
+
+    `seen_for`: how long after it other intervals were assessed with it in their past. Their assessments go with its own.
+    """
+    known = await session.get(PlantInterval, (plant, start), with_for_update=True)
     if known is not None and _numbers(known.row) == _numbers(row):
         return False
-    if known is not None:
-        for table in (PlantAssessed, PlantBody):
-            await session.execute(delete(table).where(table.plant == plant, table.start == start))
-        known.row, known.stored_at = row, now
+    if known is None:
+        session.add(PlantInterval(plant=plant, start=start, row=row, stored_at=now, revision=1))
     else:
-        session.add(PlantInterval(plant=plant, start=start, row=row, stored_at=now))
+        known.row, known.stored_at, known.revision = row, now, known.revision + 1
+    # The row before the assessments: what is stored of the old row meanwhile is removed too.
+    await session.flush()
+    await _forget_assessed(session, plant, start, start + seen_for)
     return True
 
 
 async def store_assessment(
-    session: AsyncSession, plant: str, start: datetime, body: Body, said: Body, in_alarm: bool, now: datetime
-) -> None:
-    """Keep an assessment; a newer one takes an older one's place."""
+    session: AsyncSession,
+    plant: str,
+    start: datetime,
+    body: Body,
+    said: Body,
+    in_alarm: bool,
+    now: datetime,
+    made_from: Sequence[Version] | None = None,
+) -> bool:
+    """Keep an assessment; a newer one takes an older one's place.
+
+    `made_from`: the rows that it was computed from. Where they are no longer the newest ones, nothing is kept and the
+    answer is False.
+    """
     own, shared = split(said)
     number = await _versions_id(session, shared)
     assessed = PlantAssessed(plant=plant, start=start, said=own, versions_id=number, in_alarm=in_alarm, stored_at=now)
     await session.merge(assessed)
     await session.merge(PlantBody(plant=plant, start=start, body=body))
+    if made_from is None:
+        return True
+    # Written first: from here on SQLite lets nobody else write, and Postgres locks the rows that are compared.
+    await session.flush()
+    if await _revisions(session, plant, start, len(made_from)) == list(made_from):
+        return True
+    await _forget_assessed(session, plant, start, start)
+    return False
+
+
+async def _forget_assessed(session: AsyncSession, plant: str, first: datetime, last: datetime) -> None:
+    """Remove the assessments of the intervals that start in [first, last]."""
+    for table in (PlantAssessed, PlantBody):
+        await session.execute(delete(table).where(table.plant == plant, table.start.between(first, last)))
+
+
+async def _revisions(session: AsyncSession, plant: str, start: datetime, most: int) -> list[Version]:
+    asked = (
+        select(PlantInterval.start, PlantInterval.revision)
+        .where(PlantInterval.plant == plant, PlantInterval.start <= start)
+        .order_by(PlantInterval.start.desc())
+        .limit(most)
+        .with_for_update(read=True)
+    )
+    return [Version(*one) for one in (await session.execute(asked)).all()[::-1]]
+
+
+async def block_until(session: AsyncSession, plant: str, start: datetime, most: int) -> tuple[list[Version], list[Body]]:
+    """The last rows up to and with `start`, oldest first, and which rows they are."""
+    asked = (
+        select(PlantInterval.start, PlantInterval.revision, PlantInterval.row)
+        .where(PlantInterval.plant == plant, PlantInterval.start <= start)
+        .order_by(PlantInterval.start.desc())
+        .limit(most)
+    )
+    found = (await session.execute(asked)).all()[::-1]
+    return [Version(one[0], one[1]) for one in found], [one[2] for one in found]
+
+
+async def newest_assessed(session: AsyncSession, plant: str, until: datetime | None) -> datetime | None:
+    """Start of the newest assessed interval before `until`."""
+    asked = select(func.max(PlantAssessed.start)).where(PlantAssessed.plant == plant)
+    return await session.scalar(asked if until is None else asked.where(PlantAssessed.start < until))
 
 
 async def _versions_id(session: AsyncSession, shared: Body) -> int:
@@ -168,9 +240,12 @@ def _numbers(row: Body) -> Body:
 
 __all__ = [
     "Past",
+    "Version",
+    "block_until",
     "bodies",
     "forget_bodies",
     "forget_intervals",
+    "newest_assessed",
     "newest_starts",
     "past",
     "rows",

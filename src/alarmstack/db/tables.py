@@ -118,6 +118,22 @@ class PlantInterval(Table):
     start: Mapped[datetime] = mapped_column(primary_key=True)
     row: Mapped[Body]
     stored_at: Mapped[datetime]
+    revision: Mapped[int] = mapped_column(default=1, server_default="1", doc="Grows with each correction.")
+
+
+class Quarantined(Table):
+    """A row of the feed that was not valid, and why; `times`: how often it came. Writer: the monitor, by `quarantine`."""
+
+    __tablename__ = "plant_quarantine"
+    __table_args__ = (UniqueConstraint("plant", "digest"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plant: Mapped[str] = mapped_column(String(100))
+    digest: Mapped[str] = mapped_column(String(64))
+    content: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    times: Mapped[int]
 
 
 class PlantAssessed(Table):
@@ -213,6 +229,7 @@ __all__ = [
     "PlantBody",
     "PlantInterval",
     "PlantVersions",
+    "Quarantined",
     "RefreshSession",
     "Table",
     "User",

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from alarmstack.db import sessions
 from alarmstack.db.tables import User
 from alarmstack.gateway.credentials import read_access
+from alarmstack.gateway.quota import refuse_beyond
 from alarmstack.gateway.state import Gateway, State
 from alarmstack.monitor.hub import Listener
 from alarmstack.wire.screen import ROLES, Person, Role
@@ -56,7 +57,14 @@ async def caller(
         raise HTTPException(
             401, "log in first: no valid access token was sent, or its login has ended", {"WWW-Authenticate": "Bearer"}
         )
+    refuse_beyond(state.requests, known.user_id, state.clock.now())
     return known
+
+
+async def heavy_reader(state: Gateway, person: Annotated[Caller, Depends(caller)]) -> Caller:
+    """Whoever reads thousands of rows at once, as often as one account may."""
+    refuse_beyond(state.heavy_reads, person.user_id, state.clock.now())
+    return person
 
 
 async def recognise(state: State, token: str) -> Caller | None:
@@ -155,6 +163,7 @@ def _netloc(origin: str) -> str | None:
 
 
 Viewer = Annotated[Caller, Depends(caller)]
+HeavyReader = Annotated[Caller, Depends(heavy_reader)]
 Engineer = Annotated[Caller, Depends(at_least("engineer"))]
 
 __all__ = [
@@ -162,6 +171,7 @@ __all__ = [
     "DEVICE_COOKIE",
     "Caller",
     "Engineer",
+    "HeavyReader",
     "Viewer",
     "as_role",
     "at_least",

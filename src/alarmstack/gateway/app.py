@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 import anyio.to_thread
 from fastapi import FastAPI
@@ -19,15 +20,17 @@ from alarmstack.errors import ServiceError
 from alarmstack.gateway.figures import figures
 from alarmstack.gateway.measures import Measures
 from alarmstack.gateway.openapi import describe
-from alarmstack.gateway.page import Guarded, Page
+from alarmstack.gateway.page import Compressed, Guarded, Page
 from alarmstack.gateway.problems import install
 from alarmstack.gateway.proxies import Proxied
+from alarmstack.gateway.quota import Quota
+from alarmstack.gateway.reader import Reader
 from alarmstack.gateway.refusals import Refusals
 from alarmstack.gateway.retention import Retention
 from alarmstack.gateway.routes import ROUTERS
 from alarmstack.gateway.state import State
 from alarmstack.gateway.throttle import Throttle
-from alarmstack.monitor import Clock, Hub, Monitor, SystemClock, Upstream
+from alarmstack.monitor import Bounds, Clock, Hub, Monitor, SystemClock, Upstream
 from alarmstack.plant import load_plant
 from alarmstack.service import Meter
 from alarmstack.settings import Settings
@@ -53,6 +56,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
         if monitored:
             work += [state.monitor.run(), state.tasks.keep_running("retention", state.retention.run)]
         running = [asyncio.create_task(one) for one in work]
+        if monitored:
+            state.reader.start()
         yield
         await _end(state, running)
 
@@ -76,16 +81,20 @@ def create_app(settings: Settings, *, clock: Clock | None = None, page_port: int
     if settings.proxies:
         app.add_middleware(Proxied, proxies=settings.proxies)
     app.add_middleware(Guarded)
+    app.add_middleware(Compressed)
     describe(app)
     return app
 
 
 def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State:
-    plant, hub, database = load_plant(settings.plant), Hub(), Database(settings.database)
+    plant, hub = load_plant(settings.plant), Hub()
+    database = Database(settings.database, settings.database_busy_seconds)
     tasks = Tasks(clock)
     sensors = Upstream("sensor API", settings.sensors_url, "alarmstack serve sensors")
     inference = Upstream("inference API", settings.inference_url, "alarmstack serve inference")
-    monitor = Monitor(plant, database, sensors, inference, hub, clock, tasks)
+    ahead, behind = settings.feed_ahead_seconds, settings.feed_behind_seconds
+    bounds = Bounds(timedelta(seconds=ahead), timedelta(seconds=behind))
+    monitor = Monitor(plant, database, sensors, inference, hub, clock, tasks, bounds, settings.quarantine_rows)
     measures, refusals = Measures(meter.registry), Refusals(database, clock)
     measures.watch(hub, monitor)
     meter.watch_tasks(tasks)
@@ -104,6 +113,9 @@ def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State
         clock=clock,
         tasks=tasks,
         retention=Retention(plant.name, database, settings, clock),
+        reader=Reader(),
+        requests=Quota(settings.requests_per_minute),
+        heavy_reads=Quota(settings.heavy_reads_per_minute),
     )
 
 
@@ -124,6 +136,7 @@ async def _end(state: State, running: Sequence[asyncio.Task[None]]) -> None:
             await task
     await _write_refusals(state)
     state.hub.close()
+    await state.reader.close()
     await state.sensors.close()
     await state.inference.close()
     await state.database.close()

@@ -1,25 +1,5 @@
 """Instants in query strings: with an offset, and inside what UTC can say."""
 
-from __future__ import annotations
-
-from datetime import UTC, datetime
-from typing import Annotated
-
-from pydantic import AfterValidator, AwareDatetime
-
-EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-
-
-def _in_utc(given: datetime) -> datetime:
-    try:
-        utc = given.astimezone(UTC)
-    except OverflowError:
-        utc = datetime.min.replace(tzinfo=UTC)
-    if not EARLIEST <= utc <= LATEST:
-        raise ValueError(f"lies outside {EARLIEST.year} to {LATEST.year}")
-    return utc
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+from alarmstack.wire.instants import Moment
 
 __all__ = ["Moment"]

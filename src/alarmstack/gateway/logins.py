@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar, TypeVarTuple
 from uuid import uuid4
 
 import anyio.to_thread
@@ -13,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alarmstack.db import accounts, journal, sessions
 from alarmstack.db.tables import RefreshSession, User
 from alarmstack.errors import NameTakenError
-from alarmstack.gateway.access import as_role
+from alarmstack.gateway.access import Caller, as_role
 from alarmstack.gateway.credentials import (
     ACCESS_LIFE,
     REFRESH_LIFE,
@@ -30,8 +32,10 @@ from alarmstack.gateway.credentials import (
 from alarmstack.gateway.passwords import weakness
 from alarmstack.gateway.refusals import Outcome
 from alarmstack.gateway.state import State
-from alarmstack.wire.screen import Person, Registration, Role, Session
+from alarmstack.wire.screen import PasswordChange, Person, Registration, Role, Session
 
+T = TypeVar("T")
+Told = TypeVarTuple("Told")
 _hashing = anyio.CapacityLimiter(4)
 """Passwords hashed at once: each takes 64 MiB."""
 
@@ -54,9 +58,8 @@ async def register(state: State, wanted: Registration, address: str) -> Login:
         raise HTTPException(403, "registration is closed: ask an admin for an account")
     _wait(state.throttle.register(address))
     await _check_invitation(state, wanted.invitation)
-    if (weak := weakness(wanted.username, wanted.password)) is not None:
-        raise HTTPException(422, f"password: {weak}: choose another")
-    password_hash = await anyio.to_thread.run_sync(hash_password, wanted.password, limiter=_hashing)
+    _check_strength(wanted.username, wanted.password)
+    password_hash = await _hashed(hash_password, wanted.password)
     now = state.clock.now()
     async with state.database.begin() as session:
         token = wanted.invitation
@@ -81,7 +84,7 @@ async def log_in(state: State, username: str, password: str, address: str, devic
     async with state.database.begin() as session:
         user = await accounts.find(session, username) if username.isprintable() and username.isascii() else None
     stored = user.password_hash if user else None
-    fits = await anyio.to_thread.run_sync(password_fits, stored, password, limiter=_hashing)
+    fits = await _hashed(password_fits, stored, password)
     if not fits or user is None or user.disabled_at is not None:
         _refuse(state, "wrong", username, address)
         raise HTTPException(401, "user name or password is wrong", {"WWW-Authenticate": "Bearer"})
@@ -112,6 +115,34 @@ async def refresh(state: State, token: str) -> Login:
             reason = "a refresh token was used twice: the login was ended"
             await journal.write(session, now, "refresh_reused", found[1].username, reason=reason, plant_time=state.plant_time)
     raise HTTPException(401, "the login has ended: log in again", {"WWW-Authenticate": "Bearer"})
+
+
+async def change_password(
+    state: State, person: Caller, change: PasswordChange, address: str, device_token: str | None = None
+) -> Login:
+    """Another password for one's own account. All its logins end, and a new one begins for who asked.
+
+    Attempts count like logins: whoever found an open screen must not be able to guess the password there.
+    """
+    device = read_device(state.secret, device_token, state.clock.now())
+    number = device.number if device is not None and device.knows(person.username) else None
+    _wait(state.throttle.log_in(person.username, address, number))
+    async with state.database.begin() as session:
+        user = await accounts.find(session, person.username)
+    stored = user.password_hash if user else None
+    if not await _hashed(password_fits, stored, change.current) or user is None:
+        _refuse(state, "wrong", person.username, address)
+        raise HTTPException(403, "the current password is wrong")
+    _check_strength(user.username, change.new)
+    password_hash = await _hashed(hash_password, change.new)
+    state.throttle.forgive(user.username, number)
+    now = state.clock.now()
+    async with state.database.begin() as session:
+        await accounts.set_password(session, user, password_hash)
+        await sessions.end_all(session, user.id, now)
+        await journal.write(session, now, "password_change", user.username, {"address": address}, plant_time=state.plant_time)
+        login = await _begin(state, session, user, str(uuid4()), now, now)
+    return _known(state, login, user, device)
 
 
 async def log_out(state: State, token: str | None) -> None:
@@ -166,6 +197,17 @@ def _in_grace(stored: RefreshSession, now: datetime) -> bool:
     return stored.rotated_at is None or now - stored.rotated_at <= ROTATION_GRACE
 
 
+def _check_strength(username: str, password: str) -> None:
+    """Refuse a password that is guessed first."""
+    if (weak := weakness(username, password)) is not None:
+        raise HTTPException(422, f"password: {weak}: choose another")
+
+
+async def _hashed(work: Callable[[*Told], T], *told: *Told) -> T:
+    """Do a piece of work that hashes a password in a thread, a few at a time."""
+    return await anyio.to_thread.run_sync(work, *told, limiter=_hashing)
+
+
 def _wait(seconds: int | None) -> None:
     """Refuse who has tried too often."""
     if seconds is not None:
@@ -178,4 +220,4 @@ def _refuse(state: State, outcome: Outcome, username: str, address: str) -> None
     state.refusals.note(outcome, username, address)
 
 
-__all__ = ["Login", "log_in", "log_out", "refresh", "register"]
+__all__ = ["Login", "change_password", "log_in", "log_out", "refresh", "register"]

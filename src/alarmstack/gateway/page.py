@@ -7,6 +7,7 @@ from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
@@ -32,6 +33,11 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+SMALLEST_COMPRESSED = 1000
+"""Bytes below which compressing saves no packet."""
+COMPRESSION = 5
+"""Of 9: beyond, time grows and size hardly shrinks."""
+NEVER_COMPRESSED = ("/auth/", "/stream")
 FOREVER = "public, max-age=31536000, immutable"
 """Built assets carry a hash of their content in their names."""
 
@@ -63,6 +69,23 @@ class Page:
         return sorted(taken) or ["GET", "HEAD"]
 
 
+class Compressed:
+    """Compresses pages, scripts and answers for those who accept that.
+
+    Never a stream of events, which would wait in the compressor, and never an answer of a login: its length would tell of the
+    secret in it (BREACH).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._compressing = GZipMiddleware(app, minimum_size=SMALLEST_COMPRESSED, compresslevel=COMPRESSION)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The app's answer, compressed where that is safe and worth it."""
+        plain = scope["type"] != "http" or scope["path"].removeprefix("/api").startswith(NEVER_COMPRESSED)
+        await (self.app if plain else self._compressing)(scope, receive, send)
+
+
 class Guarded:
     """Adds the security headers. Answers of the API are never kept by a cache."""
 
@@ -92,4 +115,4 @@ def _unbuilt(folder: Path) -> Response:
     return PlainTextResponse(f"{told}The API answers under /api; its description is /openapi.json.\n", 503)
 
 
-__all__ = ["HEADERS", "Guarded", "Page"]
+__all__ = ["HEADERS", "Compressed", "Guarded", "Page"]

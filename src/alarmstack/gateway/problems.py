@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
 
+from alarmstack import service
 from alarmstack.errors import UpstreamError
-from alarmstack.service import PROBLEM, TITLES, answers, speak_problems
+from alarmstack.service import PROBLEM, TITLES, speak_problems
+from alarmstack.tasks import reason_of
 from alarmstack.wire.scoring import Problem
 
 UPSTREAM = (502, 503, 504)
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, object]]:
+    """OpenAPI entries for error statuses. Who must be logged in may also have sent too many requests."""
+    return service.answers(*statuses, *((429,) if 401 in statuses else ()))
 
 
 def install(app: FastAPI) -> None:
     """Make every error of the app a problem."""
     speak_problems(app, secret_paths=("/auth", "/api/auth"))
     app.add_exception_handler(UpstreamError, _upstream)
+    app.add_exception_handler(OperationalError, _database)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -25,6 +34,12 @@ async def _upstream(_: Request, error: Exception) -> JSONResponse:
     status = error.status if error.status in TITLES else 422
     body = Problem(title=error.title or TITLES[status], status=status, detail=error.detail, model=error.model)
     return JSONResponse(body.model_dump(exclude_none=True), status, media_type=PROBLEM)
+
+
+async def _database(_: Request, error: Exception) -> JSONResponse:
+    """A database that is locked, full or away: the request can be repeated."""
+    body = Problem(title=TITLES[503], status=503, detail=f"the database does not answer: {reason_of(error)}")
+    return JSONResponse(body.model_dump(exclude_none=True), 503, media_type=PROBLEM)
 
 
 async def _bug(_: Request, __: Exception) -> JSONResponse:

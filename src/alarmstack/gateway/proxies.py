@@ -18,6 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 Address = IPv4Address | IPv6Address
 NAMES_LAST = 5.0
 """Seconds for which the addresses of a proxy's name are known: a container may come back with another one."""
+LONGEST_LOOK_UP = 2.0
+"""Seconds that a request waits for the address of a proxy."""
 log = logging.getLogger(__name__)
 
 
@@ -69,8 +71,9 @@ class Proxies:
                 self._networks.append(ip_network(entry, strict=False))
             except ValueError:
                 self._names.append(entry)
-        self._found: frozenset[Address] = frozenset()
+        self._found: dict[str, list[Address]] = {}
         self._until = 0.0
+        self._looking_up = asyncio.Lock()
 
     async def know(self, peer: str) -> bool:
         """Whether an address is a proxy's."""
@@ -79,18 +82,28 @@ class Proxies:
             return False
         if any(address in network for network in self._networks):
             return True
-        if self._names and monotonic() >= self._until:
-            self._found = frozenset([one for name in self._names for one in await _addresses(name)])
+        if self._names:
+            await self._look_up()
+        return any(address in found for found in self._found.values())
+
+    async def _look_up(self) -> None:
+        """Find the addresses of all names again where they are old. What cannot be found now keeps the addresses it had."""
+        async with self._looking_up:
+            if monotonic() < self._until:
+                return
+            for name in self._names:
+                if addresses := await _addresses(name):
+                    self._found[name] = addresses
             self._until = monotonic() + NAMES_LAST
-        return address in self._found
 
 
 async def _addresses(name: str) -> list[Address]:
-    """The addresses of a name; none where it cannot be found."""
+    """The addresses of a name; none where it cannot be found in time."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        async with asyncio.timeout(LONGEST_LOOK_UP):
+            found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except OSError as error:
-        log.warning("ALARMSTACK_TRUSTED_PROXIES: %r has no address (%s): its headers are ignored", name, error)
+        log.warning("ALARMSTACK_TRUSTED_PROXIES: the address of %r cannot be found: %s", name, error or "no answer")
         return []
     return [address for *_, at in found if (address := _address(str(at[0]))) is not None]
 

@@ -10,6 +10,8 @@ from fastapi import Depends, Request
 
 from alarmstack.db import Database
 from alarmstack.gateway.measures import Measures
+from alarmstack.gateway.quota import Quota
+from alarmstack.gateway.reader import Reader
 from alarmstack.gateway.refusals import Refusals
 from alarmstack.gateway.retention import Retention
 from alarmstack.gateway.throttle import Throttle
@@ -37,6 +39,9 @@ class State:
     clock: Clock
     tasks: Tasks
     retention: Retention
+    reader: Reader
+    requests: Quota
+    heavy_reads: Quota
 
     @property
     def plant_time(self) -> datetime | None:

@@ -7,6 +7,7 @@ that are missing are explained as the model treats them: filled with the trainin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -118,7 +119,12 @@ def _shares(sizes: Floats) -> Floats:
 def _lightgbm(native: bytes) -> Any:
     import lightgbm
 
-    return lightgbm.Booster(model_str=native.decode())
+    text = native.decode()
+    sizes = re.search(r"^tree_sizes=(.*)$", text, re.MULTILINE)
+    # LightGBM ends the process where a model's text is cut short.
+    if sizes is None or "\nend of trees\n" not in text or text.count("\nTree=") != len(sizes[1].split()):
+        raise ValueError("the LightGBM model is cut short")
+    return lightgbm.Booster(model_str=text)
 
 
 def _xgboost(native: bytes) -> Any:

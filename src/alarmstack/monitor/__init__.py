@@ -9,6 +9,7 @@ from alarmstack.clock import Clock, SystemClock
 from alarmstack.monitor.hub import Event, Hub
 from alarmstack.monitor.loop import RECALIBRATED, Monitor
 from alarmstack.monitor.upstream import Upstream
+from alarmstack.monitor.validation import Bounds
 from alarmstack.monitor.warning import LEAD_IN
 
-__all__ = ["LEAD_IN", "RECALIBRATED", "Clock", "Event", "Hub", "Monitor", "SystemClock", "Upstream"]
+__all__ = ["LEAD_IN", "RECALIBRATED", "Bounds", "Clock", "Event", "Hub", "Monitor", "SystemClock", "Upstream"]

@@ -18,6 +18,7 @@ from alarmstack.db.plant_history import Past
 from alarmstack.drift import Usual, psi, usual
 from alarmstack.expected import expected
 from alarmstack.intervals import Floats
+from alarmstack.labels import episodes, forecastable
 from alarmstack.plant import Instrument, Plant, write_duration
 from alarmstack.wire.scoring import Reference, References, UsualValues
 from alarmstack.wire.screen import Comparison, Contest, Drift, Drifting, DriftState, Nuisance, Side
@@ -116,7 +117,9 @@ def _side(plant: Plant, past: Sequence[Past], spoken: Sequence[_Spoken | None]) 
     on = standing(rule, values, plant.time.cadence.total_seconds(), alarm, _segments(plant, past))
     began = activations(on)
     longest = plant.rows(plant.time.longest_useful_lead)
-    onsets = np.flatnonzero(alarm & ~np.concatenate(([False], alarm[:-1])))
+    found = episodes(alarm, _segments(plant, past), plant.rows(plant.time.quiet_gap))
+    onsets = np.array([one.first for one in found if one.onset], np.intp)
+    began = began[forecastable(found, _segments(plant, past))[began]]
     ahead = onsets[None, :] - began[:, None]
     follows = (ahead > 0) & (ahead <= longest)
     false = ~follows.any(axis=1) & (began + longest < len(past))

@@ -14,15 +14,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from alarmstack.clock import Clock
-from alarmstack.db import Database, journal, limit_alarms, plant_history
+from alarmstack.db import Database, journal, limit_alarms, plant_history, quarantine
 from alarmstack.db.plant_history import Past
-from alarmstack.errors import UpstreamError
+from alarmstack.errors import ObservationError, UpstreamError
 from alarmstack.monitor.alarm_state import AlarmState, Heard, Warned
 from alarmstack.monitor.hub import Event, Hub
 from alarmstack.monitor.listening import events
@@ -31,13 +31,14 @@ from alarmstack.monitor.overview import Seen, overview
 from alarmstack.monitor.plan import MOST_PULLED, block, missing
 from alarmstack.monitor.status import Sources
 from alarmstack.monitor.upstream import Upstream
+from alarmstack.monitor.validation import Bounds, Validator, on_grid, parsed, reason_for, written
 from alarmstack.monitor.warning import LEAD_IN, said, warned, warnings
 from alarmstack.plant import Plant
 from alarmstack.tasks import Task, Tasks, reason_of
 from alarmstack.wire.observations import Observation
 from alarmstack.wire.scoring import Assessment, Ready, References, TaskState
 from alarmstack.wire.screen import Comparison, Drift, FeedStatus, PlantAssessment, PlantState
-from alarmstack.wire.sensing import KEPT_READINGS, FeedMeta, Intervals, Live, Readings
+from alarmstack.wire.sensing import KEPT_READINGS, FeedMeta, Live
 
 WATCH_SECONDS = 2.0
 """How often the status is published where it changed."""
@@ -51,6 +52,8 @@ DRIFT_STALLS_AFTER = 600.0
 """Seconds that one look for drift may take: it reads weeks of the past."""
 REFUSALS = (400, 413, 422)
 """Statuses with which inference refuses a block for what is in it."""
+READING_KEPT_EVERY = 10.0
+"""Seconds between two readings of which the content is quarantined."""
 STALL_SILENCES = 2
 """The feed is connected anew after so many times the silence that makes it stale."""
 RECALIBRATED = "recalibrated"
@@ -70,17 +73,30 @@ class Monitor:
         hub: Hub,
         clock: Clock,
         tasks: Tasks,
+        bounds: Bounds,
+        most_quarantined: int,
     ) -> None:
         self._plant, self._database = plant, database
         self._sensors, self._inference = sensors, inference
         self._hub, self._clock, self._tasks = hub, clock, tasks
+        self._validator, self._most_quarantined = Validator(plant, bounds), most_quarantined
         self._sources = Sources()
+        self._begun = clock.now()
         tasks.on_change(self._tell_status)
         self._shown: FeedStatus | None = None
         self._newest: datetime | None = None
         self._told: datetime | None = None
         self._refused: dict[datetime, str] = {}
         self._postponed: set[datetime] = set()
+        self._models: str | None = None
+        self._writing = asyncio.Lock()
+        """Held while intervals or assessments are written, so that neither is stored beside an older version of the other."""
+        self._assessed_until: datetime | None = None
+        self._unassessed = 0
+        self._reading_kept_at: datetime | None = None
+        self.quarantined = 0
+        """Rows of the feed that were set aside since the start."""
+        self.quarantine_reason: str | None = None
         self._work = asyncio.Event()
         self.caught_up = asyncio.Event()
         """Set while everything that the feed has told of since the start is assessed."""
@@ -103,8 +119,16 @@ class Monitor:
 
     def status(self) -> FeedStatus:
         """How the sources and the tasks are now."""
-        view = self._sources.view(self._clock.now())
-        return view.model_copy(update={"down": [TaskState(**one._asdict()) for one in self._tasks.down]})
+        seen = {
+            "assessed_until": self._assessed_until,
+            "unassessed": self._unassessed,
+            "down": [TaskState(**one._asdict()) for one in self._tasks.down],
+            "quarantined": self.quarantined,
+            "quarantine_reason": self.quarantine_reason,
+            "refused": len(self._refused),
+            "refused_reason": next(reversed(self._refused.values()), None),
+        }
+        return self._sources.view(self._clock.now()).model_copy(update=seen)
 
     def state(self) -> PlantState:
         """Whether the plant is in alarm, and which warnings are active."""
@@ -154,7 +178,8 @@ class Monitor:
     async def window(self) -> list[Observation]:
         """The newest closed intervals as they are sent to be assessed, oldest first: what any forecast of now rests on."""
         past = await self._past(self._plant.lookback)
-        return [Observation.model_validate(row) for row in block([one.row for one in past])]
+        rows = block(self._validator, [one.row for one in past], self._plant.time.cadence)
+        return [Observation.model_validate(row) for row in rows]
 
     async def _past(self, most: int) -> Sequence[Past]:
         """The newest intervals that the feed's clock has passed."""
@@ -189,51 +214,108 @@ class Monitor:
             raise UpstreamError(
                 502, f"the feed at {self._sensors.url} plays {meta.plant}, not {self._plant.name}: mend one of them"
             )
+        if not meta.simulated:
+            self._check_clock(meta)
         self.simulated = meta.simulated
         self._sources.connected(self._clock.now(), meta.step_seconds, meta.speed, meta.plant_time)
         self._tell_status()
 
+    def _check_clock(self, meta: FeedMeta) -> None:
+        """The clock of a real plant shows about the same time as this computer's."""
+        try:
+            self._validator.check_clock(meta.plant_time, self._clock.now())
+        except ObservationError as error:
+            raise UpstreamError(502, f"the clock of the feed at {self._sensors.url}: {error}") from error
+
     async def _hear(self, event: Event) -> None:
         """An event of the feed."""
+        if event.name in ("reading", "scenario"):
+            await self._read(event)
+        elif event.name == "rolling":
+            self._rolled.set()
+        elif event.name == "interval":
+            for interval in await self._valid([_content(event.data)], self._plant.time.cadence):
+                await self._arrived(interval)
+
+    async def _read(self, event: Event) -> None:
+        """A reading, or the same with another scenario: the plant's clock runs."""
+        content, now = _content(event.data), self._clock.now()
         try:
-            if event.name in ("reading", "scenario"):
-                live = Live.model_validate_json(event.data)
-                self._sources.heard(self._clock.now(), live.reading.timestamp)
-                self.alarms.heard(Heard(live.reading, live.ages, live.setpoints))
-                self._hub.publish(Event("reading", event.data))
-                self._tell_state()
-            elif event.name == "rolling":
-                self._rolled.set()
-            elif event.name == "interval":
-                await self._arrived(Observation.model_validate_json(event.data))
-        except ValidationError as error:
-            log.warning("the feed's %s makes no sense: %s", event.name, str(error).splitlines()[0])
+            live = Live.model_validate(content)
+            self._validator.check(live.reading, self._sources.plant_clock(now))
+        except (ObservationError, ValidationError) as error:
+            await self._set_reading_aside(content, reason_for(error))
+            return
+        self._sources.heard(now, live.reading.timestamp)
+        self.alarms.heard(Heard(live.reading, live.ages, live.setpoints))
+        self._hub.publish(Event("reading", event.data))
+        self._tell_state()
 
     async def _arrived(self, interval: Observation) -> None:
-        """A closed interval: first whatever was missed before it, then itself."""
-        if interval.timestamp is None:
-            return
-        lost = missing(self._newest, interval.timestamp, self._plant.time.cadence)
+        """A valid closed interval: first whatever was missed before it, then itself."""
+        assert interval.timestamp is not None
+        newest = self._newest
+        lost = missing(newest, interval.timestamp, self._plant.time.cadence)
         if lost:
             await self._fill(min(lost + 1, MOST_PULLED))
         await self._store([interval])
+        if newest is None or interval.timestamp > newest:
+            self._newest = interval.timestamp
 
     async def _fill(self, wanted: int) -> None:
-        pulled = await self._sensors.get(Intervals, "/sensors/intervals", n=wanted)
-        await self._store(pulled.intervals)
+        """Store the newest intervals that the feed has."""
+        rows = await self._sensors.get_items("/sensors/intervals", "intervals", n=wanted)
+        intervals = await self._valid(rows, self._plant.time.cadence)
+        await self._store(intervals)
+        self._newest = max((one.timestamp for one in intervals if one.timestamp), default=self._newest)
+
+    async def _valid(self, rows: Sequence[object], grid: timedelta | None) -> list[Observation]:
+        """The rows that are valid. The others are set aside, each with its reason."""
+        clock, valid, aside = self._sources.plant_clock(self._clock.now()), [], []
+        for row in rows:
+            try:
+                valid.append(self._validator.interval(row, clock, grid))
+            except ObservationError as error:
+                aside.append((row, str(error)))
+        if aside:
+            await self._set_aside(aside)
+        return valid
+
+    async def _set_aside(self, rows: Sequence[tuple[object, str]]) -> None:
+        """Quarantine rows. One that comes again with every answer of the feed is counted once."""
+        now, new = self._clock.now(), []
+        async with self._writing, self._database.begin() as session:
+            for content, reason in rows:
+                text = written(content)
+                before = await quarantine.store(session, self._plant.name, text, reason, now)
+                new += [reason] if before is None or before < self._begun else []
+            await quarantine.trim(session, self._plant.name, self._most_quarantined)
+        for reason in new:
+            log.warning("a row of the feed is set aside: %s", reason)
+            self.quarantined, self.quarantine_reason = self.quarantined + 1, reason
+        self._tell_status()
+
+    async def _set_reading_aside(self, content: object, reason: str) -> None:
+        """Count a reading that is not valid. Several come in a second: one in a while is kept."""
+        kept_at, now = self._reading_kept_at, self._clock.now()
+        if kept_at is None or (now - kept_at).total_seconds() >= READING_KEPT_EVERY:
+            await self._set_aside([(content, reason)])
+            self._reading_kept_at = now
+        else:
+            self.quarantined, self.quarantine_reason = self.quarantined + 1, reason
 
     async def _store(self, intervals: Sequence[Observation]) -> None:
-        """Keep intervals by their start, and have them assessed."""
-        now, dated = self._clock.now(), [(one.timestamp, one) for one in intervals if one.timestamp is not None]
-        changed = 0
-        async with self._database.begin() as session:
-            for start, interval in dated:
+        """Keep intervals by their start, and have them assessed, with those that were assessed with an older version of them."""
+        now, changed = self._clock.now(), 0
+        seen_for = (self._plant.lookback - 1) * self._plant.time.cadence
+        async with self._writing, self._database.begin() as session:
+            for interval in intervals:
+                assert interval.timestamp is not None
                 row = interval.model_dump(mode="json")
-                changed += await plant_history.store(session, self._plant.name, start, row, now)
+                changed += await plant_history.store(session, self._plant.name, interval.timestamp, row, now, seen_for)
         self.stored += changed
-        for _, interval in dated:
+        for interval in intervals:
             self.alarms.closed(interval)
-        self._newest = dated[-1][0] if dated else self._newest
         self.caught_up.clear()
         self._work.set()
 
@@ -255,10 +337,15 @@ class Monitor:
 
     async def _next(self) -> datetime | None:
         """The newest interval without an assessment that inference has not refused; those that failed before come last."""
-        passed_over = len(self._refused) + len(self._postponed)
+        name, most = self._plant.name, len(self._refused) + len(self._postponed) + MOST_PULLED
         async with self._database.begin() as session:
-            waiting = await plant_history.unassessed(session, self._plant.name, passed_over + 1)
+            waiting = await plant_history.unassessed(session, name, most)
+            if self._assessed_until is None:
+                until = self._sources.plant_time
+                newest = await plant_history.newest_assessed(session, name, until)
+                self._assessed_until = newest and newest + self._plant.time.cadence
         open_ = [start for start in waiting if start not in self._refused]
+        self._unassessed = min(len(open_), MOST_PULLED)
         return next((start for start in open_ if start not in self._postponed), next(iter(open_), None))
 
     async def _try_to_assess(self, start: datetime) -> None:
@@ -285,24 +372,36 @@ class Monitor:
         log.error("interval %s is refused: %s", start.isoformat(), reason)
 
     async def _assess(self, start: datetime) -> None:
-        """Have one interval assessed with the rows before it, keep what was said, and tell it where nothing newer was told."""
+        """Have one interval assessed with the rows before it, and store the answer if these rows are still the newest ones."""
+        name, cadence = self._plant.name, self._plant.time.cadence
         async with self._database.begin() as session:
-            rows = await plant_history.rows_until(session, self._plant.name, start, self._plant.lookback)
-        assessment = await self._inference.post(Assessment, "/assess", {"intervals": block(rows)})
+            versions, stored = await plant_history.block_until(session, name, start, self._plant.lookback)
+        if not on_grid(start, cadence):
+            self._refuse(start, f"{start.isoformat()} is off the grid of this plant")
+            return
+        rows = block(self._validator, stored, cadence)
+        assessment = await self._inference.post(Assessment, "/assess", {"intervals": rows})
         body, now = assessment.model_dump(mode="json"), self._clock.now()
-        async with self._database.begin() as session:
-            await plant_history.store_assessment(
-                session, self._plant.name, start, body, said(assessment), assessment.in_alarm_now, now
-            )
+        in_alarm = assessment.in_alarm_now
+        async with self._writing, self._database.begin() as session:
+            kept = await plant_history.store_assessment(session, name, start, body, said(assessment), in_alarm, now, versions)
+        if not kept:
+            log.info("interval %s or its past was corrected meanwhile: assessed again", start.isoformat())
+            return
         self.assessed += 1
         self._sources.answered(assessment)
+        if self._told is None or start >= self._told or self._told > (self._newest or start):
+            await self._tell_newest(start)
         self._tell_status()
-        if self._told is None or start > self._told or self._told > (self._newest or start):
-            told = (await self.overview(1)).latest
-            if told is not None:
-                self._told, self.latest = told.interval.timestamp, told
-                self._forget_provisional(told)
-                self._hub.publish(Event("assessment", told.model_dump_json()))
+
+    async def _tell_newest(self, start: datetime) -> None:
+        """Publish the newest assessed interval."""
+        self._assessed_until = start + self._plant.time.cadence
+        told = (await self.overview(1)).latest
+        if told is not None:
+            self._told, self.latest = told.interval.timestamp, told
+            self._forget_provisional(told)
+            self._hub.publish(Event("assessment", told.model_dump_json()))
 
     async def _keep_speaking_between(self, task: Task) -> None:
         """Have the intervals that end at a stride assessed; the newest alone counts, and closed intervals come first."""
@@ -319,20 +418,23 @@ class Monitor:
             task.progress()
 
     async def _speak_between(self) -> None:
-        rolling = (await self._sensors.get(Intervals, "/sensors/rolling", n=self._plant.lookback)).intervals
+        lookback, cadence = self._plant.lookback, self._plant.time.cadence
+        rows = await self._sensors.get_items("/sensors/rolling", "intervals", n=lookback)
+        rolling = await self._valid(rows, None)
         start = rolling[-1].timestamp if rolling else None
-        if start is None or self._newest is None or not self._newest < start < self._newest + self._plant.time.cadence:
+        if start is None or self._newest is None or not self._newest < start < self._newest + cadence:
             return
-        rows = block([one.model_dump(mode="json") for one in rolling])
-        assessment = await self._inference.post(Assessment, "/assess", {"intervals": rows})
-        if start <= (self._told or start - self._plant.time.cadence):
+        sent = block(self._validator, [one.model_dump(mode="json") for one in rolling], cadence)
+        assessment = await self._inference.post(Assessment, "/assess", {"intervals": sent})
+        if start <= (self._told or start - cadence):
             return
         self._since_closed = [one for one in self._since_closed if self._newest < one.start < start]
-        self._since_closed.append(Past(start, rows[-1], said(assessment), assessment.in_alarm_now))
+        self._since_closed.append(Past(start, sent[-1], said(assessment), assessment.in_alarm_now))
         closed = await self._past(LEAD_IN)
         standing = warnings(self._plant, [*closed, *self._since_closed])[-1]
         self.provisional = PlantAssessment(interval=rolling[-1], assessment=assessment, warnings=standing)
         self._hub.publish(Event("provisional", self.provisional.model_dump_json()))
+        self._tell_state()
 
     def _forget_provisional(self, told: PlantAssessment) -> None:
         """What was said before an interval was closed gives way to what is said of it."""
@@ -369,6 +471,16 @@ class Monitor:
             self._sources.failed(f"{late} within {READY_TIMEOUT:.0f} s")
         else:
             self._sources.answered(ready)
+            self._note_models(_fingerprint(ready))
+
+    def _note_models(self, fingerprint: str) -> None:
+        """Other models, or another version of inference, may take what was refused."""
+        if self._models not in (None, fingerprint) and (self._refused or self._postponed):
+            log.info("the models changed: %d refused intervals are assessed again", len(self._refused))
+            self._refused.clear()
+            self._postponed.clear()
+            self._work.set()
+        self._models = fingerprint
 
     async def _keep_looking_for_drift(self, task: Task) -> None:
         """Look now and then, so that the metrics are there without anybody on the page."""
@@ -417,14 +529,15 @@ class Monitor:
     async def _lately(self) -> list[Heard]:
         """The readings that the feed still has, oldest first; none where it keeps none."""
         try:
-            lately = await self._sensors.get(Readings, "/sensors/history", n=KEPT_READINGS)
+            lately = await self._sensors.get_mapping("/sensors/history", n=KEPT_READINGS)
         except UpstreamError as error:
             log.warning("the feed's last readings cannot be had: %s", error.detail)
             return []
-        many = len(lately.readings)
-        ages = lately.ages if len(lately.ages) == many else [{}] * many
-        setpoints = lately.setpoints if len(lately.setpoints) == many else [{}] * many
-        return [Heard(*one) for one in zip(lately.readings, ages, setpoints, strict=True)]
+        clock = self._sources.plant_clock(self._clock.now())
+        valid, reasons = self._validator.readings(lately, clock)
+        for reason in reasons:
+            self.quarantined, self.quarantine_reason = self.quarantined + 1, reason
+        return [Heard(*one) for one in valid]
 
     async def _keep_alarms_stored(self, task: Task) -> None:
         """Write episodes and states of limit alarms; what could not be written is written again."""
@@ -445,8 +558,24 @@ class Monitor:
 
 def _essence(status: FeedStatus) -> tuple[object, ...]:
     """What a viewer would notice; clocks and counted seconds aside."""
-    down = tuple((one.name, one.state) for one in status.down)
-    return status.feed, status.inference, status.inference_reason, down
+    down = tuple((one.name, one.state, one.reason) for one in status.down)
+    counted = status.quarantined, status.refused
+    return status.feed, status.inference, status.inference_reason, down, counted
+
+
+def _content(data: str) -> object:
+    """The content of an event; a text that is not JSON is the content itself, which no check takes for a row."""
+    try:
+        return parsed(data)
+    except ObservationError:
+        return data
+
+
+def _fingerprint(ready: Ready) -> str:
+    """What changes whenever inference may answer otherwise: its own word for it, or the versions of its models."""
+    own = getattr(ready, "fingerprint", None)
+    versions = sorted(f"{one.name} {one.version} {one.status}" for one in ready.models)
+    return str(own) if own else "; ".join(versions)
 
 
 __all__ = ["READY_SECONDS", "RECALIBRATED", "WATCH_SECONDS", "Monitor"]

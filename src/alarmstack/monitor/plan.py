@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from alarmstack.db.tables import Body
+from alarmstack.monitor.validation import Validator, on_grid
 
 MOST_PULLED = 240
 """Intervals that the feed is asked for at once: the ten days it keeps, at an hour each."""
@@ -22,15 +23,24 @@ def missing(newest: datetime | None, arrived: datetime, cadence: timedelta) -> i
     return min(max((arrived - newest) // cadence - 1, 0), MOST_PULLED)
 
 
-def block(rows: Sequence[Body]) -> list[Body]:
-    """Rows as they are sent to be assessed, oldest first.
+def block(validator: Validator, rows: Sequence[Body], cadence: timedelta) -> list[Body]:
+    """Rows as they are sent to have the last one assessed, oldest first.
+
+    Rows off its grid and keys that the plant does not have, for which inference would refuse the block, are left out.
 
     A feed that restarts may number its segments anew. Where numbers run backwards they are left out, and found anew from the rows.
     """
-    numbers = [row["segment"] for row in rows if row.get("segment", -1) not in (None, -1)]
+    if not rows:
+        return []
+    known = [validator.known(row) for row in rows if on_grid(_start(row), cadence, _start(rows[-1]))]
+    numbers = [row["segment"] for row in known if row.get("segment", -1) not in (None, -1)]
     if all(before <= after for before, after in pairwise(numbers)):
-        return list(rows)
-    return [{key: value for key, value in row.items() if key != "segment"} for row in rows]
+        return known
+    return [{key: value for key, value in row.items() if key != "segment"} for row in known]
+
+
+def _start(row: Body) -> datetime:
+    return datetime.fromisoformat(row["timestamp"])
 
 
 __all__ = ["MOST_PULLED", "block", "missing"]

@@ -21,14 +21,16 @@ class Sources:
 
     feed_reason: str | None = "not connected yet"
     heard_at: datetime | None = None
+    """When the plant's clock was last seen to run."""
     silence: timedelta = SHORTEST_SILENCE
+    speed: float = 1.0
     plant_time: datetime | None = None
     inference: Literal["ready", "partial", "down"] = "down"
     inference_reason: str | None = "not asked yet"
 
     def connected(self, now: datetime, step_seconds: float, speed: float, plant_time: datetime) -> None:
         """The feed is there; `step_seconds` of its clock lie between two readings, `speed` of which pass in a second."""
-        self.feed_reason = None
+        self.feed_reason, self.speed = None, speed
         self.heard(now, plant_time)
         self.silence = max(SHORTEST_SILENCE, timedelta(seconds=SILENT_STEPS * step_seconds / max(speed, 1e-6)))
 
@@ -36,6 +38,12 @@ class Sources:
         """A reading came. One of an instant that is known already is no news: that clock does not run."""
         if plant_time is not None and plant_time != self.plant_time:
             self.heard_at, self.plant_time = now, plant_time
+
+    def plant_clock(self, now: datetime) -> datetime | None:
+        """What the plant's clock shows by now, as far as is known: it went on at its speed since it was last heard."""
+        if self.plant_time is None or self.heard_at is None:
+            return None
+        return self.plant_time + max(now - self.heard_at, timedelta(0)) * self.speed
 
     def live(self, now: datetime) -> bool:
         """Whether readings come in."""

@@ -31,6 +31,24 @@ class Upstream:
         """Ask for a body. `also`: error statuses that carry such a body as well."""
         return self._read(kind, path, await self._send("GET", path, also, params=query))
 
+    async def get_items(self, path: str, name: str, **query: Any) -> list[Any]:
+        """Ask for a body that holds a list by that name; what is in it is for the caller to check, item by item."""
+        items = (await self.get_mapping(path, **query)).get(name)
+        if not isinstance(items, list):
+            raise self._nonsense(path, TypeError(f"{name} is not a list"))
+        return items
+
+    async def get_mapping(self, path: str, **query: Any) -> dict[str, Any]:
+        """Ask for a body of named parts; what is in them is for the caller to check."""
+        answer = await self._send("GET", path, params=query)
+        try:
+            body = answer.json()
+        except (ValueError, RecursionError) as error:
+            raise self._nonsense(path, error) from error
+        if not isinstance(body, dict):
+            raise self._nonsense(path, TypeError("not a body of named parts"))
+        return body
+
     async def get_list(self, kind: type[Body], path: str) -> list[Body]:
         """Ask for a list of bodies."""
         answer = await self._send("GET", path)

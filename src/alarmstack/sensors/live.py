@@ -205,6 +205,10 @@ class LivePlant:
 
     def save(self, path: Path) -> None:
         """Write what a restart needs: the old file or the new, never half."""
+        write_saved(path, self.saved())
+
+    def saved(self) -> str:
+        """What a restart needs, as JSON."""
         base = self._bases[0]
         closer = base.closer
         content = {
@@ -226,10 +230,7 @@ class LivePlant:
                 "empty_run": closer.empty_run,
             },
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(content), encoding="utf-8")
-        partial.replace(path)
+        return json.dumps(content)
 
     @classmethod
     def load(cls, plant: Plant, path: Path) -> LivePlant | None:
@@ -268,6 +269,14 @@ class LivePlant:
         return live
 
 
+def write_saved(path: Path, content: str) -> None:
+    """Replace the saved plant: the old file or the new, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(content, encoding="utf-8")
+    partial.replace(path)
+
+
 def past_events(plant: Plant, days: float, seed: int) -> list[Happening]:
     """What a plant of that seed went through in its first days, over by their end."""
     found = schedule(load_parameters(plant), days, np.random.default_rng(seed), [i.tag for i in plant.modelled])
@@ -280,4 +289,4 @@ def _happening(parameters: Parameters, one: dict[str, Any]) -> Happening:
     return Happening(**known | {"event": event, "end": inf if one["end"] >= 1e300 else one["end"]})
 
 
-__all__ = ["CALM", "KEPT_DAYS", "LivePlant", "Snapshot", "Spoken", "past_events"]
+__all__ = ["CALM", "KEPT_DAYS", "LivePlant", "Snapshot", "Spoken", "past_events", "write_saved"]

@@ -14,11 +14,12 @@ from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from alarmstack.errors import ObservationError
 from alarmstack.intervals import STATISTICS, Floats, IntervalBlock, number_segments
 from alarmstack.plant import Plant, write_duration
+from alarmstack.wire.instants import Moment
 
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """No row of a plant is dated outside these; near the first and the last year, sums of times have no date."""
@@ -31,7 +32,7 @@ class Reading(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Number | None]
 
-    timestamp: AwareDatetime | None = Field(default=None, description="With offset; of an interval, its start.")
+    timestamp: Moment | None = Field(default=None, description="With offset; of an interval, its start.")
 
     @property
     def numbers(self) -> Mapping[str, float | None]:

@@ -6,13 +6,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from alarmstack.wire.instants import Moment
 from alarmstack.wire.observations import Observation
 from alarmstack.wire.scoring import Assessment, Explanation, Forecast, Kind, Prediction, TaskState
 
 Role = Literal["viewer", "operator", "engineer", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "operator", "engineer", "admin")
 """Each may do what those before it may."""
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 128
+"""Characters of a new password (OWASP ASVS 4.0.3, 2.1.1 and 2.1.2)."""
 EntryType = Literal["predict", "forecast", "explain", "assess", "auto"]
+
+
+NewPassword = Annotated[str, Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
 
 
 class _Body(BaseModel):
@@ -23,8 +29,15 @@ class Registration(_Body):
     """A new account. `invitation` where registration is by invitation."""
 
     username: Annotated[str, Field(min_length=3, max_length=64, pattern=r"^[A-Za-z0-9._@-]+$")]
-    password: Annotated[str, Field(min_length=12, max_length=128)]
+    password: NewPassword
     invitation: str | None = Field(default=None, max_length=200)
+
+
+class PasswordChange(_Body):
+    """Another password for one's own account; the current one proves whose it is."""
+
+    current: Annotated[str, Field(max_length=200)]
+    new: NewPassword
 
 
 class Person(_Body):
@@ -258,6 +271,26 @@ class FeedStatus(_Body):
     refused_reason: str | None = Field(default=None, description="Why it refuses the newest of them.")
 
 
+class QuarantinedRow(_Body):
+    """A row of the feed that was not valid. `content`: as it came, as JSON; `times`: how often it came."""
+
+    id: int
+    content: str
+    reason: str
+    first_at: AwareDatetime
+    last_at: AwareDatetime
+    times: int
+
+
+class Quarantine(_Body):
+    """A page of the rows that were set aside, newest first."""
+
+    rows: list[QuarantinedRow]
+    page: int
+    size: int
+    total: int
+
+
 class WarningState(_Body):
     """A forecaster's warning as the alarm engine holds it: on-delay, hysteresis, off-delay and minimum on time applied.
 
@@ -419,7 +452,7 @@ class Recalibrated(_Body):
     """An instrument was recalibrated; without `at`: now, on the plant's clock."""
 
     key: str = Field(max_length=100)
-    at: AwareDatetime | None = None
+    at: Moment | None = None
     note: str = Field(default="", max_length=500)
 
 
@@ -493,6 +526,8 @@ __all__ = [
     "PlantView",
     "PredictField",
     "PredictPreset",
+    "Quarantine",
+    "QuarantinedRow",
     "Recalibrated",
     "Registration",
     "Role",

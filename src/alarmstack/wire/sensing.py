@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel, Field
+from typing import Annotated
 
-from alarmstack.wire.observations import Observation, Reading
+from pydantic import BaseModel, Field
+
+from alarmstack.wire.instants import Moment
+from alarmstack.wire.observations import Number, Observation, Reading
+
+Age = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
+"""Seconds: about thirty years either way."""
 
 
 class Live(BaseModel):
@@ -14,8 +20,8 @@ class Live(BaseModel):
     scenario: str
     scenario_description: str
     scenario_color: str
-    ages: dict[str, float | None] = Field(default={}, description="Seconds since each instrument's last reading.")
-    setpoints: dict[str, float | None] = Field(default={}, description="The newest setpoint of each controller, by key.")
+    ages: dict[str, Age | None] = Field(default={}, description="Seconds since each instrument's last reading.")
+    setpoints: dict[str, Number | None] = Field(default={}, description="The newest setpoint of each controller, by key.")
 
 
 KEPT_READINGS = 600
@@ -27,8 +33,8 @@ class Readings(BaseModel):
 
     readings: list[Reading]
     count: int
-    ages: list[dict[str, float | None]] = []
-    setpoints: list[dict[str, float | None]] = []
+    ages: list[dict[str, Age | None]] = []
+    setpoints: list[dict[str, Number | None]] = []
 
 
 class Intervals(BaseModel):
@@ -74,7 +80,7 @@ class FeedMeta(BaseModel):
     cadence_seconds: float
     step_seconds: float
     speed: float
-    plant_time: AwareDatetime
+    plant_time: Moment
     sensors: list[Sensor]
 
 

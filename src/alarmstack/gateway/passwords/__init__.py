@@ -13,8 +13,8 @@ import re
 from functools import cache
 from pathlib import Path
 
-SHORTEST, LONGEST = 12, 128
-"""Characters of a password (ASVS 2.1.1 and 2.1.2)."""
+from alarmstack.wire.screen import LONGEST_PASSWORD, SHORTEST_PASSWORD
+
 FEWEST_DIFFERENT = 5
 """Different characters that a password has at least: `abababababab` is no secret."""
 NAMES = ("alarmstack",)
@@ -26,8 +26,8 @@ _DECORATION = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 def weakness(username: str, password: str) -> str | None:
     """Why a password is refused, in words that do not repeat it; None for one that can be taken."""
     written = password.casefold()
-    if not SHORTEST <= len(password) <= LONGEST:
-        return f"it must have {SHORTEST} to {LONGEST} characters"
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        return f"it must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
     if len(set(written)) < FEWEST_DIFFERENT:
         return f"it must have at least {FEWEST_DIFFERENT} different characters"
     if username.casefold() in written:
@@ -45,4 +45,4 @@ def common() -> frozenset[str]:
         return frozenset(line.strip() for line in listed) - {""}
 
 
-__all__ = ["LONGEST", "SHORTEST", "weakness"]
+__all__ = ["weakness"]

@@ -1,6 +1,6 @@
 """The API's endpoints, one module for each thing that a person does."""
 
-from alarmstack.gateway.routes import auth, events, history, infer, living, operations, plant, stream, trends
+from alarmstack.gateway.routes import auth, events, feed, history, infer, living, operations, plant, stream, trends
 
 ROUTERS = (
     auth.router,
@@ -9,6 +9,7 @@ ROUTERS = (
     trends.router,
     events.router,
     plant.router,
+    feed.router,
     living.router,
     stream.router,
     operations.router,

@@ -12,7 +12,7 @@ from alarmstack.gateway.access import COOKIE, DEVICE_COOKIE, Viewer, check_origi
 from alarmstack.gateway.credentials import DEVICE_LIFE, REFRESH_LIFE
 from alarmstack.gateway.problems import answers
 from alarmstack.gateway.state import Gateway
-from alarmstack.wire.screen import Person, Registration, Session, SignIn
+from alarmstack.wire.screen import PasswordChange, Person, Registration, Session, SignIn
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 RefreshCookie = Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=False)]
@@ -61,6 +61,19 @@ async def logout(state: Gateway, request: Request, response: Response, token: Re
     check_origin(state, request, cookie=True)
     await logins.log_out(state, token)
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=_encrypted(request))
+
+
+@router.post("/password", summary="Change one's password", responses=answers(400, 401, 403, 413, 422, 429))
+async def password(
+    state: Gateway,
+    person: Viewer,
+    request: Request,
+    response: Response,
+    change: PasswordChange,
+    device: DeviceCookie = None,
+) -> Session:
+    """All logins of the account end, with their open screens; a new one begins for who asked."""
+    return _keep(response, request, await logins.change_password(state, person, change, _address(request), device))
 
 
 @router.get("/me", summary="Who is logged in", responses=answers(401))

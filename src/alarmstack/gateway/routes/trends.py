@@ -4,48 +4,52 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Response
 
-from alarmstack.db import plant_history
-from alarmstack.gateway.access import Viewer
+from alarmstack.gateway.access import HeavyReader
 from alarmstack.gateway.instants import Moment
 from alarmstack.gateway.problems import answers
-from alarmstack.gateway.state import Gateway
-from alarmstack.gateway.trends import tracks, trends
-from alarmstack.monitor import LEAD_IN
+from alarmstack.gateway.reader import BusyError
+from alarmstack.gateway.state import Gateway, State
+from alarmstack.gateway.trends import Wanted, draw, tracks
 from alarmstack.wire.screen import Trends
 
 router = APIRouter(tags=["plant"])
-LONGEST = 20_000
-"""Intervals in one answer: more than two years of hours."""
-DEFAULT_ROWS = 48
+BUSY_SECONDS = 5
+"""After so many seconds a refused read may be tried again."""
 
 
-@router.get("/trends", summary="Series over time", responses=answers(401, 422))
+@router.get("/trends", summary="Series over time", response_model=Trends, responses=answers(401, 422, 503))
 async def trend(
     state: Gateway,
-    _: Viewer,
+    _: HeavyReader,
     tags: Annotated[
         str, Query(max_length=2000, description="Keys of instruments, setpoints, outputs, model columns; commas between.")
     ],
     begin: Annotated[Moment | None, Query(alias="from", description="Default: 48 intervals before `to`.")] = None,
     end: Annotated[Moment | None, Query(alias="to", description="Default: now on the plant's clock.")] = None,
     points: Annotated[int, Query(ge=2, le=2000, description="At most so many; stretches are thinned to mean, low and high.")] = 300,
-) -> Trends:
+) -> Response:
     """Series on one time axis, with limits, and the spans of alarms and warnings."""
-    known, wanted = tracks(state.plant), [tag.strip() for tag in tags.split(",") if tag.strip()]
-    unknown = [tag for tag in wanted if tag not in known]
-    if unknown or not wanted:
+    known, asked = tracks(state.plant), [tag.strip() for tag in tags.split(",") if tag.strip()]
+    unknown = [tag for tag in asked if tag not in known]
+    if unknown or not asked:
         raise HTTPException(422, f"tags: unknown: {', '.join(unknown)[:200] or 'none given'}. Known: {', '.join(known)}")
     if begin is not None and end is not None and begin >= end:
         raise HTTPException(422, f"from {begin.isoformat()} does not come before to {end.isoformat()}")
-    cadence, until = state.plant.time.cadence, end or state.plant_time
-    lead = None if begin is None else begin - LEAD_IN * cadence
-    most = (DEFAULT_ROWS if begin is None else LONGEST) + LEAD_IN
-    async with state.database.begin() as session:
-        past = await plant_history.past(session, state.plant.name, lead, until, most)
-    first = len(past) - DEFAULT_ROWS if begin is None else sum(one.start < begin for one in past)
-    return trends(state.plant, [known[tag] for tag in dict.fromkeys(wanted)], past, max(first, 0), points)
+    wanted = Wanted(tuple(dict.fromkeys(asked)), begin, end or state.plant_time, points)
+    key = _key(state, wanted, until_now=end is None)
+    try:
+        body = await state.reader.read(key, draw, state.settings.database, state.plant, wanted)
+    except BusyError as error:
+        raise HTTPException(503, str(error), {"Retry-After": str(BUSY_SECONDS)}) from None
+    return Response(body, media_type="application/json")
+
+
+def _key(state: State, wanted: Wanted, *, until_now: bool) -> tuple[object, ...]:
+    """What an answer depends on. Until now: the intervals stored so far, whatever the plant's clock says between two of them."""
+    end = None if until_now else wanted.end
+    return (*wanted._replace(end=end), state.monitor.stored, state.monitor.assessed, state.retention.removed)
 
 
 __all__ = ["router"]
