@@ -27,7 +27,7 @@ from tests.world import World, world
 pytestmark = pytest.mark.anyio
 
 
-async def becomes(true: Callable[[], object], w: World, seconds: float = 30) -> None:
+async def becomes(true: Callable[[], object], w: World, seconds: float = 60) -> None:
     """Let wall time and the world's clock pass until something is true."""
     async with asyncio.timeout(seconds):
         while not true():

@@ -48,7 +48,7 @@ class Played:
         return pl.concat([pl.read_parquet(store.get(name)) for name in store.names("live")])
 
 
-async def becomes(true: Callable[[], object], seconds: float = 30) -> None:
+async def becomes(true: Callable[[], object], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not true():
             await asyncio.sleep(0.01)
