@@ -122,15 +122,16 @@ def run(models: str, days: float, speed: float) -> dict[str, object]:
 
 
 def _when(folder: Path, running: dict[str, psutil.Process], intervals: int) -> Look:
-    """The first look at so many intervals."""
+    """The first look at so many assessed intervals."""
     now, heard = look(folder, running), time.monotonic()
-    while now.intervals < intervals:
+    while now.intervals - now.unassessed < intervals:
         dead = [name for name, process in running.items() if process.status() == psutil.STATUS_ZOMBIE]
         if dead or time.monotonic() - heard > LONGEST_WAIT:
             raise SystemExit(f"{', '.join(dead) or 'the gateway'} does not go on: {(folder / 'gateway.log').read_text()[-2000:]}")
         time.sleep(1)
         before, now = now, look(folder, running)
-        heard = time.monotonic() if now.intervals > before.intervals else heard
+        progress = (now.intervals, -now.unassessed) > (before.intervals, -before.unassessed)
+        heard = time.monotonic() if progress else heard
     return now
 
 
