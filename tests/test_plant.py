@@ -59,3 +59,70 @@ def test_the_models_speak_once_a_cadence_unless_told_otherwise(tmp_path: Path) -
     more = tmp_path / "plant.toml"
     more.write_text(PLANT_FILE.read_text().replace('stride = "1h"', 'stride = "15min"', 1))
     assert load_plant(more).phases == tuple(timedelta(minutes=m) for m in (0, 15, 30, 45))
+
+
+EXTREMES = (
+    '"999999999h"',
+    '"99999999999999999999999999999d"',
+    '"0.0000001s"',
+    "0",
+    "-1e308",
+    "inf",
+    "nan",
+    '""',
+    '"../../etc"',
+    '"{foo} {"',
+    '"two\\nlines"',
+    f'"{"x" * 5000}"',
+    "[]",
+    "{}",
+    "[inf, nan]",
+    "9223372036854775808",
+)
+LINES = PLANT_FILE.read_text().splitlines()
+KEYS = {line.partition(" = ")[0]: at for at, line in reversed(list(enumerate(LINES))) if " = " in line and line[0].isalpha()}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_an_extreme_value_is_taken_or_refused_in_one_line(tmp_path: Path, key: str) -> None:
+    """Well-formed TOML with values that nobody means: no other error than PlantError, whatever the key."""
+    file = tmp_path / "plant.toml"
+    for value in EXTREMES:
+        lines = list(LINES)
+        lines[KEYS[key]] = f"{key} = {value}"
+        file.write_text("\n".join(lines))
+        try:
+            load_plant(file)
+        except PlantError as error:
+            assert str(error).isprintable() and len(str(error)) < 1500, value
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ('cadence = "1h"', 'cadence = "999999999h"', ["time.cadence", "999999999h", "3660d"]),
+        ('cadence = "1h"', 'cadence = "3660d"', ["cadence", "between 1s and 76d"]),
+        ('cadence = "1h"', 'cadence = "0.001s"', ["cadence", "between 1s"]),
+        ('cadence = "1h"', 'cadence = "1s"', ["time.statistics_window", "time.", "100,000 cadences"][1:]),
+        ("range = [0.0, 200.0]", "range = [-inf, inf]", ["finite"]),
+        ('tag = "PDT31007"', 'tag = "../PDT31007"', ["PDT31007", "no name"]),
+        ("header_rows = ", "header_rows = -", ["header_rows"]),
+        ('file_pattern = "{name}.xlsx"', 'file_pattern = "../{name}.xlsx"', ["file_pattern", "{name}.xlsx"]),
+        ('file_pattern = "{name}.xlsx"', 'file_pattern = "{tag}.xlsx"', ["file_pattern", "{name}"]),
+    ],
+)
+def test_an_extreme_value_is_named(tmp_path: Path, right: str, wrong: str, words: list[str]) -> None:
+    test_mistakes_are_named(tmp_path, right, wrong, words)
+
+
+@pytest.mark.parametrize("content", [b"a = " + b"[" * 10_000, b"a = " + b"9" * 10_000, b"\xff\xfe", b"a = 1979-99-99"])
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "plant.toml"
+    file.write_bytes(content)
+    with pytest.raises(PlantError, match="not readable as TOML"):
+        load_plant(file)
+
+
+def test_a_folder_is_no_plant(tmp_path: Path) -> None:
+    with pytest.raises(PlantError, match="cannot be read"):
+        load_plant(tmp_path)

@@ -33,6 +33,19 @@ class Running:
     page: str
     user: str
     password: str
+    supervisor: int
+
+    def story(self, script: str, **more: str) -> None:
+        """Run one of the page's scripts in a browser."""
+        environment = os.environ | {
+            "ALARMSTACK_UI_URL": self.page,
+            "ALARMSTACK_UI_USER": self.user,
+            "ALARMSTACK_UI_PASSWORD": self.password,
+            "CI": "1",
+        }
+        command = ["npm", "run", script]
+        told = subprocess.run(command, cwd=UI, env=environment | more, capture_output=True, text=True, check=False, timeout=1800)
+        assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-2000:]
 
 
 def needed(what: str, found: bool) -> None:
@@ -65,19 +78,16 @@ def _ready(services: "subprocess.Popen[str]", page_port: str) -> Running:
         if found := re.match(r"\s*(name|password)\s+(\S+)", line):
             told[found[1]] = found[2]
         if "Ctrl-C" in line:
-            return Running(f"http://127.0.0.1:{page_port}", told["name"], told["password"])
+            return Running(f"http://127.0.0.1:{page_port}", told["name"], told["password"], services.pid)
     raise AssertionError("the services ended before they were ready")
 
 
 def test_the_stories_of_the_browser(running: Running) -> None:
-    environment = os.environ | {
-        "ALARMSTACK_UI_URL": running.page,
-        "ALARMSTACK_UI_USER": running.user,
-        "ALARMSTACK_UI_PASSWORD": running.password,
-        "CI": "1",
-    }
-    told = subprocess.run(["npm", "run", "e2e"], cwd=UI, env=environment, capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-2000:]
+    running.story("e2e")
+
+
+def test_the_screen_while_services_hang(running: Running) -> None:
+    running.story("faults", ALARMSTACK_UI_SUPERVISOR_PID=str(running.supervisor))
 
 
 class Named(BaseHTTPRequestHandler):

@@ -212,7 +212,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
         self.away = False
         self.silent = False
         self.shadow: float | None = None
-        self.version = "7"
+        self.version, self.fingerprint = "7", "code 1"
         self.answering = asyncio.Event()
         """While it is not set, no answer is given."""
         self.answering.set()
@@ -351,7 +351,9 @@ class Models_:  # noqa: N801 - beside the wire's Models
 
     async def _ready(self, _: Request) -> Response:
         ready = not (self.away or self.silent)
-        told = Ready(ready=ready, registry="r", registry_reachable=True, reason=None, models=self._statuses())
+        told = Ready(
+            ready=ready, registry="r", registry_reachable=True, reason=None, models=self._statuses(), fingerprint=self.fingerprint
+        )
         return said(told, 200 if ready else 503)
 
     async def _models(self, _: Request) -> Response:

@@ -21,6 +21,7 @@ export default defineConfig({
   projects: [
     { name: 'stories', testMatch: 'stories.ts' },
     { name: 'accessibility', testMatch: 'accessibility.ts' },
+    { name: 'faults', testMatch: 'faults.ts' },
     { name: 'screenshots', testMatch: 'screenshots.ts' },
   ],
 });

@@ -51,6 +51,7 @@ Master = Annotated[str | None, typer.Option(help="The cluster of the engine spar
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Start = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day, plant time.")]
 FIRST_DAY = datetime(2023, 1, 1)
+LOG_LINE = "%(asctime)s %(levelname)s %(name)s %(message)s"
 MOST_ASSETS = 10_000
 _WrongUseError: type[Exception] = typer.BadParameter.__mro__[2]
 """What every complaint about the command line derives from; the library has no public name for it."""
@@ -343,7 +344,7 @@ def watch(
         Settling(settings.settle_seconds),
         Limits.of(settings),
     )
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format=LOG_LINE)
     console.print(f"watching {watcher.folder}; {f'drops go to Airflow at {where}' if where else 'the ETL runs here'}")
     go_on(watcher, polling=polling or settings.watch_polling, once=once)
 
@@ -558,17 +559,40 @@ def stream(
 
     Example: alarmstack stream data/live data/live_scores --master spark://localhost:7077
     """
+    import asyncio
+
     from alarmstack.pipeline import champions
     from alarmstack.spark.cluster import cluster
-    from alarmstack.spark.streaming import OPTIONS, score_stream
+    from alarmstack.spark.sift import count_aside
+    from alarmstack.spark.streaming import OPTIONS, aside_of, keep_scoring, run_once, score_stream
+    from alarmstack.tasks import Tasks
 
     settings, described = load_settings(), _plant(plant)
     bundles = champions(described, settings)
     beside = checkpoint or out.with_name(f"{out.name}_checkpoint")
+    shown = 0
+
+    def tell() -> None:
+        nonlocal shown
+        if (count := count_aside(aside_of(out))) != shown:
+            shown = count
+            console.print(f"{count:,} readings set aside so far: see {aside_of(out)}", soft_wrap=True, highlight=False)
+
     with cluster(settings.spark_master if master is None else master, "alarmstack stream", **OPTIONS) as spark:
+
+        def begin() -> Any:
+            waited, step = timedelta(seconds=grace), settings.clock_step
+            return score_stream(
+                spark, described, bundles, source, out, checkpoint=beside, grace=waited, once=once, step_seconds=step
+            )
+
+        if once:
+            run_once(begin)
+            tell()
+            return
+        logging.basicConfig(level=logging.WARNING, format=LOG_LINE)
         console.print(f"scoring {source} into {out}; Ctrl-C ends, and the same command goes on", soft_wrap=True)
-        waited = timedelta(seconds=grace)
-        score_stream(spark, described, bundles, source, out, checkpoint=beside, grace=waited, once=once).awaitTermination()
+        asyncio.run(keep_scoring(begin, Tasks(), tell))
 
 
 @app.command()

@@ -37,7 +37,7 @@ def expected(plant: Plant) -> tuple[Expected, ...]:
     """
     controller = plant.deviation_controller.name
     unit = plant.instrument(f"{controller}_PV").unit
-    soft = "Calibrated probability of being in alarm at this row"
+    soft = "Alarm probability now"
 
     def one(
         name: str, column: str, label: str, title: str, kind: Kind, *, horizon: timedelta | None = None, unit: str | None = None
@@ -50,22 +50,22 @@ def expected(plant: Plant) -> tuple[Expected, ...]:
         return one(name, column, f"Alarm {within}", f"Probability that an alarm begins {within}", "probability", horizon=ahead)
 
     return (
-        one("champion", "risk_score", "Risk now", "Risk that the plant is in alarm at this row", "probability"),
+        one("champion", "risk_score", "Risk now", "Risk of alarm now", "probability"),
         one(
             "isolation_forest",
             "anomaly_score",
             "Anomaly score",
-            "How unlike the usual rows this row is; learnt without labels",
+            "Anomaly score (unsupervised)",
             "anomaly",
         ),
         one("regime_classifier", "regime", "Regime", "Probabilities of the regimes normal, transition, alarm", "classes"),
-        one("lr_soft_alarm", "lr_soft_alarm", "Soft alarm, linear", f"{soft}, linear", "probability"),
-        one("rf_soft_alarm", "rf_soft_alarm", "Soft alarm, forest", f"{soft}, by a forest", "probability"),
+        one("lr_soft_alarm", "lr_soft_alarm", "Soft alarm, linear", f"{soft} (linear)", "probability"),
+        one("rf_soft_alarm", "rf_soft_alarm", "Soft alarm, forest", f"{soft} (random forest)", "probability"),
         one(
             "deviation_predictor",
             "next_deviation",
             f"Next deviation {controller}",
-            f"{controller}'s deviation from its setpoint in the next row",
+            f"{controller}'s deviation from its setpoint in the next interval",
             "value",
             unit=unit,
         ),
@@ -76,7 +76,7 @@ def expected(plant: Plant) -> tuple[Expected, ...]:
                     NORMALITY,
                     NORMALITY,
                     "Distance from normal",
-                    "How far the plant is from its normal behaviour; learnt without labels",
+                    "Distance from normal behaviour (unsupervised)",
                     "anomaly",
                 ),
             )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from alarmstack.derived import Mask, any_rule, column
-from alarmstack.intervals import IntervalBlock
+from alarmstack.intervals import Floats, IntervalBlock
 from alarmstack.plant import Plant
 
 NORMAL, TRANSITION, ALARM = 0, 1, 2
@@ -85,7 +85,7 @@ class RegimeBands:
         """The plant's quantile of each transition column over the rows of `block`."""
         transition = plant.labels.transition
         values = (column(plant, block, name) for name in transition.columns)
-        return cls(tuple(float(np.nanquantile(v, transition.quantile)) for v in values))
+        return cls(tuple(_quantile(v, transition.quantile) for v in values))
 
     def regime(self, plant: Plant, block: IntervalBlock, alarm: Mask) -> npt.NDArray[np.int64]:
         """0 normal, 1 transition, 2 alarm: int64 [rows]."""
@@ -94,6 +94,12 @@ class RegimeBands:
             with np.errstate(invalid="ignore"):
                 restless |= column(plant, block, name) > threshold
         return np.where(alarm, ALARM, np.where(restless, TRANSITION, NORMAL))
+
+
+def _quantile(values: Floats, share: float) -> float:
+    """The quantile of the values that are known; NaN where none is, as for an instrument that a drop lacks."""
+    known = values[~np.isnan(values)]
+    return float(np.quantile(known, share)) if known.size else float("nan")
 
 
 __all__ = [

@@ -155,6 +155,13 @@ class Settings(BaseSettings):
         alias="SPARK_MASTER_URL",
         description="The Spark cluster of the engine `spark`; `local[*]` starts one in the process.",
     )
+    clock_step: Annotated[float, STEPS] = Field(
+        default=86_400.0,
+        gt=0,
+        le=316_224_000,
+        alias="ALARMSTACK_CLOCK_STEP_SECONDS",
+        description="How far the clock of a streamed asset may move at once; a reading further ahead needs others that agree.",
+    )
     promotion_mode: Annotated[Literal["manual", "auto"], STEPS] = Field(
         default="manual",
         alias="MODEL_PROMOTION_MODE",

@@ -43,7 +43,7 @@ class Store:
         self.url = url.rstrip("/")
         try:
             self._store = _opened(url, endpoint)
-        except (obstore.exceptions.BaseError, ValueError) as error:
+        except (obstore.exceptions.BaseError, ValueError, OSError) as error:
             raise StorageError(f"store {url!r} cannot be opened: {error}: give file:///FOLDER or s3://BUCKET") from error
 
     @classmethod

@@ -17,8 +17,12 @@ from alarmstack.alarms.limits import (
     rewound,
     step,
 )
+from alarmstack.derived import holds
+from alarmstack.features import build, feature_names
 from alarmstack.plant import Limit, Plant
+from alarmstack.wire.observations import Observation, to_block
 from tests.alarms.plants import mill
+from tests.upstreams import BEGIN
 
 NAN = float("nan")
 MINUTE = 60.0
@@ -159,3 +163,18 @@ def test_limits_are_named_in_words(plant: Plant) -> None:
         "SC9 more than 5 % from its setpoint",
         "TB7 standard deviation over 3 min above 4 °C",
     ]
+
+
+def test_labels_and_features_know_low_limits() -> None:
+    plant = mill()
+    rows = [
+        Observation(timestamp=BEGIN + n * timedelta(minutes=1), lb2=level, lb2_min=level - 1)
+        for n, level in enumerate((30.0, 20.5))
+    ]
+    block = to_block(plant, rows)
+    low = next(rule for rule in plant.labels.rules if rule.name == "bin_low")
+    assert holds(plant, block, low).tolist() == [False, True]
+    names = feature_names(plant, "window")
+    matrix = build(plant, block, "window")
+    assert matrix[:, names.index("bin_low_margin")].tolist() == [9.0, -0.5], "how far it is from its limit"
+    assert matrix[:, names.index("bin_low_peak")].tolist() == [29.0, 19.5], "the lowest of the window"

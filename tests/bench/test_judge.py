@@ -68,6 +68,26 @@ def test_a_runs_own_first_stretch_is_learnt_from_and_not_judged(tmp_path: Path) 
     assert not judged.on[:400].any()
 
 
+def test_a_baseline_that_learns_events_never_learns_the_event_that_is_judged(tmp_path: Path) -> None:
+    """One run that is both learnt from and judged: its event is not taught."""
+    path = write_set(tmp_path / "rig")
+    described = read_set(path)
+    recording("judged", "one", ROWS, event=(700, 760), seed=1).write_parquet(tmp_path / "1.parquet")
+    plant = described.load_plant()
+    taught: list[bool] = []
+
+    def noting(plant: Plant, lessons: Sequence[Lesson]) -> Scorer:
+        taught.extend(bool(lesson.event.any()) for lesson in lessons)
+        return lambda block: np.zeros(len(block))
+
+    runs = list(load_runs(described, plant, tmp_path))
+    assert runs[0].event.any() and runs[0].learn.any()
+    judge(plant, described, runs, by_stretches(noting))
+    (last_value,) = judge(plant, described, runs, FLOORS["last value"])
+    assert taught and not any(taught)
+    assert np.isnan(last_value.scores).all(), "no other event to learn: it says nothing"
+
+
 def test_an_assets_earlier_runs_move_its_threshold(tmp_path: Path) -> None:
     path = write_set(tmp_path / "rig", "[protocol]\nhold_out = true\nhistory = true\n")
     described = read_set(path)

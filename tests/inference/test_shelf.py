@@ -482,10 +482,14 @@ def test_a_registry_that_does_not_answer_is_shown_and_the_models_go_on(registry:
 def test_an_unexpected_error_of_the_reload_is_shown_and_followed_by_another_attempt(
     registry: Registry, plant: Plant, tmp_path: Path
 ) -> None:
-    """The registry's address is no address that MLflow knows: an error of a library, not one of ours."""
+    """An error of a library that nobody translates."""
+
+    class Broken(Registry):
+        def speaking(self, prefix: str, names: Any) -> Any:
+            raise KeyError("aliases")
+
     Shelf(plant, registry, tmp_path / "kept").refresh()
-    mine = Shelf(plant, registry, tmp_path / "kept")
-    mine.registry = None  # type: ignore[assignment]
+    mine = Shelf(plant, Broken(registry.uri), tmp_path / "kept")
     clock = ManualClock()
     with TestClient(create_app(mine, refresh_seconds=0.01, tasks=Tasks(clock))) as client:
         until(lambda: client.get("/ready").status_code == 503, lambda: client.get("/ready").text)

@@ -1,11 +1,12 @@
 """Drivers in words: every feature that a model may name has words a control room understands, and the unit of its value."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
 from alarmstack.features import GROUPS, feature_names
-from alarmstack.inference.wording import in_words
+from alarmstack.inference.wording import in_words, verdict
 from alarmstack.plant import Plant
 
 
@@ -34,3 +35,22 @@ def test_no_feature_is_left_as_code(plant: Plant) -> None:
         for feature in feature_names(plant, group):
             words, _ = in_words(plant, feature)
             assert not re.search(r"roll|std|delta|\dh|_(?!PV)", words), (feature, words)
+
+
+@pytest.mark.parametrize(
+    ("probability", "threshold", "in_alarm", "text"),
+    [
+        (0.09, 0.08, False, "Alarm possible within 3 h (9 %)"),
+        (0.65, 0.08, False, "Alarm possible within 3 h (65 %)"),
+        (0.66, 0.08, False, "Alarm likely within 3 h (66 %)"),
+        (0.90, 0.08, False, "Alarm very likely within 3 h (90 %)"),
+        (0.04, 0.08, False, "No warning within 3 h: 4 % is below the threshold 8 %"),
+        (0.004, 0.08, False, "No warning within 3 h: < 1 % is below the threshold 8 %"),
+        (0.5, None, False, "Alarm within 3 h: 50 %; the model has no threshold"),
+        (0.9, 0.08, True, "In alarm now: there is nothing left to forecast"),
+    ],
+)
+def test_a_forecast_is_worded_no_stronger_than_its_figure(
+    probability: float, threshold: float | None, in_alarm: bool, text: str
+) -> None:
+    assert verdict(probability, threshold, timedelta(hours=3), in_alarm) == text

@@ -328,7 +328,10 @@ async def test_a_correction_reaches_as_far_as_the_row_was_seen(plant: Plant, dat
         assert [hour for hour, known in await assessed(w) if not known] == [1, 2, 3]
 
 
-async def test_refused_intervals_are_shown_and_tried_again_when_the_models_change(plant: Plant, database_url: str) -> None:
+@pytest.mark.parametrize("change", ["version", "fingerprint"])
+async def test_refused_intervals_are_shown_and_tried_again_when_the_models_or_the_code_change(
+    plant: Plant, database_url: str, change: str
+) -> None:
     models = Models_(plant)
     models.refuses = {BEGIN + HOUR}
     async with world(plant, database_url, hours=3, monitored=True, models=models) as w:
@@ -337,7 +340,7 @@ async def test_refused_intervals_are_shown_and_tried_again_when_the_models_chang
         status = w.state.monitor.status()
         assert (status.refused, status.unassessed) == (1, 0) and "not this one" in (status.refused_reason or "")
         models.refuses = set()
-        models.version = "8"
+        setattr(models, change, "8")
         await becomes(lambda: not w.state.monitor.status().refused, w)
         await becomes(lambda: len(models.assessed) == 3, w)
         await all_assessed(w, 3)

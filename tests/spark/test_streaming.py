@@ -17,6 +17,7 @@ from alarmstack.pipeline import champions
 from alarmstack.plant import Plant
 from alarmstack.scoring import score_block
 from alarmstack.settings import Settings
+from alarmstack.spark.sift import AssetClock, longest_step, sift
 from alarmstack.spark.streaming import Followed, follow
 from tests.blocks import readings
 from tests.conftest import REPOSITORY
@@ -67,6 +68,92 @@ def drop(plant: Plant, folder: Path, days: range) -> None:
             partial = file.with_suffix(".partial")
             told.filter((since >= timedelta(days=day)) & (since < timedelta(days=day + 1))).write_parquet(partial)
             partial.rename(file)
+
+
+YEAR = timedelta(days=365)
+STEP = timedelta(days=1)
+
+
+def moved(told: pl.DataFrame, by: timedelta) -> pl.DataFrame:
+    return told.with_columns(pl.col("time") + by)
+
+
+def sifted_in_pieces(plant: Plant, pieces: list[pl.DataFrame]) -> tuple[AssetClock, pl.DataFrame, pl.DataFrame]:
+    """The clock, the readings that counted and those set aside, after one batch a piece."""
+    clock, sound, aside = AssetClock(), [], []
+    for piece in pieces:
+        sifted = sift(plant, clock, piece, STEP)
+        clock = sifted.clock
+        sound.append(sifted.sound)
+        aside.append(sifted.aside)
+    return clock, pl.concat(sound), pl.concat(aside)
+
+
+@pytest.mark.parametrize("at", [0, 1, 11])
+@pytest.mark.parametrize("by", [YEAR, -YEAR, timedelta(days=400 * 365), timedelta(days=-400 * 365)])
+@pytest.mark.parametrize("batch", [1, 40])
+def test_one_reading_at_a_wrong_time_is_set_aside_wherever_it_comes(plant: Plant, at: int, by: timedelta, batch: int) -> None:
+    told = readings(plant, 24, 1)[:120]
+    wrong = moved(told[at * 10 : at * 10 + 1], by)
+    pieces = [told[begin : begin + batch] for begin in range(0, len(told), batch)]
+    pieces.insert(at * 10 // batch, wrong)
+    clock, sound, aside = sifted_in_pieces(plant, pieces)
+    assert clock.newest == told["time"].max() and clock.held.is_empty()
+    assert aside["time"].to_list() == wrong["time"].to_list() and aside["reason"].null_count() == 0
+    assert sound.sort("time", "tag").equals(told.sort("time", "tag"))
+
+
+@pytest.mark.parametrize("batch", [1, 16, 320])
+def test_a_gap_of_a_year_is_believed_when_readings_agree_and_loses_nothing(plant: Plant, batch: int) -> None:
+    told = readings(plant, 12, 1)[:160]
+    both = pl.concat([told, moved(told, YEAR)])
+    clock, sound, aside = sifted_in_pieces(plant, [both[begin : begin + batch] for begin in range(0, len(both), batch)])
+    assert clock.newest == both["time"].max()
+    assert sound.sort("time", "tag").equals(both.sort("time", "tag")) and aside.is_empty()
+
+
+def test_one_instrument_with_a_wrong_clock_does_not_move_the_assets(plant: Plant) -> None:
+    told = readings(plant, 48, 1)
+    wrong = moved(told.filter(tag=plant.signals[0]), YEAR)
+    both = pl.concat([told.filter(pl.col("tag") != plant.signals[0]), wrong]).sample(fraction=1.0, shuffle=True, seed=1)
+    clock, _, aside = sifted_in_pieces(plant, [both])
+    assert clock.newest is not None and clock.newest <= told["time"].max()  # type: ignore[operator]
+    assert len(aside) == len(wrong)
+
+
+def test_a_slow_plant_has_longer_steps(plant: Plant) -> None:
+    slow = plant.model_copy(update={"time": plant.time.model_copy(update={"longest_gap": timedelta(days=6)})})
+    assert longest_step(slow, 86_400) == timedelta(days=6) and longest_step(plant, 86_400) == STEP
+
+
+def test_what_no_plant_can_have_is_set_aside_with_its_reason(plant: Plant) -> None:
+    told = readings(plant, 6, 1)
+    strange = pl.DataFrame({"tag": [None, "X", "PDT31008"], "time": [told["time"][0]] * 2 + [None], "value": [1.0] * 3})
+    _, sound, aside = sifted_in_pieces(plant, [told, strange.cast({"time": told.schema["time"]})])
+    assert len(sound) == len(told)
+    assert sorted(aside["reason"].to_list()) == ["no signal of this plant"] * 2 + ["no time"]
+
+
+@pytest.mark.slow
+def test_a_reading_dated_a_year_ahead_neither_makes_rows_nor_ends_the_stream(plant: Plant, home: Path, tmp_path: Path) -> None:
+    """The real command: the wrong reading is kept aside and reported, every valid interval is scored."""
+    live, out = tmp_path / "live", tmp_path / "scores"
+    words = ["stream", str(live), str(out), "--master", "local[2]", "--grace", str(GRACE.total_seconds()), "--once"]
+    drop(plant, live, range(3))
+    first = pl.read_parquet(live / "asset=north/00.parquet")
+    moved(first[:1], YEAR).write_parquet(live / "asset=north/future.parquet")
+    alarmstack(home, *words)
+    drop(plant, live, range(3, 9))
+    moved(first[1:2], -YEAR).write_parquet(live / "asset=south/past.parquet")
+    told = alarmstack(home, *words).stdout
+    assert "2 readings set aside so far" in " ".join(told.split())
+    aside = pl.read_parquet(sorted((tmp_path / "scores_quarantine").glob("asset=*/*.parquet")))
+    assert aside["value"].to_list() == first["value"][:2].to_list()
+    said = read_stream(out)
+    for asset, seed in ASSETS.items():
+        mine = said.filter(pl.col("asset") == asset).drop("asset", NORMALITY).sort("timestamp")
+        assert HOURS - 2 <= len(mine) <= HOURS
+        same_scores(mine, expected_rows(plant, home, seed).head(len(mine)))
 
 
 @pytest.mark.slow

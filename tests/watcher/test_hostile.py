@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,8 +19,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from alarmstack.clean import close_intervals
 from alarmstack.errors import ServiceError, SourceError, StorageError
+from alarmstack.labels import RegimeBands
 from alarmstack.plant import Plant
+from alarmstack.sources import read_source
 from alarmstack.sources.grids import SUFFIXES
 from alarmstack.sources.limits import Limits
 from alarmstack.tasks import Tasks
@@ -203,6 +207,18 @@ def test_a_file_that_ends_the_process_is_refused_after_some_restarts_and_keeps_n
     assert names == [[], ["valid.csv"], ["valid.csv"], ["valid.csv", "killer.csv"]]
     entries = {entry.name: entry for entry in Ledger(tmp_path / "ledger.jsonl").entries()}
     assert entries["killer.csv"].outcome == "refused" and "ended 3 times" in entries["killer.csv"].detail
+
+
+def test_a_drop_without_an_instrument_prints_no_warning_of_a_library(plant: Plant, tmp_path: Path) -> None:
+    """`ingest` of a drop that lacks an instrument whose spread the regimes are made from."""
+    file = tmp_path / "drop.csv"
+    readings(plant, 24 * 5, 5).filter(pl.col("tag") != "PDT31008").write_csv(file)
+    taken = read_source(plant, file)
+    assert taken.readings is not None
+    block = close_intervals(plant, taken.readings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        RegimeBands.fit(plant, block)
 
 
 class Stranger:

@@ -92,8 +92,8 @@ def _others(runs: Sequence[Run], scores: Mapping[str, Floats], asset: str) -> li
 def _by_taught_rows(
     plant: Plant, described: SetDescription, runs: Sequence[Run], contender: Contender, progress: Progress
 ) -> list[Judged]:
-    lessons = [_lesson(run) for run in runs if run.learn.any()]
     judged = [run for run in runs if (run.event | run.normal).any()]
+    lessons = [_lesson_for(judged, run) for run in runs if run.learn.any()]
     own = plant.rows(described.protocol.own) if described.protocol.own else 0
     shared = None if own else contender(plant, lessons)
     found = []
@@ -125,6 +125,12 @@ def _left_out(fit: Callable[[Plant, Sequence[Lesson]], Scorer], plant: Plant, le
 
 def _lesson(run: Run) -> Lesson:
     return Lesson(run.asset, run.block, run.learn, run.event)
+
+
+def _lesson_for(judged: Sequence[Run], run: Run) -> Lesson:
+    """What a run teaches a contender that judges those runs: no event of theirs, which it would know before it is judged by it."""
+    lesson = _lesson(run)
+    return replace(lesson, event=np.zeros_like(lesson.event)) if any(run is one for one in judged) else lesson
 
 
 def _own_lesson(run: Run, rows: int) -> Lesson:

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from alarmstack.monitor import Hub, Monitor
+from alarmstack.wire.screen import PlantState
 
 
 class Measures:
@@ -79,6 +80,7 @@ class _Assessed:
         """Score and threshold of every model that speaks, warnings, limit rules, how far each instrument can be trusted."""
         if (age := self._monitor.feed_age()) is not None:
             yield GaugeMetricFamily("alarmstack_feed_age_seconds", "Wall seconds since the feed was last heard.", value=age)
+        yield from _state(self._monitor.state())
         latest = self._monitor.latest
         if latest is None:
             return
@@ -91,17 +93,24 @@ class _Assessed:
                 score.add_metric(labels, one.score)
             if one.threshold is not None:
                 threshold.add_metric(labels, one.threshold)
-        standing = GaugeMetricFamily("alarmstack_plant_warning", "1: a warning stands.", labels=["model", "horizon"])
-        for warning in latest.warnings:
-            standing.add_metric([warning.column, f"{warning.horizon_hours}h"], float(warning.standing))
         quality = GaugeMetricFamily("alarmstack_plant_tag_good", "1: an instrument can be trusted.", labels=["key", "status"])
         for tag in told.quality:
             quality.add_metric([tag.key, tag.status], float(tag.status == "good"))
-        yield from (score, threshold, standing, quality)
-        yield GaugeMetricFamily("alarmstack_plant_in_alarm", "1: a limit rule holds.", value=float(told.in_alarm_now))
+        yield from (score, threshold, quality)
         if told.known_at is not None:
             known = told.known_at.timestamp()
             yield GaugeMetricFamily("alarmstack_plant_known_at_seconds", "Plant time of the newest assessment.", value=known)
+
+
+def _state(state: PlantState) -> Iterable[Metric]:
+    """The alarm state that the screen shows; nothing while it is not known."""
+    if not state.known:
+        return
+    yield GaugeMetricFamily("alarmstack_plant_in_alarm", "1: a limit is exceeded.", value=float(state.in_alarm))
+    active = GaugeMetricFamily("alarmstack_plant_warning", "1: a warning is active.", labels=["model", "horizon"])
+    for warning in state.warnings:
+        active.add_metric([warning.column, f"{warning.horizon_hours}h"], float(warning.standing))
+    yield active
 
 
 __all__ = ["Measures"]

@@ -434,6 +434,7 @@ class Monitor:
         standing = warnings(self._plant, [*closed, *self._since_closed])[-1]
         self.provisional = PlantAssessment(interval=rolling[-1], assessment=assessment, warnings=standing)
         self._hub.publish(Event("provisional", self.provisional.model_dump_json()))
+        self._tell_state()
 
     def _forget_provisional(self, told: PlantAssessment) -> None:
         """What was said before an interval was closed gives way to what is said of it."""
@@ -572,9 +573,8 @@ def _content(data: str) -> object:
 
 def _fingerprint(ready: Ready) -> str:
     """What changes whenever inference may answer otherwise: its own word for it, or the versions of its models."""
-    own = getattr(ready, "fingerprint", None)
     versions = sorted(f"{one.name} {one.version} {one.status}" for one in ready.models)
-    return str(own) if own else "; ".join(versions)
+    return "; ".join([ready.fingerprint, *versions])
 
 
 __all__ = ["READY_SECONDS", "RECALIBRATED", "WATCH_SECONDS", "Monitor"]

@@ -21,8 +21,8 @@ export function plain(value: number | null | undefined): string {
 /** A probability in per cent; near certainty is not rounded into certainty. */
 export function percent(share: number | null | undefined): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return NOTHING;
-  if (share > 0 && share < 0.01) return '<1 %';
-  if (share < 1 && share > 0.99) return '>99 %';
+  if (share > 0 && share < 0.01) return '< 1 %';
+  if (share < 1 && share > 0.99) return '> 99 %';
   return `${Math.round(share * 100)} %`;
 }
 
@@ -40,6 +40,12 @@ export function duration(seconds: number | null | undefined): string {
   if (hours < 24) return minutes ? `${hours} h ${minutes} min` : `${hours} h`;
   const days = Math.floor(hours / 24);
   return hours % 24 ? `${days} d ${hours % 24} h` : `${days} d`;
+}
+
+/** A length of time to choose or to head a column: hours up to three days, `48 h`. */
+export function stretch(seconds: number): string {
+  const hours = seconds / 3600;
+  return Number.isInteger(hours) && hours < 72 ? `${hours} h` : duration(seconds);
 }
 
 /** A point of a series: a share of 1 in per cent, all else to the digits of its range. */

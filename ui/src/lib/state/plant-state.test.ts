@@ -47,6 +47,11 @@ test('the state decides, whatever the closed interval says of itself', () => {
   expect(headline(sight({ state: inAlarm() })).kind).toBe('alarm');
 });
 
+test('an alarm that lasts through its off-delay says since when its value is back', () => {
+  const state = inAlarm({ value: 7, returning_since: '2026-06-01T11:50:00Z' });
+  expect(headline(sight({ state })).detail).toBe('P1: 7.00 bar, limit 8 bar (back within the limit since 13:50)');
+});
+
 test('a limit in its on-delay is not called "not exceeded"', () => {
   const { detail } = headline(sight({ state: stateOf({ pending: [limitAlarm()] }) }));
   expect(detail).toBe('P1 above 8 bar since 13:40, on-delay running. No active warning.');

@@ -44,7 +44,7 @@ export function headline(sight: Sight): Headline {
   const { state, blind } = sight;
   if (blind) return unknown(blind);
   if (!state) return unknown('No reading has been received yet.');
-  if (state.in_alarm) return alarm(sight.plant, state);
+  if (state.in_alarm) return alarm(sight, state);
   const gap = assessmentGap(sight) ?? state.warnings_reason;
   if (gap) return { ...unknown(`${limitsText(sight)} ${gap}`), title: 'No current forecast' };
   const warned = nearest(state.warnings);
@@ -84,14 +84,19 @@ function unknown(detail: string): Headline {
   return { kind: 'unknown', priority: null, title: 'State unknown', beside: '', detail, since: null };
 }
 
-function alarm(plant: PlantView, state: PlantState): Headline {
+/** An alarm outlasts its cause by the off-delay; the screen says so. */
+function returning({ returning_since }: LimitAlarm, time: PlantTime): string {
+  return returning_since ? ` (back within the limit since ${time.clock(returning_since)})` : '';
+}
+
+function alarm({ plant, time }: Sight, state: PlantState): Headline {
   const titles = state.limits.map((one) => one.title);
   return {
     kind: 'alarm',
     priority: 1,
     title: titles.length ? `In alarm: ${titles.join(', ')}` : 'In alarm',
     beside: '',
-    detail: state.limits.map((one) => limitText(plant, one)).join(' · '),
+    detail: state.limits.map((one) => `${limitText(plant, one)}${returning(one, time)}`).join(' · '),
     since: state.since ? Date.parse(state.since) : null,
   };
 }

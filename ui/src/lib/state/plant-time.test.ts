@@ -32,9 +32,9 @@ test('an axis says the day where it begins, and the clock elsewhere', () => {
 
 test.each([
   [0, '0 %'],
-  [0.004, '<1 %'],
+  [0.004, '< 1 %'],
   [0.5, '50 %'],
-  [0.996, '>99 %'],
+  [0.996, '> 99 %'],
   [1, '100 %'],
   [null, '--'],
 ])('a probability of %j reads %s', (share, text) => expect(percent(share)).toBe(text));

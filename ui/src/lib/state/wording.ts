@@ -52,11 +52,6 @@ export function verdictOf({ score, alarm, within, inAlarm }: Verdict): string {
   return `${alarm ? 'Model predicts alarm' : 'Model predicts no alarm'}${beside(score)}.`;
 }
 
-/** `Based on 3 of 142 inputs.`; nothing where the server does not say it. */
-export function basis(inputs: { given: number; of: number } | null | undefined): string | null {
-  return inputs ? `Based on ${inputs.given} of ${inputs.of} inputs.` : null;
-}
-
 /** Below this share of its inputs a model's answer is to be distrusted. */
 export const FEW_INPUTS = 0.5;
 
