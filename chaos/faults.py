@@ -82,12 +82,11 @@ async def disk_full(stack: Stack) -> Observed:
 
 def _fill(path: Path) -> None:
     """Write zeros until the file system is full."""
-    with path.open("wb") as file:
+    with path.open("wb", buffering=0) as file:
         for size in (1 << 20, 1 << 12, 1):
             try:
                 while True:
                     file.write(bytes(size))
-                    file.flush()
             except OSError:
                 continue
 

@@ -113,11 +113,9 @@ async def test_without_a_live_feed_nothing_is_claimed(plant: Plant, tmp_path: ob
             assert again["since"] == "2026-03-01T03:10:00Z"
 
 
-async def test_an_alarm_is_shown_while_the_database_is_locked_and_stored_afterwards(
-    plant: Plant, tmp_path: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("alarmstack.db.database.BUSY_SECONDS", 0.05)
-    async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=3, monitored=True) as w:
+async def test_an_alarm_is_shown_while_the_database_is_locked_and_stored_afterwards(plant: Plant, tmp_path: object) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    async with world(plant, url, hours=3, monitored=True, database_busy_seconds=0.1) as w:
         await w.person("anna", "viewer")
         with w.state.hub.listen() as listener:
             await w.state.monitor.caught_up.wait()
