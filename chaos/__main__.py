@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -103,6 +103,10 @@ async def judged(fault: Fault, stack: Stack | None) -> Row:
         row = Row(fault.name, fault.expected, f"NOT HELD: {error}", None, False)
     except TimeoutError:
         row = Row(fault.name, fault.expected, f"NOT HELD: no end after {LONGEST_FAULT:.0f} s", None, False)
+    if stack is not None and not row.held:
+        # What follows begins with services that work, where they still can.
+        with suppress(NotHeldError):
+            await stack.recovered()
     console.print(f"{'held    ' if row.held else 'NOT HELD'} {monotonic() - begin:4.0f} s  {row.fault}: {row.observed}")
     return row
 

@@ -159,7 +159,7 @@ async def feed_writes_nonsense(stack: Stack) -> Observed:
     pid = stack.signal("sensors", signal.SIGKILL)
     await stack.restarted("sensors", pid, STARTS_WITHIN)
     try:
-        seen = await stack.seen("feed down", NOTICED_WITHIN)
+        seen = await stack.seen("something else", NOTICED_WITHIN)
     finally:
         stack.feed.garbage = False
     return Observed(f"reported: {seen}", await stack.recovered())
@@ -201,7 +201,7 @@ async def store_broken(stack: Stack) -> Observed:
     raw.rename(aside)
     raw.write_text("a file where a folder should be")
     try:
-        seen = await stack.seen("sensors", NOTICED_WITHIN)
+        seen = await stack.seen("readings", NOTICED_WITHIN)
         before = await _plant_time(stack)
 
         async def moves() -> bool:
