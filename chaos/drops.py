@@ -18,6 +18,7 @@ from time import monotonic
 import xlsxwriter
 from tests.home import alarmstack
 
+from alarmstack.watcher.drops import fingerprint
 from alarmstack.watcher.ledger import Entry, Ledger
 from chaos.faults import Fault, Observed
 from chaos.stack import NotHeldError, Stack
@@ -70,18 +71,20 @@ class Drops:
         """What the watcher printed."""
         return self.root / "watch.log"
 
-    def entry(self, name: str) -> Entry | None:
+    def entry(self, path: Path) -> Entry | None:
         """What became of a file."""
-        return next((one for one in Ledger(self.root / "watcher/ledger.jsonl").entries() if one.name == name), None)
+        sha256 = fingerprint(path)
+        entries = Ledger(self.root / "watcher/ledger.jsonl").entries()
+        return next((one for one in entries if one.sha256 == sha256), None)
 
-    async def dealt(self, name: str) -> Entry:
+    async def dealt(self, path: Path) -> Entry:
         """Wait until the watcher has dealt with a file. Raises NotHeldError where it ended, or takes too long."""
         end = monotonic() + DEALT_WITHIN
-        while (entry := self.entry(name)) is None:
+        while (entry := self.entry(path)) is None:
             if self.process is not None and self.process.poll() is not None:
                 raise NotHeldError(f"the watcher ended with {self.process.returncode}: {self._last()}")
             if monotonic() > end:
-                raise NotHeldError(f"{name!r} was not dealt with in {DEALT_WITHIN:.0f} s: {self._last()}")
+                raise NotHeldError(f"{path.name!r} was not dealt with in {DEALT_WITHIN:.0f} s: {self._last()}")
             await asyncio.sleep(LOOK_SECONDS)
         return entry
 
@@ -94,19 +97,20 @@ async def _hostile_file(drops: Drops, name: str, make: Hostile, stack: Stack | N
     await asyncio.to_thread(drops.prepare)
     hostile = drops.folder / name
     await asyncio.to_thread(make, hostile)
-    behind = f"z-behind-{abs(hash(name))}.csv"
-    (drops.folder / behind).write_bytes(drops.valid)
+    behind = drops.folder / f"z-behind-{name[0]}.csv"
+    behind.write_bytes(drops.valid)
     with drops.watched():
         taken = await drops.dealt(behind)
         if taken.outcome != "taken":
             raise NotHeldError(f"the valid file behind was {taken.outcome}: {taken.detail}")
-        entry = None if hostile.is_symlink() else await drops.dealt(os.fsencode(name).decode("utf-8", "replace"))
+        entry = None if hostile.is_symlink() else await drops.dealt(hostile)
     hostile.unlink()
     if entry is None:
         return Observed("not followed; the valid file behind it was taken")
     if entry.outcome != "refused":
         raise NotHeldError(f"{entry.outcome}: {entry.detail}")
-    return Observed(f"{entry.outcome}: {entry.detail[:140]}")
+    reason = entry.detail.partition("(")[2] or entry.detail
+    return Observed(f"{entry.outcome}: {reason[:140]}")
 
 
 def last_cell(path: Path) -> None:
@@ -159,7 +163,7 @@ async def _airflow_page(drops: Drops, stack: Stack | None) -> Observed:
     told = next(line for line in lines if f"{name}: not now" in line)
     begin = monotonic()
     with drops.watched():
-        entry = await drops.dealt(name)
+        entry = await drops.dealt(drops.folder / name)
     if entry.outcome != "taken":
         raise NotHeldError(f"afterwards {entry.outcome}: {entry.detail}")
     return Observed(told[:160], monotonic() - begin)

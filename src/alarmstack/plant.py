@@ -149,9 +149,10 @@ class _Part(BaseModel):
 
 Numbers = TypeVar("Numbers", float, npt.NDArray[np.float64])
 
-OFF_DELAY_SHARE = 0.5
-"""Usual off-delay of a limit alarm as a share of the cadence: 30 min for hourly rows, 30 s for rows of a minute. Delays are
-seconds to minutes, in proportion to how fast the plant is."""
+OFF_DELAY_CADENCES = 2.0
+"""Usual off-delay of a limit alarm in cadences: 2 h for hourly rows, 2 min for rows of a minute. A value that swings about its
+limit as slowly as that plant moves is one alarm: in 20 h of the simulated pressure rise half a cadence gives 8 to 12 alarms,
+one cadence 5 to 7, two cadences 1 or 2."""
 DEADBAND_SHARE = {"°C": 0.01, "K": 0.01, "bar": 0.02, "mbar": 0.02, "MPa": 0.02, "kPa": 0.02, "Pa": 0.02}
 """Usual deadbands as a share of the span, by unit: temperature 1 %, pressure 2 % (initial values that EEMUA 191 suggests)."""
 OTHER_DEADBAND_SHARE = 0.05
@@ -235,7 +236,7 @@ class Limit(_Part):
 
     The other keys are about the alarm on the screen, which follows the readings as they arrive: it begins when the limit has been
     exceeded for `on_delay`, and ends when the value has been back by more than `deadband` (in `unit`) for `off_delay`. A deadband
-    or off-delay that is left out is the usual one (`DEADBAND_SHARE`, `OFF_DELAY_SHARE`). Labels know closed intervals alone and
+    or off-delay that is left out is the usual one (`DEADBAND_SHARE`, `OFF_DELAY_CADENCES`). Labels know closed intervals alone and
     use none of these keys.
     """
 

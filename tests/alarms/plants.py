@@ -24,7 +24,14 @@ def mill() -> Plant:
                     {"name": "bearing_hot", "column": "TB7_max", "above": 80, "unit": "°C", "on_delay": "20s"},
                     {"name": "bin_low", "column": "LB2_min", "below": 20, "unit": "%", "off_delay": "2min"},
                     {"name": "speed_off", "column": "SC9_deviation_max", "above": 5, "unit": "%", "absolute": True},
-                    {"name": "bearing_unsteady", "column": "TB7_roll3min_std", "above": 4, "unit": "°C", "deadband": 1},
+                    {
+                        "name": "bearing_unsteady",
+                        "column": "TB7_roll3min_std",
+                        "above": 4,
+                        "unit": "°C",
+                        "deadband": 1,
+                        "off_delay": "30s",
+                    },
                 ]
             },
             "warnings": {

@@ -140,15 +140,15 @@ def test_a_rule_that_makes_no_sense_is_refused(content: dict[str, object], compl
 
 def test_usual_deadbands_and_delays_fit_the_instrument_and_the_cadence(plant: Plant) -> None:
     usual = {rule.name: (deadband(plant, rule), off_delay(plant, rule)) for rule in plant.labels.rules}
-    half_an_hour = timedelta(minutes=30)
+    two_hours = timedelta(hours=2)
     assert usual == {
-        "flooding": (8.0, half_an_hour),
-        "d301_level_deviation": (5.0, half_an_hour),
-        "reboiler_swing": (5.25, half_an_hour),
+        "flooding": (8.0, two_hours),
+        "d301_level_deviation": (5.0, two_hours),
+        "reboiler_swing": (5.25, two_hours),
     }
     rules = {rule.name: rule for rule in mill().labels.rules}
-    assert deadband(mill(), rules["bearing_hot"]) == 2.0 and off_delay(mill(), rules["bearing_hot"]) == timedelta(seconds=30)
-    assert off_delay(mill(), rules["bin_low"]) == timedelta(minutes=2), "its own"
+    assert deadband(mill(), rules["bearing_hot"]) == 2.0 and off_delay(mill(), rules["bearing_hot"]) == timedelta(minutes=2)
+    assert off_delay(mill(), rules["bearing_unsteady"]) == timedelta(seconds=30), "its own"
 
 
 def test_limits_are_named_in_words(plant: Plant) -> None:

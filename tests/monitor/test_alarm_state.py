@@ -17,6 +17,8 @@ from alarmstack.intervals import READING_SCHEMA
 from alarmstack.monitor.alarm_state import AlarmState, Heard, Warned
 from alarmstack.monitor.open_interval import Measured, NewestRows
 from alarmstack.plant import Plant
+from alarmstack.sensors.app import Player
+from alarmstack.sensors.live import LivePlant
 from alarmstack.wire.observations import Observation, Reading, to_rows
 from alarmstack.wire.screen import FeedStatus, PlantState, WarningState
 from tests.alarms.plants import mill
@@ -72,11 +74,11 @@ def test_an_alarm_says_that_its_value_is_back_and_clears_after_the_off_delay(pla
         state.heard(heard(NINE + minute * MINUTE, pdt31008=value))
     (alarm,) = seen(state).limits
     assert (alarm.value, alarm.returning_since) == (206.0, NINE + 10 * MINUTE), "295 lies inside the deadband"
-    state.heard(heard(NINE + 39 * MINUTE, pdt31008=206.0))
+    state.heard(heard(NINE + 129 * MINUTE, pdt31008=206.0))
     assert seen(state).in_alarm
-    state.heard(heard(NINE + 40 * MINUTE, pdt31008=206.0))
+    state.heard(heard(NINE + 130 * MINUTE, pdt31008=206.0))
     assert not seen(state).in_alarm
-    assert episodes(state) == [("flooding", NINE, NINE + 40 * MINUTE)]
+    assert episodes(state) == [("flooding", NINE, NINE + 130 * MINUTE)]
 
 
 def test_a_deviation_follows_the_newest_setpoint(plant: Plant) -> None:
@@ -183,7 +185,7 @@ def test_a_second_plant_with_limits_of_every_kind() -> None:
         told += [(limit.rule, limit.value) for limit in seen(state).pending]
     found = {(rule, (begin - NINE).total_seconds(), end and (end - NINE).total_seconds()) for rule, begin, end in episodes(state)}
     assert found == {
-        ("bearing_hot", 60.0, 150.0),
+        ("bearing_hot", 60.0, 240.0),
         ("bin_low", 100.0, 320.0),
         ("speed_off", 150.0, None),
         ("bearing_unsteady", 60.0, 270.0),
@@ -237,7 +239,7 @@ def test_of_hours_without_readings_the_closed_intervals_tell(plant: Plant) -> No
     state = AlarmState(plant)
     state.resume(closed_hours(plant, [250, 320, 330, 250]), [heard(NINE + 5 * HOUR, pdt31008=240.0)])
     (episode,) = state.take_changes().episodes
-    assert (episode.begin, episode.end) == (NINE + HOUR, NINE + 3.5 * HOUR)
+    assert (episode.begin, episode.end) == (NINE + HOUR, NINE + 5 * HOUR)
     assert episode.approximate and episode.peak == 330.0
     state.resume(closed_hours(plant, [250, 320, 330, 250]), [heard(NINE + 5 * HOUR, pdt31008=240.0)])
     assert not state.take_changes().episodes, "what was looked at is not looked at again"
@@ -281,3 +283,23 @@ def test_the_block_of_the_open_interval_is_read_by_the_rules_of_the_labels(plant
     assert column(plant, rows.block(NINE), "LT301031_roll3h_mean")[-1] == pytest.approx((20 + 60 + 35) / 3)
     assert [str(one)[:16] for one in rows.block(NINE).start] == ["2026-03-01T07:00", "2026-03-01T08:00", "2026-03-01T09:00"]
     assert len(to_rows(plant, rows.block(NINE))) == 3
+
+
+def test_a_pressure_that_swings_about_its_limit_is_one_alarm_not_twelve(plant: Plant) -> None:
+    """The simulated pressure rise: for hours the pressure crosses its limit every one or two hours."""
+    live = LivePlant(plant, 11, NINE)
+    live.advance(48)
+    player, state = Player(live, 720.0, None, None), AlarmState(plant)
+    live.activate("pressure_rise")
+    crossings, above = 0, False
+    for _ in range(20 * 60):
+        closed = live.closed_hours
+        live.advance(live.hours + 1 / 60)
+        if live.closed_hours > closed and live.intervals is not None:
+            state.closed(to_rows(plant, live.intervals.rows(len(live.intervals) - 1, len(live.intervals)))[0])
+        told = player.now()
+        state.heard(Heard(told.reading, told.ages, told.setpoints))
+        before, above = above, (told.reading.numbers.get("pdt31008") or 0.0) > 300.0
+        crossings += above and not before
+    begun = [begin for rule, begin, _ in episodes(state) if rule == "flooding"]
+    assert crossings > 5 and len(begun) <= 2

@@ -16,7 +16,7 @@ from math import inf, isnan
 from typing import NamedTuple
 
 from alarmstack.derived import instrument_of, read_column
-from alarmstack.plant import DEADBAND_SHARE, OFF_DELAY_SHARE, OTHER_DEADBAND_SHARE, Limit, Plant, spaced, write_duration
+from alarmstack.plant import DEADBAND_SHARE, OFF_DELAY_CADENCES, OTHER_DEADBAND_SHARE, Limit, Plant, spaced, write_duration
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def deadband(plant: Plant, rule: Limit) -> float:
 
 def off_delay(plant: Plant, rule: Limit) -> timedelta:
     """How long a value must be back before its alarm clears: the rule's own off-delay, or the usual share of the cadence."""
-    return plant.time.cadence * OFF_DELAY_SHARE if rule.off_delay is None else rule.off_delay
+    return plant.time.cadence * OFF_DELAY_CADENCES if rule.off_delay is None else rule.off_delay
 
 
 def limit_title(plant: Plant, rule: Limit) -> str:
