@@ -26,6 +26,7 @@ from tests.object_store import free_ports
 from chaos.drops import drop_faults
 from chaos.faults import Fault, faults, postgres_faults, small_disk
 from chaos.stack import NotHeldError, Stack, running
+from chaos.stream import stream_faults
 
 LONGEST_FAULT = 240.0
 """Wall seconds that one fault may take with its recovery."""
@@ -63,13 +64,14 @@ def main() -> int:
 
 
 async def everything(folder: Path, only: str) -> list[Row]:
-    """Every fault whose name contains `only`: on SQLite, on Postgres, and in the drop folder."""
+    """Every fault whose name contains `only`: on SQLite, on Postgres, in the drop folder and in the stream."""
     home = _home(folder)
     rows: list[Row] = []
     server = Postgres(folder / "postgres")
     # The user postgres must be able to enter.
     folder.chmod(0o755)
-    live, stored, dropped = (_chosen(some, only) for some in (faults(), postgres_faults(server), drop_faults(folder / "drops")))
+    live, stored = _chosen(faults(), only), _chosen(postgres_faults(server), only)
+    apart = _chosen([*drop_faults(folder / "drops"), *stream_faults(home, folder / "stream")], only)
     with small_disk(folder / "disk", DISK_MEGABYTES) as disk:
         if live:
             async with _stack(home, disk, folder / "logs") as stack:
@@ -81,7 +83,7 @@ async def everything(folder: Path, only: str) -> list[Row]:
                 rows += [await judged(fault, stack) for fault in stored]
         finally:
             server.stop()
-    return rows + [await judged(fault, None) for fault in dropped]
+    return rows + [await judged(fault, None) for fault in apart]
 
 
 @asynccontextmanager

@@ -74,7 +74,7 @@ async def disk_full(stack: Stack) -> Observed:
     ballast = stack.data / "ballast"
     _fill(ballast)
     try:
-        seen = await stack.seen("", NOTICED_WITHIN)
+        seen = await stack.seen("gateway is not ready", NOTICED_WITHIN)
     finally:
         ballast.unlink()
     return Observed(f"reported: {seen}", await stack.recovered())
