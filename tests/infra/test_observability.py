@@ -199,7 +199,7 @@ def ask_inference(port: int) -> None:
     """Some questions, so that there are latencies and scores to tell of."""
 
     def predict() -> bool:
-        return httpx.post(f"http://127.0.0.1:{port}/predict", json={"features": {}}).is_success
+        return httpx.post(f"http://127.0.0.1:{port}/predict", json={"features": {"failure_frequency_48": 1}}).is_success
 
     until(predict, lambda: "the champion is silent")
     assert all(predict() for _ in range(20))
