@@ -49,7 +49,7 @@ async def test_a_crossing_inside_the_hour_is_shown_everywhere_with_its_own_time(
         assert [(one["title"], one["value"]) for one in shown["limits"]] == [("PDT31008 above 300 mbar", 337.0)]
         (event,) = await events_of(w, bool)
         assert (event["rule"], event["key"], event["begin"], event["end"]) == ("flooding", "pdt31008", "2026-03-01T03:40:00Z", None)
-        assert (await anna.get("/plant")).json()["limits"][0]["off_delay_seconds"] == 1800.0
+        assert (await anna.get("/plant")).json()["limits"][0]["off_delay_seconds"] == 7200.0
 
 
 async def test_an_alarm_ends_after_its_off_delay_and_the_list_of_events_says_when(plant: Plant, database_url: str) -> None:
@@ -60,10 +60,10 @@ async def test_an_alarm_ends_after_its_off_delay_and_the_list_of_events_says_whe
                 w.feed.read(minute * MINUTE, pdt31008=value)
             back = json.loads((await next_event(listener, "state", has("03:30:00"))).data)
             assert back["in_alarm"] and back["limits"][0]["returning_since"] == "2026-03-01T03:15:00Z"
-            w.feed.read(45 * MINUTE, pdt31008=206.0)
+            w.feed.read(135 * MINUTE, pdt31008=206.0)
             await next_event(listener, "state", has(QUIET))
         (event,) = await events_of(w, lambda found: found and found[0]["end"])
-        assert (event["begin"], event["end"], event["peak"]) == ("2026-03-01T03:10:00Z", "2026-03-01T03:45:00Z", 337.0)
+        assert (event["begin"], event["end"], event["peak"]) == ("2026-03-01T03:10:00Z", "2026-03-01T05:15:00Z", 337.0)
 
 
 async def test_a_restart_keeps_the_alarm_its_beginning_and_its_one_event(plant: Plant, database_url: str) -> None:
@@ -82,7 +82,7 @@ async def test_a_restart_keeps_the_alarm_its_beginning_and_its_one_event(plant: 
             resumed = json.loads((await next_event(listener, "state", has('"known":true'))).data)
             assert resumed["since"] == "2026-03-01T03:10:00Z"
             assert resumed["limits"][0]["returning_since"] == "2026-03-01T03:25:00Z", "read while nobody listened"
-            feed.read(55 * MINUTE, pdt31008=206.0)
+            feed.read(145 * MINUTE, pdt31008=206.0)
             await next_event(listener, "state", has(QUIET))
         (event,) = await events_of(w, lambda found: found and found[0]["end"])
         assert event["peak"] == 337.0
@@ -157,11 +157,11 @@ async def test_events_are_given_in_pages_and_to_nobody_without_a_login(plant: Pl
         anna = await w.person("anna", "viewer")
         with w.state.hub.listen() as listener:
             await next_event(listener, "assessment")
-            for minute in (5, 40, 75, 110):
+            for minute in (5, 155, 305, 455):
                 w.feed.read(minute * MINUTE, pdt31008=320.0)
                 w.feed.read((minute + 1) * MINUTE, pdt31008=206.0)
-                w.feed.read((minute + 31) * MINUTE, pdt31008=206.0)
-            await next_event(listener, "state", has(QUIET, "05:21:00"))
+                w.feed.read((minute + 121) * MINUTE, pdt31008=206.0)
+            await next_event(listener, "state", has(QUIET, "12:36:00"))
         await events_of(w, lambda found: len(found) == 4 and found[0]["end"])
         page = (await anna.get("/events", params={"page": 2, "size": 3})).json()
         assert page["total"] == 4 and [one["begin"] for one in page["events"]] == ["2026-03-01T03:05:00Z"]

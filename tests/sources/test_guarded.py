@@ -122,7 +122,9 @@ def test_a_reader_that_is_ended_from_outside_says_nothing_of_the_file(plant: Pla
         readers(me)[0].send_signal(signal.SIGTERM)
 
     def readers(me: psutil.Process) -> list[psutil.Process]:
-        return [child for child in me.children() if child.status() != psutil.STATUS_ZOMBIE]
+        """Readers that this process has started; it may have other children, of other tests."""
+        running = [child for child in me.children() if child.status() != psutil.STATUS_ZOMBIE]
+        return [child for child in running if "alarmstack.sources" in child.cmdline()]
 
     ending = threading.Thread(target=end_the_reader)
     ending.start()
