@@ -560,7 +560,7 @@ def _essence(status: FeedStatus) -> tuple[object, ...]:
     """What a viewer would notice; clocks and counted seconds aside."""
     down = tuple((one.name, one.state, one.reason) for one in status.down)
     counted = status.quarantined, status.refused
-    return status.feed, status.inference, status.inference_reason, down, counted
+    return status.feed, status.inference, status.inference_reason, status.assessed_until, down, counted
 
 
 def _content(data: str) -> object:

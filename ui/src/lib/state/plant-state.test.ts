@@ -100,6 +100,12 @@ test.each([
   expect(assessmentGap(sight({ plantNow, status: { ...STATUS, down: [...down] } }))).toBe(gap);
 });
 
+test('a status that is older than the newest assessment does not claim a gap', () => {
+  const newest = told(new Date(later(24)).toISOString());
+  expect(assessmentGap(sight({ plantNow: later(24), latest: newest }))).toBe(null);
+  expect(headline(sight({ plantNow: later(24), latest: newest })).kind).toBe('normal');
+});
+
 test('without assessments the headline says so, and still what the limits say', () => {
   const down = { plantNow: later(2), status: { ...STATUS, down: [DOWN] } };
   expect(headline(sight(down))).toMatchObject({
