@@ -194,6 +194,8 @@ class Monitor:
             async with self._sensors.lines("/sensors/stream") as lines:
                 await self._fill(MOST_PULLED)
                 await self._resume_alarms()
+                self._sources.caught_up()
+                self._tell_status()
                 self._note_progress(task)
                 async for event in events(lines):
                     await self._hear(event)
@@ -524,7 +526,6 @@ class Monitor:
             self.latest = (await self.overview(1)).latest
         past = await self._past(LEAD_IN)
         self.alarms.resume(past, await self._lately())
-        self._tell_state()
 
     async def _lately(self) -> list[Heard]:
         """The readings that the feed still has, oldest first; none where it keeps none."""
