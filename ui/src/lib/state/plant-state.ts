@@ -165,11 +165,18 @@ export function nearest(warnings: readonly WarningState[]): WarningState | undef
   return warnings.filter((one) => one.standing).sort((a, b) => a.horizon_hours - b.horizon_hours)[0];
 }
 
+/** What a limit's value is of, from its title: not always the instrument's own value. */
+function measured({ tag, title }: LimitAlarm): string {
+  if (/ from its setpoint$/.test(title)) return `${tag} deviation from setpoint`;
+  return title.replace(/ (above|below|beyond|more than) [^a-z]*\S+( above its setpoint)?$/, '') || tag;
+}
+
 /** `P1: 8.40 bar, limit 8 bar`, to the digits of its instrument. */
-export function limitText(plant: PlantView, { key, tag, value, limit, unit }: LimitAlarm): string {
+export function limitText(plant: PlantView, one: LimitAlarm): string {
+  const { key, value, limit, unit } = one;
   const range = plant.tags.find((one) => one.key === key)?.range;
   const now = value === null ? 'no current value' : `${range ? figure(value, range) : plain(value)} ${unitOf(unit)}`;
-  return `${tag}: ${now.trim()}, limit ${plain(limit)} ${unitOf(unit)}`.trim();
+  return `${measured(one)}: ${now.trim()}, limit ${plain(limit)} ${unitOf(unit)}`.trim();
 }
 
 /** The models whose figures lead: the risk now, then a forecast for each horizon. */
