@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from alarmstack.gateway.routes.stream import HEARTBEAT_SECONDS
+from alarmstack.monitor.hub import Event
 from alarmstack.monitor.listening import events
 from alarmstack.plant import Plant
 from tests.conftest import REPOSITORY
@@ -47,6 +48,28 @@ async def test_two_browsers_hear_the_same_over_one_connection_to_the_feed(plant:
             for stream in (one, other):
                 assert '"warnings"' in await until(stream, "assessment", '"timestamp":"2026-03-01T02:00:00Z"')
             assert w.feed.connections == 1 and len(w.state.hub) == 2
+
+
+async def test_the_status_keeps_pace_with_the_assessments(plant: Plant, tmp_path: object) -> None:
+    async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=2, monitored=True) as w, serving(w.app) as url:
+        token = (await w.person("anna")).headers["Authorization"]
+        async with watching(url, token) as stream:
+            for _ in range(3):
+                w.feed.close_hour()
+            await until(stream, "status", '"assessed_until":"2026-03-01T05:00:00Z"')
+        with w.state.hub.listen() as listener:
+            known = [event.data for event in await listener.take() if event.name == "status"]
+        assert '"assessed_until":"2026-03-01T05:00:00Z"' in known[0]
+
+
+async def test_the_last_status_a_new_browser_hears_is_the_present_one(plant: Plant, tmp_path: object) -> None:
+    async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=2, monitored=True) as w, serving(w.app) as url:
+        await w.state.monitor.caught_up.wait()
+        w.state.hub.publish(Event("status", w.state.monitor.status().model_copy(update={"unassessed": 77}).model_dump_json()))
+        token = (await w.person("anna")).headers["Authorization"]
+        async with watching(url, token) as stream:
+            await until(stream, "status", '"unassessed":77')
+            await until(stream, "status", '"unassessed":0')
 
 
 async def test_a_stream_ends_with_the_access_token(plant: Plant, tmp_path: object) -> None:

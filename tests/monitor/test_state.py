@@ -130,6 +130,39 @@ async def test_an_alarm_is_shown_while_the_database_is_locked_and_stored_afterwa
         assert event["begin"] == "2026-03-01T03:10:00Z"
 
 
+async def test_a_value_that_the_instrument_cannot_have_ends_no_alarm(plant: Plant, tmp_path: object) -> None:
+    async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=3, monitored=True) as w:
+        with w.state.hub.listen() as listener:
+            await w.state.monitor.caught_up.wait()
+            w.feed.read(5 * MINUTE, pdt31008=337.0)
+            await next_event(listener, "state", has(IN_ALARM))
+            for minute in range(6, 250, 4):
+                w.feed.read(minute * MINUTE, pdt31008=-50.0)
+            state = json.loads((await next_event(listener, "state", has("07:06:00"))).data)
+        assert state["in_alarm"] and state["limits"][0]["value"] is None
+        assert state["not_evaluated"][0]["reason"] == "PDT31008 is out of range: -50 mbar"
+
+
+async def test_a_feed_that_is_back_is_not_live_before_what_was_missed_is_looked_at(plant: Plant, tmp_path: object) -> None:
+    async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=3, monitored=True, database_busy_seconds=0.1) as w:
+        with w.state.hub.listen() as listener:
+            await w.state.monitor.caught_up.wait()
+            w.feed.hang_up()
+            await next_event(listener, "state", has('"known":false'))
+            w.feed.read(10 * MINUTE, told=False, pdt31008=337.0)
+            w.feed.close_hour(told=False, pdt31008=320.0)
+            with closing(sqlite3.connect(f"{tmp_path}/a.db", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                w.clock.advance(1)
+                locked = await next_event(listener, "status", has("database is locked"))
+                assert '"feed":"down"' in locked.data
+                assert not w.state.monitor.state().known
+                other.execute("ROLLBACK")
+            w.clock.advance(10)
+            known = json.loads((await next_event(listener, "state", has('"known":true'))).data)
+        assert known["in_alarm"], "the first state that is claimed knows what was missed"
+
+
 async def test_the_forecasters_warnings_are_part_of_the_state_and_give_way_to_an_alarm(plant: Plant, tmp_path: object) -> None:
     models = Models_(plant, lambda row: 0.55 if row.numbers["pdt31008"] > 250 else 0.1)
     async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=3, monitored=True, models=models) as w:

@@ -240,7 +240,7 @@ class AlarmState:
         """The newest value of a rule's column."""
         read = read_column(self._plant, watch.rule.column)
         if read.kind == "own":
-            return self._newest(read.signal, now)
+            return _in_range(watch, read.signal, self._newest(read.signal, now))
         if read.kind == "deviation":
             controller = next(one for one in self._plant.controllers if one.pv == read.signal)
             value, setpoint = self._newest(controller.pv, now), self._newest(controller.sp, now)
@@ -320,6 +320,14 @@ class AlarmState:
         for watch in self._watches:
             watch.state = rewound(watch.state, now.timestamp())
             self._unsaved.add(watch.rule.name)
+
+
+def _in_range(watch: _Watch, signal: str, look: _Look) -> _Look:
+    """A value that the instrument cannot have ends no alarm; one that exceeds the limit may begin one."""
+    low, high = watch.instrument.range
+    if look.gap is not None or low <= look.value <= high or watch.rule.height(look.value) > watch.rule.level:
+        return look
+    return _Look(nan, look.read_at, f"{signal} is out of range: {look.value:g} {watch.instrument.unit}")
 
 
 def _watch(plant: Plant, rule: Limit) -> _Watch:

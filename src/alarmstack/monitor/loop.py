@@ -194,6 +194,8 @@ class Monitor:
             async with self._sensors.lines("/sensors/stream") as lines:
                 await self._fill(MOST_PULLED)
                 await self._resume_alarms()
+                self._sources.caught_up()
+                self._tell_status()
                 self._note_progress(task)
                 async for event in events(lines):
                     await self._hear(event)
@@ -524,7 +526,6 @@ class Monitor:
             self.latest = (await self.overview(1)).latest
         past = await self._past(LEAD_IN)
         self.alarms.resume(past, await self._lately())
-        self._tell_state()
 
     async def _lately(self) -> list[Heard]:
         """The readings that the feed still has, oldest first; none where it keeps none."""
@@ -560,7 +561,7 @@ def _essence(status: FeedStatus) -> tuple[object, ...]:
     """What a viewer would notice; clocks and counted seconds aside."""
     down = tuple((one.name, one.state, one.reason) for one in status.down)
     counted = status.quarantined, status.refused
-    return status.feed, status.inference, status.inference_reason, down, counted
+    return status.feed, status.inference, status.inference_reason, status.assessed_until, down, counted
 
 
 def _content(data: str) -> object:

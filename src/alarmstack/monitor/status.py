@@ -29,10 +29,17 @@ class Sources:
     inference_reason: str | None = "not asked yet"
 
     def connected(self, now: datetime, step_seconds: float, speed: float, plant_time: datetime) -> None:
-        """The feed is there; `step_seconds` of its clock lie between two readings, `speed` of which pass in a second."""
-        self.feed_reason, self.speed = None, speed
+        """The feed is there; `step_seconds` of its clock lie between two readings, `speed` of which pass in a second.
+
+        It is not live before what was missed is taken in (`caught_up`): until then its last reading tells nothing of now.
+        """
+        self.speed = speed
         self.heard(now, plant_time)
         self.silence = max(SHORTEST_SILENCE, timedelta(seconds=SILENT_STEPS * step_seconds / max(speed, 1e-6)))
+
+    def caught_up(self) -> None:
+        """What the feed told while nobody listened is taken in."""
+        self.feed_reason = None
 
     def heard(self, now: datetime, plant_time: datetime | None) -> None:
         """A reading came. One of an instant that is known already is no news: that clock does not run."""

@@ -43,7 +43,8 @@ async def stream(state: Gateway, person: Viewer) -> EventStream:
 
 async def _events(state: State, person: Caller) -> AsyncIterator[str]:
     with state.hub.listen() as listener, ended_with_login(state, person, listener):
-        yield _written(Event("status", state.monitor.status().model_dump_json()))
+        # After the older one that the hub knows: the last of a kind is the one that a viewer keeps.
+        listener.put(Event("status", state.monitor.status().model_dump_json()))
         while not listener.closed and state.clock.now() < person.expires_at:
             try:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):

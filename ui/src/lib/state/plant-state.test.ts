@@ -52,6 +52,13 @@ test('an alarm that lasts through its off-delay says since when its value is bac
   expect(headline(sight({ state })).detail).toBe('P1: 7.00 bar, limit 8 bar (back within the limit since 13:50)');
 });
 
+test('a limit on what is derived does not pass for the reading of its instrument', () => {
+  const swing = limitAlarm({ title: 'P1 standard deviation over 3 h above 8 bar', value: 15 });
+  expect(limitText(PLANT, swing)).toContain('P1 standard deviation over 3 h: 15');
+  const off = limitAlarm({ tag: 'LIC1_PV', title: 'LIC1 more than 10 % from its setpoint', value: 12, unit: '%' });
+  expect(limitText(PLANT, off)).toContain('LIC1_PV deviation from setpoint: 12');
+});
+
 test('a limit in its on-delay is not called "not exceeded"', () => {
   const { detail } = headline(sight({ state: stateOf({ pending: [limitAlarm()] }) }));
   expect(detail).toBe('P1 above 8 bar since 13:40, on-delay running. No active warning.');
@@ -98,6 +105,12 @@ test.each([
   ['too old since yesterday', later(24), [DOWN], 'No assessment since 06-01 14:00: database is locked'],
 ] as const)('an assessment that is %s', (_, plantNow, down, gap) => {
   expect(assessmentGap(sight({ plantNow, status: { ...STATUS, down: [...down] } }))).toBe(gap);
+});
+
+test('a status that is older than the newest assessment does not claim a gap', () => {
+  const newest = told(new Date(later(24)).toISOString());
+  expect(assessmentGap(sight({ plantNow: later(24), latest: newest }))).toBe(null);
+  expect(headline(sight({ plantNow: later(24), latest: newest })).kind).toBe('normal');
 });
 
 test('without assessments the headline says so, and still what the limits say', () => {

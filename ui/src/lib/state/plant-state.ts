@@ -53,7 +53,7 @@ export function headline(sight: Sight): Headline {
 
 /** Why the last assessment says nothing of now; null while it does. */
 export function assessmentGap({ plant, time, status, latest, plantNow }: Sight): string | null {
-  const until = status?.assessed_until ?? latest?.assessment.known_at ?? null;
+  const until = later(status?.assessed_until, latest?.assessment.known_at);
   const cause = causeOf(status);
   if (!until) return cause ? `No assessment: ${cause}` : 'No interval has been assessed yet.';
   const age = plantNow === null ? 0 : (plantNow - Date.parse(until)) / 1000;
@@ -61,6 +61,12 @@ export function assessmentGap({ plant, time, status, latest, plantNow }: Sight):
   if (age <= allowed * plant.cadence_seconds) return null;
   const since = time.date(until) === time.date(plantNow ?? until) ? time.clock(until) : time.short(until);
   return `No assessment since ${since}${cause ? `: ${cause}` : '.'}`;
+}
+
+/** The later of two instants: status and assessments are events of their own, and either may come first. */
+function later(one: string | null | undefined, other: string | null | undefined): string | null {
+  if (!one || !other) return one ?? other ?? null;
+  return Date.parse(one) > Date.parse(other) ? one : other;
 }
 
 /** What keeps the server from assessing: a task that is down, or models that do not answer. */
@@ -159,11 +165,18 @@ export function nearest(warnings: readonly WarningState[]): WarningState | undef
   return warnings.filter((one) => one.standing).sort((a, b) => a.horizon_hours - b.horizon_hours)[0];
 }
 
+/** What a limit's value is of, from its title: not always the instrument's own value. */
+function measured({ tag, title }: LimitAlarm): string {
+  if (/ from its setpoint$/.test(title)) return `${tag} deviation from setpoint`;
+  return title.replace(/ (above|below|beyond|more than) [^a-z]*\S+( above its setpoint)?$/, '') || tag;
+}
+
 /** `P1: 8.40 bar, limit 8 bar`, to the digits of its instrument. */
-export function limitText(plant: PlantView, { key, tag, value, limit, unit }: LimitAlarm): string {
+export function limitText(plant: PlantView, one: LimitAlarm): string {
+  const { key, value, limit, unit } = one;
   const range = plant.tags.find((one) => one.key === key)?.range;
   const now = value === null ? 'no current value' : `${range ? figure(value, range) : plain(value)} ${unitOf(unit)}`;
-  return `${tag}: ${now.trim()}, limit ${plain(limit)} ${unitOf(unit)}`.trim();
+  return `${measured(one)}: ${now.trim()}, limit ${plain(limit)} ${unitOf(unit)}`.trim();
 }
 
 /** The models whose figures lead: the risk now, then a forecast for each horizon. */
