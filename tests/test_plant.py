@@ -1,4 +1,4 @@
-"""A plant.toml that says something wrong gets an error that names the key, the value and the way to mend it."""
+"""A plant.toml that says something wrong gets an error that names the key, the value and the way to correct it."""
 
 from datetime import timedelta
 from pathlib import Path

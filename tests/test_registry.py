@@ -369,7 +369,7 @@ def test_a_challenger_is_another_version_and_none_once_it_is_champion(published:
     published.promote(bundle.name, "1")
     with pytest.raises(RegistryError, match=r"version 1 is @champion"):
         published.challenge(bundle.name, "1")
-    with pytest.raises(RegistryError, match="oracle has no version: mend the name, or train first"):
+    with pytest.raises(RegistryError, match="oracle has no version: correct the name, or train first"):
         published.challenge("oracle", None)
     assert published.challenge(bundle.name, None) == "3"
     assert published.speaking("plant_alarm", [bundle.name])[bundle.name].challenger == "3"

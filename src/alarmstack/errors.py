@@ -23,7 +23,7 @@ Messages name the value, what is allowed, and the likely fix.
 
 
 class AlarmstackError(Exception):
-    """Base of all errors that a user can mend; the CLI prints its message on one line."""
+    """Base of all errors that a user can correct; the CLI prints its message on one line."""
 
 
 class PlantError(AlarmstackError):

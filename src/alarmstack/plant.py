@@ -198,7 +198,7 @@ class Instrument(_Part):
                 if value is not None and not low <= value <= high:
                     raise ValueError(
                         f"{self.tag}: {name} {value} lies outside the range [{low}, {high}] {self.unit}: "
-                        "mend the limit or widen the range"
+                        "correct the limit or widen the range"
                     )
         return self
 
@@ -697,7 +697,7 @@ def phases(cadence: timedelta, stride: timedelta) -> tuple[timedelta, ...]:
 def load_plant(path: Path | str) -> Plant:
     """Read a plant.toml.
 
-    Raises PlantError that names the key, the value and the way to mend it.
+    Raises PlantError that names the key, the value and the way to correct it.
     """
     path = Path(path)
     try:
@@ -721,7 +721,7 @@ def _first_complaint(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        message = f"unknown key (its value: {_shortened(first['input'])}): remove it or mend its spelling"
+        message = f"unknown key (its value: {_shortened(first['input'])}): remove it or correct its spelling"
     elif first["type"] == "missing":
         message = "this key is missing: add it"
     elif first["type"] != "value_error":

@@ -477,7 +477,7 @@ class Registry:
         with self._translated(f"the versions of {name} cannot be read from {self.uri}"):
             known = [str(version.version) for version in self._listed(name)]
         if version is None and not known:
-            raise RegistryError(f"{name} has no version: mend the name, or train first")
+            raise RegistryError(f"{name} has no version: correct the name, or train first")
         wanted = known[-1] if version is None else str(version)
         if wanted not in known:
             raise RegistryError(f"{name} has no version {wanted}: it has {', '.join(known) or 'none; train first'}")

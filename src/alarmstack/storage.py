@@ -127,7 +127,7 @@ class Store:
             yield
         except obstore.exceptions.PermissionDeniedError as error:
             raise StorageError(
-                f"{self.url}/{name} cannot be {done}: the server refuses these credentials: mend AWS_ACCESS_KEY_ID and "
+                f"{self.url}/{name} cannot be {done}: the server refuses these credentials: correct AWS_ACCESS_KEY_ID and "
                 "AWS_SECRET_ACCESS_KEY, or give that identity the right"
             ) from error
         except obstore.exceptions.BaseError as error:

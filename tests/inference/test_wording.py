@@ -14,7 +14,7 @@ from alarmstack.plant import Plant
     ("feature", "words", "unit"),
     [
         ("pdt31008", "Column D304 differential pressure", "mbar"),
-        ("pdt31008_std_13h", "Column D304 differential pressure, variation over 13 h", "mbar"),
+        ("pdt31008_std_13h", "Column D304 differential pressure, standard deviation over 13 h", "mbar"),
         ("lt301031_roll3h_mean", "Reboiler level, mean of 3 h", "%"),
         ("te301020_trend", "Amine temperature, trend over 12 h", "°C per h"),
         ("pdt31008_max", "Column D304 differential pressure, highest within 1 h", "mbar"),

@@ -244,7 +244,7 @@ def test_a_token_that_has_run_out_is_asked_for_again(scene: Scene, port: int) ->
 
 def test_a_wrong_login_names_the_settings_to_mend(scene: Scene, port: int) -> None:
     desk = Desk(port)
-    with pytest.raises(ServiceError, match=r"refuses the login 'admin' \(401\): mend AIRFLOW_ADMIN_USER"):
+    with pytest.raises(ServiceError, match=r"refuses the login 'admin' \(401\): correct AIRFLOW_ADMIN_USER"):
         Airflow(f"http://127.0.0.1:{port}", "admin", "wrong")(scene.drop("a.csv"), "1" * 64)
     desk.close()
 

@@ -57,19 +57,24 @@ async def add(session: AsyncSession, entry: HistoryEntry) -> int:
     return entry.id
 
 
-async def page(session: AsyncSession, user_id: int, wanted: Filter, first: int, most: int) -> Sequence[HistoryEntry]:
-    """A user's entries, newest first."""
-    asked = select(HistoryEntry).where(*wanted.conditions(user_id))
-    return (await session.scalars(asked.order_by(HistoryEntry.id.desc()).offset(first).limit(most))).all()
+async def page(session: AsyncSession, user_id: int, wanted: Filter, first: int, most: int) -> Sequence[Row[Any]]:
+    """The columns `LINE` of a user's entries and whether they are deleted, newest first. Bodies come as the text that is stored."""
+    deleted = HistoryEntry.deleted_at.is_not(None).label("deleted")
+    asked = select(*[*_stored(), deleted]).where(*wanted.conditions(user_id))
+    return (await session.execute(asked.order_by(HistoryEntry.id.desc()).offset(first).limit(most))).all()
 
 
 async def lines(session: AsyncSession, user_id: int, wanted: Filter, before: int | None, most: int) -> Sequence[Row[Any]]:
     """The columns `LINE` of a user's entries, newest first, from below a number on. Bodies come as the text that is stored."""
-    stored: list[ColumnElement[Any]] = [cast(one, Text) if one.key in BODIES else one.expression for one in LINE]
-    asked = select(*stored).where(*wanted.conditions(user_id))
+    asked = select(*_stored()).where(*wanted.conditions(user_id))
     if before is not None:
         asked = asked.where(HistoryEntry.id < before)
     return (await session.execute(asked.order_by(HistoryEntry.id.desc()).limit(most))).all()
+
+
+def _stored() -> list[ColumnElement[Any]]:
+    """The columns `LINE`, bodies as text under their own names."""
+    return [cast(one, Text).label(one.key) if one.key in BODIES else one.expression for one in LINE]
 
 
 async def count(session: AsyncSession, user_id: int, wanted: Filter) -> int:

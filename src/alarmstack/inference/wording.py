@@ -9,6 +9,7 @@ from alarmstack.alarms.wording import forecast_text, percent
 from alarmstack.features import source_of
 from alarmstack.plant import Plant, spaced, write_duration
 
+MINUS = "\N{MINUS SIGN}"
 TIMED = re.compile(r"roll(?P<time>\w+?)_(?P<last>mean|std)|(?P<what>mean|std|delta|effort)_(?P<span>\w+)")
 """Feature parts that name a stretch of time: `roll3h_mean`, `std_13h`, `delta_1h`."""
 CLOCK = {"time_of_day_sin": "time of day", "time_of_day_cos": "time of day"}
@@ -59,17 +60,17 @@ def _part(plant: Plant, part: str) -> str:
         "min": f"lowest within {row}",
         "max_last": f"highest within {row}",
         "min_last": f"lowest within {row}",
-        "spread": f"spread within {row}",
+        "spread": f"max {MINUS} min over {row}",
         "mean": f"mean of {window}",
-        "std": f"variation over {window}",
+        "std": f"standard deviation over {window}",
         "trend": f"trend over {window}",
         "shift": "last 3 rows against the window",
         "recent": f"last 3 rows against the {usual} before",
         "half": f"half window against the {usual} before",
         "level": f"window against the {usual} before",
         "unrest": "movement from row to row",
-        "spread_recent": f"recent spread within {row}",
-        "spread_mean": f"mean spread within {row}",
+        "spread_recent": f"recent max {MINUS} min over {row}",
+        "spread_mean": f"mean of max {MINUS} min over {row}",
         "deviation": "deviation from setpoint",
         "deviation_max": "highest deviation from setpoint",
         "deviation_last": "deviation from setpoint",
@@ -85,7 +86,7 @@ def _part(plant: Plant, part: str) -> str:
     if timed := TIMED.fullmatch(part):
         what = {
             "mean": "mean of {}",
-            "std": "variation over {}",
+            "std": "standard deviation over {}",
             "delta": "change in {}",
             "effort": "movement of the output over {}",
         }

@@ -175,16 +175,20 @@ class Monitor:
         past = await self._past(WINDOWS * self._plant.rows(self._plant.drift.window))
         return await asyncio.to_thread(compare, self._plant, past)
 
-    async def window(self) -> list[Observation]:
-        """The newest closed intervals as they are sent to be assessed, oldest first: what any forecast of now rests on."""
-        past = await self._past(self._plant.lookback)
+    async def window(self, until: datetime | None = None) -> list[Observation]:
+        """The newest closed intervals as they are sent to be assessed, oldest first: what any forecast of now rests on.
+
+        `until`: those that a forecast of that instant rested on.
+        """
+        past = await self._past(self._plant.lookback, until)
         rows = block(self._validator, [one.row for one in past], self._plant.time.cadence)
         return [Observation.model_validate(row) for row in rows]
 
-    async def _past(self, most: int) -> Sequence[Past]:
-        """The newest intervals that the feed's clock has passed."""
+    async def _past(self, most: int, until: datetime | None = None) -> Sequence[Past]:
+        """The newest intervals that the feed's clock, or `until`, has passed."""
+        end = self._sources.plant_time if until is None else until
         async with self._database.begin() as session:
-            return await plant_history.past(session, self._plant.name, None, self._sources.plant_time, most)
+            return await plant_history.past(session, self._plant.name, None, end, most)
 
     async def _keep_listening(self, task: Task) -> None:
         """Store what the feed closes. A connection that ends is an error: the next one begins with what was missed."""
@@ -214,7 +218,7 @@ class Monitor:
         meta = await self._sensors.get(FeedMeta, "/sensors/meta")
         if meta.plant != self._plant.name:
             raise UpstreamError(
-                502, f"the feed at {self._sensors.url} plays {meta.plant}, not {self._plant.name}: mend one of them"
+                502, f"the feed at {self._sensors.url} plays {meta.plant}, not {self._plant.name}: correct one of them"
             )
         if not meta.simulated:
             self._check_clock(meta)

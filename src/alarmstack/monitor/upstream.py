@@ -98,7 +98,9 @@ class Upstream:
             return UpstreamError(
                 504, f"the {self.title} at {self.url} did not answer {path} in time: try again, or look at its log"
             )
-        return UpstreamError(503, f"the {self.title} does not answer at {self.url}: start it (`{self.start}`) or mend its address")
+        return UpstreamError(
+            503, f"the {self.title} does not answer at {self.url}: start it (`{self.start}`) or correct its address"
+        )
 
     def _nonsense(self, path: str, error: Exception) -> UpstreamError:
         first = str(error).splitlines()[0]

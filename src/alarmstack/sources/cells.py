@@ -148,7 +148,7 @@ def read_numbers(cells: Cells, *, decimal_comma: bool = False) -> Read:
         values,
         cells,
         [
-            (unreadable, "text", "a number is due here: mend the cell or leave it blank"),
+            (unreadable, "text", "a number is due here: correct the cell or leave it blank"),
             (infinite, "bad number", "a finite number is due here: leave the cell blank if there was no value"),
         ],
     )
@@ -201,7 +201,7 @@ def read_instants(cells: Cells, zone: ZoneInfo, series: pl.Series | None = None)
                 "clock change",
                 f"no such clock time in {zone.key}, the clock jumped over it: write times with offsets",
             ),
-            (ancient, "bad time", f"before {EARLIEST:%Y}, older than any historian: mend the year"),
+            (ancient, "bad time", f"before {EARLIEST:%Y}, older than any historian: correct the year"),
         ],
     )
     return ReadTimes(read.values, read.kind, read.reason, passed.undecided)

@@ -45,7 +45,7 @@ def read_operator_log(plant: Plant, path: Path, limits: Limits = DEFAULT_LIMITS)
             "description": description.shown().fill_null(""),
         }
     )
-    order = pl.format("the period ends at {} before it starts at {}: swap or mend them", "end", "start")
+    order = pl.format("the period ends at {} before it starts at {}: swap or correct them", "end", "start")
     findings = [
         periods.select("row", kind=start.kind, reason=pl.lit("start ") + start.reason).filter(start.kind.is_not_null() & ~empty),
         periods.select("row", kind=end.kind, reason=pl.lit("end ") + end.reason).filter(end.kind.is_not_null() & ~empty),

@@ -1,4 +1,4 @@
-"""What is wrong with a drop, said so that a person can mend it: the file, the row as it is counted there, the kind, the reason.
+"""What is wrong with a drop, said so that a person can correct it: the file, the row as it is counted there, the kind, the reason.
 
 While a file is read its faults are *findings*: a frame (row, kind, reason), one row a fault. `as_problems` makes the report of
 them; after the first twenty of a kind the rest is a count.

@@ -104,7 +104,7 @@ class Airflow:
         answer = _post(client, f"{self.url}/auth/token", self._login, {})
         if not answer.success:
             raise ServiceError(
-                f"Airflow at {self.url} refuses the login {self._login['username']!r} ({answer.status}): mend "
+                f"Airflow at {self.url} refuses the login {self._login['username']!r} ({answer.status}): correct "
                 "AIRFLOW_ADMIN_USER and AIRFLOW_ADMIN_PASSWORD"
             )
         token = answer.told.get("access_token")

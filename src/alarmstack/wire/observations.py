@@ -23,7 +23,7 @@ from alarmstack.wire.instants import Moment
 
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """No row of a plant is dated outside these; near the first and the last year, sums of times have no date."""
-Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12, strict=True)]
 
 
 class Reading(BaseModel):

@@ -13,6 +13,7 @@ from alarmstack.db.tables import HistoryEntry
 from alarmstack.errors import UpstreamError
 from alarmstack.expected import expected
 from alarmstack.gateway.access import Caller, Viewer
+from alarmstack.gateway.instants import Moment
 from alarmstack.gateway.problems import UPSTREAM, answers
 from alarmstack.gateway.state import Gateway, State
 from alarmstack.monitor.plan import MOST_PULLED
@@ -56,14 +57,20 @@ async def auto(
     state: Gateway, person: Viewer, horizon: Annotated[int, Query(ge=1, le=1000, description="Hours.")] = 1
 ) -> StoredForecast:
     """Forecast from the closed intervals that the monitor assesses the newest one with, and keep the answer."""
-    asked = ForecastRequest.model_construct(horizon=horizon, recent_observations=await _window(state))
-    return await _forecast(state, person, "auto", asked)
-
-
-@router.get("/window", summary="What a forecast of now rests on", responses=answers(401, *UPSTREAM))
-async def window(state: Gateway, _: Viewer) -> Intervals:
-    """The closed intervals that the monitor assesses the newest one with, oldest first: `/infer/auto` forecasts from them."""
     rows = await _window(state)
+    asked = ForecastRequest.model_construct(horizon=horizon, recent_observations=rows)
+    # The rows themselves are part of the plant's past already: `GET /infer/window?until=` gives them again.
+    return await _forecast(state, person, "auto", asked, Asked(horizon=horizon, intervals=len(rows)))
+
+
+@router.get("/window", summary="What a forecast rests on", responses=answers(401, 422, *UPSTREAM))
+async def window(
+    state: Gateway,
+    _: Viewer,
+    until: Annotated[Moment | None, Query(description="Of the forecast of that instant; default: of now.")] = None,
+) -> Intervals:
+    """The closed intervals that the monitor assesses the newest one with, oldest first: `/infer/auto` forecasts from them."""
+    rows = await _window(state) if until is None else await state.monitor.window(until)
     return Intervals(intervals=rows, count=len(rows))
 
 
@@ -112,13 +119,23 @@ async def _window(state: State) -> list[Observation]:
     return rows
 
 
-async def _forecast(state: State, person: Caller, kind: EntryType, asked: ForecastRequest) -> StoredForecast:
+class Asked(BaseModel):
+    """What is kept of a forecast from the feed: how many of the plant's stored intervals it was made from."""
+
+    horizon: int
+    intervals: int
+
+
+async def _forecast(
+    state: State, person: Caller, kind: EntryType, asked: ForecastRequest, kept: BaseModel | None = None
+) -> StoredForecast:
+    """Ask, and keep the answer with what was asked, or with `kept` in its place."""
     said = await state.inference.post(Forecast, "/forecast", asked)
     number = await _keep(
         state,
         person,
         kind,
-        asked,
+        kept or asked,
         said,
         said.model,
         said.anomaly_probability,

@@ -212,7 +212,7 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * What a forecast of now rests on
+     * What a forecast rests on
      * @description The closed intervals that the monitor assesses the newest one with, oldest first: `/infer/auto` forecasts from them.
      */
     get: operations['window'];
@@ -2900,7 +2900,10 @@ export interface operations {
   };
   window: {
     parameters: {
-      query?: never;
+      query?: {
+        /** @description Of the forecast of that instant; default: of now. */
+        until?: string | null;
+      };
       header?: never;
       path?: never;
       cookie?: never;
@@ -2918,6 +2921,16 @@ export interface operations {
       };
       /** @description Not logged in */
       401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description The values cannot be taken */
+      422: {
         headers: {
           [name: string]: unknown;
         };
