@@ -140,6 +140,13 @@ def test_a_refused_drop_is_kept_with_its_verdict(tmp_path: Path, folder: bool) -
     assert json.loads((kept / "verdict.json").read_text())["checks"][0]["severity"] == "refuse"
 
 
+def test_a_refused_drop_with_the_longest_name_is_kept(tmp_path: Path) -> None:
+    drop = tmp_path / f"{'ä' * 125}x.csv"
+    drop.write_text("timestamp,PDT31008\n")
+    kept = set_aside(drop, tmp_path / "refused", REFUSED)
+    assert (kept / drop.name).is_file()
+
+
 def test_the_same_refusal_is_kept_once_and_another_beside_it(tmp_path: Path) -> None:
     drop = tmp_path / "drop.csv"
     drop.write_text("one")
