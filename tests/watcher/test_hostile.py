@@ -134,14 +134,14 @@ def deep(scene: Scene) -> Iterator[Path]:
     try:
         os.chdir(scene.folder)
         for _ in range(levels):
-            os.mkdir("a")
+            Path("a").mkdir()
             os.chdir("a")
         Path("b.csv").write_text("content")
         yield scene.folder / "a"
         Path("b.csv").unlink()
         for _ in range(levels):
             os.chdir("..")
-            os.rmdir("a")
+            Path("a").rmdir()
     finally:
         os.chdir(before)
 

@@ -66,6 +66,7 @@ def printable(text: str) -> str:
     shown = text if text.isprintable() else "".join(map(_escaped, text))
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
 
+
 LONGEST_NAME = 200
 """Bytes of the name of a file that is kept."""
 
