@@ -136,9 +136,9 @@ def set_aside(path: Path, folder: Path, verdict: Verdict) -> Path:
             staged = Path(scratch) / "drop"
             staged.mkdir()
             if path.is_dir():
-                shutil.copytree(path, staged / path.name, symlinks=True, ignore=_special_files)
+                shutil.copytree(path, staged / path.name, symlinks=True, ignore=_special_files, copy_function=shutil.copyfile)
             else:
-                shutil.copy2(path, staged / path.name)
+                shutil.copyfile(path, staged / path.name)
             (staged / VERDICT_TEXT).write_text(str(verdict) + "\n", encoding="utf-8")
             (staged / VERDICT_JSON).write_text(report + "\n", encoding="utf-8")
             staged.rename(target)

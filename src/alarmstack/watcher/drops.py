@@ -90,10 +90,7 @@ def _looked_at(path: Path) -> Iterator[tuple[str, int, int]]:
 
 def _files(path: Path) -> Iterator[Path]:
     """The files of a drop that may hold data, and its symbolic links, which would."""
-    if path.is_symlink() or not path.is_dir():
-        inside = iter([path])
-    else:
-        inside = _all_inside(path)
+    inside = iter([path]) if path.is_symlink() or not path.is_dir() else _all_inside(path)
     return (file for file in sorted(inside) if _is_data(file))
 
 
