@@ -1,6 +1,7 @@
 """The gate: what refuses, what only warns, and what becomes of a refused drop."""
 
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -138,6 +139,27 @@ def test_a_refused_drop_is_kept_with_its_verdict(tmp_path: Path, folder: bool) -
     assert copy.read_text() == file.read_text() and file.exists()
     assert "refuse  timestamp: unique: 2 of 9 rows; expected each stamp once" in (kept / "verdict.txt").read_text()
     assert json.loads((kept / "verdict.json").read_text())["checks"][0]["severity"] == "refuse"
+
+
+def test_a_refused_drop_with_the_longest_name_is_kept(tmp_path: Path) -> None:
+    drop = tmp_path / f"{'ä' * 125}x.csv"
+    drop.write_text("timestamp,PDT31008\n")
+    kept = set_aside(drop, tmp_path / "refused", REFUSED)
+    assert (kept / drop.name).is_file()
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_refused_drop_is_kept_for_its_owner_alone_whoever_could_read_it(tmp_path: Path, folder: bool) -> None:
+    file = tmp_path / "drop" / "a.csv"
+    file.parent.mkdir()
+    file.write_text("timestamp,PDT31008\n")
+    file.chmod(0o644)
+    before = os.umask(0o077)
+    try:
+        kept = set_aside(file.parent if folder else file, tmp_path / "refused", REFUSED)
+    finally:
+        os.umask(before)
+    assert [one.name for one in kept.rglob("*") if one.is_file() and one.stat().st_mode & 0o077] == []
 
 
 def test_the_same_refusal_is_kept_once_and_another_beside_it(tmp_path: Path) -> None:

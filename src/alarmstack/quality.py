@@ -40,6 +40,8 @@ OUT_OF_RANGE_REFUSED = 0.05
 # Share of rows without any value. Our choice: labels and rolling statistics of a series that is mostly holes say nothing.
 MISSING_REFUSED = 0.5
 MISSING_WARNED = 0.05
+LONGEST_STEM = 200
+"""Bytes of a drop's name in the name of the folder that keeps it."""
 VERDICT_TEXT, VERDICT_JSON = "verdict.txt", "verdict.json"
 
 
@@ -126,7 +128,7 @@ def set_aside(path: Path, folder: Path, verdict: Verdict) -> Path:
         raise StorageError(f"{folder} lies inside the drop {path} and would be copied into itself: give a folder outside")
     report = json.dumps(asdict(verdict), ensure_ascii=False, indent=1)
     try:
-        target = folder / f"{path.stem}-{_fingerprint(path, report)}"
+        target = folder / f"{_shortened(path.stem)}-{_fingerprint(path, report)}"
         if target.exists():
             return target
         folder.mkdir(parents=True, exist_ok=True)
@@ -134,15 +136,20 @@ def set_aside(path: Path, folder: Path, verdict: Verdict) -> Path:
             staged = Path(scratch) / "drop"
             staged.mkdir()
             if path.is_dir():
-                shutil.copytree(path, staged / path.name, symlinks=True, ignore=_special_files)
+                shutil.copytree(path, staged / path.name, symlinks=True, ignore=_special_files, copy_function=shutil.copyfile)
             else:
-                shutil.copy2(path, staged / path.name)
+                shutil.copyfile(path, staged / path.name)
             (staged / VERDICT_TEXT).write_text(str(verdict) + "\n", encoding="utf-8")
             (staged / VERDICT_JSON).write_text(report + "\n", encoding="utf-8")
             staged.rename(target)
     except OSError as error:
         raise StorageError(f"{path} could not be set aside in {folder}: {error}; give a folder that can be written") from error
     return target
+
+
+def _shortened(name: str) -> str:
+    """A name to which something can be added: file systems take at most 255 bytes."""
+    return os.fsdecode(os.fsencode(name)[:LONGEST_STEM])
 
 
 def _special_files(folder: str, names: list[str]) -> list[str]:

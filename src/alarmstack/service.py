@@ -93,7 +93,7 @@ def speak_problems(app: FastAPI, *, secret_paths: Sequence[str] = ()) -> None:
         return answer
 
 
-SECRET = re.compile("passw|secret|token|invitation|credential", re.IGNORECASE)
+SECRET = re.compile("passw|passphrase|pwd|secret|token|invitation|credential", re.IGNORECASE)
 """Names of values, and texts around values, that no answer repeats."""
 LONGEST_SHOWN = 80
 """Characters of a value that an answer repeats; of its name it shows so many at most."""
@@ -104,8 +104,10 @@ def _complaint(error: dict[str, object], *, shown: bool = True) -> str:
     where = ".".join(str(part) for part in error["loc"] if part != "body")[:LONGEST_SHOWN]  # type: ignore[attr-defined]
     if not shown and error["type"] == "extra_forbidden":
         where = ""  # A name that nobody asked for was typed by somebody: it may be anything.
-    value = repr(error.get("input"))
-    repeated = shown and len(value) <= LONGEST_SHOWN and not SECRET.search(where + value)
+    given = error.get("input")
+    value = repr(given)
+    # A whole object, or a list, holds values of which nobody complains: one of them may be a secret under any name.
+    repeated = shown and not isinstance(given, dict | list) and len(value) <= LONGEST_SHOWN and not SECRET.search(where + value)
     return f"{where or 'body'}: {error['msg']}" + (f" (got {value})" if repeated else "")
 
 
@@ -307,6 +309,10 @@ def listen(host: str, port: int) -> socket.socket:
         raise ServiceError(
             f"port {port} on {host} cannot be used ({error.strerror}): end what listens there, or choose --port"
         ) from error
+    except (TypeError, ValueError) as error:
+        # No text that could be a name: bytes that are no UTF-8, or a part of more than 63 characters.
+        made.close()
+        raise ServiceError(f"{host!r} is no name of a computer: give an address such as 127.0.0.1") from error
     return made
 
 

@@ -1,6 +1,8 @@
 """One ETL run: what it publishes, that nothing synthetic strays, and that training reads back what was made."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import polars as pl
 import pytest
 
 from alarmstack.datasets import cleaned_table
-from alarmstack.errors import GateRefused
+from alarmstack.errors import GateRefused, SourceError
 from alarmstack.etl.intake import Intake, ingest, take_in
 from alarmstack.etl.local import Archive, run
 from alarmstack.etl.tables import read_examples, read_table
@@ -97,6 +99,20 @@ def test_a_refused_drop_leaves_the_last_run_alone(plant: Plant, store: Store, dr
     with pytest.raises(GateRefused, match="anomaly_label"):
         take_in(plant, spoilt)
     assert store.latest() == before
+
+
+def test_too_few_rows_are_refused_with_a_reason(plant: Plant, store: Store, tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("timestamp,PDT31008\n2023-01-01 00:00:00,200\n")
+    with pytest.raises(SourceError, match="too few rows"):
+        run(plant, take_in(plant, tmp_path / "one.csv"), store)
+
+
+def test_a_file_with_the_longest_name_is_kept_beside_its_run(plant: Plant, taken: Intake, tmp_path: Path) -> None:
+    longest = tmp_path / f"{'v' * 251}.csv"
+    shutil.copy(taken.files[0], longest)
+    archive = Archive(Store.at(tmp_path / "raw"), Store.at(tmp_path / "curated"))
+    archive.keep(plant, replace(taken, files=(longest,)), "run")
+    assert len(archive.raw.names("drops")) == 1
 
 
 def test_the_real_file_is_taken_as_it_is(plant: Plant, real_data: Path, tmp_path: Path) -> None:

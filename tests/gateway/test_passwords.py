@@ -90,6 +90,9 @@ async def test_a_password_in_the_wrong_place_is_not_repeated_either(plant: Plant
         anna = await w.person("anna", "engineer")
         for path, body in (
             ("/scenarios/activate", {"name": {"password": SECRETS}}),
+            ("/scenarios/activate", {"scenario": SECRETS}),
+            ("/infer/predict", [SECRETS]),
+            ("/infer/assess", {"pwd": SECRETS}),
             ("/drift/recalibrated", {"key": "x", "access_token": SECRETS}),
         ):
             answer = await anna.post(path, json=body)

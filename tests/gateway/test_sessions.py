@@ -11,7 +11,7 @@ from alarmstack.db import accounts as stored
 from alarmstack.db import entries, journal
 from alarmstack.db.tables import HistoryEntry
 from alarmstack.errors import AccountError, NameTakenError
-from alarmstack.gateway import accounts
+from alarmstack.gateway import accounts, logins
 from alarmstack.plant import Plant
 from alarmstack.settings import Settings
 from tests.upstreams import serving
@@ -55,6 +55,22 @@ ENDINGS: dict[str, Ending] = {
     "deleted": lambda w, settings, anna: accounts.delete(settings, "anna"),
     "password reset": lambda w, settings, anna: accounts.set_password(settings, "anna", "another horse battery"),
 }
+
+
+@pytest.mark.parametrize("how", ["disabled", "deleted", "password reset"])
+async def test_a_password_that_is_being_checked_meanwhile_begins_no_login(plant: Plant, tmp_path: Path, how: str) -> None:
+    """Hashing is busy, so the check of a password takes seconds; in these the account changes."""
+    async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
+        anna, others = await w.person("anna"), [object() for _ in range(int(logins._hashing.total_tokens))]
+        for other in others:
+            await logins._hashing.acquire_on_behalf_of(other)
+        answer = asyncio.create_task(log_in(w.browser(), "anna"))
+        while not logins._hashing.statistics().tasks_waiting:
+            await asyncio.sleep(0)
+        await ENDINGS[how](w, w.settings, anna)
+        for other in others:
+            logins._hashing.release_on_behalf_of(other)
+        assert (await answer).status_code == 401
 
 
 @pytest.mark.parametrize("how", ENDINGS)

@@ -13,6 +13,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -37,7 +38,7 @@ from tests.conftest import REPOSITORY
 from tests.object_store import free_ports
 from tests.sources import hostile
 from tests.waiting import end_of, until
-from tests.watcher.test_watcher import Desk, Running, Scene
+from tests.watcher.test_watcher import Desk, Recorder, Running, Scene
 
 SETTLED = (0.0, 2.0)
 """Two looks after which a drop is whole."""
@@ -89,6 +90,60 @@ def test_links_are_refused_and_never_followed(scene: Scene, tmp_path: Path) -> N
     assert scene.looks(*SETTLED) == ["valid.csv"]
     refused = {name for name, outcome in outcomes(scene).items() if outcome == ("refused", LINK)}
     assert refused == {"root", "up", "secret.csv", "nowhere.csv", "march"}
+
+
+def test_folders_behind_a_link_are_not_watched(tmp_path: Path) -> None:
+    """A link to `/` had the whole computer watched: that takes half a minute, and fails at the first folder of another user."""
+    outside, folder = tmp_path / "outside", tmp_path / "drop"
+    for number in range(20):
+        (outside / str(number)).mkdir(parents=True)
+    folder.mkdir()
+    (folder / "root").symlink_to(outside)
+    before = len(watched_folders())
+    watcher = Watcher(folder, Ledger(tmp_path / "ledger.jsonl"), Recorder(), lambda _: None, Settling(0.05), Limits())
+
+    async def story() -> int:
+        watching = asyncio.create_task(keep_watching(watcher, Tasks(), polling=False))
+        await asyncio.to_thread(until, lambda: len(watched_folders()) > before, watched_folders)
+        count = len(watched_folders())
+        watching.cancel()
+        await asyncio.wait({watching})
+        return count
+
+    assert asyncio.run(story()) == before + 1
+
+
+def watched_folders() -> list[str]:
+    """What this process watches by inotify, as the kernel lists it."""
+    lines = []
+    for info in Path("/proc/self/fdinfo").iterdir():
+        with suppress(OSError):
+            lines += [line for line in info.read_text().splitlines() if line.startswith("inotify wd:")]
+    return lines
+
+
+def test_a_very_deep_folder_keeps_no_other_drop_waiting(scene: Scene, deep: Path) -> None:
+    scene.drop("valid.csv")
+    assert sorted(scene.looks(*SETTLED)) == [deep.name, "valid.csv"]
+
+
+@pytest.fixture
+def deep(scene: Scene) -> Iterator[Path]:
+    """A folder deeper than a function can call itself, with a file at its end; removed here, as `shutil.rmtree` cannot."""
+    before, levels = Path.cwd(), 1200
+    try:
+        os.chdir(scene.folder)
+        for _ in range(levels):
+            Path("a").mkdir()
+            os.chdir("a")
+        Path("b.csv").write_text("content")
+        yield scene.folder / "a"
+        Path("b.csv").unlink()
+        for _ in range(levels):
+            os.chdir("..")
+            Path("a").rmdir()
+    finally:
+        os.chdir(before)
 
 
 def test_a_file_beyond_the_largest_size_is_refused_unread(scene: Scene) -> None:

@@ -18,6 +18,12 @@ async def find(session: AsyncSession, username: str) -> User | None:
     return (await session.scalars(select(User).where(User.login == username.lower()))).one_or_none()
 
 
+async def as_checked(session: AsyncSession, user: User) -> User | None:
+    """The account, which waits for this transaction, where it is enabled and has the password that `user` had; else None."""
+    same = (User.id == user.id) & (User.password_hash == user.password_hash) & User.disabled_at.is_(None)
+    return (await session.scalars(select(User).where(same).with_for_update())).one_or_none()
+
+
 async def everyone(session: AsyncSession) -> Sequence[User]:
     """All accounts by name."""
     return (await session.scalars(select(User).order_by(User.login))).all()
@@ -87,6 +93,7 @@ def _valid(token_hash: str, now: datetime) -> ColumnElement[bool]:
 
 __all__ = [
     "add",
+    "as_checked",
     "everyone",
     "find",
     "invite",

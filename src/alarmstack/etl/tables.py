@@ -17,6 +17,7 @@ import polars as pl
 from imblearn.over_sampling import SMOTE
 from sklearn.impute import SimpleImputer
 
+from alarmstack.errors import SourceError
 from alarmstack.examples import Between, Examples
 from alarmstack.features import Group, feature_names
 from alarmstack.intervals import STATISTICS, Floats, IntervalBlock
@@ -55,8 +56,10 @@ def evened_out(plant: Plant, train: pl.DataFrame) -> pl.DataFrame:
     """Training rows with missing values filled by their medians and the rarer label filled up by SMOTE; `synthetic` marks new rows.
 
     Its rows have no time: they belong in no sequence, no calibration set and no test. With too few alarms to find neighbours among,
-    no row is added.
+    no row is added. Raises SourceError without any row: nothing can be learned from such a drop.
     """
+    if train.is_empty():
+        raise SourceError("too few rows to train on: all of them would be sealed for the judgement; give a longer export")
     names = list(feature_names(plant, "point"))
     label = train["anomaly_label"].to_numpy()
     values = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(train.select(names).to_numpy())

@@ -123,7 +123,8 @@ async def _open(settings: Settings) -> AsyncIterator[tuple[AsyncSession, datetim
 
 
 async def _found(session: AsyncSession, name: str) -> User:
-    user = await accounts.find(session, name)
+    # A name on the command line may hold bytes that no database takes.
+    user = await accounts.find(session, name) if name.isprintable() else None
     if user is None:
         raise AccountError(f"there is no account {name!r}: `alarmstack user list` prints those there are")
     return user

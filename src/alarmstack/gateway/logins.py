@@ -85,17 +85,25 @@ async def log_in(state: State, username: str, password: str, address: str, devic
         user = await accounts.find(session, username) if username.isprintable() and username.isascii() else None
     stored = user.password_hash if user else None
     fits = await _hashed(password_fits, stored, password)
-    if not fits or user is None or user.disabled_at is not None:
+    login = await _begin_checked(state, user, address) if fits and user is not None else None
+    if login is None or user is None:
         _refuse(state, "wrong", username, address)
         raise HTTPException(401, "user name or password is wrong", {"WWW-Authenticate": "Bearer"})
     state.throttle.forgive(username, number)
     state.measures.logins.labels("login").inc()
+    return _known(state, login, user, device)
+
+
+async def _begin_checked(state: State, checked: User, address: str) -> Login | None:
+    """Begin a login after its password was checked; None where the account was changed, disabled or deleted meanwhile."""
     async with state.database.begin() as session:
+        user = await accounts.as_checked(session, checked)
+        if user is None:
+            return None
         now = state.clock.now()
         await journal.write(session, now, "login", user.username, {"address": address}, plant_time=state.plant_time)
         await sessions.forget_expired(session, now, REFRESH_LIFE)
-        login = await _begin(state, session, user, str(uuid4()), now, now)
-    return _known(state, login, user, device)
+        return await _begin(state, session, user, str(uuid4()), now, now)
 
 
 async def refresh(state: State, token: str) -> Login:
@@ -138,6 +146,8 @@ async def change_password(
     state.throttle.forgive(user.username, number)
     now = state.clock.now()
     async with state.database.begin() as session:
+        if await accounts.as_checked(session, user) is None:
+            raise HTTPException(403, "the account was changed meanwhile: log in again")
         await accounts.set_password(session, user, password_hash)
         await sessions.end_all(session, user.id, now)
         await journal.write(session, now, "password_change", user.username, {"address": address}, plant_time=state.plant_time)

@@ -67,13 +67,24 @@ def printable(text: str) -> str:
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
 
 
+LONGEST_NAME = 200
+"""Bytes of the name of a file that is kept."""
+
+
 def file_name(path: Path) -> str:
     """A file's name as a store, a ledger or a message can hold it: what cannot be shown becomes an underscore.
 
-    >>> file_name(Path("a\\nb.csv"))
-    'a_b.csv'
+    A store adds to a name while it writes, and no file system takes more than 255 bytes: a longer one is cut before its suffix.
+
+    >>> file_name(Path("a\\nb.csv")), len(file_name(Path("ä" * 120 + ".csv")).encode())
+    ('a_b.csv', 200)
     """
-    return "".join(character if character.isprintable() else "_" for character in path.name)
+    shown = "".join(character if character.isprintable() else "_" for character in path.name)
+    if len(shown.encode()) <= LONGEST_NAME:
+        return shown
+    suffix = Path(shown).suffix.encode()[: LONGEST_NAME // 2]
+    stem = shown.encode()[: LONGEST_NAME - len(suffix)]
+    return (stem.decode(errors="ignore") + suffix.decode(errors="ignore")).strip()
 
 
 def _escaped(character: str) -> str:

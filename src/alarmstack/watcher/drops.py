@@ -90,11 +90,20 @@ def _looked_at(path: Path) -> Iterator[tuple[str, int, int]]:
 
 def _files(path: Path) -> Iterator[Path]:
     """The files of a drop that may hold data, and its symbolic links, which would."""
-    if path.is_symlink() or not path.is_dir():
-        inside = iter([path])
-    else:
-        inside = (Path(folder, name) for folder, folders, files in os.walk(path) for name in (*folders, *files))
+    inside = iter([path]) if path.is_symlink() or not path.is_dir() else _all_inside(path)
     return (file for file in sorted(inside) if _is_data(file))
+
+
+def _all_inside(folder: Path) -> Iterator[Path]:
+    """Everything in a folder and below it, through no link. However deep: `os.walk` recurses, which ends at some 900 levels."""
+    folders = [folder]
+    while folders:
+        # Gone since it was listed, or not to be read: nothing in it is data.
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                yield Path(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
 
 
 def _is_data(file: Path) -> bool:

@@ -176,9 +176,14 @@ async def _look_once(watcher: Watcher, polling: bool) -> None:
 
 
 async def _change(watcher: Watcher, polling: bool) -> None:
-    """Wait until something changes in the folder, not long while something waits there."""
+    """Wait until something changes in the folder, not long while something waits there.
+
+    Folders in it are not watched: the library would follow links in them over the whole computer. The next look sees their changes.
+    """
     pause = round(max(50, 1000 * watcher.settling.seconds / 2)) if watcher.waiting else IDLE_LOOK_MS
-    notices = changes(watcher.folder, force_polling=polling, yield_on_timeout=True, rust_timeout=pause, debounce=pause)
+    notices = changes(
+        watcher.folder, force_polling=polling, yield_on_timeout=True, rust_timeout=pause, debounce=pause, recursive=False
+    )
     async for _ in notices:
         return
 
