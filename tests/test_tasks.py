@@ -8,16 +8,10 @@ import pytest
 
 from alarmstack.errors import UpstreamError
 from alarmstack.tasks import Task, Tasks, pause, reason_of
-from tests.world import ManualClock
+from tests.world import ManualClock, settle
 
 pytestmark = pytest.mark.anyio
 Work = Callable[[Task], Awaitable[None]]
-
-
-async def settle() -> None:
-    """Let everything run that can run without time passing."""
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 class Running:

@@ -51,6 +51,12 @@ class ManualClock:
         self._sleepers = [(due, woken) for due, woken in self._sleepers if due > self.time]
 
 
+async def settle() -> None:
+    """Let everything run that can run without time passing."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 @dataclass
 class World:
     """What a test sees and moves."""

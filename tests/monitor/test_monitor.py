@@ -1,5 +1,6 @@
 """The live loop through a shift: hours close, services go away and come back, the process restarts. Nothing is lost or doubled."""
 
+import asyncio
 import json
 from datetime import timedelta
 
@@ -111,7 +112,9 @@ async def test_a_feed_that_goes_away_is_reported_and_taken_up_again_without_a_ho
             w.feed.away = False
             w.clock.advance(1)
             await next_event(listener, "assessment", newest_is(5))
-            assert w.state.monitor.status().feed == "live"
+            async with asyncio.timeout(10):
+                while w.state.monitor.status().feed != "live":
+                    await asyncio.sleep(0.01)
             await w.state.monitor.caught_up.wait()
         assert await stored(w) == (6, 6)
         assert len(w.models.assessed) == len(set(w.models.assessed)) == 6
@@ -122,7 +125,9 @@ async def test_inference_away_delays_assessments_and_loses_none(plant: Plant, da
     models.away = True
     async with world(plant, database_url, hours=3, monitored=True, models=models) as w:
         with w.state.hub.listen() as listener:
-            down = json.loads((await next_event(listener, "status", lambda data: "promote" in data)).data)
+            down = json.loads(
+                (await next_event(listener, "status", lambda data: "promote" in data and '"feed":"live"' in data)).data
+            )
             assert down["inference"] == "down" and down["feed"] == "live"
             w.feed.close_hour()
             models.away = False
@@ -213,6 +218,9 @@ async def test_the_real_feed_speaks_the_same_language(plant: Plant, tmp_path: ob
         assert w.state.monitor.simulated and w.state.monitor.status().feed == "live"
         anna = await w.person("anna", "engineer")
         assert (await anna.post("/infer/auto")).json()["n_observations"] == 31, "all that the monitor has of the plant's lookback"
+        (kept,) = (await anna.get("/history")).json()["entries"]
+        rows = (await anna.get("/infer/window", params={"until": kept["plant_time"]})).json()
+        assert kept["request"] == {"horizon": 1, "intervals": 31} and rows["count"] == 31
         switched = await anna.post("/scenarios/activate", json={"name": "pressure_rise"})
         assert switched.json()["scenario"] == "pressure_rise"
 

@@ -10,7 +10,7 @@ import pytest
 
 from alarmstack.plant import Plant
 from tests.upstreams import BEGIN, HOUR, Feed, Models_
-from tests.world import World, next_event, world
+from tests.world import World, next_event, settle, world
 
 pytestmark = pytest.mark.anyio
 MINUTE = timedelta(minutes=1)
@@ -153,6 +153,7 @@ async def test_a_feed_that_is_back_is_not_live_before_what_was_missed_is_looked_
             w.feed.close_hour(told=False, pdt31008=320.0)
             with closing(sqlite3.connect(f"{tmp_path}/a.db", isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
+                await settle()
                 w.clock.advance(1)
                 locked = await next_event(listener, "status", has("database is locked"))
                 assert '"feed":"down"' in locked.data

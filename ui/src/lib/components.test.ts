@@ -189,8 +189,8 @@ test('the notes state the real cause', async () => {
   say('status', { ...STATUS, plant_time: '2026-06-01T14:00:00Z', down, ...quarantine });
   const { container } = show(StatusNotes);
   expect(container).toHaveTextContent('No assessment since 14:00: database is locked.');
-  expect(container).toHaveTextContent('Task “assess” failed. database is locked. Since 15:20:00, 3 restarts.');
-  expect(container).toHaveTextContent('2 feed rows rejected. Newest reason: timestamp 0001-01-01 is out of bounds.');
+  expect(container).toHaveTextContent('Task “assess” failed. Database is locked. Since 15:20:00, 3 restarts.');
+  expect(container).toHaveTextContent('2 feed rows rejected. Newest reason: Timestamp 0001-01-01 is out of bounds.');
   screen.live.heardAt = Date.parse('2026-06-01T14:02:03Z');
   screen.live.connection = 'offline';
   await expect.poll(() => container.textContent).toContain('Connection to the server lost at 16:02:03');
