@@ -127,8 +127,10 @@ def _unit_mismatch(plant: Plant, signal: str, unit: str | None, what: str) -> pl
     due = unit_of(plant, signal)
     if unit is None or _spelled(unit) == _spelled(due):
         return None
-    reason = f"{what} of {signal} is in {unit!r}, plant.toml has {due!r}: not loaded; "
+    reason = (
+        f"{what} of {signal} is in {unit!r}, plant.toml has {due!r}: not loaded; "
         f"export it in {due} or correct the unit in plant.toml"
+    )
     return finding("unit mismatch", reason)
 
 
