@@ -303,3 +303,11 @@ def test_a_pressure_that_swings_about_its_limit_is_one_alarm_not_twelve(plant: P
         crossings += above and not before
     begun = [begin for rule, begin, _ in episodes(state) if rule == "flooding"]
     assert crossings > 5 and len(begun) <= 2
+
+
+def test_closed_intervals_that_follow_one_another_give_one_instant_one_value(plant: Plant) -> None:
+    """Back for exactly the off-delay, then beyond the limit again: the alarm did not end and begin in the same instant."""
+    state = AlarmState(plant)
+    state.resume(closed_hours(plant, [320, 250, 250, 320, 250, 250, 250]), [])
+    begun = [(begin, end) for rule, begin, end in episodes(state) if rule == "flooding"]
+    assert begun == [(NINE, NINE + 6 * HOUR)]

@@ -306,7 +306,9 @@ class AlarmState:
             values = column(self._plant, block, watch.rule.column).tolist()
             for start, value in zip(starts, values, strict=True):
                 for instant in _instants(watch.engine, start, cadence):
-                    self._take(watch, instant, _Look(value, instant), approximate=True)
+                    # At its end a row gives way to the next one: one instant has one value.
+                    if instant < start + cadence or start == starts[-1]:
+                        self._take(watch, instant, _Look(value, instant), approximate=True)
         self.plant_time = starts[-1] + cadence
 
     def _rewind(self, now: datetime) -> None:

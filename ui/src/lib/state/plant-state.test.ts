@@ -144,6 +144,22 @@ test('the active limit of an instrument, and its words where the value is missin
   expect(limitText(PLANT, limitAlarm({ value: null }))).toBe('P1: no current value, limit 8 bar');
 });
 
+test('an alarm whose value is inside the deadband says where it clears', () => {
+  const rule = {
+    rule: 'bursting',
+    key: 'p1',
+    tag: 'P1',
+    title: 'P1 above 8 bar',
+    column: 'P1_max',
+    limit: 8,
+    unit: 'bar',
+  };
+  const delays = { absolute: false, on_delay_seconds: 0, off_delay_seconds: 7200 };
+  const limited = (low: boolean) => ({ ...PLANT, limits: [{ ...rule, ...delays, low, deadband: 0.2 }] });
+  expect(limitText(limited(false), limitAlarm({ value: 7.9 }))).toBe('P1: 7.90 bar, limit 8 bar, clears at 7.8 bar');
+  expect(limitText(limited(true), limitAlarm({ value: 8.1 }))).toBe('P1: 8.10 bar, limit 8 bar, clears at 8.2 bar');
+});
+
 test('the risk leads, the horizons follow in their order', () => {
   expect(leading(PLANT.models).map((one) => one.column)).toEqual(['risk_score', 'forecast_1h', 'forecast_3h']);
 });

@@ -171,12 +171,16 @@ function measured({ tag, title }: LimitAlarm): string {
   return title.replace(/ (above|below|beyond|more than) [^a-z]*\S+( above its setpoint)?$/, '') || tag;
 }
 
-/** `P1: 8.40 bar, limit 8 bar`, to the digits of its instrument. */
+/** `P1: 8.40 bar, limit 8 bar, clears at 7.8 bar`, to the digits of its instrument. */
 export function limitText(plant: PlantView, one: LimitAlarm): string {
   const { key, value, limit, unit } = one;
   const range = plant.tags.find((one) => one.key === key)?.range;
   const now = value === null ? 'no current value' : `${range ? figure(value, range) : plain(value)} ${unitOf(unit)}`;
-  return `${measured(one)}: ${now.trim()}, limit ${plain(limit)} ${unitOf(unit)}`.trim();
+  const text = `${measured(one)}: ${now.trim()}, limit ${plain(limit)} ${unitOf(unit)}`.trim();
+  const rule = plant.limits.find(({ rule }) => rule === one.rule);
+  if (!rule?.deadband) return text;
+  const clears = rule.low ? limit + rule.deadband : limit - rule.deadband;
+  return `${text}, clears at ${plain(clears)} ${unitOf(unit)}`.trim();
 }
 
 /** The models whose figures lead: the risk now, then a forecast for each horizon. */
