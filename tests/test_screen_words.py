@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from alarmstack.alarms.wording import LIKELY, VERY_LIKELY
 from alarmstack.gateway.credentials import INVITATION_LIFE
+from alarmstack.wire.screen import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "ui/src/lib"
@@ -23,3 +24,10 @@ def test_a_probability_has_the_same_word_on_the_page_and_in_messages() -> None:
 
 def test_the_registration_page_states_how_long_an_invitation_is_valid() -> None:
     assert timedelta(days=number(r"valid for (\d+) days", "shell/RegisterForm.svelte")) == INVITATION_LIFE
+
+
+def test_the_registration_page_states_the_length_of_passwords() -> None:
+    form = "shell/RegisterForm.svelte"
+    assert number(r"\((\d+) or more characters", form) == SHORTEST_PASSWORD
+    assert number(r'autocomplete="new-password"[^/]*minlength="(\d+)"', form) == SHORTEST_PASSWORD
+    assert number(r'autocomplete="new-password"[^/]*maxlength="(\d+)"', form) == LONGEST_PASSWORD
