@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks import csv_export, predict_rate, read_excel, viewer_load
+from benchmarks import csv_export, first_value, predict_rate, read_excel, viewer_load
 
 RESULTS = Path(__file__).with_name("results.json")
 
@@ -11,7 +11,7 @@ RESULTS = Path(__file__).with_name("results.json")
 def main() -> None:
     """Run each, print its row, write all."""
     rows = []
-    for benchmark in (read_excel, predict_rate, viewer_load, csv_export):
+    for benchmark in (read_excel, predict_rate, viewer_load, csv_export, first_value):
         rows.append(benchmark.measure())
         print(json.dumps(rows[-1]), flush=True)
     RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
