@@ -105,7 +105,7 @@ def test_an_extreme_value_is_taken_or_refused_in_one_line(tmp_path: Path, key: s
         ('cadence = "1h"', 'cadence = "0.001s"', ["cadence", "between 1s"]),
         ('cadence = "1h"', 'cadence = "1s"', ["time.stride", "1h", "does not divide the cadence '1s'"]),
         ("range = [0.0, 200.0]", "range = [-inf, inf]", ["finite"]),
-        ('tag = "PDT31007"', 'tag = "../PDT31007"', ["PDT31007", "no name"]),
+        ('tag = "PDT31007"', 'tag = "../PDT31007"', ["PDT31007", "is not a name"]),
         ("header_rows = ", "header_rows = -", ["header_rows"]),
         ('file_pattern = "{name}.xlsx"', 'file_pattern = "../{name}.xlsx"', ["file_pattern", "{name}.xlsx"]),
         ('file_pattern = "{name}.xlsx"', 'file_pattern = "{tag}.xlsx"', ["file_pattern", "{name}"]),

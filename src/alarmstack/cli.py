@@ -412,7 +412,7 @@ def promote(
         raise RegistryError("no model is named: give one, such as plant_alarm_champion, or --trained for all of them")
     if challenger:
         version = registry.challenge(name, version)
-        console.print(f"{name} version {version} is @challenger: it speaks in shadow; see the page Models or GET /comparison")
+        console.print(f"{name} version {version} is @challenger: it scores in shadow; see the page Models or GET /comparison")
         return
     if withdraw:
         registry.withdraw(name)

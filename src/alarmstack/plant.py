@@ -88,7 +88,7 @@ def parse_duration(text: object) -> timedelta:
     """
     match = _DURATION.fullmatch(str(text))
     if match is None:
-        raise ValueError(f"{_shortened(text)} is no duration: write a number and s, min, h or d, such as '1h'")
+        raise ValueError(f"{_shortened(text)} is not a duration. Use for example 30s, 5min, 1h.")
     seconds = float(match[1]) * _SECONDS[match[2]]
     if seconds > LONGEST_DURATION.total_seconds():
         raise ValueError(f"{_shortened(text)} is too long: at most {LONGEST_DURATION.days}d")
@@ -132,7 +132,7 @@ _NAME = re.compile(r"[^\W_][^/\\{}]*")
 def _name(text: str) -> str:
     if _NAME.fullmatch(text) is None or not text.isprintable() or len(text) > LONGEST_NAME:
         raise ValueError(
-            f"{_shortened(text)} is no name: begin with a letter or digit, use no / \\ {{ }}, at most {LONGEST_NAME} characters"
+            f"{_shortened(text)} is not a name: begin with a letter or digit, use no / \\ {{ }}, at most {LONGEST_NAME} characters"
         )
     return text
 

@@ -359,7 +359,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Speaking:
-    """Numbers of a name's versions: the champion, where there is none the newest, and the challenger that speaks in shadow.
+    """Numbers of a name's versions: the champion, where there is none the newest, and the challenger that scores in shadow.
 
     `loses`: that the newest version loses to its baseline, in words; None where it does not, or where there is a champion.
     """

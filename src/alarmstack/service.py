@@ -312,7 +312,7 @@ def listen(host: str, port: int) -> socket.socket:
     except (TypeError, ValueError) as error:
         # No text that could be a name: bytes that are no UTF-8, or a part of more than 63 characters.
         made.close()
-        raise ServiceError(f"{host!r} is no name of a computer: give an address such as 127.0.0.1") from error
+        raise ServiceError(f"{host!r} is not the name of a computer: give an address such as 127.0.0.1") from error
     return made
 
 

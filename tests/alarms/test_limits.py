@@ -130,7 +130,7 @@ def test_high_low_and_absolute_limits_are_one_case() -> None:
         ({"above": 1.0, "below": 0.0}, "needs one limit"),
         ({"below": 1.0, "absolute": True}, "for `above` alone"),
         ({"above": 1.0, "deadband": -1.0}, "greater than or equal to 0"),
-        ({"above": 1.0, "off_delay": "soon"}, "no duration"),
+        ({"above": 1.0, "off_delay": "soon"}, "not a duration"),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(content: dict[str, object], complaint: str) -> None:
