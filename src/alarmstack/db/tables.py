@@ -94,7 +94,10 @@ class HistoryEntry(Table):
     """A result that somebody asked for, with what was asked. Deleting it marks it. Writer: `entries`."""
 
     __tablename__ = "entries"
-    __table_args__ = (Index("ix_entries_user_id_created_at", "user_id", "created_at"),)
+    __table_args__ = (
+        Index("ix_entries_user_id_created_at", "user_id", "created_at"),
+        Index("ix_entries_user_id_id", "user_id", "id"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     type: Mapped[str] = mapped_column(String(16))
