@@ -57,8 +57,10 @@ LABEL org.alarmstack.sources=${SOURCES}
 FROM program AS models
 # As in the demonstration, models that lose to their floor may be looked at, and say so.
 ENV MODEL_PROMOTION_MODE=auto ALARMSTACK_SERVE_UNPROMOTED=true
+# The command writes for its user alone; the service that reads the models is another one.
 RUN alarmstack simulate --days 365 --seed 1 --format parquet --out /data/training \
- && alarmstack etl /data/training && alarmstack train && alarmstack export --out /data/models
+ && alarmstack etl /data/training && alarmstack train && alarmstack export --out /data/models \
+ && chmod -R a+rX /data/models
 
 FROM program AS demo
 COPY --from=models --chown=0:0 /data/models /opt/alarmstack/models

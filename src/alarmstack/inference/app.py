@@ -81,7 +81,7 @@ def create_app(shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS, tasks: Ta
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(shelf.open_kept)
+        await asyncio.to_thread(shelf.begin)
         # In a thread, which cannot be cancelled: a stalled look at the registry is shown, and the models go on.
         reload = partial(_keep_up, shelf, refresh_seconds)
         task = asyncio.create_task(tasks.keep_running("models", reload, restart_stalled=False))

@@ -108,6 +108,11 @@ class Shelf:
             raise NotPromotedError(self._why(name) or f"{name} is not loaded: no such model")
         return found
 
+    def begin(self) -> None:
+        """Load the copies on disk, and exported models where there are none: before the first request."""
+        self.open_kept()
+        self._restock()
+
     def open_kept(self) -> None:
         """Load the copies on disk, so that there are answers before the registry gives any."""
         for name in self._names:
