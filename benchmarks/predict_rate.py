@@ -24,11 +24,18 @@ import httpx
 AIM_RATIO = 0.6
 CONNECTIONS = 8
 SERVER_CORE, WRK_CORE = 0, 1
-BODY = {"features": {"failure_frequency_48": 9, "pdt31008_max": 340.0, "lic31002_deviation": 20.5, "lt301031": 8.0}}
+BODY = {
+    "features": {
+        "failure_frequency_48": 9,
+        "pdt31008_max": 340.0,
+        "lic31002_deviation": 20.5,
+        "lt301031": 8.0,
+    }
+}
 BARE = """
 from fastapi import FastAPI
-from alarmstack.service import listen, run
-from alarmstack.wire.scoring import PredictRequest
+from alarmstack.services.runtime.http import listen, run
+from alarmstack.services.schemas.inference import PredictRequest
 app = FastAPI()
 
 @app.post("/predict")
@@ -54,19 +61,39 @@ def start(name: str) -> subprocess.Popen[bytes]:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         try:
-            if httpx.post(f"http://127.0.0.1:{port}/predict", json=BODY, timeout=2).status_code == 200:
+            if (
+                httpx.post(f"http://127.0.0.1:{port}/predict", json=BODY, timeout=2).status_code
+                == 200
+            ):
                 return process
         except httpx.HTTPError:
             pass
         time.sleep(0.2)
     process.terminate()
-    raise SystemExit(f"{name} does not answer: are there promoted models? `alarmstack demo --no-serve` makes them")
+    raise SystemExit(
+        f"{name} does not answer: are there promoted models? `alarmstack demo --no-serve` makes them"
+    )
 
 
 def rate(name: str, script: Path, seconds: int) -> float:
     """Requests a second that wrk got answered; fails where an answer was no 200."""
-    command = ["taskset", "-c", str(WRK_CORE), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)]
-    said = subprocess.run([*command, f"http://127.0.0.1:{PORTS[name]}/predict"], capture_output=True, text=True, check=True).stdout
+    command = [
+        "taskset",
+        "-c",
+        str(WRK_CORE),
+        "wrk",
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{seconds}s",
+        "-s",
+        str(script),
+    ]
+    said = subprocess.run(
+        [*command, f"http://127.0.0.1:{PORTS[name]}/predict"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     if "Non-2xx" in said:
         raise SystemExit(f"{name}: {said}")
     found = re.search(r"Requests/sec:\s+([\d.]+)", said)
@@ -80,17 +107,26 @@ def measure(seconds: int = 4, rounds: int = 3) -> dict[str, object]:
         raise SystemExit("wrk is missing: `make system-deps` installs it")
     with tempfile.TemporaryDirectory() as scratch:
         script = Path(scratch) / "post.lua"
-        script.write_text(f"wrk.method='POST'\nwrk.headers['Content-Type']='application/json'\nwrk.body='{json.dumps(BODY)}'\n")
+        script.write_text(
+            f"wrk.method='POST'\nwrk.headers['Content-Type']='application/json'\nwrk.body='{json.dumps(BODY)}'\n"
+        )
         servers = {name: start(name) for name in PORTS}
         try:
-            pairs = [(rate("inference", script, seconds), rate("bare", script, seconds)) for _ in range(rounds)]
+            pairs = [
+                (rate("inference", script, seconds), rate("bare", script, seconds))
+                for _ in range(rounds)
+            ]
         finally:
             for server in servers.values():
                 server.terminate()
                 server.wait()
     value, baseline = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(ours / bare for ours, bare in pairs)
-    row = {"name": "predictions_per_second_vs_bare_fastapi", "value": round(value), "baseline": round(baseline)}
+    row = {
+        "name": "predictions_per_second_vs_bare_fastapi",
+        "value": round(value),
+        "baseline": round(baseline),
+    }
     return row | {"ratio": round(ratio, 3), "aim": AIM_RATIO, "met": ratio >= AIM_RATIO}
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import xlsxwriter
 from python_calamine import CalamineWorkbook
 
-from alarmstack.plant import Plant, load_plant
+from alarmstack.core.plant import Plant, load_plant
 from alarmstack.sources import read_source
 
 AIM_SECONDS = 5.0  # for 20 MB
@@ -31,22 +31,37 @@ BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 def write_drop(plant: Plant, folder: Path, megabytes: float) -> None:
     """Workbooks of random readings in the historian's layout, together about `megabytes`."""
     loops = {c.pv for c in plant.controllers}
-    files = {i.tag: [(plant.historian.simple.value, plant.historian.simple.time)] for i in plant.instruments if i.tag not in loops}
+    files = {
+        i.tag: [(plant.historian.simple.value, plant.historian.simple.time)]
+        for i in plant.instruments
+        if i.tag not in loops
+    }
     files |= {c.name: list(plant.historian.controller.values()) for c in plant.controllers}
     series = sum(map(len, files.values()))
     rows = int(megabytes * 1e6 / BYTES_A_ROW / series)
     rng = np.random.default_rng(0)
     for name, places in files.items():
-        _write(folder / plant.historian.file_pattern.format(name=name), places, plant.historian.header_rows, rows, rng)
+        _write(
+            folder / plant.historian.file_pattern.format(name=name),
+            places,
+            plant.historian.header_rows,
+            rows,
+            rng,
+        )
 
 
-def _write(path: Path, places: list[tuple[int, int]], header_rows: int, rows: int, rng: np.random.Generator) -> None:
+def _write(
+    path: Path, places: list[tuple[int, int]], header_rows: int, rows: int, rng: np.random.Generator
+) -> None:
     book = xlsxwriter.Workbook(str(path), {"constant_memory": True})
     sheet, stamp = book.add_worksheet(), book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
     for value, when in places:
         sheet.write_string(0, value, "Value")
         sheet.write_string(0, when, "Timestamp")
-    columns = [(np.round(rng.normal(50, 5, rows), 3), 45292 + np.cumsum(rng.integers(5, 60, rows)) / 86400) for _ in places]
+    columns = [
+        (np.round(rng.normal(50, 5, rows), 3), 45292 + np.cumsum(rng.integers(5, 60, rows)) / 86400)
+        for _ in places
+    ]
     for row in range(rows):
         for (value, when), (values, serials) in zip(places, columns, strict=True):
             sheet.write_number(row + header_rows, value, values[row])
@@ -72,7 +87,9 @@ def read_with_pandas(folder: Path) -> int:
     return sum(len(pd.read_excel(path, engine="openpyxl")) for path in sorted(folder.iterdir()))
 
 
-def measure(megabytes: float = 20.0, plant: Path = Path("plants/gas_treatment/plant.toml")) -> dict[str, object]:
+def measure(
+    megabytes: float = 20.0, plant: Path = Path("plants/gas_treatment/plant.toml")
+) -> dict[str, object]:
     """The row of this benchmark."""
     described = load_plant(plant)
     with tempfile.TemporaryDirectory() as scratch:
@@ -90,7 +107,12 @@ def measure(megabytes: float = 20.0, plant: Path = Path("plants/gas_treatment/pl
         raise SystemExit(f"the drop was not read whole: {drop.problems[:3]}")
     aim = AIM_SECONDS * written / 20
     name = "read_excel_seconds_vs_" + ("pandas_openpyxl" if pandas_too else "python_loop")
-    row = {"name": name, "value": round(value, 2), "baseline": round(baseline, 2), "ratio": round(baseline / value, 2)}
+    row = {
+        "name": name,
+        "value": round(value, 2),
+        "baseline": round(baseline, 2),
+        "ratio": round(baseline / value, 2),
+    }
     return row | {"megabytes": round(written, 1), "aim": round(aim, 2), "met": value < aim}
 
 

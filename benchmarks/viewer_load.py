@@ -24,9 +24,9 @@ import httpx
 from tests.object_store import free_ports
 from tests.upstreams import BEGIN, Feed, Models_, serving
 
-from alarmstack.db import Database, accounts, migrate
-from alarmstack.gateway.credentials import hash_password
-from alarmstack.plant import load_plant
+from alarmstack.core.plant import load_plant
+from alarmstack.services.gateway.credentials import hash_password
+from alarmstack.storage.database import Database, accounts, migrate
 from benchmarks.pasts import fill
 
 AIM_RATIO = 0.8
@@ -69,11 +69,13 @@ async def gateway(folder: Path, sensors: str, inference: str) -> AsyncIterator[t
         "JWT_SECRET": "0123456789abcdefghijklmnopqrstuv",
     }
     code = (
-        "from alarmstack.gateway.serving import serve; from alarmstack.settings import load_settings; "
+        "from alarmstack.services.gateway.serving import serve; from alarmstack.core.settings import load_settings; "
         f"serve(load_settings(), {port}, None)"
     )
     with (folder / "gateway.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, env=os.environ | told, stdout=log, stderr=log)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", code, env=os.environ | told, stdout=log, stderr=log
+        )
     try:
         await _answers(f"http://127.0.0.1:{port}", folder / "gateway.log")
         yield f"http://127.0.0.1:{port}", process.pid
@@ -124,7 +126,9 @@ async def run(seconds: float, intervals: int, connections: int) -> dict[str, obj
         await fill(database, plant, begin, intervals)
         async with database.begin() as session:
             for name in range(connections):
-                await accounts.add(session, f"viewer{name}", hash_password(PASSWORD), "viewer", BEGIN)
+                await accounts.add(
+                    session, f"viewer{name}", hash_password(PASSWORD), "viewer", BEGIN
+                )
         await database.close()
         feed, models = Feed(plant, 3), Models_(plant)
         async with (
@@ -135,7 +139,9 @@ async def run(seconds: float, intervals: int, connections: int) -> dict[str, obj
             return await _measured(address, Busy(feed, models), begin, seconds, connections)
 
 
-async def _measured(address: str, busy: Busy, begin: datetime, seconds: float, connections: int) -> dict[str, object]:
+async def _measured(
+    address: str, busy: Busy, begin: datetime, seconds: float, connections: int
+) -> dict[str, object]:
     clients = [await logged_in(address, f"viewer{name}") for name in range(connections)]
     feeding, count = asyncio.create_task(busy.keep_ahead()), [0, 0]
     await clients[0].get("/trends", params={"tags": "pdt31008"})
@@ -151,8 +157,18 @@ async def _measured(address: str, busy: Busy, begin: datetime, seconds: float, c
     feeding.cancel()
     value, baseline = sum(loaded) / ROUNDS, sum(quiet) / ROUNDS
     ratio = value / baseline
-    row = {"name": "assessments_per_second_beside_ten_viewers", "value": round(value, 1), "baseline": round(baseline, 1)}
-    return row | {"ratio": round(ratio, 3), "aim": AIM_RATIO, "met": ratio >= AIM_RATIO, "trends": count[0], "refused": count[1]}
+    row = {
+        "name": "assessments_per_second_beside_ten_viewers",
+        "value": round(value, 1),
+        "baseline": round(baseline, 1),
+    }
+    return row | {
+        "ratio": round(ratio, 3),
+        "aim": AIM_RATIO,
+        "met": ratio >= AIM_RATIO,
+        "trends": count[0],
+        "refused": count[1],
+    }
 
 
 async def logged_in(address: str, name: str) -> httpx.AsyncClient:

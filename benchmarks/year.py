@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 from tests.object_store import free_ports
 
-from alarmstack.db.database import WAL_BYTES
+from alarmstack.storage.database.engine import WAL_BYTES
 
 SERVICES = ("sensors", "inference", "gateway")
 MOST_GROWTH = 1.15
@@ -92,7 +92,12 @@ def look(folder: Path, running: dict[str, psutil.Process]) -> Look:
     """How things are now."""
     intervals, unassessed = _counts(folder / "alarmstack.db")
     memory = {name: _resident(process) / 1e6 for name, process in running.items()}
-    return Look(intervals, unassessed, memory, sum(path.stat().st_size for path in folder.glob("alarmstack.db*")))
+    return Look(
+        intervals,
+        unassessed,
+        memory,
+        sum(path.stat().st_size for path in folder.glob("alarmstack.db*")),
+    )
 
 
 def _counts(path: Path) -> tuple[int, int]:
@@ -102,13 +107,17 @@ def _counts(path: Path) -> tuple[int, int]:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as database:
         try:
             intervals = database.execute("SELECT count(*) FROM plant_intervals").fetchone()[0]
-            return intervals, intervals - database.execute("SELECT count(*) FROM plant_assessments").fetchone()[0]
+            return intervals, intervals - database.execute(
+                "SELECT count(*) FROM plant_assessments"
+            ).fetchone()[0]
         except sqlite3.OperationalError:
             return 0, 0
 
 
 def _resident(process: psutil.Process) -> int:
-    return process.memory_info().rss + sum(child.memory_info().rss for child in process.children(recursive=True))
+    return process.memory_info().rss + sum(
+        child.memory_info().rss for child in process.children(recursive=True)
+    )
 
 
 def run(models: str, days: float, speed: float) -> dict[str, object]:
@@ -127,9 +136,13 @@ def _when(folder: Path, running: dict[str, psutil.Process], intervals: int) -> L
     """The first look at so many assessed intervals."""
     now, heard = look(folder, running), time.monotonic()
     while now.intervals - now.unassessed < intervals:
-        dead = [name for name, process in running.items() if process.status() == psutil.STATUS_ZOMBIE]
+        dead = [
+            name for name, process in running.items() if process.status() == psutil.STATUS_ZOMBIE
+        ]
         if dead or time.monotonic() - heard > LONGEST_WAIT:
-            raise SystemExit(f"{', '.join(dead) or 'the gateway'} does not go on: {(folder / 'gateway.log').read_text()[-2000:]}")
+            raise SystemExit(
+                f"{', '.join(dead) or 'the gateway'} does not go on: {(folder / 'gateway.log').read_text()[-2000:]}"
+            )
         time.sleep(1)
         before, now = now, look(folder, running)
         progress = (now.intervals, -now.unassessed) > (before.intervals, -before.unassessed)
@@ -144,14 +157,26 @@ def _row(seen: list[Look]) -> dict[str, object]:
     # SQLite keeps the space of its write-ahead log up to a limit.
     bound = last.intervals * MOST_BYTES + (KEPT_DAYS + 1) * 24 * WHOLE_BYTES + WAL_BYTES
     met = growth <= MOST_GROWTH and last.disk <= bound and last.unassessed <= MOST_BACKLOG
-    row = {"name": "simulated_year_memory_growth", "value": round(growth, 3), "aim": MOST_GROWTH, "disk": last.disk}
-    return row | {"disk_aim": bound, "intervals": last.intervals, "unassessed": last.unassessed, "met": met}
+    row = {
+        "name": "simulated_year_memory_growth",
+        "value": round(growth, 3),
+        "aim": MOST_GROWTH,
+        "disk": last.disk,
+    }
+    return row | {
+        "disk_aim": bound,
+        "intervals": last.intervals,
+        "unassessed": last.unassessed,
+        "met": met,
+    }
 
 
 def main() -> None:
     """Print the table and the row."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--models", required=True, help="Registry with models, such as sqlite:////DATA/mlflow.db.")
+    arguments.add_argument(
+        "--models", required=True, help="Registry with models, such as sqlite:////DATA/mlflow.db."
+    )
     arguments.add_argument("--days", type=float, default=365)
     arguments.add_argument("--speed", type=float, default=7200)
     print(json.dumps(run(**vars(arguments.parse_args()))))

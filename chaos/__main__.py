@@ -57,7 +57,9 @@ def main() -> int:
         rows = asyncio.run(everything(Path(folder), asked.only))
     console.print(table(rows))
     if asked.json:
-        asked.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+        asked.json.write_text(
+            json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8"
+        )
     broken = [row for row in rows if not row.held]
     console.print(f"{len(rows) - len(broken)} passed, {len(broken)} failed")
     return 1 if broken or not rows else 0
@@ -79,7 +81,9 @@ async def everything(folder: Path, only: str) -> list[Row]:
     if stored:
         server.start()
         try:
-            async with _stack(home, folder / "data", folder / "logs-postgres", server.new()) as stack:
+            async with _stack(
+                home, folder / "data", folder / "logs-postgres", server.new()
+            ) as stack:
                 rows += [await judged(fault, stack) for fault in stored]
         finally:
             server.stop()
@@ -87,7 +91,9 @@ async def everything(folder: Path, only: str) -> list[Row]:
 
 
 @asynccontextmanager
-async def _stack(home: Path, data: Path, logs: Path, database_url: str | None = None) -> AsyncIterator[Stack]:
+async def _stack(
+    home: Path, data: Path, logs: Path, database_url: str | None = None
+) -> AsyncIterator[Stack]:
     console.print(f"starting the services in {data}")
     data.mkdir(parents=True, exist_ok=True)
     async with running(home, data, free_ports(PORTS), logs, database_url) as stack:
@@ -104,12 +110,16 @@ async def judged(fault: Fault, stack: Stack | None) -> Row:
     except NotHeldError as error:
         row = Row(fault.name, fault.expected, f"NOT HELD: {error}", None, False)
     except TimeoutError:
-        row = Row(fault.name, fault.expected, f"NOT HELD: no end after {LONGEST_FAULT:.0f} s", None, False)
+        row = Row(
+            fault.name, fault.expected, f"NOT HELD: no end after {LONGEST_FAULT:.0f} s", None, False
+        )
     if stack is not None and not row.held:
         # What follows begins with services that work, where they still can.
         with suppress(NotHeldError):
             await stack.recovered()
-    console.print(f"{'held    ' if row.held else 'NOT HELD'} {monotonic() - begin:4.0f} s  {row.fault}: {row.observed}")
+    console.print(
+        f"{'held    ' if row.held else 'NOT HELD'} {monotonic() - begin:4.0f} s  {row.fault}: {row.observed}"
+    )
     return row
 
 

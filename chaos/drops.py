@@ -18,8 +18,8 @@ from time import monotonic
 import xlsxwriter
 from tests.home import alarmstack
 
-from alarmstack.watcher.drops import fingerprint
-from alarmstack.watcher.ledger import Entry, Ledger
+from alarmstack.pipelines.watcher.drops import fingerprint
+from alarmstack.pipelines.watcher.ledger import Entry, Ledger
 from chaos.faults import Fault, Observed
 from chaos.stack import NotHeldError, Stack
 
@@ -56,10 +56,16 @@ class Drops:
     @contextmanager
     def watched(self, **settings: str) -> Iterator[None]:
         """The watcher, as a process of its own."""
-        told = {"ALARMSTACK_DATA_DIR": str(self.root), "ALARMSTACK_SETTLE_SECONDS": SETTLE_SECONDS, "COLUMNS": "300"}
+        told = {
+            "ALARMSTACK_DATA_DIR": str(self.root),
+            "ALARMSTACK_SETTLE_SECONDS": SETTLE_SECONDS,
+            "COLUMNS": "300",
+        }
         command = [str(Path(sys.executable).with_name("alarmstack")), "watch", str(self.folder)]
         with self.log.open("a") as log:
-            self.process = subprocess.Popen(command, env=os.environ | told | settings, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, env=os.environ | told | settings, stdout=log, stderr=log
+            )
         try:
             yield
         finally:
@@ -82,9 +88,13 @@ class Drops:
         end = monotonic() + DEALT_WITHIN
         while (entry := self.entry(path)) is None:
             if self.process is not None and self.process.poll() is not None:
-                raise NotHeldError(f"the watcher ended with {self.process.returncode}: {self._last()}")
+                raise NotHeldError(
+                    f"the watcher ended with {self.process.returncode}: {self._last()}"
+                )
             if monotonic() > end:
-                raise NotHeldError(f"{path.name!r} was not dealt with in {DEALT_WITHIN:.0f} s: {self._last()}")
+                raise NotHeldError(
+                    f"{path.name!r} was not dealt with in {DEALT_WITHIN:.0f} s: {self._last()}"
+                )
             await asyncio.sleep(LOOK_SECONDS)
         return entry
 
@@ -152,7 +162,10 @@ async def _airflow_page(drops: Drops, stack: Stack | None) -> Observed:
     """Something answers 200 with a page of HTML where Airflow should be."""
     await asyncio.to_thread(drops.prepare)
     name = "for-airflow.csv"
-    with _html_server() as url, drops.watched(ALARMSTACK_AIRFLOW_URL=url, AIRFLOW_ADMIN_USER="admin"):
+    with (
+        _html_server() as url,
+        drops.watched(ALARMSTACK_AIRFLOW_URL=url, AIRFLOW_ADMIN_USER="admin"),
+    ):
         (drops.folder / name).write_bytes(drops.valid)
         end = monotonic() + DEALT_WITHIN
         while f"{name}: not now" not in drops.log.read_text(errors="replace"):
@@ -202,8 +215,18 @@ def drop_faults(root: Path) -> list[Fault]:
         ("file name that is not UTF-8", os.fsdecode(b"e-\xff\xfe.csv"), nonsense),
         ("symlink to /", "f-root.csv", link_to_root),
     ]
-    rows = [Fault(title, refused, partial(_hostile_file, drops, name, make)) for title, name, make in files]
-    return [*rows, Fault("Airflow answers 200 with HTML", "reported; the file is taken later", partial(_airflow_page, drops))]
+    rows = [
+        Fault(title, refused, partial(_hostile_file, drops, name, make))
+        for title, name, make in files
+    ]
+    return [
+        *rows,
+        Fault(
+            "Airflow answers 200 with HTML",
+            "reported; the file is taken later",
+            partial(_airflow_page, drops),
+        ),
+    ]
 
 
 __all__ = ["drop_faults"]

@@ -97,7 +97,15 @@ async def second_demo(stack: Stack) -> Observed:
     ports = dict(zip(names, map(str, free_ports(len(names))), strict=True))
     environment = os.environ | ports | {"ALARMSTACK_DATA_DIR": str(stack.data)}
     command = [str(Path(sys.executable).with_name("alarmstack")), "serve", "all"]
-    run = partial(subprocess.run, command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    run = partial(
+        subprocess.run,
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     done = await asyncio.to_thread(run)
     told = done.stderr.strip().splitlines()
     if done.returncode == 0 or "is in use by" not in done.stderr or len(told) != 1:
@@ -129,7 +137,9 @@ def before_christ(row: Row) -> Row:
 
 def off_the_grid(row: Row) -> Row:
     """A timestamp between two intervals."""
-    return row | {"timestamp": (datetime.fromisoformat(row["timestamp"]) + timedelta(minutes=17)).isoformat()}
+    return row | {
+        "timestamp": (datetime.fromisoformat(row["timestamp"]) + timedelta(minutes=17)).isoformat()
+    }
 
 
 def unknown_key(row: Row) -> Row:
@@ -265,7 +275,9 @@ async def registry_damaged(stack: Stack) -> Observed:
     shutil.copy(registry, whole)
     registry.write_bytes(b"no database at all" * 1000)
     try:
-        seen = await stack.until(partial(_registry_reported, stack), "the registry is reported", NOTICED_WITHIN)
+        seen = await stack.until(
+            partial(_registry_reported, stack), "the registry is reported", NOTICED_WITHIN
+        )
         if await stack.overview() is None or (await stack.get("inference", "/models")) is None:
             raise NotHeldError("a service went away with the registry")
     finally:
@@ -298,7 +310,11 @@ def faults() -> list[Fault]:
     again = "restarted; nothing lost"
     fetched = "not served; fetched again from the registry"
     rows = [
-        Fault(f"SQLite write lock held for {LOCK_SECONDS:.0f} s", "reported; monitoring resumes; nothing lost", database_locked),
+        Fault(
+            f"SQLite write lock held for {LOCK_SECONDS:.0f} s",
+            "reported; monitoring resumes; nothing lost",
+            database_locked,
+        ),
         Fault("disk full, freed later", "reported; monitoring resumes; nothing lost", disk_full),
         Fault("second `make run` in the same folder", "refused in one line", second_demo),
         Fault("interval dated 0001-01-01T00:00+14:00", aside, bad_row(before_christ)),
@@ -307,7 +323,11 @@ def faults() -> list[Fault]:
         Fault("row with an infinite value", aside, bad_row(not_finite)),
         Fault("feed connection silent", "reported as stale; gap filled afterwards", feed_silent),
         Fault("feed answers with HTML", "reported; gap filled afterwards", feed_writes_nonsense),
-        Fault("store of the sensor API cannot be written", "plant clock goes on; readings kept", store_broken),
+        Fault(
+            "store of the sensor API cannot be written",
+            "plant clock goes on; readings kept",
+            store_broken,
+        ),
         Fault("half graphs in the models' copies", fetched, damaged_copy(half_graphs)),
         Fault("edited thresholds in the models' copies", fetched, damaged_copy(edited_thresholds)),
         Fault("current.json = []", fetched, damaged_copy(list_as_index)),
@@ -315,21 +335,34 @@ def faults() -> list[Fault]:
     ]
     names = ("sensors", "inference", "gateway")
     rows += [Fault(f"kill -9 {name}", again, killed(name)) for name in names]
-    rows += [Fault(f"{name} hangs (SIGSTOP)", f"killed within {HUNG_WITHIN:.0f} s; {again}", hung(name)) for name in names]
+    rows += [
+        Fault(f"{name} hangs (SIGSTOP)", f"killed within {HUNG_WITHIN:.0f} s; {again}", hung(name))
+        for name in names
+    ]
     return rows
 
 
 def postgres_faults(server: Postgres) -> list[Fault]:
     """The faults of a stack whose database is `server`."""
     expected = "reported; monitoring resumes; nothing lost"
-    return [Fault(f"Postgres stopped for {DATABASE_AWAY_SECONDS:.0f} s", expected, partial(database_stopped, server))]
+    return [
+        Fault(
+            f"Postgres stopped for {DATABASE_AWAY_SECONDS:.0f} s",
+            expected,
+            partial(database_stopped, server),
+        )
+    ]
 
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
     """A folder on a file system of its own, which a test can fill. Needs root."""
     folder.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "chaos", str(folder)], check=True, timeout=30)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "chaos", str(folder)],
+        check=True,
+        timeout=30,
+    )
     try:
         yield folder
     finally:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from alarmstack.service import listen
+from alarmstack.services.runtime.http import listen
 
 Row = dict[str, Any]
 Change = Callable[[Row], Row]
@@ -45,8 +45,13 @@ class Feed:
     @asynccontextmanager
     async def served(self, port: int) -> AsyncIterator[None]:
         """The proxy on a port of this machine."""
-        routes = [Route("/sensors/stream", self._stream), Route("/{path:path}", self._pass, methods=["GET", "POST"])]
-        config = uvicorn.Config(Starlette(routes=routes), log_config=None, timeout_graceful_shutdown=1)
+        routes = [
+            Route("/sensors/stream", self._stream),
+            Route("/{path:path}", self._pass, methods=["GET", "POST"]),
+        ]
+        config = uvicorn.Config(
+            Starlette(routes=routes), log_config=None, timeout_graceful_shutdown=1
+        )
         server = uvicorn.Server(config)
         running = asyncio.create_task(server.serve(sockets=[listen("127.0.0.1", port)]))
         try:
@@ -63,11 +68,16 @@ class Feed:
             return Response("<html>Bad gateway</html>", media_type="text/html")
         try:
             answer = await self._client.request(
-                request.method, request.url.path, params=request.query_params, content=await request.body()
+                request.method,
+                request.url.path,
+                params=request.query_params,
+                content=await request.body(),
             )
         except httpx.HTTPError as error:
             return Response(f"no answer: {error}", 502)
-        return Response(answer.content, answer.status_code, media_type=answer.headers.get("content-type"))
+        return Response(
+            answer.content, answer.status_code, media_type=answer.headers.get("content-type")
+        )
 
     async def _stream(self, request: Request) -> Response:
         return StreamingResponse(self._lines(), media_type="text/event-stream")

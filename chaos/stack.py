@@ -17,13 +17,13 @@ from typing import Any, TypeVar
 import httpx
 from sqlalchemy import create_engine, text
 
-from alarmstack.db.database import driven
-from alarmstack.folder import claimed
-from alarmstack.people import demo_login
-from alarmstack.plant import Plant, load_plant
-from alarmstack.serving import demo_services
-from alarmstack.settings import Settings
-from alarmstack.supervisor import Service, Supervisor
+from alarmstack.cli.serve import demo_services
+from alarmstack.cli.supervisor import Service, Supervisor
+from alarmstack.cli.users import demo_login
+from alarmstack.core.folder import claimed
+from alarmstack.core.plant import Plant, load_plant
+from alarmstack.core.settings import Settings
+from alarmstack.storage.database.engine import driven
 from chaos.feed import Feed
 
 T = TypeVar("T")
@@ -100,12 +100,16 @@ class Stack:
             return [f"feed {status['feed']}: {status['feed_reason']}"]
         if status["assessed_until"] is None:
             return ["nothing is assessed"]
-        late = datetime.fromisoformat(status["plant_time"]) - datetime.fromisoformat(status["assessed_until"])
+        late = datetime.fromisoformat(status["plant_time"]) - datetime.fromisoformat(
+            status["assessed_until"]
+        )
         return [f"assessments are {late} behind"] if late > BEHIND * self.plant.time.cadence else []
 
     async def seen(self, word: str, within: float) -> str:
         """Wait until a problem that contains `word` is reported. Raises NotHeldError after so many seconds."""
-        return await self.until(lambda: self._problem_with(word), f"a reported problem with {word!r}", within)
+        return await self.until(
+            lambda: self._problem_with(word), f"a reported problem with {word!r}", within
+        )
 
     async def _problem_with(self, word: str) -> str | None:
         return next((one for one in await self.problems() if word.lower() in one.lower()), None)
@@ -115,11 +119,15 @@ class Stack:
         end = monotonic() + within
         while not (answer := await what()):
             if monotonic() > end:
-                raise NotHeldError(f"not within {within:.0f} s: {title}; {'; '.join(await self.problems())}")
+                raise NotHeldError(
+                    f"not within {within:.0f} s: {title}; {'; '.join(await self.problems())}"
+                )
             await asyncio.sleep(LOOK_SECONDS)
         return answer
 
-    async def recovered(self, since: float | None = None, within: float = LONGEST_RECOVERY) -> float:
+    async def recovered(
+        self, since: float | None = None, within: float = LONGEST_RECOVERY
+    ) -> float:
         """Seconds from `since` (now) until everything works and nothing was lost. Raises NotHeldError where it takes too long."""
         begin = monotonic() if since is None else since
 
@@ -128,7 +136,9 @@ class Stack:
 
         await self.until(works, "recovery", within)
         taken = monotonic() - begin
-        await self.until(self._whole, f"every interval stored and assessed ({self.holes()})", LONGEST_RECOVERY)
+        await self.until(
+            self._whole, f"every interval stored and assessed ({self.holes()})", LONGEST_RECOVERY
+        )
         return taken
 
     async def _whole(self) -> bool:
@@ -141,8 +151,12 @@ class Stack:
         engine = create_engine(driven(self.settings.database, service=False))
         try:
             with engine.connect() as connection:
-                stored = self._instants(connection.execute(text("select start from plant_intervals order by start")))
-                assessed = set(self._instants(connection.execute(text("select start from plant_assessments"))))
+                stored = self._instants(
+                    connection.execute(text("select start from plant_intervals order by start"))
+                )
+                assessed = set(
+                    self._instants(connection.execute(text("select start from plant_assessments")))
+                )
         finally:
             engine.dispose()
         unassessed = [start for start in stored[:-2] if start not in assessed]
@@ -181,12 +195,18 @@ class Stack:
 
 def _reasons(answer: httpx.Response) -> str:
     body = answer.json()
-    down = [f"{one['name']}: {one['reason']}" for one in body.get("tasks", []) if one["state"] != "running"]
+    down = [
+        f"{one['name']}: {one['reason']}"
+        for one in body.get("tasks", [])
+        if one["state"] != "running"
+    ]
     return "; ".join(down) or str(body.get("reason") or body)[:200]
 
 
 @asynccontextmanager
-async def running(home: Path, data: Path, ports: list[int], logs: Path, database_url: str | None = None) -> AsyncIterator[Stack]:
+async def running(
+    home: Path, data: Path, ports: list[int], logs: Path, database_url: str | None = None
+) -> AsyncIterator[Stack]:
     """A stack with the models of `home`; it has caught up with its feed."""
     registry = data / "mlflow.db"
     shutil.copy(home / "mlflow.db", registry)
@@ -200,14 +220,23 @@ async def running(home: Path, data: Path, ports: list[int], logs: Path, database
         }
     )
     feed = Feed(f"http://127.0.0.1:{settings.sensors_port}")
-    supervisor = Supervisor([_placed(one, settings, ports[-1]) for one in demo_services(settings)], logs, lambda line: None)
+    supervisor = Supervisor(
+        [_placed(one, settings, ports[-1]) for one in demo_services(settings)],
+        logs,
+        lambda line: None,
+    )
     ready, stop = asyncio.Event(), asyncio.Event()
-    async with feed.served(ports[-1]), httpx.AsyncClient(timeout=ANSWERS_WITHIN, trust_env=False) as client:
+    async with (
+        feed.served(ports[-1]),
+        httpx.AsyncClient(timeout=ANSWERS_WITHIN, trust_env=False) as client,
+    ):
         with claimed(data, "demo"):
             login = await asyncio.to_thread(demo_login, settings)
             run = asyncio.create_task(supervisor.run(ready.set, stop))
             try:
-                await asyncio.wait({run, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(
+                    {run, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED
+                )
                 stack = Stack(settings, load_plant(settings.plant), feed, supervisor, client, login)
                 await stack._log_in()
                 await stack.recovered(within=CATCHES_UP_WITHIN)

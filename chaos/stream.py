@@ -11,8 +11,8 @@ import polars as pl
 from tests.blocks import readings
 from tests.home import alarmstack
 
-from alarmstack.plant import load_plant
-from alarmstack.settings import Settings
+from alarmstack.core.plant import load_plant
+from alarmstack.core.settings import Settings
 from chaos.faults import Fault, Observed
 from chaos.stack import NotHeldError, Stack
 
@@ -38,7 +38,9 @@ def _streamed(home: Path, root: Path) -> Observed:
     alarmstack(home, *command)
     late.write_parquet(live / ASSET / "late.parquet")
     printed = " ".join(alarmstack(home, *command).stdout.split())
-    rows = pl.read_parquet(sorted((out / ASSET).glob("*.parquet")) or sorted(out.glob("*.parquet"))).height
+    rows = pl.read_parquet(
+        sorted((out / ASSET).glob("*.parquet")) or sorted(out.glob("*.parquet"))
+    ).height
     if not HOURS - 2 <= rows <= HOURS:
         raise NotHeldError(f"{rows} rows for {HOURS} hours of readings")
     if "1 readings set aside" not in printed:
@@ -49,7 +51,11 @@ def _streamed(home: Path, root: Path) -> Observed:
 def stream_faults(home: Path, root: Path) -> list[Fault]:
     """The faults of the stream."""
     expected = "quarantined and reported; every valid interval is scored, none is added"
-    return [Fault("reading dated a year ahead, in the stream", expected, partial(_year_ahead, home, root))]
+    return [
+        Fault(
+            "reading dated a year ahead, in the stream", expected, partial(_year_ahead, home, root)
+        )
+    ]
 
 
 __all__ = ["stream_faults"]

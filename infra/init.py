@@ -26,7 +26,12 @@ def secret(name: str) -> str:
 def filled(template: str) -> str:
     """The template with its empty values filled."""
     lines = template.splitlines()
-    return "\n".join(f"{line}{secret(found[1])}" if (found := EMPTY.match(line)) else line for line in lines) + "\n"
+    return (
+        "\n".join(
+            f"{line}{secret(found[1])}" if (found := EMPTY.match(line)) else line for line in lines
+        )
+        + "\n"
+    )
 
 
 def main(folder: Path) -> str:

@@ -40,9 +40,20 @@ class AirflowServer:
         run = own_environment("airflow") / "airflow"
         with (self.home / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [run, "standalone"], env=self.environment, stdout=log, stderr=log, cwd=self.home, start_new_session=True
+                [run, "standalone"],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                cwd=self.home,
+                start_new_session=True,
             )
-        until(self._ready, lambda: end_of(self.home / "log"), seconds=READY_SECONDS, every=0.5, process=self.process)
+        until(
+            self._ready,
+            lambda: end_of(self.home / "log"),
+            seconds=READY_SECONDS,
+            every=0.5,
+            process=self.process,
+        )
 
     def stop(self) -> None:
         """End the whole group: the scheduler, its workers, the server."""
@@ -55,13 +66,17 @@ class AirflowServer:
             self.process.wait()
 
     def log_in(self) -> None:
-        answer = self.client.post(f"{self.url}/auth/token", json={"username": USER, "password": PASSWORD})
+        answer = self.client.post(
+            f"{self.url}/auth/token", json={"username": USER, "password": PASSWORD}
+        )
         answer.raise_for_status()
         self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def trigger(self, dag: str, **conf: object) -> httpx.Response:
         """Ask for a run as a person does by REST."""
-        return self.client.post(f"{self.url}/api/v2/dags/{dag}/dagRuns", json={"logical_date": None, "conf": conf})
+        return self.client.post(
+            f"{self.url}/api/v2/dags/{dag}/dagRuns", json={"logical_date": None, "conf": conf}
+        )
 
     def finished(self, dag: str, run: str, seconds: float) -> str:
         """How a run ended."""
@@ -97,12 +112,17 @@ class AirflowServer:
     def _ready(self) -> bool:
         try:
             self.log_in()
-            return {dag["dag_id"] for dag in self.get("dags")["dags"]} >= {"ingest_etl_local_drop", "train_models_local"}
+            return {dag["dag_id"] for dag in self.get("dags")["dags"]} >= {
+                "ingest_etl_local_drop",
+                "train_models_local",
+            }
         except httpx.HTTPError:
             return False
 
 
-def airflow_server(home: Path, database: str, variables: Mapping[str, str]) -> Iterator[AirflowServer]:
+def airflow_server(
+    home: Path, database: str, variables: Mapping[str, str]
+) -> Iterator[AirflowServer]:
     """A running Airflow whose tasks see those variables."""
     port, worker_log, trigger_log = free_ports(3)
     told = {

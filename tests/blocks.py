@@ -5,14 +5,16 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from alarmstack.clean import close_intervals
-from alarmstack.intervals import READING_SCHEMA, IntervalBlock
-from alarmstack.plant import Plant
+from alarmstack.core.intervals import READING_SCHEMA, IntervalBlock
+from alarmstack.core.plant import Plant
+from alarmstack.preparation.interval_closer import close_intervals
 
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def readings(plant: Plant, hours: int, seed: int, gap: tuple[int, int] | None = None) -> pl.DataFrame:
+def readings(
+    plant: Plant, hours: int, seed: int, gap: tuple[int, int] | None = None
+) -> pl.DataFrame:
     """Uneven readings of every signal around the middle of its range; hours inside `gap` have none."""
     random = np.random.default_rng(seed)
     ranges = {i.tag: i.range for i in plant.instruments}
@@ -28,7 +30,8 @@ def readings(plant: Plant, hours: int, seed: int, gap: tuple[int, int] | None = 
                 {
                     "tag": signal,
                     "time": [BEGIN + timedelta(seconds=int(s)) for s in seconds],
-                    "value": (low + high) / 2 + 0.4 * (high - low) * np.tanh(walk + random.normal(0, 0.02, len(seconds))),
+                    "value": (low + high) / 2
+                    + 0.4 * (high - low) * np.tanh(walk + random.normal(0, 0.02, len(seconds))),
                 },
                 schema=READING_SCHEMA,
             )

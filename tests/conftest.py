@@ -9,13 +9,20 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from alarmstack.plant import Plant, load_plant
+from alarmstack.core.plant import Plant, load_plant
 from tests.databases import database_url, postgres, role_urls
 from tests.mlflow_server import mlflow_server
 from tests.object_store import object_store
 from tests.spark_cluster import spark_cluster
 
-__all__ = ["database_url", "mlflow_server", "object_store", "postgres", "role_urls", "spark_cluster"]
+__all__ = [
+    "database_url",
+    "mlflow_server",
+    "object_store",
+    "postgres",
+    "role_urls",
+    "spark_cluster",
+]
 
 REPOSITORY = Path(__file__).parent.parent
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -29,7 +36,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test has a name of its own, and files that take long come first: what is begun last should not keep the run waiting."""
     twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
     if twice:
-        raise pytest.UsageError(f"tests of one name, of which workers would run one: {', '.join(twice)}")
+        raise pytest.UsageError(
+            f"tests of one name, of which workers would run one: {', '.join(twice)}"
+        )
     long = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in long)
 

@@ -37,32 +37,67 @@ class Postgres:
             for parent in self.folder.parents:
                 if parent.stat().st_uid == 0 and parent != Path("/") and parent != Path("/tmp"):
                     parent.chmod(0o755)
-        self._run("initdb", "--auth=trust", "--username=test", "--no-sync", "--encoding=UTF8", "-D", str(self.folder / "data"))
+        self._run(
+            "initdb",
+            "--auth=trust",
+            "--username=test",
+            "--no-sync",
+            "--encoding=UTF8",
+            "-D",
+            str(self.folder / "data"),
+        )
         self.resume()
 
     def resume(self) -> None:
         """Start again with the data of before."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off -c unix_socket_directories={self.folder}"
-        self._run("pg_ctl", "-D", str(self.folder / "data"), "-l", str(self.folder / "log"), "-o", options, "-w", "start")
+        self._run(
+            "pg_ctl",
+            "-D",
+            str(self.folder / "data"),
+            "-l",
+            str(self.folder / "log"),
+            "-o",
+            options,
+            "-w",
+            "start",
+        )
 
     def stop(self) -> None:
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
 
     def new(self) -> str:
         name = f"test_{next(self._numbers)}"
-        with psycopg.connect(f"postgresql://test@127.0.0.1:{self.port}/postgres", autocommit=True) as connection:
+        with psycopg.connect(
+            f"postgresql://test@127.0.0.1:{self.port}/postgres", autocommit=True
+        ) as connection:
             connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
         return f"postgresql+psycopg://test@127.0.0.1:{self.port}/{name}"
 
     def run_script(self, script: Path, **environment: str) -> None:
         """Run a script of psql commands as the image does when its data folder is new."""
-        told = {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "POSTGRES_USER": "test", **environment}
+        told = {
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(self.port),
+            "POSTGRES_USER": "test",
+            **environment,
+        }
         path = os.pathsep.join([str(Path(str(find("psql"))).parent), os.environ["PATH"]])
         subprocess.run(["sh", str(script)], env=os.environ | told | {"PATH": path}, check=True)
 
     def _run(self, program: str, *options: str) -> None:
-        as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-        done = subprocess.run([*as_postgres, find(program), *options], capture_output=True, text=True, cwd="/", check=False)
+        as_postgres = (
+            ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+            if os.geteuid() == 0
+            else []
+        )
+        done = subprocess.run(
+            [*as_postgres, find(program), *options],
+            capture_output=True,
+            text=True,
+            cwd="/",
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
 
 
@@ -76,7 +111,9 @@ def find(program: str) -> str | None:
 def postgres() -> Iterator[Postgres]:
     if find("initdb") is None or find("pg_ctl") is None:
         if os.environ.get("ALARMSTACK_TEST_ALL") == "1":
-            pytest.fail("Postgres is missing, and ALARMSTACK_TEST_ALL=1 leaves nothing out: `make system-deps`")
+            pytest.fail(
+                "Postgres is missing, and ALARMSTACK_TEST_ALL=1 leaves nothing out: `make system-deps`"
+            )
         pytest.skip("Postgres is not installed: `make system-deps`")
     # Not below pytest's own folder: another test run closes that to the user postgres.
     with TemporaryDirectory(prefix="alarmstack-postgres-") as folder:
@@ -91,9 +128,14 @@ def role_urls(postgres: Postgres) -> dict[str, str]:
     """A URL for each service, on one server: made by the script that the full stack runs."""
     from tests.conftest import REPOSITORY
 
-    passwords = {f"{name.upper()}_DB_PASSWORD": f"{name} password" for name in ROLES} | {"EXPORTER_DB_PASSWORD": EXPORTER_PASSWORD}
+    passwords = {f"{name.upper()}_DB_PASSWORD": f"{name} password" for name in ROLES} | {
+        "EXPORTER_DB_PASSWORD": EXPORTER_PASSWORD
+    }
     postgres.run_script(REPOSITORY / "infra/postgres/init-databases.sh", **passwords)
-    return {name: f"postgresql+psycopg://{name}:{name}%20password@127.0.0.1:{postgres.port}/{name}" for name in ROLES}
+    return {
+        name: f"postgresql+psycopg://{name}:{name}%20password@127.0.0.1:{postgres.port}/{name}"
+        for name in ROLES
+    }
 
 
 @pytest.fixture(params=KINDS)

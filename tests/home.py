@@ -10,9 +10,15 @@ from tests.conftest import FURNISHED, REPOSITORY
 
 def alarmstack(home: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run the command line on a data folder of its own."""
-    environment = os.environ | {"ALARMSTACK_DATA_DIR": str(home), "MODEL_PROMOTION_MODE": "auto", "COLUMNS": "160"}
+    environment = os.environ | {
+        "ALARMSTACK_DATA_DIR": str(home),
+        "MODEL_PROMOTION_MODE": "auto",
+        "COLUMNS": "160",
+    }
     command = [str(Path(sys.executable).with_name("alarmstack")), *words]
-    done = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0 or not check, done.stderr[-2000:]
     return done
 
@@ -20,7 +26,18 @@ def alarmstack(home: Path, *words: str, check: bool = True) -> subprocess.Comple
 def furnish(home: Path) -> Path:
     """Simulate a year, train and promote; simulate a month beside it."""
     home.mkdir(exist_ok=True)
-    alarmstack(home, "simulate", "--days", "365", "--seed", "1", "--format", "parquet", "--out", str(home / "training"))
+    alarmstack(
+        home,
+        "simulate",
+        "--days",
+        "365",
+        "--seed",
+        "1",
+        "--format",
+        "parquet",
+        "--out",
+        str(home / "training"),
+    )
     alarmstack(home, "etl", str(home / "training"))
     alarmstack(home, "train", "--json", str(home / "trained.json"))
     alarmstack(home, "simulate", "--days", "28", "--seed", "7", "--out", str(home / "drop"))

@@ -5,12 +5,28 @@ from collections.abc import Callable, Iterator, Mapping
 
 Text = str
 ENDINGS = "py|ipynb|csv|yml|json|sh|svelte|js|conf|txt|example"
-STARTS = ("docker ", "podman", "curl ", "cp ", "Copy-Item ", "pip ", "make ", "cd ", "netsh ", "airflow ", "sudo ")
+STARTS = (
+    "docker ",
+    "podman",
+    "curl ",
+    "cp ",
+    "Copy-Item ",
+    "pip ",
+    "make ",
+    "cd ",
+    "netsh ",
+    "airflow ",
+    "sudo ",
+)
 
 
 def section(text: Text, number: int) -> Text:
     """The text below a numbered heading, up to the next one."""
-    found = re.search(rf"^{number}\. [^\n]+\n\n(?!\s+\d+\.)(.*?)(?=^{number + 1}\. [A-Z]|\Z)", text, re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^{number}\. [^\n]+\n\n(?!\s+\d+\.)(.*?)(?=^{number + 1}\. [A-Z]|\Z)",
+        text,
+        re.MULTILINE | re.DOTALL,
+    )
     assert found, f"section {number} was not found"
     return found[1]
 
@@ -19,7 +35,9 @@ def braced(names: Iterator[str]) -> Iterator[str]:
     """Names with `{1,3,6}` spelled out."""
     for name in names:
         found = re.search(r"\{([\d,]+)\}", name)
-        yield from (name.replace(found[0], one) for one in found[1].split(",")) if found else (name,)
+        yield from (
+            (name.replace(found[0], one) for one in found[1].split(",")) if found else (name,)
+        )
 
 
 def commands(text: Text) -> Iterator[str]:
@@ -61,21 +79,32 @@ def host_notes(text: Text) -> Iterator[str]:
 
 
 KINDS: Mapping[str, Callable[[Text], Iterator[str]]] = {
-    "make": lambda text: iter(re.findall(r"\bmake (?:init|up|down|logs|ps)\b(?: ENGINE=\w+)?", text)),
+    "make": lambda text: iter(
+        re.findall(r"\bmake (?:init|up|down|logs|ps)\b(?: ENGINE=\w+)?", text)
+    ),
     "commands": commands,
-    "ports": lambda text: iter(re.findall(r"(?:localhost:|minio:|mlflow:|internal:|\bport |UI_PORT )(\d{4})\b", text)),
+    "ports": lambda text: iter(
+        re.findall(r"(?:localhost:|minio:|mlflow:|internal:|\bport |UI_PORT )(\d{4})\b", text)
+    ),
     "endpoints": lambda text: iter(re.findall(r"(?:GET|POST|DELETE) /[\w/{}]+", text)),
     "models": lambda text: braced(iter(re.findall(r"plant_alarm_[\w{},]+\w", text))),
-    "dags": lambda text: iter(re.findall(r"(?:dags trigger |dags/)(\w+)(?= |/|$)", text, re.MULTILINE)),
+    "dags": lambda text: iter(
+        re.findall(r"(?:dags trigger |dags/)(\w+)(?= |/|$)", text, re.MULTILINE)
+    ),
     "tasks": lambda text: iter(re.findall(r"^ +\d\. (\w+) — ", section(text, 5), re.MULTILINE)),
     "variables": lambda text: iter(
-        [*re.findall(r"(?<!')\b[A-Z][A-Z0-9]+_[A-Z0-9_]+\b", text), *below(text, "Variable Default Description")]
+        [
+            *re.findall(r"(?<!')\b[A-Z][A-Z0-9]+_[A-Z0-9_]+\b", text),
+            *below(text, "Variable Default Description"),
+        ]
     ),
     "services": services,
     "pages": lambda text: below(text, "Page Description"),
     "scenarios": lambda text: below(text, "Scenario Description"),
     "instruments": lambda text: iter(re.findall(r"\b[a-z]{2,3}\d{5,6}(?:_pv)?\b", text)),
-    "versions": lambda text: iter(re.findall(r"\b(?:PostgreSQL|MLflow|Airflow|Spark|Svelte) \d[\d.]*\d?", text)),
+    "versions": lambda text: iter(
+        re.findall(r"\b(?:PostgreSQL|MLflow|Airflow|Spark|Svelte) \d[\d.]*\d?", text)
+    ),
     "files": files,
     "hosts": host_notes,
 }

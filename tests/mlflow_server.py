@@ -32,9 +32,20 @@ class MlflowServer:
         """Run until it answers."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command, env=self.environment, stdout=log, stderr=log, cwd=self.log.parent, start_new_session=True
+                self.command,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                cwd=self.log.parent,
+                start_new_session=True,
             )
-        until(self._answers, lambda: end_of(self.log), seconds=READY_SECONDS, every=0.2, process=self.process)
+        until(
+            self._answers,
+            lambda: end_of(self.log),
+            seconds=READY_SECONDS,
+            every=0.2,
+            process=self.process,
+        )
 
     def stop(self) -> None:
         """End it and its workers."""
@@ -61,17 +72,31 @@ class MlflowServer:
 def mlflow_server(
     role_urls: dict[str, str], object_store: ObjectStore, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MlflowServer]:
-    from alarmstack.buckets import BUCKETS
+    from alarmstack.storage.buckets import BUCKETS
 
     client = object_store.client()
     client.create_bucket(Bucket=BUCKETS[-1])  # type: ignore[attr-defined]
     (port,) = free_ports(1)
-    command = [str(own_environment("mlflow") / "mlflow"), "server", "--host=127.0.0.1", f"--port={port}", "--workers=1"]
-    command += [f"--backend-store-uri={role_urls['mlflow']}", "--serve-artifacts", f"--artifacts-destination=s3://{BUCKETS[-1]}"]
+    command = [
+        str(own_environment("mlflow") / "mlflow"),
+        "server",
+        "--host=127.0.0.1",
+        f"--port={port}",
+        "--workers=1",
+    ]
+    command += [
+        f"--backend-store-uri={role_urls['mlflow']}",
+        "--serve-artifacts",
+        f"--artifacts-destination=s3://{BUCKETS[-1]}",
+    ]
     command.append(f"--expose-prometheus={tmp_path_factory.mktemp('mlflow-metrics')}")
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    environment = os.environ | OWNER.environment | quiet | {"MLFLOW_S3_ENDPOINT_URL": object_store.endpoint}
-    server = MlflowServer(f"http://127.0.0.1:{port}", command, environment, tmp_path_factory.mktemp("mlflow") / "log")
+    environment = (
+        os.environ | OWNER.environment | quiet | {"MLFLOW_S3_ENDPOINT_URL": object_store.endpoint}
+    )
+    server = MlflowServer(
+        f"http://127.0.0.1:{port}", command, environment, tmp_path_factory.mktemp("mlflow") / "log"
+    )
     try:
         server.start()
         yield server

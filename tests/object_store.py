@@ -18,8 +18,24 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.waiting import end_of, until
 
-PORTS = ("s3.port", "s3.port.grpc", "s3.port.iceberg", "s3.port.lance", "master.port", "master.port.grpc", "volume.port")
-PORTS = (*PORTS, "volume.port.grpc", "filer.port", "filer.port.grpc", "admin.port", "admin.port.grpc", "metricsPort")
+PORTS = (
+    "s3.port",
+    "s3.port.grpc",
+    "s3.port.iceberg",
+    "s3.port.lance",
+    "master.port",
+    "master.port.grpc",
+    "volume.port",
+)
+PORTS = (
+    *PORTS,
+    "volume.port.grpc",
+    "filer.port",
+    "filer.port.grpc",
+    "admin.port",
+    "admin.port.grpc",
+    "metricsPort",
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +51,9 @@ class Identity:
         return {"AWS_ACCESS_KEY_ID": self.key, "AWS_SECRET_ACCESS_KEY": self.secret}
 
 
-OWNER = Identity("owner-key", "owner-secret-for-tests-only", ("Admin", "Read", "Write", "List", "Tagging"))
+OWNER = Identity(
+    "owner-key", "owner-secret-for-tests-only", ("Admin", "Read", "Write", "List", "Tagging")
+)
 READER = Identity("reader-key", "reader-secret-for-tests-only", ("Read", "List"))
 STRANGER = Identity("owner-key", "not-the-secret", ())
 
@@ -53,15 +71,30 @@ class ObjectStore:
         """Run until it answers somebody who may list and read."""
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
         identities = [
-            {"name": f"one-{i}", "credentials": [{"accessKey": who.key, "secretKey": who.secret}], "actions": who.actions}
+            {
+                "name": f"one-{i}",
+                "credentials": [{"accessKey": who.key, "secretKey": who.secret}],
+                "actions": who.actions,
+            }
             for i, who in enumerate((OWNER, READER))
         ]
         (self.folder / "identities.json").write_text(json.dumps({"identities": identities}))
         weed = str(Path(sys.executable).with_name("weed"))
-        options = [f"-dir={self.folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false", "-admin.ui=false"]
-        options += [f"-s3.config={self.folder / 'identities.json'}", *(f"-{name}={port}" for name, port in self.ports.items())]
+        options = [
+            f"-dir={self.folder / 'data'}",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            "-webdav=false",
+            "-admin.ui=false",
+        ]
+        options += [
+            f"-s3.config={self.folder / 'identities.json'}",
+            *(f"-{name}={port}" for name, port in self.ports.items()),
+        ]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen([weed, "mini", *options], stdout=log, stderr=log, cwd=self.folder)
+            self._process = subprocess.Popen(
+                [weed, "mini", *options], stdout=log, stderr=log, cwd=self.folder
+            )
         until(self._answers, lambda: end_of(self.folder / "log"), process=self._process)
 
     def kill(self) -> None:
@@ -73,7 +106,11 @@ class ObjectStore:
     def client(self, who: Identity = OWNER) -> object:
         """Amazon's own client, to look at the server from outside."""
         quick = Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 0})
-        keys = {"aws_access_key_id": who.key, "aws_secret_access_key": who.secret, "region_name": "us-east-1"}
+        keys = {
+            "aws_access_key_id": who.key,
+            "aws_secret_access_key": who.secret,
+            "region_name": "us-east-1",
+        }
         return boto3.client("s3", endpoint_url=self.endpoint, config=quick, **keys)
 
     def _answers(self) -> bool:
@@ -81,7 +118,9 @@ class ObjectStore:
         client: Any = self.client()
         try:
             for bucket in client.list_buckets()["Buckets"]:
-                for kept in client.list_objects_v2(Bucket=bucket["Name"], MaxKeys=1).get("Contents", ()):
+                for kept in client.list_objects_v2(Bucket=bucket["Name"], MaxKeys=1).get(
+                    "Contents", ()
+                ):
                     client.get_object(Bucket=bucket["Name"], Key=kept["Key"])["Body"].read()
         except (BotoCoreError, ClientError):
             return False

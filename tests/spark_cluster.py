@@ -34,7 +34,15 @@ class SparkCluster:
 
     def start(self) -> None:
         """Run until both workers have reported to the master."""
-        self.master = self._run("master.Master", "--host", "127.0.0.1", "--port", str(self.port), "--webui-port", str(self.page))
+        self.master = self._run(
+            "master.Master",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--webui-port",
+            str(self.page),
+        )
         self.start_workers()
 
     def start_workers(self) -> None:
@@ -42,9 +50,24 @@ class SparkCluster:
         self.workers = [worker for worker in self.workers if worker.poll() is None]
         while len(self.workers) < WORKERS:
             self.workers.append(
-                self._run("worker.Worker", self.url, "--host", "127.0.0.1", "--cores", "1", "--memory", "1G", "--webui-port", "0")
+                self._run(
+                    "worker.Worker",
+                    self.url,
+                    "--host",
+                    "127.0.0.1",
+                    "--cores",
+                    "1",
+                    "--memory",
+                    "1G",
+                    "--webui-port",
+                    "0",
+                )
             )
-        until(lambda: self._alive() == WORKERS, lambda: end_of(self.folder / "log"), seconds=READY_SECONDS)
+        until(
+            lambda: self._alive() == WORKERS,
+            lambda: end_of(self.folder / "log"),
+            seconds=READY_SECONDS,
+        )
 
     def kill_a_worker(self) -> None:
         """End a worker and its executors as a power cut does."""
@@ -58,24 +81,49 @@ class SparkCluster:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
-    def submit(self, job: Path, *words: str, environment: dict[str, str], options: tuple[str, ...] = ()) -> str:
+    def submit(
+        self, job: Path, *words: str, environment: dict[str, str], options: tuple[str, ...] = ()
+    ) -> str:
         """What a job prints that spark-submit runs."""
-        command = [str(self.home / "bin/spark-submit"), "--master", self.url, *options, str(job), *words]
+        command = [
+            str(self.home / "bin/spark-submit"),
+            "--master",
+            self.url,
+            *options,
+            str(job),
+            *words,
+        ]
         told = {**os.environ, "PYSPARK_PYTHON": sys.executable, "COLUMNS": "160", **environment}
-        done = subprocess.run(command, env=told, capture_output=True, text=True, check=False, cwd=self.folder)
+        done = subprocess.run(
+            command, env=told, capture_output=True, text=True, check=False, cwd=self.folder
+        )
         assert done.returncode == 0, done.stderr[-4000:]
         return done.stdout
 
     def _run(self, what: str, *words: str) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, **OWNER.environment, "SPARK_WORKER_DIR": str(self.folder), "SPARK_LOCAL_IP": "127.0.0.1"}
+        environment = {
+            **os.environ,
+            **OWNER.environment,
+            "SPARK_WORKER_DIR": str(self.folder),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+        }
         environment["PYSPARK_PYTHON"] = sys.executable
         command = [str(self.home / "bin/spark-class"), f"org.apache.spark.deploy.{what}", *words]
         with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=self.folder, start_new_session=True)
+            return subprocess.Popen(
+                command,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                start_new_session=True,
+            )
 
     def _alive(self) -> int:
         try:
-            return int(httpx.get(f"http://127.0.0.1:{self.page}/json/", timeout=5).json()["aliveworkers"])
+            return int(
+                httpx.get(f"http://127.0.0.1:{self.page}/json/", timeout=5).json()["aliveworkers"]
+            )
         except (httpx.HTTPError, ValueError):
             return 0
 

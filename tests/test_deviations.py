@@ -24,13 +24,17 @@ def text() -> str:
     if not path.is_file():
         if os.environ.get("ALARMSTACK_TEST_ALL") == "1":
             pytest.fail(f"{path} is missing, and ALARMSTACK_TEST_ALL=1 leaves nothing out")
-        pytest.skip(f"the founding text is not at {path}: set ALARMSTACK_DATA to the folder `data` beside it")
+        pytest.skip(
+            f"the founding text is not at {path}: set ALARMSTACK_DATA to the folder `data` beside it"
+        )
     return path.read_text()
 
 
 def rows() -> list[list[str]]:
     """The rows of the page's tables: asked for, here, why."""
-    lines = [line for line in (DOCS / "deviations.md").read_text().splitlines() if line.startswith("| ")]
+    lines = [
+        line for line in (DOCS / "deviations.md").read_text().splitlines() if line.startswith("| ")
+    ]
     cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
     return [row for row in cells if row[0] != "asked for" and set(row[0]) != {"-"}]
 
@@ -38,11 +42,17 @@ def rows() -> list[list[str]]:
 def functions(file: Path) -> set[str]:
     """Names of the tests of a file."""
     tree = ast.parse(file.read_text())
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return {
+        node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
 
 
 def test_a_promise_has_a_test_or_a_deviation_and_never_neither() -> None:
-    assert not [(kind, promise) for kind, promise, said in KEPT if set(said) not in ({"test"}, {"deviation"})]
+    assert not [
+        (kind, promise)
+        for kind, promise, said in KEPT
+        if set(said) not in ({"test"}, {"deviation"})
+    ]
 
 
 @pytest.mark.parametrize("named", sorted({said["test"] for *_, said in KEPT if "test" in said}))

@@ -15,7 +15,9 @@ HEADING = re.compile(r"(?m)^#+ +(.*)$")
 
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub and MkDocs make them."""
-    words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in HEADING.findall(page.read_text()))
+    words = (
+        re.sub(r"[^\w\- ]", "", heading.lower()) for heading in HEADING.findall(page.read_text())
+    )
     return {heading.strip().replace(" ", "-") for heading in words}
 
 
@@ -29,5 +31,7 @@ def test_every_link_leads_to_a_page(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{page.name}: {link} does not exist"
         assert target.is_relative_to(root), f"{page.name}: {link} is outside {root.name}/"
-        assert target.suffix in {".md", ".png", ".svg"} or root == REPOSITORY, f"{page.name}: {link} is no page"
+        assert target.suffix in {".md", ".png", ".svg"} or root == REPOSITORY, (
+            f"{page.name}: {link} is no page"
+        )
         assert not anchor or anchor in anchors(target), f"{page.name}: {link} has no such heading"

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from alarmstack.registry import Registry
+from alarmstack.registry.bundles import Registry
 from tests.components import missing
 from tests.conftest import REPOSITORY
 from tests.home import alarmstack
@@ -41,7 +41,9 @@ def test_there_are_three() -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_git_holds_no_output_and_stable_ids(path: Path) -> None:
     content = json.loads(path.read_text())
-    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells(path, "code"))
+    assert all(
+        cell["outputs"] == [] and cell["execution_count"] is None for cell in cells(path, "code")
+    )
     ids = [cell["id"] for cell in content["cells"]]
     assert ids == [f"{path.stem[:2]}-{number:02d}" for number in range(len(ids))]
     assert path.read_text() == json.dumps(content, indent=1, ensure_ascii=False) + "\n"
@@ -51,7 +53,12 @@ def test_git_holds_no_output_and_stable_ids(path: Path) -> None:
 def test_nothing_is_defined_and_only_the_package_is_used(path: Path) -> None:
     tree = code(path)
     assert not [node for node in ast.walk(tree) if isinstance(node, DEFINING)]
-    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    names = [
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    ]
     names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     assert names and {name.split(".")[0] for name in names} <= ALLOWED
 
@@ -63,8 +70,18 @@ def execute(home: Path, *names: str, **variables: str) -> dict[str, str]:
         missing("nbconvert", "`make components` installs it")
     environment = os.environ | {"ALARMSTACK_DATA_DIR": str(home), **variables}
     paths = [str(path) for path in NOTEBOOKS if path.stem in names]
-    command = [str(program), "--execute", "--to", "html", "--output-dir", str(home / "notebooks"), *paths]
-    done = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    command = [
+        str(program),
+        "--execute",
+        "--to",
+        "html",
+        "--output-dir",
+        str(home / "notebooks"),
+        *paths,
+    ]
+    done = subprocess.run(
+        command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr[-4000:]
     return {name: (home / "notebooks" / f"{name}.html").read_text() for name in names}
 
@@ -83,7 +100,18 @@ def logged(uri: str, experiment: str) -> list[Any]:
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """All three, on a plant whose store holds three months: a year teaches more and takes longer."""
     home = tmp_path_factory.mktemp("notebooks")
-    alarmstack(home, "simulate", "--days", "90", "--seed", "1", "--format", "parquet", "--out", str(home / "training"))
+    alarmstack(
+        home,
+        "simulate",
+        "--days",
+        "90",
+        "--seed",
+        "1",
+        "--format",
+        "parquet",
+        "--out",
+        str(home / "training"),
+    )
     alarmstack(home, "etl", str(home / "training"))
     return home, execute(home, *FIGURES)
 
@@ -96,7 +124,9 @@ def test_they_run_and_draw(simulated: tuple[Path, dict[str, str]]) -> None:
 
 
 @pytest.mark.slow
-def test_the_labelled_dataset_is_what_ingest_writes(simulated: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+def test_the_labelled_dataset_is_what_ingest_writes(
+    simulated: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
     home = simulated[0]
     alarmstack(home, "ingest", str(home / "drop"), "--out", str(tmp_path))
     for name in ("cleaned_dataset.csv", "labeled_dataset.csv"):
@@ -108,7 +138,10 @@ def test_models_are_registered_and_none_is_promoted(simulated: tuple[Path, dict[
     uri = f"sqlite:///{simulated[0] / 'mlflow.db'}"
     champion = Registry(uri).versions("plant_alarm_champion")
     assert len(champion) == 1 and champion[0].aliases == ()
-    assert len(logged(uri, "plant_alarm_notebooks")) == 10 and logged(uri, "plant_alarm_training") == []
+    assert (
+        len(logged(uri, "plant_alarm_notebooks")) == 10
+        and logged(uri, "plant_alarm_training") == []
+    )
 
 
 @pytest.mark.slow
@@ -118,9 +151,17 @@ def test_the_validation_is_on_record(simulated: tuple[Path, dict[str, str]]) -> 
     assert run.data.params["folds"] == "5" and run.data.params["gap"] == "24h"
     for horizon in ("1h", "3h", "6h"):
         name = f"plant_alarm_forecaster_{horizon}"
-        assert {f"{name}.roc_auc", f"{name}.average_precision", f"{name}.fold_event_recall"} <= run.data.metrics.keys()
+        assert {
+            f"{name}.roc_auc",
+            f"{name}.average_precision",
+            f"{name}.fold_event_recall",
+        } <= run.data.metrics.keys()
     rows = json.loads((home / "notebooks/validation/evaluation.json").read_text())
-    value = next(r["value"] for r in rows if r["model"] == "plant_alarm_champion" and r["metric"] == "average_precision")
+    value = next(
+        r["value"]
+        for r in rows
+        if r["model"] == "plant_alarm_champion" and r["metric"] == "average_precision"
+    )
     assert run.data.metrics["plant_alarm_champion.average_precision"] == pytest.approx(value)
     assert (home / "notebooks/validation/events.png").read_bytes().startswith(b"\x89PNG")
 
@@ -140,5 +181,7 @@ def test_the_real_month_is_shown_and_nothing_is_claimed(real_data: Path, tmp_pat
     assert ours.equals(theirs)
     [run] = logged(f"sqlite:///{tmp_path / 'notebooks/few_events.db'}", "plant_alarm_validation")
     assert run.data.params["claim"].startswith("none")
-    assert not [name for name in run.data.metrics if "event_recall@" in name or "event_recall_at" in name]
+    assert not [
+        name for name in run.data.metrics if "event_recall@" in name or "event_recall_at" in name
+    ]
     assert not (tmp_path / "mlflow.db").exists()

@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
+from alarmstack.core.plant import Plant
+from alarmstack.core.settings import Settings, load_settings
 from alarmstack.models import recipes
-from alarmstack.plant import Plant
-from alarmstack.settings import Settings, load_settings
 from tests.conftest import REPOSITORY
 
 HYPER_V = [(7914, 8113), (9202, 9801)]
@@ -33,23 +33,37 @@ def test_services_listen_where_the_founding_text_says(monkeypatch: pytest.Monkey
         ("AIRFLOW_ADMIN_USER", "anna", "airflow_user"),
     ],
 )
-def test_variables_of_the_founding_text_are_read(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, field: str) -> None:
+def test_variables_of_the_founding_text_are_read(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, field: str
+) -> None:
     monkeypatch.setenv(variable, value)
     assert getattr(load_settings(), field) == value
 
 
-def test_nobody_is_promoted_unasked_and_the_metric_is_the_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_is_promoted_unasked_and_the_metric_is_the_texts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("MODEL_PROMOTION_MODE", raising=False)
     monkeypatch.delenv("MODEL_PROMOTION_METRIC", raising=False)
     assert (Settings().promotion_mode, Settings().promotion_metric) == ("manual", "f1_anomaly")
 
 
-@pytest.mark.parametrize(("engine", "program"), [([], "docker compose"), (["ENGINE=podman"], "podman-compose")])
-@pytest.mark.parametrize(("recipe", "ends"), [("up", "up -d"), ("down", "down"), ("logs", "logs -f"), ("ps", "ps")])
-def test_the_stack_is_started_watched_and_stopped_by_either_engine(recipe: str, ends: str, engine: list[str], program: str) -> None:
+@pytest.mark.parametrize(
+    ("engine", "program"), [([], "docker compose"), (["ENGINE=podman"], "podman-compose")]
+)
+@pytest.mark.parametrize(
+    ("recipe", "ends"), [("up", "up -d"), ("down", "down"), ("logs", "logs -f"), ("ps", "ps")]
+)
+def test_the_stack_is_started_watched_and_stopped_by_either_engine(
+    recipe: str, ends: str, engine: list[str], program: str
+) -> None:
     # What would be done, without doing it: `make compose-test` does it where a container engine is.
     told = subprocess.run(
-        ["make", "-n", "--no-print-directory", recipe, *engine], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        ["make", "-n", "--no-print-directory", recipe, *engine],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert told.stdout.splitlines()[-1] == f"{program} -f infra/compose.yml {ends}"
 

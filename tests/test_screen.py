@@ -23,7 +23,12 @@ from tests.waiting import end_of, until
 
 pytestmark = pytest.mark.slow
 UI = REPOSITORY / "ui"
-PORTS = ("ALARMSTACK_SENSORS_PORT", "ALARMSTACK_INFERENCE_PORT", "ALARMSTACK_GATEWAY_PORT", "ALARMSTACK_PAGE_PORT")
+PORTS = (
+    "ALARMSTACK_SENSORS_PORT",
+    "ALARMSTACK_INFERENCE_PORT",
+    "ALARMSTACK_GATEWAY_PORT",
+    "ALARMSTACK_PAGE_PORT",
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,15 @@ class Running:
             "CI": "1",
         }
         command = ["npm", "run", script]
-        told = subprocess.run(command, cwd=UI, env=environment | more, capture_output=True, text=True, check=False, timeout=1800)
+        told = subprocess.run(
+            command,
+            cwd=UI,
+            env=environment | more,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=1800,
+        )
         assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-2000:]
 
 
@@ -61,9 +74,18 @@ def running(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
     needed("the page is not built: `make ui/dist/index.html`", (UI / "dist/index.html").is_file())
     ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
     data = tmp_path_factory.mktemp("live")
-    environment = os.environ | ports | {"ALARMSTACK_DATA_DIR": str(data), "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}"}
+    environment = (
+        os.environ
+        | ports
+        | {
+            "ALARMSTACK_DATA_DIR": str(data),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",
+        }
+    )
     command = [str(Path(sys.executable).with_name("alarmstack")), "serve", "all"]
-    services = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True)
+    services = subprocess.Popen(
+        command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True
+    )
     try:
         yield _ready(services, ports["ALARMSTACK_PAGE_PORT"])
     finally:
@@ -78,7 +100,9 @@ def _ready(services: "subprocess.Popen[str]", page_port: str) -> Running:
         if found := re.match(r"\s*(name|password)\s+(\S+)", line):
             told[found[1]] = found[2]
         if "Ctrl-C" in line:
-            return Running(f"http://127.0.0.1:{page_port}", told["name"], told["password"], services.pid)
+            return Running(
+                f"http://127.0.0.1:{page_port}", told["name"], told["password"], services.pid
+            )
     raise AssertionError("the services ended before they were ready")
 
 
@@ -118,17 +142,31 @@ def answering(name: str) -> Iterator[str]:
 
 
 def test_the_development_server_passes_requests_on_to_gateway_and_feed(tmp_path: Path) -> None:
-    needed("the page's packages are missing: `make test` installs them", (UI / "node_modules/vite").is_dir())
+    needed(
+        "the page's packages are missing: `make test` installs them",
+        (UI / "node_modules/vite").is_dir(),
+    )
     (port,) = free_ports(1)
     with answering("gateway") as gateway, answering("sensors") as sensors:
-        environment = os.environ | {"VITE_FRONTEND_API_URL": gateway, "VITE_SENSOR_API_URL": sensors}
-        command = ["node", "node_modules/vite/bin/vite.js", "--port", str(port), "--host", "127.0.0.1"]
+        environment = os.environ | {
+            "VITE_FRONTEND_API_URL": gateway,
+            "VITE_SENSOR_API_URL": sensors,
+        }
+        command = [
+            "node",
+            "node_modules/vite/bin/vite.js",
+            "--port",
+            str(port),
+            "--host",
+            "127.0.0.1",
+        ]
         with (tmp_path / "log").open("wb") as log:
             vite = subprocess.Popen(command, cwd=UI, env=environment, stdout=log, stderr=log)
         try:
             until(partial(listens, port), lambda: end_of(tmp_path / "log"), process=vite)
             asked = {
-                path: httpx.get(f"http://127.0.0.1:{port}{path}", timeout=30) for path in ("/api/plant", "/sensors/health", "/")
+                path: httpx.get(f"http://127.0.0.1:{port}{path}", timeout=30)
+                for path in ("/api/plant", "/sensors/health", "/")
             }
         finally:
             vite.terminate()

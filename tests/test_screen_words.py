@@ -4,8 +4,8 @@ import re
 from datetime import timedelta
 
 from alarmstack.alarms.wording import LIKELY, VERY_LIKELY
-from alarmstack.gateway.credentials import INVITATION_LIFE
-from alarmstack.wire.screen import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from alarmstack.services.gateway.credentials import INVITATION_LIFE
+from alarmstack.services.schemas.gateway import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "ui/src/lib"
@@ -23,7 +23,10 @@ def test_a_probability_has_the_same_word_on_the_page_and_in_messages() -> None:
 
 
 def test_the_registration_page_states_how_long_an_invitation_is_valid() -> None:
-    assert timedelta(days=number(r"valid for (\d+) days", "shell/RegisterForm.svelte")) == INVITATION_LIFE
+    assert (
+        timedelta(days=number(r"valid for (\d+) days", "shell/RegisterForm.svelte"))
+        == INVITATION_LIFE
+    )
 
 
 def test_the_registration_page_states_the_length_of_passwords() -> None:

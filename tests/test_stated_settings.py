@@ -6,8 +6,8 @@ import pytest
 
 from alarmstack.alarms.limits import deadband, limit_title, off_delay
 from alarmstack.alarms.wording import LIKELY, VERY_LIKELY, percent
-from alarmstack.monitor.warning import OLDEST_ASSESSMENT
-from alarmstack.plant import Plant, spaced, write_duration
+from alarmstack.core.plant import Plant, spaced, write_duration
+from alarmstack.services.monitor.warning import OLDEST_ASSESSMENT
 from tests.conftest import REPOSITORY
 
 GUIDE, README = "docs/operator-guide.md", "README.md"
@@ -17,12 +17,20 @@ NUMBERS = {2: "two", 3: "three", 4: "four"}
 def stated(plant: Plant) -> Iterator[tuple[str, str]]:
     """Page and what it must say."""
     warnings = plant.warnings
-    on, off, least = (_written(one) for one in (warnings.on_delay, warnings.off_delay, warnings.minimum_on))
+    on, off, least = (
+        _written(one) for one in (warnings.on_delay, warnings.off_delay, warnings.minimum_on)
+    )
     yield README, f"at most {warnings.false_alarms_per_day:g} false alarms a day"
     yield GUIDE, f"at most {warnings.false_alarms_per_day:g} false warnings a day"
     yield GUIDE, f"at or above its threshold for {on}."
-    yield GUIDE, f"below {percent(warnings.hysteresis)} of the threshold for {off}, and no earlier than {least} after it was raised"
-    yield GUIDE, f'"Possible" is a probability below {percent(LIKELY)}, "likely" one from {percent(LIKELY)}'
+    yield (
+        GUIDE,
+        f"below {percent(warnings.hysteresis)} of the threshold for {off}, and no earlier than {least} after it was raised",
+    )
+    yield (
+        GUIDE,
+        f'"Possible" is a probability below {percent(LIKELY)}, "likely" one from {percent(LIKELY)}',
+    )
     yield GUIDE, f'"very likely" one from {percent(VERY_LIKELY)}'
     horizons = ", ".join(_written(one).removesuffix(" h") for one in plant.time.horizons)
     yield GUIDE, f"**Alarm within {horizons} h**"
@@ -43,7 +51,9 @@ def test_pages_state_the_settings_of_plant_toml(plant: Plant) -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("change", [{"hysteresis": 0.8}, {"minimum_on": "2h"}, {"false_alarms_per_day": 1.0}])
+@pytest.mark.parametrize(
+    "change", [{"hysteresis": 0.8}, {"minimum_on": "2h"}, {"false_alarms_per_day": 1.0}]
+)
 def test_another_setting_makes_the_pages_wrong(plant: Plant, change: dict[str, object]) -> None:
     warnings = type(plant.warnings).model_validate(plant.warnings.model_dump(mode="json") | change)
     pages = {page: " ".join((REPOSITORY / page).read_text().split()) for page in (GUIDE, README)}

@@ -14,13 +14,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from alarmstack.errors import ObservationError
-from alarmstack.expected import expected
-from alarmstack.features import feature_names
-from alarmstack.plant import Plant
-from alarmstack.service import listen
-from alarmstack.wire.observations import Observation, Reading, to_block
-from alarmstack.wire.scoring import (
+from alarmstack.core.errors import ObservationError
+from alarmstack.core.model_list import expected
+from alarmstack.core.plant import Plant
+from alarmstack.features.matrix import feature_names
+from alarmstack.services.runtime.http import listen
+from alarmstack.services.schemas.inference import (
     Assessment,
     AssessRequest,
     ExplainRequest,
@@ -29,6 +28,8 @@ from alarmstack.wire.scoring import (
     ForecastRequest,
     Importances,
     Inputs,
+    ModelOutput,
+    ModelRef,
     Models,
     ModelStatus,
     Prediction,
@@ -37,12 +38,18 @@ from alarmstack.wire.scoring import (
     Ready,
     Reference,
     References,
-    Said,
+    ReferenceValues,
     Shadowed,
-    Spoke,
-    UsualValues,
 )
-from alarmstack.wire.sensing import Activation, FeedMeta, Intervals, Live, Readings, Scenario
+from alarmstack.services.schemas.observations import Observation, Reading, to_block
+from alarmstack.services.schemas.sensors import (
+    Activation,
+    FeedMeta,
+    Intervals,
+    Live,
+    Readings,
+    Scenario,
+)
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -51,8 +58,14 @@ HOUR = timedelta(hours=1)
 def row(plant: Plant, start: datetime, **values: float | None) -> Observation:
     """A closed interval in ordinary operation, but for the values given."""
     usual = {i.key: sum(i.normal) / 2 for i in plant.modelled}
-    spread = {f"{key}_{part}": value + way for key, value in usual.items() for part, way in (("max", 1.0), ("min", -1.0))}
-    setpoints = {c.sp.lower(): usual[c.pv.lower()] for c in plant.controllers} | {c.op.lower(): 50.0 for c in plant.controllers}
+    spread = {
+        f"{key}_{part}": value + way
+        for key, value in usual.items()
+        for part, way in (("max", 1.0), ("min", -1.0))
+    }
+    setpoints = {c.sp.lower(): usual[c.pv.lower()] for c in plant.controllers} | {
+        c.op.lower(): 50.0 for c in plant.controllers
+    }
     return Observation(timestamp=start, segment=0, **{**usual, **spread, **setpoints, **values})
 
 
@@ -88,7 +101,10 @@ class Feed:
 
     def speak_between(self, minutes: int, **values: float | None) -> Observation:
         """The intervals that end so many minutes after the last hour; the newest is told of."""
-        past = [row(self.plant, self.now + timedelta(minutes=minutes) - n * HOUR) for n in range(3, 1, -1)]
+        past = [
+            row(self.plant, self.now + timedelta(minutes=minutes) - n * HOUR)
+            for n in range(3, 1, -1)
+        ]
         newest = row(self.plant, self.now + timedelta(minutes=minutes) - HOUR, **values)
         self.rolling = [*past, newest]
         self.tell("rolling", newest)
@@ -99,7 +115,10 @@ class Feed:
         usual: dict[str, float | None] = {i.key: sum(i.normal) / 2 for i in self.plant.modelled}
         setpoints = {c.sp.lower(): usual[c.pv.lower()] for c in self.plant.controllers}
         live = self.live().model_copy(
-            update={"reading": Reading(timestamp=self.now + after, **usual | values), "setpoints": setpoints}
+            update={
+                "reading": Reading(timestamp=self.now + after, **usual | values),
+                "setpoints": setpoints,
+            }
         )
         self.readings.append(live)
         if told:
@@ -123,7 +142,10 @@ class Feed:
     def live(self) -> Live:
         values = {i.key: i.normal[0] for i in self.plant.modelled}
         return Live(
-            reading=Reading(timestamp=self.now, **values), scenario=self.scenario, scenario_description="d", scenario_color="green"
+            reading=Reading(timestamp=self.now, **values),
+            scenario=self.scenario,
+            scenario_description="d",
+            scenario_color="green",
         )
 
     def app(self) -> Starlette:
@@ -164,7 +186,9 @@ class Feed:
         kept = self.intervals[-int(request.query_params["n"]) :]
         rows = [*self.extra, *(one.model_dump(mode="json") for one in kept)]
         # As a feed of another maker writes it: with NaN and Infinity, which JSON does not have.
-        return Response(json.dumps({"intervals": rows, "count": len(rows)}), media_type="application/json")
+        return Response(
+            json.dumps({"intervals": rows, "count": len(rows)}), media_type="application/json"
+        )
 
     async def _rolling(self, request: Request) -> Response:
         kept = self.rolling[-int(request.query_params["n"]) :]
@@ -173,11 +197,25 @@ class Feed:
     async def _history(self, request: Request) -> Response:
         kept = self.readings[-int(request.query_params["n"]) :]
         readings, setpoints = [one.reading for one in kept], [one.setpoints for one in kept]
-        return said(Readings(readings=readings, count=len(kept), ages=[one.ages for one in kept], setpoints=setpoints))
+        return said(
+            Readings(
+                readings=readings,
+                count=len(kept),
+                ages=[one.ages for one in kept],
+                setpoints=setpoints,
+            )
+        )
 
     async def _scenarios(self, _: Request) -> Response:
         names = ("normal", "pressure_rise")
-        return JSONResponse([Scenario(name=n, description="d", color="red", active=n == self.scenario).model_dump() for n in names])
+        return JSONResponse(
+            [
+                Scenario(
+                    name=n, description="d", color="red", active=n == self.scenario
+                ).model_dump()
+                for n in names
+            ]
+        )
 
     async def _activate(self, request: Request) -> Response:
         wanted = Activation.model_validate_json(await request.body())
@@ -230,7 +268,9 @@ class Models_:  # noqa: N801 - beside the wire's Models
             "/explain": (ExplainRequest, self._explain),
             "/assess": (AssessRequest, self._assess),
         }
-        posts = [Route(path, self._asking(*how), methods=["POST"]) for path, how in endpoints.items()]
+        posts = [
+            Route(path, self._asking(*how), methods=["POST"]) for path, how in endpoints.items()
+        ]
         return Starlette(
             routes=[
                 *posts,
@@ -260,16 +300,26 @@ class Models_:  # noqa: N801 - beside the wire's Models
 
         return answer
 
-    def _spoke(self, name: str = "plant_alarm_champion") -> Spoke:
-        return Spoke(name=name, version="7")
+    def _spoke(self, name: str = "plant_alarm_champion") -> ModelRef:
+        return ModelRef(name=name, version="7")
 
     def _predict(self, asked: PredictRequest) -> Prediction:
         unknown = set(asked.features) - set(feature_names(self.plant, "point"))
         if unknown:
             raise ValueError(f"unknown features: {sorted(unknown)}")
-        inputs = Inputs(given=len(asked.features), of=98, text=f"{len(asked.features)} of 98 inputs had a value.")
+        inputs = Inputs(
+            given=len(asked.features),
+            of=98,
+            text=f"{len(asked.features)} of 98 inputs had a value.",
+        )
         return Prediction(
-            inputs=inputs, risk_score=0.97, alarm=1, threshold=0.5, missing=["te301020"], out_of_range=[], model=self._spoke()
+            inputs=inputs,
+            risk_score=0.97,
+            alarm=1,
+            threshold=0.5,
+            missing=["te301020"],
+            out_of_range=[],
+            model=self._spoke(),
         )
 
     def _forecast(self, asked: ForecastRequest) -> Forecast:
@@ -297,7 +347,13 @@ class Models_:  # noqa: N801 - beside the wire's Models
         if asked.recent_observations:
             to_block(self.plant, asked.recent_observations)
         return Explanation(
-            score=0.9, score_on_scale=2.0, base_value=2.0, scale="log-odds", method="m", contributions=[], model=self._spoke()
+            score=0.9,
+            score_on_scale=2.0,
+            base_value=2.0,
+            scale="log-odds",
+            method="m",
+            contributions=[],
+            model=self._spoke(),
         )
 
     def _assess(self, asked: AssessRequest) -> Assessment:
@@ -308,7 +364,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
             self.assessed.append(last.timestamp)
         score = self.score(last)
         models = [
-            Said(
+            ModelOutput(
                 name=one.name,
                 column=one.column,
                 title=one.title,
@@ -327,7 +383,9 @@ class Models_:  # noqa: N801 - beside the wire's Models
             n_intervals=len(asked.intervals),
             in_alarm_now=(last.numbers.get("pdt31008_max") or 0.0) > 300.0,
             models=models,
-            shadows=[] if self.shadow is None else [Shadowed(column="forecast_3h", version="8", score=self.shadow, threshold=0.5)],
+            shadows=[]
+            if self.shadow is None
+            else [Shadowed(column="forecast_3h", version="8", score=self.shadow, threshold=0.5)],
             drivers=[],
             rules=[],
             quality=[],
@@ -352,7 +410,12 @@ class Models_:  # noqa: N801 - beside the wire's Models
     async def _ready(self, _: Request) -> Response:
         ready = not (self.away or self.silent)
         told = Ready(
-            ready=ready, registry="r", registry_reachable=True, reason=None, models=self._statuses(), fingerprint=self.fingerprint
+            ready=ready,
+            registry="r",
+            registry_reachable=True,
+            reason=None,
+            models=self._statuses(),
+            fingerprint=self.fingerprint,
         )
         return said(told, 200 if ready else 503)
 
@@ -362,9 +425,12 @@ class Models_:  # noqa: N801 - beside the wire's Models
     async def _reference(self, _: Request) -> Response:
         if self.away:
             return refusal(503, "away")
-        usual = UsualValues(edges=[1000.0], shares=[0.5, 0.5], bound=0.25)
+        usual = ReferenceValues(edges=[1000.0], shares=[0.5, 0.5], bound=0.25)
         values = {i.key: usual for i in self.plant.modelled}
-        models = [Reference(name=o.name, column=o.column, version="7", score=usual, values=values) for o in expected(self.plant)]
+        models = [
+            Reference(name=o.name, column=o.column, version="7", score=usual, values=values)
+            for o in expected(self.plant)
+        ]
         return said(References(models=models))
 
     async def _importance(self, request: Request) -> Response:

@@ -28,7 +28,9 @@ def until(
         time.sleep(every)
 
 
-async def eventually(true: Callable[[], Awaitable[object]], *, seconds: float = 60, every: float = 0.02) -> None:
+async def eventually(
+    true: Callable[[], Awaitable[object]], *, seconds: float = 60, every: float = 0.02
+) -> None:
     """The same for a test that shares its event loop with what it waits for."""
     async with asyncio.timeout(seconds):
         while not await true():

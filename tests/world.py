@@ -12,14 +12,14 @@ import httpx
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from alarmstack.db import Database
-from alarmstack.db import accounts as stored
-from alarmstack.gateway import create_app
-from alarmstack.gateway.credentials import hash_password
-from alarmstack.gateway.state import State
-from alarmstack.monitor.hub import Event, Listener
-from alarmstack.plant import Plant
-from alarmstack.settings import Settings
+from alarmstack.core.plant import Plant
+from alarmstack.core.settings import Settings
+from alarmstack.services.gateway import create_app
+from alarmstack.services.gateway.credentials import hash_password
+from alarmstack.services.gateway.state import State
+from alarmstack.services.monitor.hub import Event, Listener
+from alarmstack.storage.database import Database
+from alarmstack.storage.database import accounts as stored
 from tests.conftest import REPOSITORY
 from tests.upstreams import Feed, Models_, serving
 
@@ -76,7 +76,10 @@ class World:
     def browser(self) -> httpx.AsyncClient:
         """A browser of its own: keeps cookies, names its origin."""
         client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app), base_url=ORIGIN, headers={"Origin": ORIGIN}, follow_redirects=False
+            transport=httpx.ASGITransport(self.app),
+            base_url=ORIGIN,
+            headers={"Origin": ORIGIN},
+            follow_redirects=False,
         )
         self.clients.append(client)
         return client
@@ -106,10 +109,20 @@ async def next_event(listener: Listener, name: str, where: Any = lambda _: True)
 
 @asynccontextmanager
 async def world(
-    plant: Plant, database_url: str, *, hours: int = 30, monitored: bool = False, feed: Feed | None = None, **options: Any
+    plant: Plant,
+    database_url: str,
+    *,
+    hours: int = 30,
+    monitored: bool = False,
+    feed: Feed | None = None,
+    **options: Any,
 ) -> AsyncIterator[World]:
     """A gateway on that database. With `monitored` the live loop runs."""
-    feed, models, clock = feed or Feed(plant, hours), options.pop("models", None) or Models_(plant), ManualClock()
+    feed, models, clock = (
+        feed or Feed(plant, hours),
+        options.pop("models", None) or Models_(plant),
+        ManualClock(),
+    )
     async with serving(feed.app()) as sensors_url, serving(models.app()) as inference_url:
         settings = Settings(
             plant=REPOSITORY / "plants/gas_treatment/plant.toml",

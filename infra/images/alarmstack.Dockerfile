@@ -55,7 +55,7 @@ LABEL org.alarmstack.sources=${SOURCES}
 
 # The models of `make run`, made here from the simulated year: no binary is kept in the repository.
 FROM program AS models
-# As in the demonstration, models that lose to their floor may be looked at, and say so.
+# As in the demonstration, models that lose to their baseline may be looked at, and say so.
 ENV MODEL_PROMOTION_MODE=auto ALARMSTACK_SERVE_UNPROMOTED=true
 # The command writes for its user alone; the service that reads the models is another one.
 RUN alarmstack simulate --days 365 --seed 1 --format parquet --out /data/training \

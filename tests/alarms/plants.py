@@ -1,6 +1,6 @@
 """A second plant: rows of a minute, other tags, and a limit of every kind."""
 
-from alarmstack.plant import Plant
+from alarmstack.core.plant import Plant
 
 
 def mill() -> Plant:
@@ -21,9 +21,27 @@ def mill() -> Plant:
             "controllers": [{"name": "SC9", "setpoint_stale_after": "10h"}],
             "labels": {
                 "rules": [
-                    {"name": "bearing_hot", "column": "TB7_max", "above": 80, "unit": "°C", "on_delay": "20s"},
-                    {"name": "bin_low", "column": "LB2_min", "below": 20, "unit": "%", "off_delay": "2min"},
-                    {"name": "speed_off", "column": "SC9_deviation_max", "above": 5, "unit": "%", "absolute": True},
+                    {
+                        "name": "bearing_hot",
+                        "column": "TB7_max",
+                        "above": 80,
+                        "unit": "°C",
+                        "on_delay": "20s",
+                    },
+                    {
+                        "name": "bin_low",
+                        "column": "LB2_min",
+                        "below": 20,
+                        "unit": "%",
+                        "off_delay": "2min",
+                    },
+                    {
+                        "name": "speed_off",
+                        "column": "SC9_deviation_max",
+                        "above": 5,
+                        "unit": "%",
+                        "absolute": True,
+                    },
                     {
                         "name": "bearing_unsteady",
                         "column": "TB7_roll3min_std",

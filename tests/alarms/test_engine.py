@@ -12,14 +12,39 @@ HOUR = 3600.0
 
 STORIES = [
     # what happens, rule, scores, expected
-    ("a peak warns for the minimum on time", WarningRule(0.5, minimum_on=2 * HOUR), [0, 0.9, 0, 0, 0], ".WW.."),
+    (
+        "a peak warns for the minimum on time",
+        WarningRule(0.5, minimum_on=2 * HOUR),
+        [0, 0.9, 0, 0, 0],
+        ".WW..",
+    ),
     ("no delay: it ends with its cause", WarningRule(0.5), [0, 0.9, 0.9, 0.4, 0], ".WW.."),
-    ("chatter around the threshold stays one warning", WarningRule(0.5, hysteresis=0.8), [0.5, 0.45, 0.5, 0.41, 0.3], "WWWW."),
+    (
+        "chatter around the threshold stays one warning",
+        WarningRule(0.5, hysteresis=0.8),
+        [0.5, 0.45, 0.5, 0.41, 0.3],
+        "WWWW.",
+    ),
     ("without hysteresis it flaps", WarningRule(0.5), [0.5, 0.45, 0.5, 0.41, 0.3], "W.W.."),
-    ("an on-delay waits for persistence", WarningRule(0.5, on_delay=2 * HOUR), [0.9, 0.1, 0.9, 0.9, 0.9, 0.1], "....W."),
-    ("an off-delay bridges a dip", WarningRule(0.5, off_delay=HOUR), [0.9, 0.1, 0.9, 0.1, 0.1, 0.1], "WWWW.."),
+    (
+        "an on-delay waits for persistence",
+        WarningRule(0.5, on_delay=2 * HOUR),
+        [0.9, 0.1, 0.9, 0.9, 0.9, 0.1],
+        "....W.",
+    ),
+    (
+        "an off-delay bridges a dip",
+        WarningRule(0.5, off_delay=HOUR),
+        [0.9, 0.1, 0.9, 0.1, 0.1, 0.1],
+        "WWWW..",
+    ),
     ("an unknown score ends nothing", WarningRule(0.5), [0.9, NAN, NAN, 0.1], "WWW."),
-    ("an unknown score begins nothing", WarningRule(0.5, on_delay=HOUR), [0.9, NAN, 0.9, 0.9], "...W"),
+    (
+        "an unknown score begins nothing",
+        WarningRule(0.5, on_delay=HOUR),
+        [0.9, NAN, 0.9, 0.9],
+        "...W",
+    ),
 ]
 
 
@@ -27,7 +52,9 @@ def drawn(on: np.ndarray) -> str:
     return "".join("W" if o else "." for o in on)
 
 
-@pytest.mark.parametrize(("what", "rule", "scores", "expected"), STORIES, ids=[s[0] for s in STORIES])
+@pytest.mark.parametrize(
+    ("what", "rule", "scores", "expected"), STORIES, ids=[s[0] for s in STORIES]
+)
 def test_stories(what: str, rule: WarningRule, scores: list[float], expected: str) -> None:
     assert drawn(standing(rule, np.array(scores, float), HOUR)) == expected
 
@@ -56,7 +83,12 @@ def test_live_and_batch_are_the_same_fold(hours: list[tuple[float, bool]], cut: 
         state = step(rule, IDLE if row == cut else state, (row + 1) * HOUR, score, in_alarm)
         live.append(state.on)
     scores, alarm = (np.array(column) for column in zip(*hours, strict=True))
-    assert live == standing(rule, scores, HOUR, alarm, (np.arange(len(hours)) >= cut).astype(np.int32)).tolist()
+    assert (
+        live
+        == standing(
+            rule, scores, HOUR, alarm, (np.arange(len(hours)) >= cut).astype(np.int32)
+        ).tolist()
+    )
 
 
 @given(scores=st.lists(st.floats(0, 1), min_size=1, max_size=60))

@@ -17,10 +17,10 @@ from alarmstack.alarms.limits import (
     rewound,
     step,
 )
-from alarmstack.derived import holds
-from alarmstack.features import build, feature_names
-from alarmstack.plant import Limit, Plant
-from alarmstack.wire.observations import Observation, to_block
+from alarmstack.core.plant import Limit, Plant
+from alarmstack.features.matrix import build, feature_names
+from alarmstack.preparation.derived import holds
+from alarmstack.services.schemas.observations import Observation, to_block
 from tests.alarms.plants import mill
 from tests.upstreams import BEGIN
 
@@ -31,12 +31,37 @@ STORIES = [
     # what happens, rule, values, expected
     ("no delay: the alarm is there with its reading", LimitRule(300), [299, 301, 300], ".A."),
     ("a value at the limit does not exceed it", LimitRule(300), [300, 300], ".."),
-    ("an on-delay waits for persistence", LimitRule(300, on_delay=2 * MINUTE), [301, 301, 301, 299], "ppA."),
-    ("a short excursion ends the on-delay", LimitRule(300, on_delay=2 * MINUTE), [301, 299, 301, 301], "p.pp"),
+    (
+        "an on-delay waits for persistence",
+        LimitRule(300, on_delay=2 * MINUTE),
+        [301, 301, 301, 299],
+        "ppA.",
+    ),
+    (
+        "a short excursion ends the on-delay",
+        LimitRule(300, on_delay=2 * MINUTE),
+        [301, 299, 301, 301],
+        "p.pp",
+    ),
     ("a deadband bridges small dips", LimitRule(300, deadband=8), [301, 295, 301, 292], "AAA."),
-    ("an off-delay bridges short dips", LimitRule(300, off_delay=2 * MINUTE), [301, 206, 206, 301, 206, 206, 206], "ArrArr."),
-    ("an unknown value raises nothing", LimitRule(300, on_delay=MINUTE), [NAN, 301, NAN, 301], ".ppA"),
-    ("an unknown value clears nothing", LimitRule(300, off_delay=2 * MINUTE), [301, 206, NAN, 206, 206, 206], "ArArr."),
+    (
+        "an off-delay bridges short dips",
+        LimitRule(300, off_delay=2 * MINUTE),
+        [301, 206, 206, 301, 206, 206, 206],
+        "ArrArr.",
+    ),
+    (
+        "an unknown value raises nothing",
+        LimitRule(300, on_delay=MINUTE),
+        [NAN, 301, NAN, 301],
+        ".ppA",
+    ),
+    (
+        "an unknown value clears nothing",
+        LimitRule(300, off_delay=2 * MINUTE),
+        [301, 206, NAN, 206, 206, 206],
+        "ArArr.",
+    ),
 ]
 
 
@@ -46,7 +71,9 @@ def letter(state: LimitState) -> str:
     return "." if state.since is None else "p"
 
 
-def folded(rule: LimitRule, values: list[float], state: LimitState = QUIET, begin: float = 0.0) -> list[LimitState]:
+def folded(
+    rule: LimitRule, values: list[float], state: LimitState = QUIET, begin: float = 0.0
+) -> list[LimitState]:
     states = []
     for minute, value in enumerate(values):
         state = step(rule, state, begin + minute * MINUTE, value)
@@ -54,7 +81,9 @@ def folded(rule: LimitRule, values: list[float], state: LimitState = QUIET, begi
     return states
 
 
-@pytest.mark.parametrize(("what", "rule", "values", "expected"), STORIES, ids=[s[0] for s in STORIES])
+@pytest.mark.parametrize(
+    ("what", "rule", "values", "expected"), STORIES, ids=[s[0] for s in STORIES]
+)
 def test_stories(what: str, rule: LimitRule, values: list[float], expected: str) -> None:
     assert "".join(map(letter, folded(rule, values))) == expected
 
@@ -63,8 +92,12 @@ def test_an_alarm_dates_from_the_reading_that_exceeded_the_limit() -> None:
     rule = LimitRule(300, on_delay=MINUTE)
     state = step(rule, QUIET, 0.0, 280)
     state = step(rule, state, 600.0, 310, read_at=430.0)
-    assert state == LimitState(True, 430.0, None, 600.0), "measured 170 s ago and not seen since: the on-delay is over"
-    assert step(rule, LimitState(at=500.0), 600.0, 310, read_at=430.0).since == 500.0, "the last look saw another value"
+    assert state == LimitState(True, 430.0, None, 600.0), (
+        "measured 170 s ago and not seen since: the on-delay is over"
+    )
+    assert step(rule, LimitState(at=500.0), 600.0, 310, read_at=430.0).since == 500.0, (
+        "the last look saw another value"
+    )
 
 
 def test_a_value_from_the_past_changes_nothing() -> None:
@@ -92,12 +125,16 @@ RULES = st.builds(
 def test_no_alarm_chatters_faster_than_its_off_delay(rule: LimitRule, values: list[float]) -> None:
     states = folded(rule, values)
     before = [QUIET, *states]
-    raised = [at * MINUTE for at, state in enumerate(states) if state.active and not before[at].active]
+    raised = [
+        at * MINUTE for at, state in enumerate(states) if state.active and not before[at].active
+    ]
     assert all(later - earlier > rule.off_delay for earlier, later in pairwise(raised))
 
 
 @given(rule=RULES, values=VALUES, minutes=st.integers(1, 6))
-def test_what_is_above_the_limit_for_the_on_delay_raises(rule: LimitRule, values: list[float], minutes: int) -> None:
+def test_what_is_above_the_limit_for_the_on_delay_raises(
+    rule: LimitRule, values: list[float], minutes: int
+) -> None:
     lasting = int(rule.on_delay / MINUTE) + minutes
     states = folded(rule, [*values, *[11.0] * lasting])
     assert states[-1].active and states[-1].since is not None
@@ -105,16 +142,24 @@ def test_what_is_above_the_limit_for_the_on_delay_raises(rule: LimitRule, values
 
 
 @given(rule=RULES, values=VALUES, cut=st.integers(1, 80), again=st.integers(0, 10))
-def test_a_replay_in_chunks_that_overlap_is_one_pass(rule: LimitRule, values: list[float], cut: int, again: int) -> None:
+def test_a_replay_in_chunks_that_overlap_is_one_pass(
+    rule: LimitRule, values: list[float], cut: int, again: int
+) -> None:
     state = folded(rule, values[:cut])[-1]
     begin = max(min(cut, len(values)) - 1 - again, 0)
     assert folded(rule, values[begin:], state, begin * MINUTE)[-1] == folded(rule, values)[-1]
 
 
 def test_high_low_and_absolute_limits_are_one_case() -> None:
-    high, low = Limit(name="h", column="T1", above=80, unit="°C"), Limit(name="l", column="L1", below=20, unit="%")
+    high, low = (
+        Limit(name="h", column="T1", above=80, unit="°C"),
+        Limit(name="l", column="L1", below=20, unit="%"),
+    )
     wide = Limit(name="d", column="LC1_deviation", above=10, unit="%", absolute=True)
-    assert [rule.height(value) > rule.level for rule, value in [(high, 81.0), (high, 80.0), (low, 19.0), (low, 20.0)]] == [
+    assert [
+        rule.height(value) > rule.level
+        for rule, value in [(high, 81.0), (high, 80.0), (low, 19.0), (low, 20.0)]
+    ] == [
         True,
         False,
         True,
@@ -139,7 +184,9 @@ def test_a_rule_that_makes_no_sense_is_refused(content: dict[str, object], compl
 
 
 def test_usual_deadbands_and_delays_fit_the_instrument_and_the_cadence(plant: Plant) -> None:
-    usual = {rule.name: (deadband(plant, rule), off_delay(plant, rule)) for rule in plant.labels.rules}
+    usual = {
+        rule.name: (deadband(plant, rule), off_delay(plant, rule)) for rule in plant.labels.rules
+    }
     two_hours = timedelta(hours=2)
     assert usual == {
         "flooding": (8.0, two_hours),
@@ -147,7 +194,9 @@ def test_usual_deadbands_and_delays_fit_the_instrument_and_the_cadence(plant: Pl
         "reboiler_swing": (5.25, two_hours),
     }
     rules = {rule.name: rule for rule in mill().labels.rules}
-    assert deadband(mill(), rules["bearing_hot"]) == 2.0 and off_delay(mill(), rules["bearing_hot"]) == timedelta(minutes=2)
+    assert deadband(mill(), rules["bearing_hot"]) == 2.0 and off_delay(
+        mill(), rules["bearing_hot"]
+    ) == timedelta(minutes=2)
     assert off_delay(mill(), rules["bearing_unsteady"]) == timedelta(seconds=30), "its own"
 
 
@@ -176,5 +225,9 @@ def test_labels_and_features_know_low_limits() -> None:
     assert holds(plant, block, low).tolist() == [False, True]
     names = feature_names(plant, "window")
     matrix = build(plant, block, "window")
-    assert matrix[:, names.index("bin_low_margin")].tolist() == [9.0, -0.5], "how far it is from its limit"
-    assert matrix[:, names.index("bin_low_peak")].tolist() == [29.0, 19.5], "the lowest of the window"
+    assert matrix[:, names.index("bin_low_margin")].tolist() == [9.0, -0.5], (
+        "how far it is from its limit"
+    )
+    assert matrix[:, names.index("bin_low_peak")].tolist() == [29.0, 19.5], (
+        "the lowest of the window"
+    )

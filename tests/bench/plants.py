@@ -62,7 +62,9 @@ def write_set(folder: Path, extra: str = "") -> Path:
     return folder / "set.toml"
 
 
-def recording(run: str, asset: str, rows: int, event: tuple[int, int] | None = None, seed: int = 0) -> pl.DataFrame:
+def recording(
+    run: str, asset: str, rows: int, event: tuple[int, int] | None = None, seed: int = 0
+) -> pl.DataFrame:
     """Noise in two tags, one row a minute; in the event both rise by six."""
     random = np.random.default_rng(seed)
     stage = np.zeros(rows, int)

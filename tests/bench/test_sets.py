@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from alarmstack.bench.sets import find_sets, load_runs, read_set
-from alarmstack.errors import BenchError
+from alarmstack.core.errors import BenchError
 from tests.bench.plants import recording, write_set
 from tests.conftest import REPOSITORY
 
@@ -15,7 +15,9 @@ from tests.conftest import REPOSITORY
 def test_rows_keep_their_truth_and_a_hole_keeps_what_was_true_before_it(tmp_path: Path) -> None:
     described = read_set(write_set(tmp_path / "rig"))
     whole = recording("a", "one", 60, event=(20, 39))
-    whole.filter(~pl.col("at").dt.minute().is_between(25, 28)).write_parquet(tmp_path / "part.parquet")
+    whole.filter(~pl.col("at").dt.minute().is_between(25, 28)).write_parquet(
+        tmp_path / "part.parquet"
+    )
     (run,) = load_runs(described, described.load_plant(), tmp_path)
     assert (len(run.block), run.asset) == (60, "one")
     assert np.flatnonzero(run.event).tolist() == list(range(20, 40))
@@ -34,7 +36,9 @@ def test_all_files_of_a_folder_are_one_set_and_runs_stay_apart(tmp_path: Path) -
 
 def test_files_may_count_rows_instead_of_telling_the_time(tmp_path: Path) -> None:
     described = read_set(write_set(tmp_path / "rig"))
-    recording("a", "one", 30).with_columns(at=pl.int_range(30)).write_parquet(tmp_path / "1.parquet")
+    recording("a", "one", 30).with_columns(at=pl.int_range(30)).write_parquet(
+        tmp_path / "1.parquet"
+    )
     (run,) = load_runs(described, described.load_plant(), tmp_path)
     assert len(run.block) == 30 and run.spoke.all()
 
@@ -43,7 +47,10 @@ def test_files_may_count_rows_instead_of_telling_the_time(tmp_path: Path) -> Non
     ("make", "words"),
     [
         (lambda folder: None, ["no file", "*.parquet"]),
-        (lambda folder: recording("a", "b", 9).drop("Q").write_parquet(folder / "1.parquet"), ["no column Q", "stage"]),
+        (
+            lambda folder: recording("a", "b", 9).drop("Q").write_parquet(folder / "1.parquet"),
+            ["no column Q", "stage"],
+        ),
     ],
     ids=["no files", "no column"],
 )
@@ -61,7 +68,7 @@ def test_a_mistake_in_a_set_is_named(tmp_path: Path) -> None:
 
 
 def test_every_described_set_has_a_plant_and_known_figures() -> None:
-    from alarmstack.bench.figures import FIGURES
+    from alarmstack.bench.metrics import FIGURES
 
     sets = find_sets(REPOSITORY / "benchmarks" / "sets")
     assert sets

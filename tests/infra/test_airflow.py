@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from alarmstack.buckets import make_buckets
-from alarmstack.registry import Registry
-from alarmstack.storage import Store
-from alarmstack.watcher import Airflow
-from alarmstack.watcher.drops import fingerprint
+from alarmstack.pipelines.watcher import Airflow
+from alarmstack.pipelines.watcher.drops import fingerprint
+from alarmstack.registry.bundles import Registry
+from alarmstack.storage.buckets import make_buckets
+from alarmstack.storage.files import Store
 from tests.airflow_server import PASSWORD, USER, AirflowServer, airflow_server
 from tests.conftest import REPOSITORY
 from tests.home import alarmstack
@@ -20,7 +20,7 @@ from tests.object_store import OWNER, ObjectStore, as_identity
 DROP_DAG, TRAIN_DAG = "ingest_etl_local_drop", "train_models_local"
 STORE = "s3://features/airflow"
 DAYS = 120
-"""Enough for a champion that beats its floor."""
+"""Enough for a champion that beats its baseline."""
 pytestmark = pytest.mark.slow
 
 
@@ -63,36 +63,64 @@ def test_a_drop_becomes_a_run_on_s3_and_models_in_mlflow(
 ) -> None:
     as_identity(monkeypatch, OWNER)
     drop = folder / "data_drop" / "spring"
-    alarmstack(folder / "simulator", "simulate", "--days", str(DAYS), "--seed", "1", "--format", "parquet", "--out", str(drop))
+    alarmstack(
+        folder / "simulator",
+        "simulate",
+        "--days",
+        str(DAYS),
+        "--seed",
+        "1",
+        "--format",
+        "parquet",
+        "--out",
+        str(drop),
+    )
     run = airflow.trigger(DROP_DAG, source_path=str(drop)).json()["dag_run_id"]
     assert airflow.finished(DROP_DAG, run, 240) == "success", airflow.log(DROP_DAG, run, "etl")
-    assert airflow.tasks(DROP_DAG, run) == dict.fromkeys(("resolve_source_path", "great_expectations_validation", "etl"), "success")
+    assert airflow.tasks(DROP_DAG, run) == dict.fromkeys(
+        ("resolve_source_path", "great_expectations_validation", "etl"), "success"
+    )
     manifest = Store(STORE, object_store.endpoint).latest()
     assert manifest is not None and manifest["rows"] == DAYS * 24 + 1
-    assert Store(manifest["curated"], object_store.endpoint).names("") == ["cleaned_dataset.csv", "labeled_dataset.csv"]
+    assert Store(manifest["curated"], object_store.endpoint).names("") == [
+        "cleaned_dataset.csv",
+        "labeled_dataset.csv",
+    ]
 
     run = airflow.trigger(TRAIN_DAG, days=60).json()["dag_run_id"]
     assert airflow.finished(TRAIN_DAG, run, 600) == "success"
     assert "recall" in airflow.log(TRAIN_DAG, run, "evaluate")
     assert "plant_alarm_champion is @champion" in airflow.log(TRAIN_DAG, run, "promote")
-    assert Registry(mlflow_server.url).champion("plant_alarm_champion").data_fingerprint == manifest["data_fingerprint"]
+    assert (
+        Registry(mlflow_server.url).champion("plant_alarm_champion").data_fingerprint
+        == manifest["data_fingerprint"]
+    )
 
 
-def test_a_refused_drop_ends_failed_with_the_gates_report(airflow: AirflowServer, folder: Path) -> None:
+def test_a_refused_drop_ends_failed_with_the_gates_report(
+    airflow: AirflowServer, folder: Path
+) -> None:
     bad = folder / "data_drop" / "bad.csv"
-    bad.write_text("timestamp,PDT31008,anomaly_label\n2024-01-01 00:00:00,100,0\n2024-01-01 01:00:00,101,7\n")
+    bad.write_text(
+        "timestamp,PDT31008,anomaly_label\n2024-01-01 00:00:00,100,0\n2024-01-01 01:00:00,101,7\n"
+    )
     run = airflow.trigger(DROP_DAG, source_path=str(bad)).json()["dag_run_id"]
     assert airflow.finished(DROP_DAG, run, 120) == "failed"
     assert airflow.tasks(DROP_DAG, run)["etl"] == "upstream_failed"
     assert airflow.tries(DROP_DAG, run, "great_expectations_validation") == 1
     log = airflow.log(DROP_DAG, run, "great_expectations_validation")
     assert "anomaly_label" in log and "refused by the gate; kept in" in log
-    assert (next((folder / "data/refused").glob("bad-*")) / "bad.csv").read_bytes() == bad.read_bytes()
+    assert (
+        next((folder / "data/refused").glob("bad-*")) / "bad.csv"
+    ).read_bytes() == bad.read_bytes()
 
 
 @pytest.mark.parametrize(
     ("conf", "reason"),
-    [({"source_path": "data_drop/nothing.csv"}, "is not there"), ({"source_path": "/etc/passwd"}, "outside the drop folder")],
+    [
+        ({"source_path": "data_drop/nothing.csv"}, "is not there"),
+        ({"source_path": "/etc/passwd"}, "outside the drop folder"),
+    ],
 )
 def test_a_path_that_is_no_drop_ends_at_the_first_step(
     airflow: AirflowServer, folder: Path, conf: dict[str, str], reason: str
@@ -104,7 +132,9 @@ def test_a_path_that_is_no_drop_ends_at_the_first_step(
 
 
 @pytest.mark.parametrize("conf", [{}, {"source_path": ""}, {"source_path": 7}])
-def test_a_run_without_a_path_is_not_even_made(airflow: AirflowServer, conf: dict[str, object]) -> None:
+def test_a_run_without_a_path_is_not_even_made(
+    airflow: AirflowServer, conf: dict[str, object]
+) -> None:
     answer = airflow.trigger(DROP_DAG, **conf)
     assert answer.status_code == 400 and "source_path" in answer.text
 

@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 import yaml
 
-from alarmstack.gateway.page import FOREVER, HEADERS
+from alarmstack.services.gateway.page import FOREVER, HEADERS
 from tests.conftest import REPOSITORY
 
 INFRA = REPOSITORY / "infra"
 FULL: dict[str, Any] = yaml.safe_load((INFRA / "compose.yml").read_text())
 FRONTEND: dict[str, Any] = yaml.safe_load((INFRA / "compose.frontend.yml").read_text())
 STACKS = {"full": FULL, "frontend": FRONTEND}
-SERVICES = [pytest.param(stack, name, id=f"{kind}-{name}") for kind, stack in STACKS.items() for name in stack["services"]]
+SERVICES = [
+    pytest.param(stack, name, id=f"{kind}-{name}")
+    for kind, stack in STACKS.items()
+    for name in stack["services"]
+]
 DOCKERFILES = sorted((INFRA / "images").glob("*.Dockerfile"))
 ONE_SHOT = {"minio_bootstrap", "airflow-init"}
 BYTES = {"m": 2**20, "g": 2**30}
@@ -46,11 +50,15 @@ def test_the_services_are_those_of_the_contract() -> None:
     assert {name for name, one in FRONTEND["services"].items() if "profiles" not in one} == {
         "mock-sensor-api", "frontend-api", "inference-api", "svelte-ui",
     }  # fmt: skip
-    assert {name: one["profiles"] for name, one in FRONTEND["services"].items() if "profiles" in one} == {
+    assert {
+        name: one["profiles"] for name, one in FRONTEND["services"].items() if "profiles" in one
+    } == {
         "prometheus": ["monitoring"],
         "grafana": ["monitoring"],
     }
-    assert (FULL["name"], FRONTEND["name"]) == ("alarmstack", "alarmstack-frontend"), "neither recreates services of the other"
+    assert (FULL["name"], FRONTEND["name"]) == ("alarmstack", "alarmstack-frontend"), (
+        "neither recreates services of the other"
+    )
 
 
 def test_nothing_is_published_but_what_must_be_and_one_entrance_alone_to_everybody() -> None:
@@ -101,26 +109,44 @@ def test_a_service_is_started_again_and_says_how_it_is(stack: dict[str, Any], na
     if name in ONE_SHOT:
         assert one["restart"] == "on-failure"
     else:
-        assert one["restart"] == "unless-stopped" and one["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+        assert one["restart"] == "unless-stopped" and one["healthcheck"]["test"][0] in (
+            "CMD",
+            "CMD-SHELL",
+        )
 
 
 @pytest.mark.parametrize(("stack", "name"), SERVICES)
-def test_an_image_is_built_here_or_named_in_full_with_its_version(stack: dict[str, Any], name: str) -> None:
+def test_an_image_is_built_here_or_named_in_full_with_its_version(
+    stack: dict[str, Any], name: str
+) -> None:
     image = service(stack, name)["image"]
     assert PINNED.fullmatch(image), image
     ours = image.startswith("localhost/")
-    builders = [other for other, one in stack["services"].items() if one["image"] == image and "build" in one]
+    builders = [
+        other
+        for other, one in stack["services"].items()
+        if one["image"] == image and "build" in one
+    ]
     assert len(builders) == (1 if ours else 0), f"{image} is built for {builders}"
     for builder in builders:
         build = service(stack, builder)["build"]
         assert build["args"] == {"SOURCES": "${ALARMSTACK_SOURCES:-unknown}"}
         file = (INFRA / build["context"] / build["dockerfile"]).resolve()
-        assert file in DOCKERFILES and ("target" not in build or f" AS {build['target']}\n" in file.read_text())
+        assert file in DOCKERFILES and (
+            "target" not in build or f" AS {build['target']}\n" in file.read_text()
+        )
 
 
 def test_both_stacks_build_an_image_of_one_name_the_same_way() -> None:
-    built = [(one["image"], one["build"]) for stack in STACKS.values() for one in stack["services"].values() if "build" in one]
-    assert len({image for image, _ in built}) == len({(image, str(build)) for image, build in built})
+    built = [
+        (one["image"], one["build"])
+        for stack in STACKS.values()
+        for one in stack["services"].values()
+        if "build" in one
+    ]
+    assert len({image for image, _ in built}) == len(
+        {(image, str(build)) for image, build in built}
+    )
 
 
 @pytest.mark.parametrize("kind", STACKS)
@@ -135,14 +161,20 @@ def test_files_of_the_host_are_read_only_and_labelled_and_there(kind: str) -> No
                 assert source == "../data_drop" or (INFRA / source).exists(), f"{name}: {volume}"
             else:
                 assert source in STACKS[kind]["volumes"], f"{name}: {volume}"
-    used = {volume.split(":")[0] for one in STACKS[kind]["services"].values() for volume in one.get("volumes", [])}
+    used = {
+        volume.split(":")[0]
+        for one in STACKS[kind]["services"].values()
+        for volume in one.get("volumes", [])
+    }
     assert set(STACKS[kind]["volumes"]) <= used
 
 
 def variables(text: str) -> dict[str, set[str]]:
     """Every variable of a compose file, and what stands after its name where it is asked for."""
     found: dict[str, set[str]] = {}
-    for name, rest in re.findall(r"(?<!\$)\$\{(\w+)(:?[-?][^}]*)?\}", re.sub(r"(?m)^\s*#.*$", "", text)):
+    for name, rest in re.findall(
+        r"(?<!\$)\$\{(\w+)(:?[-?][^}]*)?\}", re.sub(r"(?m)^\s*#.*$", "", text)
+    ):
         found.setdefault(name, set()).add(rest)
     return found
 
@@ -152,7 +184,9 @@ SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|_KEY$|FERNET|ROOT_USER|ADMIN_USER|PO
 
 def test_every_login_is_asked_for_with_a_message_and_nothing_else_is() -> None:
     asked = variables((INFRA / "compose.yml").read_text())
-    required = {name for name, rests in asked.items() if any(rest.startswith(":?") for rest in rests)}
+    required = {
+        name for name, rests in asked.items() if any(rest.startswith(":?") for rest in rests)
+    }
     assert required == {name for name in asked if SECRET.search(name)}
     for name in required:
         assert asked[name] == {":?is not set - run make init, which writes infra/.env"}
@@ -181,12 +215,19 @@ def hosts(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("stack", "name"), SERVICES)
-def test_a_service_shares_a_network_with_each_that_it_asks(stack: dict[str, Any], name: str) -> None:
+def test_a_service_shares_a_network_with_each_that_it_asks(
+    stack: dict[str, Any], name: str
+) -> None:
     one, named = service(stack, name), set[str]()
-    for value in [*map(str, one.get("environment", {}).values()), *map(str, one.get("command", []))]:
+    for value in [
+        *map(str, one.get("environment", {}).values()),
+        *map(str, one.get("command", [])),
+    ]:
         named |= hosts(value)
     for other in named & stack["services"].keys() - {name}:
-        assert set(one["networks"]) & set(service(stack, other)["networks"]), f"{name} cannot reach {other}"
+        assert set(one["networks"]) & set(service(stack, other)["networks"]), (
+            f"{name} cannot reach {other}"
+        )
     unknown = named - stack["services"].keys() - {"localhost"}
     assert not unknown, f"{name} asks {unknown}, which no service is"
 
@@ -213,7 +254,9 @@ def test_nobody_but_its_clients_reaches_the_database() -> None:
     assert {name for name, one in FULL["services"].items() if "databases" in one["networks"]} == {
         "postgres", "mlflow", "frontend-api", "airflow-init", "airflow-webserver", "airflow-scheduler", "postgres-exporter",
     }  # fmt: skip
-    assert all(FULL["networks"][name] == {"internal": True} for name in ("databases", "exporters", "plant"))
+    assert all(
+        FULL["networks"][name] == {"internal": True} for name in ("databases", "exporters", "plant")
+    )
     assert FRONTEND["networks"]["plant"] == {"internal": True}
     assert service(FULL, "nginx")["networks"] == ["edge"]
 
@@ -224,23 +267,37 @@ def stages(text: str) -> dict[str, tuple[str, str]]:
     arguments = dict(re.findall(r"(?m)^ARG (\w+)=(\S+)$", text))
     heads = re.findall(r"(?m)^FROM (\S+)(?: AS (\S+))?$", text)
     bodies = re.split(r"(?m)^FROM .*$", text)[1:]
-    return {name: (arguments.get(base.strip("${}"), base), body) for (base, name), body in zip(heads, bodies, strict=True)}
+    return {
+        name: (arguments.get(base.strip("${}"), base), body)
+        for (base, name), body in zip(heads, bodies, strict=True)
+    }
 
 
 @pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
-def test_every_image_that_is_used_is_nobodys_says_how_it_is_and_what_it_was_built_from(file: Path) -> None:
+def test_every_image_that_is_used_is_nobodys_says_how_it_is_and_what_it_was_built_from(
+    file: Path,
+) -> None:
     made = stages(file.read_text())
     assert len(made) > 1, "what builds does not belong into what runs"
     assert all(PINNED.fullmatch(base) or base in made for base, _ in made.values())
-    builds = [one["build"] for stack in STACKS.values() for one in stack["services"].values() if "build" in one]
-    for target in {build.get("target", "") for build in builds if build["dockerfile"].endswith(file.name)}:
+    builds = [
+        one["build"]
+        for stack in STACKS.values()
+        for one in stack["services"].values()
+        if "build" in one
+    ]
+    for target in {
+        build.get("target", "") for build in builds if build["dockerfile"].endswith(file.name)
+    }:
         base, whole = made[target]
         assert whole.rstrip().endswith(
             'ARG SOURCES=unknown\nRUN : built from "${SOURCES}"\nLABEL org.alarmstack.sources=${SOURCES}'
         ), target
         while base in made:
             base, whole = made[base][0], made[base][1] + whole
-        assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", re.findall(r"(?m)^USER (\S+)$", whole)[-1]), target
+        assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", re.findall(r"(?m)^USER (\S+)$", whole)[-1]), (
+            target
+        )
         assert "\nHEALTHCHECK" in whole, target
 
 
@@ -255,6 +312,10 @@ def test_what_is_installed_is_what_the_locks_say(file: Path) -> None:
 
 
 def test_files_that_nginx_serves_carry_the_gateways_headers() -> None:
-    sent = dict(re.findall(r'add_header (\S+) "(.*)" always;', (INFRA / "nginx/headers.conf").read_text()))
+    sent = dict(
+        re.findall(r'add_header (\S+) "(.*)" always;', (INFRA / "nginx/headers.conf").read_text())
+    )
     assert sent == HEADERS
-    assert f'add_header Cache-Control "{FOREVER}" always;' in (INFRA / "nginx/page.conf").read_text()
+    assert (
+        f'add_header Cache-Control "{FOREVER}" always;' in (INFRA / "nginx/page.conf").read_text()
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from alarmstack.settings import Settings
+from alarmstack.core.settings import Settings
 from tests.conftest import REPOSITORY
 
 INFRA = REPOSITORY / "infra"
@@ -45,14 +45,23 @@ def test_each_name_stands_once() -> None:
     assert len(lines) == len(set(lines))
 
 
-@pytest.mark.parametrize("alias", sorted(str(field.alias) for field in Settings.model_fields.values()))
-def test_a_default_that_is_shown_for_the_default_install_is_one_that_settings_takes(alias: str) -> None:
+@pytest.mark.parametrize(
+    "alias", sorted(str(field.alias) for field in Settings.model_fields.values())
+)
+def test_a_default_that_is_shown_for_the_default_install_is_one_that_settings_takes(
+    alias: str,
+) -> None:
     value = named(TEMPLATE)[alias]
     field = next(name for name, one in Settings.model_fields.items() if one.alias == alias)
     if value:
         Settings.model_validate({field: value})
     else:
-        assert Settings.model_fields[field].default in (None, "") or "SECRET" in alias or "TOKEN" in alias or "PASSWORD" in alias
+        assert (
+            Settings.model_fields[field].default in (None, "")
+            or "SECRET" in alias
+            or "TOKEN" in alias
+            or "PASSWORD" in alias
+        )
 
 
 def initialised(folder: Path) -> "subprocess.CompletedProcess[str]":
@@ -60,7 +69,9 @@ def initialised(folder: Path) -> "subprocess.CompletedProcess[str]":
     (folder / "infra").mkdir(exist_ok=True)
     for name in ("init.py", ".env.example"):
         (folder / "infra" / name).write_text((INFRA / name).read_text())
-    return subprocess.run([sys.executable, str(folder / "infra/init.py")], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, str(folder / "infra/init.py")], capture_output=True, text=True, check=False
+    )
 
 
 def test_init_fills_every_secret_for_the_owner_alone(tmp_path: Path) -> None:
@@ -68,14 +79,23 @@ def test_init_fills_every_secret_for_the_owner_alone(tmp_path: Path) -> None:
     file = tmp_path / "infra/.env"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600 and (tmp_path / "data_drop").is_dir()
     made = re.findall(r"(?m)^([A-Z0-9_]+)=(.*)$", file.read_text())
-    assert {name for name, _ in made} == {name for name, _ in re.findall(r"(?m)^([A-Z0-9_]+)=(.*)$", TEMPLATE)}
+    assert {name for name, _ in made} == {
+        name for name, _ in re.findall(r"(?m)^([A-Z0-9_]+)=(.*)$", TEMPLATE)
+    }
     assert all(value for _, value in made)
-    secrets = [value for name, value in made if not dict(re.findall(r"(?m)^([A-Z0-9_]+)=(.*)$", TEMPLATE))[name]]
+    secrets = [
+        value
+        for name, value in made
+        if not dict(re.findall(r"(?m)^([A-Z0-9_]+)=(.*)$", TEMPLATE))[name]
+    ]
     assert len(set(secrets)) == len(secrets) > 10 and all(len(value) >= 44 for value in secrets)
     assert len(base64.urlsafe_b64decode(dict(made)["AIRFLOW_FERNET_KEY"])) == 32
     # The gateway takes what was generated.
     assert Settings.model_validate(
-        {"jwt_secret": dict(made)["JWT_SECRET"], "metrics_token": dict(made)["ALARMSTACK_METRICS_TOKEN"]}
+        {
+            "jwt_secret": dict(made)["JWT_SECRET"],
+            "metrics_token": dict(made)["ALARMSTACK_METRICS_TOKEN"],
+        }
     )
 
 
@@ -96,6 +116,10 @@ def test_every_secret_that_compose_asks_for_is_one_that_init_makes(tmp_path: Pat
 
 def test_the_env_file_is_never_committed() -> None:
     ignored = subprocess.run(
-        ["git", "check-ignore", "infra/.env"], cwd=REPOSITORY, capture_output=True, check=False, env=os.environ
+        ["git", "check-ignore", "infra/.env"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        check=False,
+        env=os.environ,
     )
     assert ignored.returncode == 0

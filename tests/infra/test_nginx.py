@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from alarmstack.db import journal
-from alarmstack.gateway.access import COOKIE
-from alarmstack.hosts import Hosts
-from alarmstack.plant import Plant
+from alarmstack.core.plant import Plant
+from alarmstack.services.gateway.access import COOKIE
+from alarmstack.services.runtime.hosts import Hosts
+from alarmstack.storage.database import journal
 from tests.conftest import REPOSITORY
 from tests.object_store import free_ports
 from tests.upstreams import serving
@@ -33,16 +33,39 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("certificate")
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject, "-keyout", key, "-out", certificate]
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        *subject,
+        "-keyout",
+        key,
+        "-out",
+        certificate,
+    ]
     subprocess.run(made, check=True, capture_output=True, timeout=60)
     return certificate, key
 
 
-def installed(folder: Path, gateway: str, port: int, *, certificate: Path | None = None, key: Path | None = None) -> list[str]:
+def installed(
+    folder: Path,
+    gateway: str,
+    port: int,
+    *,
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> list[str]:
     """The files of infra/nginx with the paths and addresses of this test, and the command that starts them."""
     if shutil.which("nginx") is None:
         if os.environ.get("ALARMSTACK_TEST_ALL") == "1":
-            pytest.fail("nginx is missing, and ALARMSTACK_TEST_ALL=1 leaves nothing out: `make system-deps`")
+            pytest.fail(
+                "nginx is missing, and ALARMSTACK_TEST_ALL=1 leaves nothing out: `make system-deps`"
+            )
         pytest.skip("nginx is not installed: `make system-deps`")
     places = {
         "/etc/alarmstack": str(folder / "files"),
@@ -55,7 +78,9 @@ def installed(folder: Path, gateway: str, port: int, *, certificate: Path | None
     for name in ("files", "tmp", "tls"):
         (folder / name).mkdir()
     for file in NGINX.iterdir():
-        text = re.sub("|".join(map(re.escape, places)), lambda found: places[found[0]], file.read_text())
+        text = re.sub(
+            "|".join(map(re.escape, places)), lambda found: places[found[0]], file.read_text()
+        )
         (folder / "files" / file.name).write_text(text)
     for source, name in ((certificate, "certificate.pem"), (key, "key.pem")):
         if source is None:
@@ -66,13 +91,21 @@ def installed(folder: Path, gateway: str, port: int, *, certificate: Path | None
 
 
 @asynccontextmanager
-async def proxied(plant: Plant, folder: Path, pair: tuple[Path, Path] | None) -> AsyncIterator[tuple[World, int]]:
+async def proxied(
+    plant: Plant, folder: Path, pair: tuple[Path, Path] | None
+) -> AsyncIterator[tuple[World, int]]:
     """A gateway behind nginx, with TLS where there is a certificate; nginx's port."""
     database = f"sqlite:///{folder}/a.db"
-    async with world(plant, database, trusted_proxies="localhost") as w, serving(Hosts(w.app, w.settings.hosts)) as url:
+    async with (
+        world(plant, database, trusted_proxies="localhost") as w,
+        serving(Hosts(w.app, w.settings.hosts)) as url,
+    ):
         (port,), (certificate, key) = free_ports(1), pair or (None, None)
         command = installed(folder, url, port, certificate=certificate, key=key)
-        with (folder / "nginx.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        with (
+            (folder / "nginx.log").open("wb") as log,
+            subprocess.Popen(command, stdout=log, stderr=log) as process,
+        ):
             try:
                 await _listening(port, process, folder / "nginx.log")
                 yield w, port
@@ -103,14 +136,20 @@ def browser(certificate: Path | None, **options: object) -> httpx.AsyncClient:
 async def test_with_a_certificate_the_screen_is_served_by_tls_alone(
     plant: Plant, tmp_path: Path, certificate: tuple[Path, Path]
 ) -> None:
-    async with proxied(plant, tmp_path, certificate) as (w, port), browser(certificate[0]) as client:
+    async with (
+        proxied(plant, tmp_path, certificate) as (w, port),
+        browser(certificate[0]) as client,
+    ):
         page = f"https://localhost:{port}"
         for path in ("/api/health", "/api/auth/me", "/api/nothing", "/", "/nothing"):
             answer = await client.get(f"{page}{path}")
             assert answer.headers.get_list(HSTS) == ["max-age=31536000; includeSubDomains"], path
             assert "/" not in answer.headers.get("server", ""), "no version is shown"
         plain = await client.get(f"http://localhost:{port}/trends?tags=a")
-        assert (plain.status_code, plain.headers["location"]) == (308, f"{page}/trends?tags=a") and HSTS not in plain.headers
+        assert (plain.status_code, plain.headers["location"]) == (
+            308,
+            f"{page}/trends?tags=a",
+        ) and HSTS not in plain.headers
 
         await w.person("anna")
         form = {"username": "anna", "password": PASSWORD}
@@ -120,13 +159,19 @@ async def test_with_a_certificate_the_screen_is_served_by_tls_alone(
         assert answer.status_code == 200 and len(cookies) == 2
         async with w.state.database.begin() as session:
             (login, *_) = await journal.read(session)
-        assert login.value == {"address": "127.0.0.2"}, "nginx names its client, whatever the client says of itself"
+        assert login.value == {"address": "127.0.0.2"}, (
+            "nginx names its client, whatever the client says of itself"
+        )
         assert all("Secure" in cookie for cookie in cookies)
-        assert (await client.post(f"{page}/api/auth/refresh", headers={"Origin": page})).status_code == 200
+        assert (
+            await client.post(f"{page}/api/auth/refresh", headers={"Origin": page})
+        ).status_code == 200
         assert client.cookies.get(COOKIE)
 
 
-async def test_old_versions_of_tls_are_refused(plant: Plant, tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+async def test_old_versions_of_tls_are_refused(
+    plant: Plant, tmp_path: Path, certificate: tuple[Path, Path]
+) -> None:
     async with proxied(plant, tmp_path, certificate) as (_, port):
         for version, allowed in (
             (ssl.TLSVersion.TLSv1_1, False),
@@ -153,15 +198,23 @@ async def test_without_a_certificate_it_is_http_without_hsts(plant: Plant, tmp_p
 
 async def test_a_foreign_host_is_refused_behind_nginx_too(plant: Plant, tmp_path: Path) -> None:
     async with proxied(plant, tmp_path, None) as (_, port), browser(None) as client:
-        answer = await client.get(f"http://localhost:{port}/api/health", headers={"Host": "evil.example"})
+        answer = await client.get(
+            f"http://localhost:{port}/api/health", headers={"Host": "evil.example"}
+        )
         assert answer.status_code == 400 and "ALARMSTACK_ALLOWED_HOSTS" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("missing", ["certificate", "key"])
-def test_a_certificate_without_its_key_starts_nothing(tmp_path: Path, certificate: tuple[Path, Path], missing: str) -> None:
+def test_a_certificate_without_its_key_starts_nothing(
+    tmp_path: Path, certificate: tuple[Path, Path], missing: str
+) -> None:
     given = {"certificate": certificate[0], "key": certificate[1]}
     del given[missing]
     done = subprocess.run(
-        installed(tmp_path, "http://127.0.0.1:9", 9, **given), capture_output=True, text=True, timeout=20, check=False
+        installed(tmp_path, "http://127.0.0.1:9", 9, **given),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
     )
     assert done.returncode == 1 and "belong together" in done.stderr

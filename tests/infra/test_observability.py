@@ -45,7 +45,9 @@ TOKEN = "metrics-0123456789-abcdefghijklmnopq"
     ids=" ".join,
 )
 def test_promtool_finds_nothing_wrong(words: tuple[str, ...]) -> None:
-    done = subprocess.run([program("promtool"), *words], cwd=PROMETHEUS, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [program("promtool"), *words], cwd=PROMETHEUS, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -69,9 +71,23 @@ def test_the_dashboard_is_what_grafana_takes(tmp_path: Path) -> None:
     (tmp_path / "node_modules").symlink_to(modules)
     # JSON writes an enumeration's value where TypeScript wants its name.
     plain = "T extends string ? `${T}` : T extends object ? { [K in keyof T]: Plain<T[K]> } : T"
-    lines = [f"type Plain<T> = {plain};", f"export const it: Plain<Dashboard> = {json.dumps(DASHBOARD)};"]
-    (tmp_path / "check.ts").write_text("\n".join(['import type { Dashboard } from "@grafana/schema";', *lines]))
-    options = ["--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2022", "--ignoreConfig"]
+    lines = [
+        f"type Plain<T> = {plain};",
+        f"export const it: Plain<Dashboard> = {json.dumps(DASHBOARD)};",
+    ]
+    (tmp_path / "check.ts").write_text(
+        "\n".join(['import type { Dashboard } from "@grafana/schema";', *lines])
+    )
+    options = [
+        "--noEmit",
+        "--strict",
+        "--skipLibCheck",
+        "--module",
+        "nodenext",
+        "--target",
+        "es2022",
+        "--ignoreConfig",
+    ]
     done = subprocess.run(
         ["node", str(modules / "typescript/bin/tsc"), *options, "check.ts"],
         cwd=tmp_path,
@@ -83,7 +99,9 @@ def test_the_dashboard_is_what_grafana_takes(tmp_path: Path) -> None:
 
 
 def test_every_panel_is_explained_and_asks_the_provisioned_source(plant: Any) -> None:
-    (source,) = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())["datasources"]
+    (source,) = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())[
+        "datasources"
+    ]
     for panel in PANELS:
         assert panel["title"] and panel["description"] and panel["fieldConfig"]["defaults"]["unit"]
         assert {target["datasource"]["uid"] for target in panel["targets"]} == {source["uid"]}
@@ -93,7 +111,10 @@ def test_every_panel_is_explained_and_asks_the_provisioned_source(plant: Any) ->
 
 
 def test_the_scraped_services_are_those_of_the_full_stack() -> None:
-    jobs = {job["job_name"]: job["static_configs"][0]["targets"][0] for job in yaml.safe_load(CONFIG)["scrape_configs"]}
+    jobs = {
+        job["job_name"]: job["static_configs"][0]["targets"][0]
+        for job in yaml.safe_load(CONFIG)["scrape_configs"]
+    }
     assert jobs == {
         "gateway": "frontend-api:7501",
         "inference": "inference-api:7502",
@@ -115,15 +136,29 @@ def here(rules: str) -> str:
     return rules.replace('"/volumes"', '"/"')
 
 
-def exporters(postgres: Postgres, database: int, host: int) -> list[tuple[list[str], dict[str, str]]]:
+def exporters(
+    postgres: Postgres, database: int, host: int
+) -> list[tuple[list[str], dict[str, str]]]:
     """Command and environment of each exporter, as the full stack starts it but for where it listens and asks."""
     services = yaml.safe_load((REPOSITORY / "infra/compose.yml").read_text())["services"]
     told = services["postgres-exporter"]["environment"] | {"DATA_SOURCE_PASS": EXPORTER_PASSWORD}
-    told["DATA_SOURCE_URI"] = told["DATA_SOURCE_URI"].replace("postgres:5432", f"127.0.0.1:{postgres.port}")
+    told["DATA_SOURCE_URI"] = told["DATA_SOURCE_URI"].replace(
+        "postgres:5432", f"127.0.0.1:{postgres.port}"
+    )
     options = [option.replace("$$", "$") for option in services["node-exporter"]["command"]]
     return [
-        ([program("prometheus-postgres-exporter"), f"--web.listen-address=127.0.0.1:{database}"], told),
-        ([program("prometheus-node-exporter"), *options, f"--web.listen-address=127.0.0.1:{host}"], {}),
+        (
+            [program("prometheus-postgres-exporter"), f"--web.listen-address=127.0.0.1:{database}"],
+            told,
+        ),
+        (
+            [
+                program("prometheus-node-exporter"),
+                *options,
+                f"--web.listen-address=127.0.0.1:{host}",
+            ],
+            {},
+        ),
     ]
 
 
@@ -170,23 +205,47 @@ def asked(
         (folder / "rules" / file.name).write_text(here(file.read_text()))
     (folder / "prometheus.yml").write_text(config)
     (folder / "metrics_token").write_text(TOKEN)
-    command = [program("prometheus"), "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", "--log.level=warn"]
+    command = [
+        program("prometheus"),
+        "--config.file=prometheus.yml",
+        "--storage.tsdb.path=tsdb",
+        "--log.level=warn",
+    ]
     alarmstack = str(Path(sys.executable).with_name("alarmstack"))
     with (folder / "log").open("wb") as log:
         running = [
-            subprocess.Popen([alarmstack, "serve", name], env=os.environ | told, cwd=REPOSITORY, stdout=log, stderr=log)
+            subprocess.Popen(
+                [alarmstack, "serve", name],
+                env=os.environ | told,
+                cwd=REPOSITORY,
+                stdout=log,
+                stderr=log,
+            )
             for name in ("sensors", "inference", "gateway")
         ]
         running += [
             subprocess.Popen(words, env=os.environ | environment, stdout=log, stderr=log)
             for words, environment in exporters(postgres, database, host)
         ]
-        running.append(subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{own}"], cwd=folder, stdout=log, stderr=log))
+        running.append(
+            subprocess.Popen(
+                [*command, f"--web.listen-address=127.0.0.1:{own}"],
+                cwd=folder,
+                stdout=log,
+                stderr=log,
+            )
+        )
         client = httpx.Client(base_url=f"http://127.0.0.1:{own}/api/v1", timeout=10)
         try:
-            until(lambda: len(values(client, "up == 1")) == len(ports), lambda: f"down: {values(client, 'up == 0')}")
+            until(
+                lambda: len(values(client, "up == 1")) == len(ports),
+                lambda: f"down: {values(client, 'up == 0')}",
+            )
             ask_inference(inference)
-            until(lambda: bool(values(client, "alarmstack_drift_psi")), lambda: "no drift was looked for")
+            until(
+                lambda: bool(values(client, "alarmstack_drift_psi")),
+                lambda: "no drift was looked for",
+            )
             yield client
         finally:
             for process in running:
@@ -199,7 +258,9 @@ def ask_inference(port: int) -> None:
     """Some questions, so that there are latencies and scores to tell of."""
 
     def predict() -> bool:
-        return httpx.post(f"http://127.0.0.1:{port}/predict", json={"features": {"failure_frequency_48": 1}}).is_success
+        return httpx.post(
+            f"http://127.0.0.1:{port}/predict", json={"features": {"failure_frequency_48": 1}}
+        ).is_success
 
     until(predict, lambda: "the champion is silent")
     assert all(predict() for _ in range(20))
@@ -224,7 +285,9 @@ def answered(client: httpx.Client, expression: str) -> bool:
 
 @pytest.mark.slow
 def test_every_expression_of_the_dashboard_returns_data(asked: httpx.Client) -> None:
-    (risk,) = (variable for variable in DASHBOARD["templating"]["list"] if variable["name"] == "risk")
+    (risk,) = (
+        variable for variable in DASHBOARD["templating"]["list"] if variable["name"] == "risk"
+    )
     series, label = re.fullmatch(r"label_values\((.*), (\w+)\)", risk["query"]["query"]).groups()  # type: ignore[union-attr]
     known = {one["metric"][label] for one in values(asked, series)}
     assert risk["current"]["value"] in known
@@ -235,7 +298,10 @@ def test_every_expression_of_the_dashboard_returns_data(asked: httpx.Client) -> 
     ]
     # Rates need two scrapes and recorded figures an evaluation: each is asked until it answers.
     for title, expression in expressions:
-        until(partial(answered, asked, expression), partial("{}: {} returns nothing".format, title, expression))
+        until(
+            partial(answered, asked, expression),
+            partial("{}: {} returns nothing".format, title, expression),
+        )
 
 
 @pytest.mark.slow
@@ -243,6 +309,8 @@ def test_every_rule_is_evaluated_on_series_that_are_there(asked: httpx.Client) -
     """An alert on a figure that nobody tells of would never be raised: what each compares has data."""
     for rule in RULES:
         expression = here(re.sub(r"\s*(==|>|<)\s*[\d.]+\s*$", "", rule["expr"].strip()))
-        until(partial(answered, asked, expression), partial("{} returns nothing".format, expression))
+        until(
+            partial(answered, asked, expression), partial("{} returns nothing".format, expression)
+        )
     groups = asked.get("/rules").json()["data"]["groups"]
     assert {rule["health"] for group in groups for rule in group["rules"]} == {"ok"}

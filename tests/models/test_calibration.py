@@ -43,5 +43,7 @@ def test_of_few_events_the_smooth_one_makes_less() -> None:
 
 
 def test_one_alarm_is_enough_to_draw_a_line() -> None:
-    said = Calibration.fit(np.array([0.1, 0.2, 0.9]), np.array([0.0, 0.0, 1.0]), "smooth")(np.array([0.1, 0.9]))
+    said = Calibration.fit(np.array([0.1, 0.2, 0.9]), np.array([0.0, 0.0, 1.0]), "smooth")(
+        np.array([0.1, 0.9])
+    )
     assert said[0] < said[1]

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alarmstack.errors import FeatureError, ParityError
-from alarmstack.intervals import Floats
+from alarmstack.core.errors import FeatureError, ParityError
+from alarmstack.core.intervals import Floats
+from alarmstack.core.plant import Plant, load_plant
 from alarmstack.models import Fitted, Recipe, fit, parity, recipes, to_graph
 from alarmstack.models.native import read_arrays
-from alarmstack.plant import Plant, load_plant
-from alarmstack.registry import Bundle, make_bundle
+from alarmstack.registry.bundles import Bundle, make_bundle
 
 PLANT = load_plant(Path(__file__).parents[2] / "plants/gas_treatment/plant.toml")
 NAMES = ("pressure", "pressure_max", "level", "level_std", "steam", "steam_max", "hour")
@@ -36,7 +36,15 @@ class Case:
 
 def case(recipe: Recipe) -> Case:
     random = np.random.default_rng(11)
-    x = random.normal(0, 1, (ROWS, len(NAMES))) * [30, 30, 10, 2, 5, 5, 7] + [200, 220, 50, 3, 80, 82, 12]
+    x = random.normal(0, 1, (ROWS, len(NAMES))) * [30, 30, 10, 2, 5, 5, 7] + [
+        200,
+        220,
+        50,
+        3,
+        80,
+        82,
+        12,
+    ]
     push = (x[:, 0] - 200) / 30 + (x[:, 2] - 50) / 10 + random.normal(0, 0.3, ROWS)
     # The isolation forest learns without labels: for it the rare rows must also lie far out.
     x[push > 1.4, 0] += 60
@@ -51,7 +59,9 @@ def case(recipe: Recipe) -> Case:
     target[7] = np.nan
     rows = np.arange(ROWS)
     blocks = np.array_split(rows[UNUSED:], 3)
-    return Case(recipe, x, target, [(np.setdiff1d(rows, block), block) for block in blocks], rows[UNUSED:])
+    return Case(
+        recipe, x, target, [(np.setdiff1d(rows, block), block) for block in blocks], rows[UNUSED:]
+    )
 
 
 @dataclass(frozen=True)
@@ -90,7 +100,11 @@ def test_higher_means_worse(made: Made) -> None:
     scores = worse(made, made.fitted.predict(made.case.x))
     target = made.case.target
     known = ~np.isnan(target)
-    bad = target > np.nanquantile(target, 0.9) if made.bundle.kind == "value" else target == np.nanmax(target)
+    bad = (
+        target > np.nanquantile(target, 0.9)
+        if made.bundle.kind == "value"
+        else target == np.nanmax(target)
+    )
     assert np.median(scores[known & bad]) > np.quantile(scores[known & ~bad], 0.75)
 
 
@@ -121,7 +135,9 @@ def test_graph_and_estimator_agree(made: Made) -> None:
     x = made.case.x[random.integers(0, ROWS, 2000)] + random.normal(0, 1, (2000, len(NAMES)))
     x[random.random(x.shape) < 0.3] = np.nan
     assert parity(made.fitted, made.bundle.graph, x) <= 1e-5
-    np.testing.assert_allclose(made.bundle.score(x), made.fitted.predict(x.astype(np.float32).astype(float)), atol=1e-5)
+    np.testing.assert_allclose(
+        made.bundle.score(x), made.fitted.predict(x.astype(np.float32).astype(float)), atol=1e-5
+    )
 
 
 def test_no_parity_no_graph_passes(made: Made) -> None:
@@ -150,10 +166,14 @@ def test_held_back_scores_fill_exactly_the_held_back_rows(made: Made) -> None:
         return
     assert np.isnan(made.fitted.out_of_fold[:UNUSED]).all()
     assert np.isfinite(made.fitted.out_of_fold[made.case.held_back]).all()
-    assert not np.array_equal(made.fitted.out_of_fold[UNUSED:], made.fitted.predict(made.case.x)[UNUSED:])
+    assert not np.array_equal(
+        made.fitted.out_of_fold[UNUSED:], made.fitted.predict(made.case.x)[UNUSED:]
+    )
 
 
-def test_same_seed_same_scores_however_many_learn_at_a_time(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_seed_same_scores_however_many_learn_at_a_time(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(import_module("alarmstack.models.fit"), "WORKERS", 1)
     again = made.case.fit()
     assert again.chosen == made.fitted.chosen
@@ -186,7 +206,9 @@ def test_the_native_model_holds_the_whole_model(made: Made) -> None:
     if made.bundle.native_form == "linear":
         kept = read_arrays(made.bundle.native)
         filled = np.where(np.isnan(made.case.x), kept["medians"], made.case.x.astype(np.float32))
-        margin = ((filled - kept["centre"]) / kept["scale"]) @ kept["coefficients"].T + kept["intercept"]
+        margin = ((filled - kept["centre"]) / kept["scale"]) @ kept["coefficients"].T + kept[
+            "intercept"
+        ]
         if made.bundle.kind == "value":
             np.testing.assert_allclose(margin[:, 0], made.bundle.score(made.case.x), atol=1e-4)
         else:

@@ -10,8 +10,17 @@ from alarmstack.models.native import to_native
 RANDOM = np.random.default_rng(5)
 X = RANDOM.normal(0, 1, (400, 6))
 X[RANDOM.random(X.shape) < 0.1] = np.nan
-Y = (np.nan_to_num(X[:, 1]) + 0.5 * np.nan_to_num(X[:, 4]) + RANDOM.normal(0, 0.3, 400) > 0.7).astype(float)
-MAKERS = [make.light_forecaster, make.light_trees, make.extreme_trees, make.random_forest, make.gradient_boosting, make.logistic]
+Y = (
+    np.nan_to_num(X[:, 1]) + 0.5 * np.nan_to_num(X[:, 4]) + RANDOM.normal(0, 0.3, 400) > 0.7
+).astype(float)
+MAKERS = [
+    make.light_forecaster,
+    make.light_trees,
+    make.extreme_trees,
+    make.random_forest,
+    make.gradient_boosting,
+    make.logistic,
+]
 
 
 @pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
@@ -37,7 +46,9 @@ def test_a_regression_is_explained_in_its_unit() -> None:
     estimator = make.ridge(0).fit(X, np.nan_to_num(X[:, 2]) * 3, np.ones(len(X)))
     form, native = to_native(estimator)
     shares = explain(form, native, "value", X[0])
-    assert shares.scale == "unit" and shares.total == pytest.approx(float(estimator.raw(X[:1])[0]), abs=1e-6)
+    assert shares.scale == "unit" and shares.total == pytest.approx(
+        float(estimator.raw(X[:1])[0]), abs=1e-6
+    )
 
 
 def test_an_isolation_forest_says_that_it_has_no_contributions() -> None:

@@ -25,7 +25,16 @@ class Heard:
         return x[:, 0] / ROWS
 
 
-RECIPE = Recipe("m", "m", "M", "window", "onset", {"heard": lambda _: Heard()}, calibrated="isotonic", dropout=False)
+RECIPE = Recipe(
+    "m",
+    "m",
+    "M",
+    "window",
+    "onset",
+    {"heard": lambda _: Heard()},
+    calibrated="isotonic",
+    dropout=False,
+)
 
 
 def test_looks_that_touch_a_held_back_row_are_left_out_and_an_hour_counts_once() -> None:
@@ -40,7 +49,9 @@ def test_looks_that_touch_a_held_back_row_are_left_out_and_an_hour_counts_once()
     # Estimators learn side by side: the one that learns from all rows may be first.
     first, final = sorted(Heard.taught, key=lambda one: len(one[0]))
     between = first[0][first[0] % 1 == 0.5]
-    assert between.min() == 0.5 and set(between) == {r + 0.5 for r in [*range(17), *range(32, ROWS - 1)]}
+    assert between.min() == 0.5 and set(between) == {
+        r + 0.5 for r in [*range(17), *range(32, ROWS - 1)]
+    }
     assert (first[2] == 0.5).all() and len(final[0]) == (ROWS - 1) + (ROWS - 2)
     assert np.flatnonzero(~np.isnan(fitted.raw_out_of_fold)).tolist() == held_back.tolist()
 

@@ -7,15 +7,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from alarmstack.clean import close_intervals
-from alarmstack.errors import PlantError, StorageError
-from alarmstack.labels import episodes, in_alarm
-from alarmstack.plant import Plant
+from alarmstack.core.errors import PlantError, StorageError
+from alarmstack.core.plant import Plant
+from alarmstack.preparation.interval_closer import close_intervals
+from alarmstack.preparation.labels import episodes, in_alarm
 from alarmstack.simulator import Simulation, export, simulate, simulate_fleet
 from alarmstack.simulator.dynamics import Motion, State
 from alarmstack.simulator.events import schedule
-from alarmstack.simulator.likeness import likeness
 from alarmstack.simulator.parameters import load_parameters
+from alarmstack.simulator.similarity import likeness
 from alarmstack.sources import read_source
 
 START = datetime(2023, 1, 1, tzinfo=UTC)
@@ -27,22 +27,31 @@ def month(plant: Plant) -> Simulation:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
+    }
 
 
 def test_same_seed_same_bytes(plant: Plant, month: Simulation, tmp_path: Path) -> None:
     again = simulate(plant, start=START, days=28, seed=7)
-    assert files(export(month, plant, tmp_path / "a")) == files(export(again, plant, tmp_path / "b"))
+    assert files(export(month, plant, tmp_path / "a")) == files(
+        export(again, plant, tmp_path / "b")
+    )
     other = simulate(plant, start=START, days=28, seed=8)
     assert not other.readings.equals(month.readings)
 
 
 @pytest.mark.parametrize("form", ["xlsx", "csv", "parquet"])
-def test_what_is_exported_is_read_back(plant: Plant, month: Simulation, tmp_path: Path, form: str) -> None:
+def test_what_is_exported_is_read_back(
+    plant: Plant, month: Simulation, tmp_path: Path, form: str
+) -> None:
     drop = read_source(plant, export(month, plant, tmp_path / form, form))
     assert drop.problems == ()
     assert drop.readings is not None and drop.readings.sort("tag", "time").equals(month.readings)
-    assert drop.operator_log is not None and drop.operator_log["start"].to_list() == month.operator_log["start"].to_list()
+    assert (
+        drop.operator_log is not None
+        and drop.operator_log["start"].to_list() == month.operator_log["start"].to_list()
+    )
 
 
 def test_the_month_is_the_size_the_contract_says(plant: Plant, month: Simulation) -> None:
@@ -61,14 +70,17 @@ def test_hour_by_hour_is_the_same_plant_as_at_once(plant: Plant) -> None:
         state, _, part = motion.advance(state, hours, found)
         parts.append(part)
     for name, values in whole.items():
-        np.testing.assert_allclose(np.concatenate([p[name] for p in parts]), values, rtol=0, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(
+            np.concatenate([p[name] for p in parts]), values, rtol=0, atol=1e-9, err_msg=name
+        )
 
 
 def test_the_log_is_as_people_write_it(month: Simulation) -> None:
     hours = month.operator_log["start"].dt.truncate("1h")
     assert hours.equals(month.operator_log["start"])
     logged = month.truth.filter(
-        pl.col("fault").is_in(["steam_loss", "reflux_spike", "multi_alarm"]), pl.col("end") < START + timedelta(days=28)
+        pl.col("fault").is_in(["steam_loss", "reflux_spike", "multi_alarm"]),
+        pl.col("end") < START + timedelta(days=28),
     )
     assert len(month.operator_log) == max(len(logged) - 1, 1)
 
@@ -80,10 +92,15 @@ def test_alarms_come_from_faults_and_most_faults_announce_themselves(plant: Plan
     onsets = [e.first for e in episodes(alarm, block.segment, 3) if e.onset]
     faults = made.truth.filter("is_fault")
     spans = [
-        (np.datetime64(b.replace(tzinfo=None)), np.datetime64((e + timedelta(hours=3)).replace(tzinfo=None)))
+        (
+            np.datetime64(b.replace(tzinfo=None)),
+            np.datetime64((e + timedelta(hours=3)).replace(tzinfo=None)),
+        )
         for b, e in faults.select("physical_onset", "end").iter_rows()
     ]
-    explained = [any(b - np.timedelta64(1, "h") <= block.start[o] <= e for b, e in spans) for o in onsets]
+    explained = [
+        any(b - np.timedelta64(1, "h") <= block.start[o] <= e for b, e in spans) for o in onsets
+    ]
     assert np.mean(explained) > 0.9
     assert 0.6 < faults["has_precursor"].mean() < 0.9  # type: ignore[operator]
     assert 8 < len(onsets) / 365 * 28 < 20
@@ -93,11 +110,15 @@ def test_alarms_come_from_faults_and_most_faults_announce_themselves(plant: Plan
 def test_a_fleet_is_several_different_plants(plant: Plant) -> None:
     fleet = dict(simulate_fleet(plant, start=START, days=3, seed=1, assets=3))
     assert list(fleet) == ["asset_001", "asset_002", "asset_003"]
-    medians = [s.readings.filter(pl.col("tag") == "TE301020")["value"].median() for s in fleet.values()]
+    medians = [
+        s.readings.filter(pl.col("tag") == "TE301020")["value"].median() for s in fleet.values()
+    ]
     assert len(set(medians)) == 3
 
 
-def test_a_folder_with_other_files_is_left_alone(plant: Plant, month: Simulation, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_left_alone(
+    plant: Plant, month: Simulation, tmp_path: Path
+) -> None:
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(StorageError, match="holds other files"):
         export(month, plant, tmp_path)

@@ -32,24 +32,33 @@ def last_cell(path: Path) -> Path:
 
 def bomb(path: Path, megabytes: int, *, declared: bool = True) -> Path:
     """A workbook whose sheet unpacks to so many megabytes; not `declared`: it says that it is one byte long."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed, packed.open("xl/worksheets/sheet1.xml", "w") as sheet:
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed,
+        packed.open("xl/worksheets/sheet1.xml", "w") as sheet,
+    ):
         for _ in range(megabytes):
             sheet.write(b" " * MEGABYTE)
     if not declared:
         content = path.read_bytes()
-        path.write_bytes(content.replace(struct.pack("<L", megabytes * MEGABYTE), struct.pack("<L", 1)))
+        path.write_bytes(
+            content.replace(struct.pack("<L", megabytes * MEGABYTE), struct.pack("<L", 1))
+        )
     return path
 
 
 def wide(path: Path, columns: int = 100_000) -> Path:
     """A CSV with that many columns."""
-    path.write_text(",".join(f"c{place}" for place in range(columns)) + "\n" + ",".join("1" * columns) + "\n")
+    path.write_text(
+        ",".join(f"c{place}" for place in range(columns)) + "\n" + ",".join("1" * columns) + "\n"
+    )
     return path
 
 
 def long_parquet(path: Path, rows: int = 200_000_000) -> Path:
     """A Parquet file of some kilobytes with that many rows."""
-    pl.LazyFrame({"value": [1.0]}).select(pl.col("value").repeat_by(rows).list.explode()).sink_parquet(path)
+    pl.LazyFrame({"value": [1.0]}).select(
+        pl.col("value").repeat_by(rows).list.explode()
+    ).sink_parquet(path)
     return path
 
 

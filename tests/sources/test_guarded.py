@@ -13,9 +13,9 @@ import psutil
 import pytest
 from polars.testing import assert_frame_equal
 
-from alarmstack.errors import ServiceError, SourceError
-from alarmstack.plant import Plant
-from alarmstack.settings import Settings
+from alarmstack.core.errors import ServiceError, SourceError
+from alarmstack.core.plant import Plant
+from alarmstack.core.settings import Settings
 from alarmstack.sources import guarded, read_source
 from alarmstack.sources.guarded import Guarded
 from alarmstack.sources.limits import Limits
@@ -33,7 +33,9 @@ def simple_drop(folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     writers.simple(folder / "PDT31008.xlsx", writers.hours(BEGIN, [229.5, "Bad", 231.0]))
     writers.simple(folder / "TE301020.csv", writers.hours(BEGIN, [107.0, 108.0]))
-    (folder / "operator_log.csv").write_text("start,end,description\n2024-05-01 06:00,2024-05-01 07:00,foam\n")
+    (folder / "operator_log.csv").write_text(
+        "start,end,description\n2024-05-01 06:00,2024-05-01 07:00,foam\n"
+    )
     return folder
 
 
@@ -67,7 +69,9 @@ def test_a_finished_dataset_comes_through_as_well(plant: Plant, tmp_path: Path) 
         ("nested.parquet", "no layout|cannot be opened"),
     ],
 )
-def test_a_hostile_file_is_a_reason_and_the_file_beside_it_is_read(plant: Plant, tmp_path: Path, name: str, reason: str) -> None:
+def test_a_hostile_file_is_a_reason_and_the_file_beside_it_is_read(
+    plant: Plant, tmp_path: Path, name: str, reason: str
+) -> None:
     drop = simple_drop(tmp_path / "drop")
     file = drop / name
     make = {
@@ -88,7 +92,9 @@ def test_a_hostile_file_is_a_reason_and_the_file_beside_it_is_read(plant: Plant,
     assert re.search(reason, problem.reason), problem.reason
 
 
-def test_a_drop_of_files_that_all_end_their_reader_is_refused_soon(plant: Plant, tmp_path: Path) -> None:
+def test_a_drop_of_files_that_all_end_their_reader_is_refused_soon(
+    plant: Plant, tmp_path: Path
+) -> None:
     for number in range(6):
         hostile.corner(tmp_path / f"{number}.xlsx")
     with pytest.raises(SourceError, match=r"cannot be read: .*ALARMSTACK_READ_MEMORY_MB"):
@@ -104,7 +110,9 @@ def test_a_file_that_is_never_read_to_its_end_is_given_up(plant: Plant, tmp_path
         Guarded(SMALL)(plant, tmp_path / "drop", operator_log=pipe)
     os.mkfifo(tmp_path / "drop" / "LT301031.csv")
     found = Guarded(SMALL)(plant, tmp_path / "drop")
-    assert [(p.file, p.kind) for p in found.problems if p.file == "LT301031.csv"] == [("LT301031.csv", "unread file")]
+    assert [(p.file, p.kind) for p in found.problems if p.file == "LT301031.csv"] == [
+        ("LT301031.csv", "unread file")
+    ]
 
 
 def test_reading_ends_after_the_seconds_that_it_may_take(plant: Plant, tmp_path: Path) -> None:
@@ -113,7 +121,9 @@ def test_reading_ends_after_the_seconds_that_it_may_take(plant: Plant, tmp_path:
         Guarded(Limits(seconds=0.01))(plant, drop)
 
 
-def test_a_reader_that_is_ended_from_outside_says_nothing_of_the_file(plant: Plant, tmp_path: Path) -> None:
+def test_a_reader_that_is_ended_from_outside_says_nothing_of_the_file(
+    plant: Plant, tmp_path: Path
+) -> None:
     """A shutdown ends the reader: the drop is to be read again later, not refused."""
 
     def end_the_reader() -> None:
@@ -133,10 +143,16 @@ def test_a_reader_that_is_ended_from_outside_says_nothing_of_the_file(plant: Pla
     ending.join()
 
 
-@pytest.mark.parametrize("name", [b"two\nlines.csv", b"M\xe4rz.csv", b"M\xe4rz.xlsx", b"M\xe4rz.parquet", b"\x1b[2J.csv"])
-def test_a_file_name_with_newlines_or_invalid_utf_8_is_read_and_shown(plant: Plant, tmp_path: Path, name: bytes) -> None:
+@pytest.mark.parametrize(
+    "name", [b"two\nlines.csv", b"M\xe4rz.csv", b"M\xe4rz.xlsx", b"M\xe4rz.parquet", b"\x1b[2J.csv"]
+)
+def test_a_file_name_with_newlines_or_invalid_utf_8_is_read_and_shown(
+    plant: Plant, tmp_path: Path, name: bytes
+) -> None:
     path = tmp_path / os.fsdecode(name)
-    plain = writers.write(tmp_path / f"plain{path.suffix}", [("timestamp", "PDT31008", "X"), (BEGIN, 229.5, 1.0)])
+    plain = writers.write(
+        tmp_path / f"plain{path.suffix}", [("timestamp", "PDT31008", "X"), (BEGIN, 229.5, 1.0)]
+    )
     plain.rename(path)
     found = Guarded()(plant, path)
     assert found.readings is not None and len(found.readings) == 1
@@ -155,7 +171,10 @@ def test_the_command_line_gives_one_line(tmp_path: Path) -> None:
     """`validate` on a workbook that aborts its reader: today the process itself is aborted."""
     file = hostile.corner(tmp_path / "corner.xlsx")
     command = [str(Path(sys.executable).with_name("alarmstack")), "validate", str(file)]
-    told = os.environ | {"ALARMSTACK_READ_MEMORY_MB": "2500", "ALARMSTACK_DATA_DIR": str(tmp_path / "data")}
+    told = os.environ | {
+        "ALARMSTACK_READ_MEMORY_MB": "2500",
+        "ALARMSTACK_DATA_DIR": str(tmp_path / "data"),
+    }
     done = subprocess.run(command, env=told, capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1 and "ALARMSTACK_READ_MEMORY_MB" in done.stderr

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from alarmstack.errors import SourceError
-from alarmstack.plant import Plant
+from alarmstack.core.errors import SourceError
+from alarmstack.core.plant import Plant
 from alarmstack.sources import read_operator_log, read_source
 
 from . import writers
@@ -19,7 +19,11 @@ NOW = datetime(2024, 6, 1, tzinfo=UTC)
 def test_the_plant_s_own_log(plant: Plant) -> None:
     log, problems = read_operator_log(plant, plant.folder / str(plant.operator_log))
     assert problems == () and len(log) == 6
-    assert log.row(0) == (datetime(2014, 12, 25, 22, tzinfo=UTC), datetime(2014, 12, 26, 2, tzinfo=UTC), "FIC31011 spike")
+    assert log.row(0) == (
+        datetime(2014, 12, 25, 22, tzinfo=UTC),
+        datetime(2014, 12, 26, 2, tzinfo=UTC),
+        "FIC31011 spike",
+    )
 
 
 @pytest.mark.parametrize(
@@ -30,7 +34,9 @@ def test_the_plant_s_own_log(plant: Plant) -> None:
         (("2024-05-01 08:00", "", "no end"), "blank"),
     ],
 )
-def test_a_bad_row_is_reported_and_the_others_read(plant: Plant, tmp_path: Path, row: writers.Row, kind: str) -> None:
+def test_a_bad_row_is_reported_and_the_others_read(
+    plant: Plant, tmp_path: Path, row: writers.Row, kind: str
+) -> None:
     good = ("01.05.2024 10:00", "2024-05-01 12:00:00", "foaming")
     log, problems = read_operator_log(plant, writers.write(tmp_path / "log.csv", [HEAD, row, good]))
     assert log["description"].to_list() == ["foaming"]
@@ -51,7 +57,9 @@ def test_which_log_counts(plant: Plant, tmp_path: Path) -> None:
     writers.simple(drop / "PDT31008.xlsx", [(229.5, BEGIN)])
     writers.write(given, [HEAD, ("2024-05-01 08:00", "2024-05-01 09:00", "given")])
     assert read_source(plant, drop, now=NOW).operator_log is None
-    writers.write(drop / "Operator_Log.csv", [HEAD, ("2024-05-01 08:00", "2024-05-01 09:00", "its own")])
+    writers.write(
+        drop / "Operator_Log.csv", [HEAD, ("2024-05-01 08:00", "2024-05-01 09:00", "its own")]
+    )
     own = read_source(plant, drop, now=NOW).operator_log
     assert own is not None and own["description"].to_list() == ["its own"]
     chosen = read_source(plant, drop, operator_log=given, now=NOW).operator_log
@@ -60,10 +68,16 @@ def test_which_log_counts(plant: Plant, tmp_path: Path) -> None:
 
 def test_a_log_that_was_named_must_be_readable(plant: Plant, tmp_path: Path) -> None:
     writers.simple(tmp_path / "PDT31008.xlsx", [(229.5, BEGIN)])
-    with pytest.raises(SourceError, match="no such operator log: give a CSV with the columns start,end,description"):
+    with pytest.raises(
+        SourceError, match="no such operator log: give a CSV with the columns start,end,description"
+    ):
         read_source(plant, tmp_path, operator_log=tmp_path / "nowhere.csv")
-    strange = writers.write(tmp_path / "strange.csv", [("from", "to"), ("2024-05-01", "2024-05-02")])
-    with pytest.raises(SourceError, match="columns from, to, an operator log needs start,end,description"):
+    strange = writers.write(
+        tmp_path / "strange.csv", [("from", "to"), ("2024-05-01", "2024-05-02")]
+    )
+    with pytest.raises(
+        SourceError, match="columns from, to, an operator log needs start,end,description"
+    ):
         read_source(plant, tmp_path, operator_log=strange)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from alarmstack.errors import SourceError
-from alarmstack.plant import Plant
+from alarmstack.core.errors import SourceError
+from alarmstack.core.plant import Plant
 from alarmstack.sources import KINDS, Drop, read_source
 
 from . import writers
@@ -34,9 +34,18 @@ def values(drop: Drop, tag: str = "PDT31008") -> list[float]:
 @pytest.mark.parametrize("suffix", [".xlsx", ".xls", ".csv"])
 @pytest.mark.parametrize(
     ("cell", "kind"),
-    [("Bad", "text"), ("No Data", "text"), ("#N/A", "text"), ("nan", "bad number"), ("-inf", "bad number"), ("", "blank")],
+    [
+        ("Bad", "text"),
+        ("No Data", "text"),
+        ("#N/A", "text"),
+        ("nan", "bad number"),
+        ("-inf", "bad number"),
+        ("", "blank"),
+    ],
 )
-def test_a_cell_that_is_no_number(plant: Plant, tmp_path: Path, suffix: str, cell: str, kind: str) -> None:
+def test_a_cell_that_is_no_number(
+    plant: Plant, tmp_path: Path, suffix: str, cell: str, kind: str
+) -> None:
     writers.simple(tmp_path / f"PDT31008{suffix}", writers.hours(BEGIN, [229.5, cell, 231.0]))
     drop = read(plant, tmp_path)
     assert complaints(drop) == [(f"PDT31008{suffix}", 4, kind)]
@@ -63,9 +72,16 @@ def test_excel_s_own_error_cells_and_booleans(plant: Plant, tmp_path: Path) -> N
 @pytest.mark.parametrize("suffix", [".xlsx", ".xls", ".csv"])
 @pytest.mark.parametrize(
     ("stamp", "kind"),
-    [("yesterday", "bad time"), ("2024-13-01 00:00:00", "bad time"), ("", "blank"), ("0201-05-01 06:00:00", "bad time")],
+    [
+        ("yesterday", "bad time"),
+        ("2024-13-01 00:00:00", "bad time"),
+        ("", "blank"),
+        ("0201-05-01 06:00:00", "bad time"),
+    ],
 )
-def test_a_time_that_cannot_be_read(plant: Plant, tmp_path: Path, suffix: str, stamp: str, kind: str) -> None:
+def test_a_time_that_cannot_be_read(
+    plant: Plant, tmp_path: Path, suffix: str, stamp: str, kind: str
+) -> None:
     rows = [*writers.hours(BEGIN, [229.5, 230.0]), (231.0, stamp)]
     writers.simple(tmp_path / f"PDT31008{suffix}", rows)
     drop = read(plant, tmp_path)
@@ -83,7 +99,10 @@ def test_two_values_at_one_instant_keep_the_later_row(plant: Plant, tmp_path: Pa
 
 
 def test_the_same_row_twice_is_silently_one(plant: Plant, tmp_path: Path) -> None:
-    writers.simple(tmp_path / "PDT31008.xlsx", [(229.5, BEGIN), (229.5, BEGIN), (230.0, BEGIN + timedelta(hours=1))])
+    writers.simple(
+        tmp_path / "PDT31008.xlsx",
+        [(229.5, BEGIN), (229.5, BEGIN), (230.0, BEGIN + timedelta(hours=1))],
+    )
     drop = read(plant, tmp_path)
     assert complaints(drop) == []
     assert values(drop) == [229.5, 230.0]
@@ -115,12 +134,18 @@ def test_the_future_is_not_loaded(plant: Plant, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("header", ["PDT31008 [bar]", "PDT31008 (psi)", "pdt31008 [°C]"])
 @pytest.mark.parametrize("layout", ["wide", "historian"])
-def test_a_unit_that_is_not_the_plant_s(plant: Plant, tmp_path: Path, header: str, layout: str) -> None:
+def test_a_unit_that_is_not_the_plant_s(
+    plant: Plant, tmp_path: Path, header: str, layout: str
+) -> None:
     if layout == "wide":
-        file = writers.write(tmp_path / "drop.csv", [("timestamp", header, "TE301020"), (BEGIN, 0.23, 107.0)])
+        file = writers.write(
+            tmp_path / "drop.csv", [("timestamp", header, "TE301020"), (BEGIN, 0.23, 107.0)]
+        )
         kept = [107.0]
     else:
-        file = writers.simple(tmp_path / "PDT31008.csv", [(0.23, BEGIN)], header=(header, "Timestamp"))
+        file = writers.simple(
+            tmp_path / "PDT31008.csv", [(0.23, BEGIN)], header=(header, "Timestamp")
+        )
         kept = []
     drop = read(plant, file)
     assert complaints(drop) == [(file.name, None, "unit mismatch")]
@@ -129,9 +154,13 @@ def test_a_unit_that_is_not_the_plant_s(plant: Plant, tmp_path: Path, header: st
     assert values(drop, "TE301020") == kept and values(drop) == []
 
 
-@pytest.mark.parametrize("header", ["PDT31008", "PDT31008 [mbar]", "PDT31008 (MBAR)", "pdt31008[mbar]"])
+@pytest.mark.parametrize(
+    "header", ["PDT31008", "PDT31008 [mbar]", "PDT31008 (MBAR)", "pdt31008[mbar]"]
+)
 def test_a_unit_that_is_the_plant_s(plant: Plant, tmp_path: Path, header: str) -> None:
-    drop = read(plant, writers.write(tmp_path / "drop.csv", [("timestamp", header), (BEGIN, 229.5)]))
+    drop = read(
+        plant, writers.write(tmp_path / "drop.csv", [("timestamp", header), (BEGIN, 229.5)])
+    )
     assert complaints(drop) == [] and values(drop) == [229.5]
 
 
@@ -142,7 +171,11 @@ def test_other_spellings_of_a_unit(plant: Plant, tmp_path: Path) -> None:
 
 
 def test_a_unit_column_in_a_long_file(plant: Plant, tmp_path: Path) -> None:
-    rows = [("tag", "time", "value", "unit"), ("PDT31008", BEGIN, 229.5, "mbar"), ("TE301020", BEGIN, 380.0, "K")]
+    rows = [
+        ("tag", "time", "value", "unit"),
+        ("PDT31008", BEGIN, 229.5, "mbar"),
+        ("TE301020", BEGIN, 380.0, "K"),
+    ]
     drop = read(plant, writers.write(tmp_path / "drop.csv", rows))
     assert complaints(drop) == [("drop.csv", None, "unit mismatch")]
     assert values(drop) == [229.5] and values(drop, "TE301020") == []
@@ -150,7 +183,9 @@ def test_a_unit_column_in_a_long_file(plant: Plant, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".xlsx", ".xls", ".csv"])
 @pytest.mark.parametrize("rows", [[], [("Value", "Timestamp")]])
-def test_an_empty_workbook_beside_a_good_one(plant: Plant, tmp_path: Path, suffix: str, rows: Sequence[writers.Row]) -> None:
+def test_an_empty_workbook_beside_a_good_one(
+    plant: Plant, tmp_path: Path, suffix: str, rows: Sequence[writers.Row]
+) -> None:
     writers.write(tmp_path / f"PDT31008{suffix}", rows)
     writers.simple(tmp_path / "TE301020.xlsx", [(107.0, BEGIN)])
     drop = read(plant, tmp_path)
@@ -193,7 +228,10 @@ def test_files_that_are_no_readings(plant: Plant, tmp_path: Path) -> None:
     (tmp_path / "truth").mkdir()
     writers.write(tmp_path / "truth" / "truth.csv", [("timestamp", "PDT31008"), (BEGIN, 1.0)])
     drop = read(plant, tmp_path)
-    assert complaints(drop) == [("notes.txt", None, "unknown file"), ("holidays.csv", None, "unknown file")]
+    assert complaints(drop) == [
+        ("notes.txt", None, "unknown file"),
+        ("holidays.csv", None, "unknown file"),
+    ]
     assert values(drop) == [229.5]
     assert [f.name for f in drop.files] == ["pdt31008.XLSX"]
 
@@ -207,13 +245,18 @@ def test_many_equal_faults_end_in_a_count(plant: Plant, tmp_path: Path) -> None:
 
 def test_a_column_and_a_tag_nobody_knows(plant: Plant, tmp_path: Path) -> None:
     writers.write(tmp_path / "a.csv", [("timestamp", "PDT31008", "PDT99999"), (BEGIN, 229.5, 1.0)])
-    writers.write(tmp_path / "b.csv", [("tag", "time", "value"), ("TE301020", BEGIN, 107.0), ("XX", BEGIN, 1), ("XX", BEGIN, 2)])
+    writers.write(
+        tmp_path / "b.csv",
+        [("tag", "time", "value"), ("TE301020", BEGIN, 107.0), ("XX", BEGIN, 1), ("XX", BEGIN, 2)],
+    )
     drop = read(plant, tmp_path)
     assert complaints(drop) == [("a.csv", None, "unknown column"), ("b.csv", 3, "unknown tag")]
     assert "2 rows not loaded" in drop.problems[1].reason
 
 
-@pytest.mark.parametrize("what", ["absent", "empty folder", "only a text file", "only a broken workbook"])
+@pytest.mark.parametrize(
+    "what", ["absent", "empty folder", "only a text file", "only a broken workbook"]
+)
 def test_nothing_at_all_can_be_read(plant: Plant, tmp_path: Path, what: str) -> None:
     path = tmp_path / "drop"
     if what != "absent":
@@ -228,7 +271,11 @@ def test_nothing_at_all_can_be_read(plant: Plant, tmp_path: Path, what: str) -> 
 
 
 def test_a_finished_dataset_is_passed_on_as_it_stands(plant: Plant, tmp_path: Path) -> None:
-    rows = [("timestamp", "PDT31008", "PDT31008_max", "anomaly_label"), (BEGIN, 229.5, 231.0, 0), (BEGIN, 230.0, 231.0, 1)]
+    rows = [
+        ("timestamp", "PDT31008", "PDT31008_max", "anomaly_label"),
+        (BEGIN, 229.5, 231.0, 0),
+        (BEGIN, 230.0, 231.0, 1),
+    ]
     drop = read(plant, writers.write(tmp_path / "labeled.csv", rows))
     assert drop.readings is None and drop.labelled and drop.table is not None
     assert drop.table["anomaly_label"].to_list() == [0, 1]
@@ -240,7 +287,9 @@ def test_the_real_plant_s_files(plant: Plant, real_data: Path) -> None:
     cleaned = read_source(plant, real_data / "gas_plant/cleaned_dataset.csv")
     assert cleaned.problems == () and cleaned.table is not None and cleaned.table.shape == (673, 53)
     folder = read_source(plant, real_data / "gas_plant")
-    assert folder.labelled and folder.table is not None and folder.table["anomaly_label"].sum() == 263
+    assert (
+        folder.labelled and folder.table is not None and folder.table["anomaly_label"].sum() == 263
+    )
     expected = pl.read_csv(real_data / "gas_plant/cleaned_dataset.csv")
     for name in plant.signals:
         assert cleaned.table[name].to_list() == expected[name].cast(pl.Float64).to_list()
@@ -252,14 +301,20 @@ def test_every_kind_has_been_shown(plant: Plant) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".xlsx", ".csv"])
-@pytest.mark.parametrize(("unit", "loaded"), [("mbar", [229.5, 230.0]), ("[mbar]", [229.5, 230.0]), ("psi", [])])
-def test_a_row_of_units_below_the_header(plant: Plant, tmp_path: Path, suffix: str, unit: str, loaded: list[float]) -> None:
+@pytest.mark.parametrize(
+    ("unit", "loaded"), [("mbar", [229.5, 230.0]), ("[mbar]", [229.5, 230.0]), ("psi", [])]
+)
+def test_a_row_of_units_below_the_header(
+    plant: Plant, tmp_path: Path, suffix: str, unit: str, loaded: list[float]
+) -> None:
     head, units = ("timestamp", "PDT31008", "TE301020"), ("", unit, "°C")
     rows = [head, units, (BEGIN, 229.5, 107.0), (BEGIN + timedelta(hours=1), 230.0, "Bad")]
     drop = read(plant, writers.write(tmp_path / f"wide{suffix}", rows))
     assert values(drop) == loaded and values(drop, "TE301020") == [107.0]
     wrong = [] if loaded else [(f"wide{suffix}", None, "unit mismatch")]
-    assert sorted(complaints(drop), key=str) == sorted([*wrong, (f"wide{suffix}", 4, "text")], key=str)
+    assert sorted(complaints(drop), key=str) == sorted(
+        [*wrong, (f"wide{suffix}", 4, "text")], key=str
+    )
 
 
 def test_a_unit_below_the_header_of_a_historian_s_sheet(plant: Plant, tmp_path: Path) -> None:

@@ -7,20 +7,24 @@ import numpy as np
 import polars as pl
 import pytest
 
-from alarmstack.clean import close_intervals
-from alarmstack.datasets import cleaned_table
-from alarmstack.plant import Plant
-from alarmstack.quality import validate
+from alarmstack.core.plant import Plant
+from alarmstack.preparation.datasets import cleaned_table
+from alarmstack.preparation.interval_closer import close_intervals
+from alarmstack.preparation.quality import validate
 from alarmstack.sources import read_source
 
 from . import writers
 
 
 @pytest.mark.parametrize("suffix", [".xlsx", ".xls", ".csv"])
-def test_a_drop_of_the_real_plant(plant: Plant, real_data: Path, tmp_path: Path, suffix: str) -> None:
+def test_a_drop_of_the_real_plant(
+    plant: Plant, real_data: Path, tmp_path: Path, suffix: str
+) -> None:
     real = pl.read_csv(real_data / "gas_plant/cleaned_dataset.csv", try_parse_dates=True)
     stamps = [t + timedelta(minutes=20) for t in real["timestamp"]]
-    series = {s: list(zip(real[s].cast(pl.Float64).to_list(), stamps, strict=True)) for s in plant.signals}
+    series = {
+        s: list(zip(real[s].cast(pl.Float64).to_list(), stamps, strict=True)) for s in plant.signals
+    }
     loops = {c.name: (c.pv, c.op, c.sp) for c in plant.controllers}
     for name, parts in loops.items():
         writers.controller(tmp_path / f"{name}{suffix}", *(series.pop(part) for part in parts))

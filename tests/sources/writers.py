@@ -14,11 +14,15 @@ STAMP = "yyyy-mm-dd hh:mm:ss"
 
 def write(path: Path, rows: Sequence[Row]) -> Path:
     """`rows` include the header; the suffix decides the format."""
-    {".xlsx": _xlsx, ".xls": _xls, ".csv": _csv, ".parquet": _parquet}[path.suffix.lower()](path, rows)
+    {".xlsx": _xlsx, ".xls": _xls, ".csv": _csv, ".parquet": _parquet}[path.suffix.lower()](
+        path, rows
+    )
     return path
 
 
-def simple(path: Path, readings: Sequence[tuple[object, object]], header: Row = ("Value", "Timestamp")) -> Path:
+def simple(
+    path: Path, readings: Sequence[tuple[object, object]], header: Row = ("Value", "Timestamp")
+) -> Path:
     """The historian's sheet of a simple instrument: a header, a blank row, then value and time."""
     return write(path, [header, ("", ""), *readings])
 
@@ -61,12 +65,17 @@ def _xls(path: Path, rows: Sequence[Row]) -> None:
     for y, row in enumerate(rows):
         for x, cell in enumerate(row):
             if cell is not None and cell != "":
-                sheet.write(y, x, cell, stamp) if isinstance(cell, date) else sheet.write(y, x, cell)
+                sheet.write(y, x, cell, stamp) if isinstance(cell, date) else sheet.write(
+                    y, x, cell
+                )
     book.save(str(path))
 
 
 def _csv(path: Path, rows: Sequence[Row]) -> None:
-    lines = (",".join("" if c is None else f"{c!r}" if isinstance(c, float) else str(c) for c in row) for row in rows)
+    lines = (
+        ",".join("" if c is None else f"{c!r}" if isinstance(c, float) else str(c) for c in row)
+        for row in rows
+    )
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

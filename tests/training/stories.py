@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from alarmstack.examples import Examples
-from alarmstack.features import feature_names
-from alarmstack.plant import Plant
+from alarmstack.core.plant import Plant
+from alarmstack.features.examples import Examples
+from alarmstack.features.matrix import feature_names
 
 
 def drawn(plant: Plant, letters: str) -> Examples:
@@ -30,4 +30,6 @@ def drawn(plant: Plant, letters: str) -> Examples:
 
 def scores(letters: str) -> np.ndarray:
     """Scores drawn as digits: 7 is 0.7; a dot is 0, a question mark unknown."""
-    return np.array([{".": 0.0, "?": np.nan}.get(c, 0.0) if not c.isdigit() else int(c) / 10 for c in letters])
+    return np.array(
+        [{".": 0.0, "?": np.nan}.get(c, 0.0) if not c.isdigit() else int(c) / 10 for c in letters]
+    )

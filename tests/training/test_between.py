@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alarmstack.etl.intake import take_in
-from alarmstack.etl.local import run
-from alarmstack.etl.tables import read_examples
-from alarmstack.examples import Examples
-from alarmstack.plant import Plant
+from alarmstack.core.plant import Plant
+from alarmstack.features.examples import Examples
+from alarmstack.pipelines.etl.local import run
+from alarmstack.pipelines.etl.tables import read_examples
+from alarmstack.preparation.intake import take_in
 from alarmstack.simulator import export, simulate
-from alarmstack.storage import Store
+from alarmstack.storage.files import Store
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,11 @@ def test_targets_between_two_rows_are_like_theirs(seen: Examples) -> None:
     assert seen.between is not None
     horizon = timedelta(hours=3)
     here, between = seen.onset_target(horizon), seen.between.target[horizon]
-    both = ~np.isnan(between) & ~np.isnan(here[seen.between.row]) & ~np.isnan(here[seen.between.row + 1])
+    both = (
+        ~np.isnan(between)
+        & ~np.isnan(here[seen.between.row])
+        & ~np.isnan(here[seen.between.row + 1])
+    )
     assert both.mean() > 0.7 and here[seen.between.row][both].any()
     agrees = (between == here[seen.between.row]) | (between == here[seen.between.row + 1])
     assert agrees[both].mean() > 0.97

@@ -6,12 +6,12 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from alarmstack.errors import PlantError
-from alarmstack.examples import Examples
-from alarmstack.features import feature_names
-from alarmstack.plant import Plant
+from alarmstack.core.errors import PlantError
+from alarmstack.core.plant import Plant
+from alarmstack.evaluation.events import outcome
+from alarmstack.features.examples import Examples
+from alarmstack.features.matrix import feature_names
 from alarmstack.simulator import simulate
-from alarmstack.training.events import outcome
 from alarmstack.training.rolling import Rolling, evaluate_stride, join, roll
 
 QUARTER = timedelta(minutes=15)
@@ -40,33 +40,47 @@ def rolled(plant: Plant) -> tuple[Rolling, Examples]:
     return roll(plant, made.readings, made.operator_log, bundles(plant), QUARTER)
 
 
-def test_at_whole_hours_the_rolling_score_is_the_hourly_one(plant: Plant, rolled: tuple[Rolling, Examples]) -> None:
+def test_at_whole_hours_the_rolling_score_is_the_hourly_one(
+    plant: Plant, rolled: tuple[Rolling, Examples]
+) -> None:
     rolling, hourly = rolled
     assert len(rolling) == 4 * len(hourly)
     assert np.array_equal(rolling.scores["pressure"][3::4], Pressure(plant).score(hourly.window))
 
 
-def test_what_is_said_once_an_hour_is_held_until_it_speaks_again(plant: Plant, rolled: tuple[Rolling, Examples]) -> None:
+def test_what_is_said_once_an_hour_is_held_until_it_speaks_again(
+    plant: Plant, rolled: tuple[Rolling, Examples]
+) -> None:
     held, once = rolled[0].held["pressure"], Pressure(plant).score(rolled[1].window)
     assert np.isnan(held[:3]).all()
-    assert np.array_equal(held[3:7], np.repeat(once[0], 4)) and np.array_equal(held[7:11], np.repeat(once[1], 4))
+    assert np.array_equal(held[3:7], np.repeat(once[0], 4)) and np.array_equal(
+        held[7:11], np.repeat(once[1], 4)
+    )
 
 
-def test_an_alarm_is_first_seen_within_the_hour_that_closes_in_alarm(rolled: tuple[Rolling, Examples]) -> None:
+def test_an_alarm_is_first_seen_within_the_hour_that_closes_in_alarm(
+    rolled: tuple[Rolling, Examples],
+) -> None:
     rolling, hourly = rolled
     assert len(hourly.onsets) > 10
-    assert (rolling.onsets // 4 == hourly.onsets).all() and len(set((rolling.onsets % 4).tolist())) > 1
+    assert (rolling.onsets // 4 == hourly.onsets).all() and len(
+        set((rolling.onsets % 4).tolist())
+    ) > 1
     assert not rolling.quiet[rolling.onsets].any() and rolling.quiet[rolling.onsets - 1].all()
 
 
-def test_judged_by_strides_an_hourly_score_warns_of_what_it_warns_of_by_hours(rolled: tuple[Rolling, Examples]) -> None:
+def test_judged_by_strides_an_hourly_score_warns_of_what_it_warns_of_by_hours(
+    rolled: tuple[Rolling, Examples],
+) -> None:
     """But for onsets that the strides date within the hour before the warning."""
     rolling, hourly = rolled
     fine = outcome(rolling, rolling.held["pressure"], 0.7)
     whole = outcome(hourly, rolling.scores["pressure"][3::4], 0.7)
     both = ~np.isnan(fine.lead) & ~np.isnan(whole.lead)
     assert both.sum() > 3 and (np.isnan(fine.lead) == np.isnan(whole.lead)).mean() > 0.9
-    assert ((whole.lead - fine.lead)[both] >= 0).all() and ((whole.lead - fine.lead)[both] < 1).all()
+    assert ((whole.lead - fine.lead)[both] >= 0).all() and (
+        (whole.lead - fine.lead)[both] < 1
+    ).all()
     assert fine.days == pytest.approx(whole.days, rel=0.02)
 
 
@@ -81,9 +95,9 @@ def test_the_table_sets_a_stride_beside_the_cadence_at_the_same_budget(plant: Pl
     rows = evaluate_stride(plant, bundles(plant), BEGIN, 90, [6], [5], timedelta(minutes=30))
     gain = {row.model: row for row in rows if row.metric == "recall_gain@0.5/day"}
     assert list(gain) == ["pressure", "pressure, threshold of the hourly grid"]
-    assert all(row.floor == "every 1h" for row in gain.values())
+    assert all(row.baseline == "every 1h" for row in gain.values())
     false = [row for row in rows if row.metric == "false_alarms_per_day@0.5/day"]
-    assert all(row.value is not None and row.floor_value is not None for row in false)
+    assert all(row.value is not None and row.baseline_value is not None for row in false)
 
 
 def test_a_stride_that_does_not_divide_the_cadence_is_refused(plant: Plant) -> None:

@@ -6,10 +6,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from alarmstack.clean import close_intervals
-from alarmstack.examples import examples
-from alarmstack.labels import in_alarm
-from alarmstack.plant import Plant
+from alarmstack.core.plant import Plant
+from alarmstack.features.examples import examples
+from alarmstack.preparation.interval_closer import close_intervals
+from alarmstack.preparation.labels import in_alarm
 from alarmstack.simulator import simulate
 from alarmstack.training.studies import Bin, learning_curve, reliability, sensor_loss, study_rows
 from alarmstack.training.trial import Trial
@@ -41,7 +41,11 @@ def bundles(trial: Trial, share: float) -> dict[str, Any]:
 
 def test_a_probability_that_is_too_low_is_found_out(plant: Plant, trial: Trial) -> None:
     found = {bin_.low: bin_ for bin_ in reliability(plant, bundles(trial, 0.6), trial)}
-    assert found[0.6].came == 1.0 and found[0.6].said == pytest.approx(0.61) and found[0.6].gap == pytest.approx(0.39)
+    assert (
+        found[0.6].came == 1.0
+        and found[0.6].said == pytest.approx(0.61)
+        and found[0.6].gap == pytest.approx(0.39)
+    )
     rows = study_rows(list(found.values()), [], [])
     assert [row["met"] for row in rows] == [True, False]
 
@@ -66,5 +70,7 @@ def test_a_plant_without_an_event_has_normal_behaviour_and_no_forecaster(
     monkeypatch.setattr("alarmstack.training.studies.EVENTS", (0,))
     monkeypatch.setattr("alarmstack.training.studies.STARTS", (0.0, 0.5))
     curve = learning_curve(plant, trial.examples, trial.blocks[0], trial)
-    assert [(one.model, one.events, one.days) for one in curve] == [("plant_alarm_normality", 0, 14.0)]
+    assert [(one.model, one.events, one.days) for one in curve] == [
+        ("plant_alarm_normality", 0, 14.0)
+    ]
     assert curve[0].lowest <= curve[0].recall <= curve[0].highest

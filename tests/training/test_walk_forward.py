@@ -6,16 +6,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from alarmstack.clean import close_intervals
-from alarmstack.examples import Examples, examples
-from alarmstack.labels import in_alarm
-from alarmstack.plant import Plant
+from alarmstack.core.plant import Plant
+from alarmstack.evaluation.events import outcome
+from alarmstack.evaluation.splits import GAP, purge_rows, walk_forward
+from alarmstack.features.examples import Examples, examples
+from alarmstack.preparation.interval_closer import close_intervals
+from alarmstack.preparation.labels import in_alarm
 from alarmstack.simulator import simulate
-from alarmstack.training.events import outcome
-from alarmstack.training.splits import GAP, purge_rows, walk_forward
-from alarmstack.training.walk_forward import Walk, Walked, fold_metrics, row_metrics, walk, walk_metrics, walk_rows
+from alarmstack.training.walk_forward import (
+    Walk,
+    Walked,
+    fold_metrics,
+    row_metrics,
+    walk,
+    walk_metrics,
+    walk_rows,
+)
+from tests.evaluation.test_splits import LETTERS
 from tests.training.stories import drawn, scores
-from tests.training.test_splits import LETTERS
 
 
 @given(letters=LETTERS)
@@ -36,11 +44,20 @@ def test_a_gap_is_never_shorter_than_window_and_horizon(plant: Plant) -> None:
     assert [int(f.held_back[0]) - len(f.train) for f in folds] == [purge_rows(plant)] * len(folds)
 
 
-def told(plant: Plant, letters: str, said: str, thresholds: tuple[float, ...]) -> tuple[Walk, Walked]:
+def told(
+    plant: Plant, letters: str, said: str, thresholds: tuple[float, ...]
+) -> tuple[Walk, Walked]:
     """A walk of two folds drawn as text, the cut drawn as |."""
     found, cut = drawn(plant, letters), letters.index("|")
     fold = np.array([0] * cut + [1] * (len(found) - cut))
-    one = Walked("m", scores(said.replace("|", "")), found.alarm.astype(float), thresholds, timedelta(hours=3), True)
+    one = Walked(
+        "m",
+        scores(said.replace("|", "")),
+        found.alarm.astype(float),
+        thresholds,
+        timedelta(hours=3),
+        True,
+    )
     return Walk(found, (), found, fold, (one,), ()), one
 
 
@@ -87,7 +104,10 @@ def test_a_walk_judges_every_fold_and_knows_nothing_of_what_follows(
     light = [r for r in module.recipes(plant) if r.column in ("lr_soft_alarm", "forecast_3h")]
     monkeypatch.setattr(module, "recipes", lambda plant: light)
     found = walk(plant, small)
-    assert [m.name for m in found.models] == ["plant_alarm_lr_soft_alarm", "plant_alarm_forecaster_3h"]
+    assert [m.name for m in found.models] == [
+        "plant_alarm_lr_soft_alarm",
+        "plant_alarm_forecaster_3h",
+    ]
     assert len(found.examples.onsets) == sum(len(o.onset) for o in found.by_fold(found.models[1]))
     metrics = walk_metrics(found, walk_rows("sixty days", found))
     assert metrics["plant_alarm_lr_soft_alarm.roc_auc"] > 0.6
@@ -96,7 +116,9 @@ def test_a_walk_judges_every_fold_and_knows_nothing_of_what_follows(
     # The first fold's scores stay what they are when all that follows is another story.
     cut = walk(plant, _other_future(small, end))
     first = found.fold == 0
-    assert np.array_equal(found.models[1].scores[first], cut.models[1].scores[cut.fold == 0], equal_nan=True)
+    assert np.array_equal(
+        found.models[1].scores[first], cut.models[1].scores[cut.fold == 0], equal_nan=True
+    )
 
 
 def _other_future(found: Examples, row: int) -> Examples:
@@ -104,4 +126,13 @@ def _other_future(found: Examples, row: int) -> Examples:
     noise = np.random.default_rng(0)
     point, window = found.point.copy(), found.window.copy()
     point[row:], window[row:] = noise.random(point[row:].shape), noise.random(window[row:].shape)
-    return Examples(found.plant, found.start, found.segment, point, window, found.alarm, found.regime, found.next_deviation)
+    return Examples(
+        found.plant,
+        found.start,
+        found.segment,
+        point,
+        window,
+        found.alarm,
+        found.regime,
+        found.next_deviation,
+    )

@@ -24,7 +24,12 @@ def alarmstack(*words: str, **environment: str) -> None:
     log.info("$ %s", " ".join(command))
     told = os.environ | {"COLUMNS": "160", "NO_COLOR": "1"} | environment
     process = subprocess.Popen(
-        command, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        env=told,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
     last = ""
     try:

@@ -28,7 +28,11 @@ SOURCE = Param(
     catchup=False,
     params={"source_path": SOURCE},
     max_active_runs=1,
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=20), "execution_timeout": timedelta(minutes=30)},
+    default_args={
+        "retries": 2,
+        "retry_delay": timedelta(seconds=20),
+        "execution_timeout": timedelta(minutes=30),
+    },
     tags=["alarmstack"],
     doc_md=__doc__,
 )
@@ -43,7 +47,9 @@ def ingest_etl_local_drop() -> None:
         if folder and not path.is_relative_to(Path(folder).resolve()):
             raise AirflowFailException(f"source_path {path} lies outside the drop folder {folder}")
         if not path.exists():
-            raise AirflowFailException(f"source_path {path} is not there: is the drop folder mounted in Airflow's worker?")
+            raise AirflowFailException(
+                f"source_path {path} is not there: is the drop folder mounted in Airflow's worker?"
+            )
         return str(path)
 
     @task

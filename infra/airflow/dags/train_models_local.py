@@ -16,10 +16,20 @@ from alarmstack_cli import alarmstack
     catchup=False,
     params={
         "seed": Param(0, type="integer", minimum=0, description="Same seed, same models."),
-        "days": Param(365, type="integer", minimum=28, maximum=3660, description="Length of each plant that judges them."),
+        "days": Param(
+            365,
+            type="integer",
+            minimum=28,
+            maximum=3660,
+            description="Length of each plant that judges them.",
+        ),
     },
     max_active_runs=1,
-    default_args={"retries": 1, "retry_delay": timedelta(minutes=1), "execution_timeout": timedelta(hours=2)},
+    default_args={
+        "retries": 1,
+        "retry_delay": timedelta(minutes=1),
+        "execution_timeout": timedelta(hours=2),
+    },
     tags=["alarmstack"],
     doc_md=__doc__,
 )
@@ -33,12 +43,12 @@ def train_models_local() -> None:
 
     @task
     def evaluate(params: dict[str, int]) -> None:
-        """Judge the new versions by events, beside floors; the tables are in the log."""
+        """Judge the new versions by events, beside baselines; the tables are in the log."""
         alarmstack("evaluate", "--newest", "--days", str(params["days"]))
 
     @task
     def promote() -> None:
-        """What beats its floor speaks from now on, if the mode is auto."""
+        """What beats its baseline speaks from now on, if the mode is auto."""
         alarmstack("promote", "--trained")
 
     train() >> evaluate() >> promote()

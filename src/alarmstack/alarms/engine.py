@@ -15,10 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from alarmstack.intervals import Floats
-from alarmstack.plant import Plant
-
-Mask = npt.NDArray[np.bool_]
+from alarmstack.core.intervals import Floats, Mask
+from alarmstack.core.plant import Plant
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,9 @@ class State(NamedTuple):
 IDLE = State(False, None, None)
 
 
-def step(rule: WarningRule, state: State, now: float, score: float, in_alarm: bool = False) -> State:
+def step(
+    rule: WarningRule, state: State, now: float, score: float, in_alarm: bool = False
+) -> State:
     """The state after a score that became known at `now` (seconds on the plant's clock)."""
     if in_alarm:
         return IDLE
@@ -65,7 +65,11 @@ def step(rule: WarningRule, state: State, now: float, score: float, in_alarm: bo
         if score < rule.threshold:
             return IDLE
         turning = now if state.turning is None else state.turning
-        return State(True, now, None) if now - turning >= rule.on_delay else State(False, None, turning)
+        return (
+            State(True, now, None)
+            if now - turning >= rule.on_delay
+            else State(False, None, turning)
+        )
     if score >= rule.threshold * rule.hysteresis:
         return State(True, state.since, None)
     turning = now if state.turning is None else state.turning
@@ -75,7 +79,11 @@ def step(rule: WarningRule, state: State, now: float, score: float, in_alarm: bo
 
 
 def standing(
-    rule: WarningRule, scores: Floats, cadence: float, in_alarm: Mask | None = None, segment: npt.NDArray[np.int32] | None = None
+    rule: WarningRule,
+    scores: Floats,
+    cadence: float,
+    in_alarm: Mask | None = None,
+    segment: npt.NDArray[np.int32] | None = None,
 ) -> Mask:
     """Whether a warning stands after each row: bool [rows]. A cut between segments clears it."""
     on = np.zeros(len(scores), bool)

@@ -15,8 +15,16 @@ from datetime import timedelta
 from math import inf, isnan
 from typing import NamedTuple
 
-from alarmstack.derived import instrument_of, read_column
-from alarmstack.plant import DEADBAND_SHARE, OFF_DELAY_CADENCES, OTHER_DEADBAND_SHARE, Limit, Plant, spaced, write_duration
+from alarmstack.core.plant import (
+    DEADBAND_SHARE,
+    OFF_DELAY_CADENCES,
+    OTHER_DEADBAND_SHARE,
+    Limit,
+    Plant,
+    spaced,
+    write_duration,
+)
+from alarmstack.preparation.derived import instrument_of, read_column
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,9 @@ class LimitState(NamedTuple):
 QUIET = LimitState()
 
 
-def step(rule: LimitRule, state: LimitState, now: float, height: float, read_at: float | None = None) -> LimitState:
+def step(
+    rule: LimitRule, state: LimitState, now: float, height: float, read_at: float | None = None
+) -> LimitState:
     """The state after a value that is known at `now`. `read_at`: when it was measured, where that was earlier.
 
     A change dates from `read_at`, but not from before the last look, which had seen another value.
@@ -60,7 +70,9 @@ def step(rule: LimitRule, state: LimitState, now: float, height: float, read_at:
         return state
     if isnan(height):
         return state._replace(back=None, at=now)
-    changed = min(max(now if read_at is None else read_at, -inf if state.at is None else state.at), now)
+    changed = min(
+        max(now if read_at is None else read_at, -inf if state.at is None else state.at), now
+    )
     if not state.active:
         if height <= rule.level:
             return LimitState(at=now)
@@ -69,7 +81,11 @@ def step(rule: LimitRule, state: LimitState, now: float, height: float, read_at:
     if height > rule.level - rule.deadband:
         return LimitState(True, state.since, None, now)
     back = changed if state.back is None else state.back
-    return LimitState(at=now) if now - back >= rule.off_delay else LimitState(True, state.since, back, now)
+    return (
+        LimitState(at=now)
+        if now - back >= rule.off_delay
+        else LimitState(True, state.since, back, now)
+    )
 
 
 def rewound(state: LimitState, now: float) -> LimitState:
@@ -106,7 +122,18 @@ def limit_title(plant: Plant, rule: Limit) -> str:
         "short_std": f" standard deviation over {within}",
     }.get(read.kind, "")
     how = "below" if rule.low else "beyond \N{PLUS-MINUS SIGN}" if rule.absolute else "above"
-    return f"{read.signal}{what} {how} {limit}".replace("\N{PLUS-MINUS SIGN} ", "\N{PLUS-MINUS SIGN}")
+    return f"{read.signal}{what} {how} {limit}".replace(
+        "\N{PLUS-MINUS SIGN} ", "\N{PLUS-MINUS SIGN}"
+    )
 
 
-__all__ = ["QUIET", "LimitRule", "LimitState", "deadband", "limit_title", "off_delay", "rewound", "step"]
+__all__ = [
+    "QUIET",
+    "LimitRule",
+    "LimitState",
+    "deadband",
+    "limit_title",
+    "off_delay",
+    "rewound",
+    "step",
+]

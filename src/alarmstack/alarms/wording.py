@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from alarmstack.plant import spaced, write_duration
+from alarmstack.core.plant import spaced, write_duration
 
 LIKELY, VERY_LIKELY = 0.66, 0.90
 """From which probability an alarm is called likely, and very likely: the likelihood scale of the IPCC (AR6, box 1.1)."""
@@ -42,4 +42,18 @@ def forecast_text(probability: float, horizon: timedelta) -> str:
     return f"Alarm {likelihood(probability)} within {within} ({percent(probability)})"
 
 
-__all__ = ["LIKELY", "VERY_LIKELY", "forecast_text", "likelihood", "percent"]
+def forecast_verdict(
+    probability: float, threshold: float | None, horizon: timedelta, in_alarm: bool
+) -> str:
+    """A forecast in words, with its figure."""
+    within = spaced(write_duration(horizon))
+    if in_alarm:
+        return "In alarm now: there is nothing left to forecast"
+    if threshold is None:
+        return f"Alarm within {within}: {percent(probability)}; the model has no threshold"
+    if probability >= threshold:
+        return forecast_text(probability, horizon)
+    return f"No warning within {within}: {percent(probability)} is below the threshold {percent(threshold)}"
+
+
+__all__ = ["LIKELY", "VERY_LIKELY", "forecast_text", "forecast_verdict", "likelihood", "percent"]

@@ -14,13 +14,20 @@ from typing import Protocol
 import numpy as np
 
 from alarmstack.alarms import WarningRule, standing
-from alarmstack.bench.figures import Judged
+from alarmstack.bench.metrics import Judged
 from alarmstack.bench.sets import Run, SetDescription
-from alarmstack.bench.vus import spans
-from alarmstack.intervals import Floats, IntervalBlock
-from alarmstack.normality import HeldBack, Lesson, Verdict, stretches, threshold_for, threshold_offset
-from alarmstack.plant import Plant
-from alarmstack.progress import Progress, silent
+from alarmstack.core.intervals import Floats, IntervalBlock
+from alarmstack.core.plant import Plant
+from alarmstack.core.progress import Progress, silent
+from alarmstack.evaluation.vus import spans
+from alarmstack.models.normality import (
+    HeldBack,
+    TrainingSegment,
+    Verdict,
+    stretches,
+    threshold_for,
+    threshold_offset,
+)
 
 Scorer = Callable[[IntervalBlock], Floats]
 
@@ -38,13 +45,17 @@ class Taught:
 class Contender(Protocol):
     """Something that learns normal behaviour and then scores rows, higher meaning worse."""
 
-    def __call__(self, plant: Plant, lessons: Sequence[Lesson]) -> Taught:
+    def __call__(self, plant: Plant, lessons: Sequence[TrainingSegment]) -> Taught:
         """Learn from the normal rows of lessons."""
         ...
 
 
 def judge(
-    plant: Plant, described: SetDescription, runs: Sequence[Run], contender: Contender, progress: Progress = silent
+    plant: Plant,
+    described: SetDescription,
+    runs: Sequence[Run],
+    contender: Contender,
+    progress: Progress = silent,
 ) -> list[Judged]:
     """All runs of a set that hold judged rows, as one contender saw them."""
     judge_by = _by_other_assets if described.protocol.hold_out else _by_taught_rows
@@ -52,7 +63,11 @@ def judge(
 
 
 def _by_other_assets(
-    plant: Plant, described: SetDescription, runs: Sequence[Run], contender: Contender, progress: Progress
+    plant: Plant,
+    described: SetDescription,
+    runs: Sequence[Run],
+    contender: Contender,
+    progress: Progress,
 ) -> list[Judged]:
     scores: dict[str, Floats] = {}
     assets = sorted({run.asset for run in runs})
@@ -63,7 +78,11 @@ def _by_other_assets(
     thresholds = {asset: threshold_for(plant, _others(runs, scores, asset)) for asset in assets}
     found: dict[str, Judged] = {}
     for run in sorted(runs, key=lambda run: run.block.start[0]):
-        past = [j for j in found.values() if j.run.asset == run.asset and j.run.block.start[-1] < run.block.start[0]]
+        past = [
+            j
+            for j in found.values()
+            if j.run.asset == run.asset and j.run.block.start[-1] < run.block.start[0]
+        ]
         threshold = thresholds[run.asset]
         if described.protocol.history:
             threshold += threshold_offset(plant, threshold, _history(past), _verdicts(past))
@@ -86,11 +105,19 @@ def _verdicts(past: Sequence[Judged]) -> list[Verdict]:
 
 
 def _others(runs: Sequence[Run], scores: Mapping[str, Floats], asset: str) -> list[HeldBack]:
-    return [HeldBack(np.where(run.learn, scores[run.name], np.nan), run.block.segment) for run in runs if run.asset != asset]
+    return [
+        HeldBack(np.where(run.learn, scores[run.name], np.nan), run.block.segment)
+        for run in runs
+        if run.asset != asset
+    ]
 
 
 def _by_taught_rows(
-    plant: Plant, described: SetDescription, runs: Sequence[Run], contender: Contender, progress: Progress
+    plant: Plant,
+    described: SetDescription,
+    runs: Sequence[Run],
+    contender: Contender,
+    progress: Progress,
 ) -> list[Judged]:
     judged = [run for run in runs if (run.event | run.normal).any()]
     lessons = [_lesson_for(judged, run) for run in runs if run.learn.any()]
@@ -105,40 +132,54 @@ def _by_taught_rows(
     return found
 
 
-def by_stretches(fit: Callable[[Plant, Sequence[Lesson]], Scorer]) -> Contender:
+def by_stretches(fit: Callable[[Plant, Sequence[TrainingSegment]], Scorer]) -> Contender:
     """A contender of a plain fit: the normal rows are cut into stretches that take turns to be left out."""
 
-    def contender(plant: Plant, lessons: Sequence[Lesson]) -> Taught:
+    def contender(plant: Plant, lessons: Sequence[TrainingSegment]) -> Taught:
         return Taught(fit(plant, lessons), lambda: list(_left_out(fit, plant, lessons)))
 
     return contender
 
 
-def _left_out(fit: Callable[[Plant, Sequence[Lesson]], Scorer], plant: Plant, lessons: Sequence[Lesson]) -> Iterator[HeldBack]:
+def _left_out(
+    fit: Callable[[Plant, Sequence[TrainingSegment]], Scorer],
+    plant: Plant,
+    lessons: Sequence[TrainingSegment],
+) -> Iterator[HeldBack]:
     for keep, left_out in stretches([lesson.normal for lesson in lessons]):
-        kept = [replace(lesson, normal=mask) for lesson, mask in zip(lessons, keep, strict=True) if mask.any()]
+        kept = [
+            replace(lesson, normal=mask)
+            for lesson, mask in zip(lessons, keep, strict=True)
+            if mask.any()
+        ]
         score = fit(plant, kept)
         for lesson, mask in zip(lessons, left_out, strict=True):
             if mask.any():
                 yield HeldBack(np.where(mask, score(lesson.block), np.nan), lesson.block.segment)
 
 
-def _lesson(run: Run) -> Lesson:
-    return Lesson(run.asset, run.block, run.learn, run.event)
+def _lesson(run: Run) -> TrainingSegment:
+    return TrainingSegment(run.asset, run.block, run.learn, run.event)
 
 
-def _lesson_for(judged: Sequence[Run], run: Run) -> Lesson:
+def _lesson_for(judged: Sequence[Run], run: Run) -> TrainingSegment:
     """What a run teaches a contender that judges those runs: no event of theirs, which it would know before it is judged by it."""
     lesson = _lesson(run)
-    return replace(lesson, event=np.zeros_like(lesson.event)) if any(run is one for one in judged) else lesson
+    return (
+        replace(lesson, event=np.zeros_like(lesson.event))
+        if any(run is one for one in judged)
+        else lesson
+    )
 
 
-def _own_lesson(run: Run, rows: int) -> Lesson:
+def _own_lesson(run: Run, rows: int) -> TrainingSegment:
     first = np.arange(len(run.block)) < rows
-    return Lesson(run.asset, run.block, first & run.spoke, np.zeros(len(first), bool))
+    return TrainingSegment(run.asset, run.block, first & run.spoke, np.zeros(len(first), bool))
 
 
-def _judged(plant: Plant, described: SetDescription, run: Run, scores: Floats, threshold: float, own: int) -> Judged:
+def _judged(
+    plant: Plant, described: SetDescription, run: Run, scores: Floats, threshold: float, own: int
+) -> Judged:
     counted = run.spoke & (np.arange(len(run.block)) >= own)
     rule = WarningRule.of(plant, threshold)
     said = np.where(counted | ~run.spoke, scores, np.nan)
@@ -146,7 +187,9 @@ def _judged(plant: Plant, described: SetDescription, run: Run, scores: Floats, t
     shortest = described.protocol.shortest_own
     needed = plant.rows(shortest) if shortest else 0
     events = [
-        (first, last) for first, last in spans(run.event & (np.arange(len(run.block)) >= own)) if run.normal[:first].sum() >= needed
+        (first, last)
+        for first, last in spans(run.event & (np.arange(len(run.block)) >= own))
+        if run.normal[:first].sum() >= needed
     ]
     asked = plant.warnings.false_alarms_per_day if plant.warnings.time_in_warning is None else None
     return Judged(run, scores, on, counted, events, asked)

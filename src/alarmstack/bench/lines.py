@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a set's table: our figure beside the floors' and published ones."""
+    """One line of a set's table: our figure beside the baselines' and published ones."""
 
     set: str
     metric: str
@@ -18,7 +18,7 @@ class Line:
     low: float | None
     high: float | None
     count: int | None
-    floors: dict[str, float] = field(default_factory=dict)
+    baselines: dict[str, float] = field(default_factory=dict)
     published: dict[str, float] = field(default_factory=dict)
     aim: str | None = None
     met: bool | None = None

@@ -15,17 +15,15 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import polars.selectors as cs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from alarmstack.clean import close_intervals
-from alarmstack.errors import BenchError
-from alarmstack.intervals import READING_SCHEMA, IntervalBlock
-from alarmstack.plant import Duration, Plant, load_plant
+from alarmstack.core.errors import BenchError
+from alarmstack.core.intervals import READING_SCHEMA, IntervalBlock, Mask
+from alarmstack.core.plant import Duration, Plant, load_plant
+from alarmstack.preparation.interval_closer import close_intervals
 
-Mask = npt.NDArray[np.bool_]
 EPOCH = datetime(2000, 1, 1)
 """When a run begins whose files count rows instead of telling the time."""
 TRUTHS = ("event", "early", "normal", "learn")
@@ -151,7 +149,9 @@ def read_set(path: Path) -> SetDescription:
         raise BenchError(f"{path}: not readable as TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise BenchError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}, but it is {first['input']!r}") from error
+        raise BenchError(
+            f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}, but it is {first['input']!r}"
+        ) from error
 
 
 def load_runs(described: SetDescription, plant: Plant, data: Path) -> Iterator[Run]:
@@ -161,13 +161,19 @@ def load_runs(described: SetDescription, plant: Plant, data: Path) -> Iterator[R
     """
     columns, truth = described.columns, described.truth
     if columns is None or truth is None:
-        raise BenchError(f"{described.folder}/set.toml: a set of recordings needs [columns] and [truth]")
+        raise BenchError(
+            f"{described.folder}/set.toml: a set of recordings needs [columns] and [truth]"
+        )
     table = _read(data, described.files)
     tags = [i.tag for i in plant.instruments]
     asset = columns.asset or columns.run
-    missing = [name for name in (columns.run, asset, columns.time, *tags) if name not in table.columns]
+    missing = [
+        name for name in (columns.run, asset, columns.time, *tags) if name not in table.columns
+    ]
     if missing:
-        raise BenchError(f"{data}: no column {', '.join(missing)}: the files have {', '.join(table.columns)}")
+        raise BenchError(
+            f"{data}: no column {', '.join(missing)}: the files have {', '.join(table.columns)}"
+        )
     told = [pl.sql_expr(getattr(truth, name)).fill_null(value=False).alias(name) for name in TRUTHS]
     table = table.select(
         pl.col(columns.run).cast(pl.String).alias("run"),
@@ -181,9 +187,15 @@ def load_runs(described: SetDescription, plant: Plant, data: Path) -> Iterator[R
 
 
 def _run(plant: Plant, part: pl.DataFrame) -> Run:
-    readings = part.select("time", cs.starts_with(TAG)).unpivot(index="time", variable_name="tag", value_name="value")
-    block = close_intervals(plant, readings.with_columns(pl.col("tag").str.strip_prefix(TAG)).select(*READING_SCHEMA))
-    rows = (part["time"].dt.replace_time_zone(None).to_numpy() - block.start[0]) // np.timedelta64(plant.time.cadence)
+    readings = part.select("time", cs.starts_with(TAG)).unpivot(
+        index="time", variable_name="tag", value_name="value"
+    )
+    block = close_intervals(
+        plant, readings.with_columns(pl.col("tag").str.strip_prefix(TAG)).select(*READING_SCHEMA)
+    )
+    rows = (part["time"].dt.replace_time_zone(None).to_numpy() - block.start[0]) // np.timedelta64(
+        plant.time.cadence
+    )
 
     count = np.bincount(rows, minlength=len(block))
     # What was true before a hole in the recording holds inside it.
@@ -207,15 +219,21 @@ def _run(plant: Plant, part: pl.DataFrame) -> Run:
 def _read(data: Path, pattern: str) -> pl.DataFrame:
     found = sorted(data.glob(pattern))
     if not found:
-        raise BenchError(f"{data}: no file {pattern}: give --data the folder that holds one folder a set")
-    tables = [pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path) for path in found]
+        raise BenchError(
+            f"{data}: no file {pattern}: give --data the folder that holds one folder a set"
+        )
+    tables = [
+        pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path) for path in found
+    ]
     return pl.concat(tables, how="diagonal_relaxed")
 
 
 def _instants(times: pl.Series, plant: Plant) -> pl.Series:
     """Times as UTC instants. A number counts rows."""
     if times.dtype.is_numeric():
-        since = (times.cast(pl.Int64) * int(plant.time.cadence.total_seconds() * 1_000_000)).cast(pl.Duration("us"))
+        since = (times.cast(pl.Int64) * int(plant.time.cadence.total_seconds() * 1_000_000)).cast(
+            pl.Duration("us")
+        )
         return (pl.Series([EPOCH]).cast(pl.Datetime("us")) + since).dt.replace_time_zone("UTC")
     return times.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 

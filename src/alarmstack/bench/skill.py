@@ -9,23 +9,25 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from alarmstack.bench.figures import Figure, Judged, figure
-from alarmstack.bench.floors import FLOORS
+from alarmstack.bench.baselines import BASELINES
 from alarmstack.bench.judge import Contender, Taught, judge
 from alarmstack.bench.lines import Line
+from alarmstack.bench.metrics import Figure, Judged, figure
 from alarmstack.bench.own import judge_own
-from alarmstack.bench.pictures import event_picture
+from alarmstack.bench.plots import event_picture
 from alarmstack.bench.sets import FigureWanted, SetDescription, load_runs
-from alarmstack.bench.vus import spans
-from alarmstack.normality import Lesson, learn_normal
-from alarmstack.plant import Plant
-from alarmstack.progress import Progress, silent
+from alarmstack.core.plant import Plant
+from alarmstack.core.progress import Progress, silent
+from alarmstack.evaluation.vus import spans
+from alarmstack.models.normality import TrainingSegment, learn_normal
 
 OURS = "normality"
 
 
-def run_set(described: SetDescription, data: Path, out: Path, progress: Progress = silent) -> list[Line]:
-    """Judge our models and every floor on a set; write scores.parquet, episodes.parquet and events/*.png to `out`.
+def run_set(
+    described: SetDescription, data: Path, out: Path, progress: Progress = silent
+) -> list[Line]:
+    """Judge our models and every baseline on a set; write scores.parquet, episodes.parquet and events/*.png to `out`.
 
     Raises BenchError when the set's files are missing or have other columns.
     """
@@ -34,27 +36,41 @@ def run_set(described: SetDescription, data: Path, out: Path, progress: Progress
     progress("reading", 0.0)
     plant = described.load_plant()
     runs = list(load_runs(described, plant, data))
-    contenders: dict[str, Contender] = {OURS: ours, **FLOORS}
+    contenders: dict[str, Contender] = {OURS: ours, **BASELINES}
     judged: dict[str, list[Judged]] = {}
     for place, (name, contender) in enumerate(contenders.items()):
-        begin, width = (0.05, 0.75) if name == OURS else (0.8 + 0.1 * place / len(contenders), 0.1 / len(contenders))
+        begin, width = (
+            (0.05, 0.75)
+            if name == OURS
+            else (0.8 + 0.1 * place / len(contenders), 0.1 / len(contenders))
+        )
         judged[name] = judge(
-            plant, described, runs, contender, lambda what, share, n=name, b=begin, w=width: progress(f"{n}: {what}", b + w * share)
+            plant,
+            described,
+            runs,
+            contender,
+            lambda what, share, n=name, b=begin, w=width: progress(f"{n}: {what}", b + w * share),
         )
     write_scores(judged, out)
     _draw(plant, judged[OURS], out / "events", progress)
-    speaking = {name: found for name, found in judged.items() if any(np.isfinite(j.scores).any() for j in found)}
+    speaking = {
+        name: found
+        for name, found in judged.items()
+        if any(np.isfinite(j.scores).any() for j in found)
+    }
     return [_line(described, wanted, speaking) for wanted in described.figures]
 
 
-def ours(plant: Plant, lessons: Sequence[Lesson]) -> Taught:
+def ours(plant: Plant, lessons: Sequence[TrainingSegment]) -> Taught:
     """The normal-behaviour model as a contender."""
     model = learn_normal(plant, lessons)
     return Taught(lambda block: model(block).score, lambda: model.held_back)
 
 
 def _line(described: SetDescription, wanted: FigureWanted, judged: dict[str, list[Judged]]) -> Line:
-    made: dict[str, Figure] = {name: figure(wanted.figure, found, wanted.options) for name, found in judged.items()}
+    made: dict[str, Figure] = {
+        name: figure(wanted.figure, found, wanted.options) for name, found in judged.items()
+    }
     ours = made.pop(OURS)
     options = ", ".join(f"{key} {value:g}" for key, value in wanted.options.items())
     return Line(
@@ -64,7 +80,7 @@ def _line(described: SetDescription, wanted: FigureWanted, judged: dict[str, lis
         low=ours.low,
         high=ours.high,
         count=ours.count,
-        floors={name: found.value for name, found in made.items()},
+        baselines={name: found.value for name, found in made.items()},
         published=dict(wanted.published),
         aim=wanted.aim,
         met=wanted.met(ours.value),
@@ -90,9 +106,9 @@ def write_scores(judged: dict[str, list[Judged]], out: Path) -> None:
         for j in found
     ]
     pl.concat(scores).write_parquet(out / "scores.parquet")
-    pl.DataFrame([episode for name, found in judged.items() for j in found for episode in _episodes(name, j)]).write_parquet(
-        out / "episodes.parquet"
-    )
+    pl.DataFrame(
+        [episode for name, found in judged.items() for j in found for episode in _episodes(name, j)]
+    ).write_parquet(out / "episodes.parquet")
 
 
 def _episodes(name: str, judged: Judged) -> list[dict[str, Any]]:

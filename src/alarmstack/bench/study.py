@@ -9,13 +9,22 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from alarmstack.bench.own import FIRST_DAY
-from alarmstack.etl.tables import read_intervals
-from alarmstack.pipeline import champions, latest_examples
-from alarmstack.plant import Plant
-from alarmstack.progress import Progress, silent
-from alarmstack.settings import Settings
-from alarmstack.storage import Store
-from alarmstack.training.studies import RELIABLE, Bin, Learnt, Loss, learning_curve, reliability, sensor_loss, study_rows
+from alarmstack.core.plant import Plant
+from alarmstack.core.progress import Progress, silent
+from alarmstack.core.settings import Settings
+from alarmstack.pipelines.etl.tables import read_intervals
+from alarmstack.pipelines.local import champions, latest_examples
+from alarmstack.storage.files import Store
+from alarmstack.training.studies import (
+    RELIABLE,
+    Bin,
+    Learnt,
+    Loss,
+    learning_curve,
+    reliability,
+    sensor_loss,
+    study_rows,
+)
 from alarmstack.training.trial import simulated_trial
 
 RELIABILITY_PLANTS = 8
@@ -52,7 +61,9 @@ class Studied:
         parts = []
         for title, headings, cells in self._sheets():
             lines = [headings, ("---",) * len(headings), *cells]
-            parts.append(f"### {title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
+            parts.append(
+                f"### {title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+            )
         return "\n".join(parts)
 
     def _sheets(self) -> Iterator[Sheet]:
@@ -77,7 +88,13 @@ class Studied:
             "Sensor loss: the same threshold, one instrument gone",
             ("model", "without", "recall", "with precursor", "false a day"),
             [
-                (self._short(x.model), x.without, f"{x.recall:.0%}", f"{x.precursor_recall:.0%}", f"{x.false_alarms_per_day:.2f}")
+                (
+                    self._short(x.model),
+                    x.without,
+                    f"{x.recall:.0%}",
+                    f"{x.precursor_recall:.0%}",
+                    f"{x.false_alarms_per_day:.2f}",
+                )
                 for x in self.losses
             ],
         )
@@ -101,7 +118,9 @@ class Studied:
         return model.removeprefix(f"{self.prefix}_")
 
 
-def study(plant: Plant, settings: Settings, days: int, seeds: Sequence[int], progress: Progress = silent) -> Studied:
+def study(
+    plant: Plant, settings: Settings, days: int, seeds: Sequence[int], progress: Progress = silent
+) -> Studied:
     """Study the promoted models. Raises NotPromotedError where there are none, StorageError before the first ETL run."""
     training, manifest = latest_examples(plant, settings)
     block = read_intervals(plant, Store.of(settings), manifest)
@@ -113,7 +132,9 @@ def study(plant: Plant, settings: Settings, days: int, seeds: Sequence[int], pro
         plant.registry_prefix,
         reliability(plant, bundles, years),
         sensor_loss(plant, bundles, trial, lambda what, share: progress(what, 0.1 + 0.3 * share)),
-        learning_curve(plant, training, block, trial, lambda what, share: progress(what, 0.4 + 0.6 * share)),
+        learning_curve(
+            plant, training, block, trial, lambda what, share: progress(what, 0.4 + 0.6 * share)
+        ),
     )
 
 

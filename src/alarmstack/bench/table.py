@@ -14,16 +14,23 @@ MET = {True: "met", False: "missed", None: ""}
 
 
 def skill_table(title: str, lines: Sequence[Line]) -> Table:
-    """One line a figure: ours with its interval, the floors, what others published, the aim."""
-    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), caption_justify="left")
-    for name in ("figure", "ours", "of", "floors", "published", "aim", ""):
+    """One line a figure: ours with its interval, the baselines, what others published, the aim."""
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), caption_justify="left"
+    )
+    for name in ("figure", "ours", "of", "baselines", "published", "aim", ""):
         table.add_column(name, justify="right" if name in ("ours", "of") else "left")
     for line in lines:
         table.add_row(
             line.metric,
-            _value(line.value) + ("" if line.low is None or line.high is None else f"\n{_value(line.low)}…{_value(line.high)}"),
+            _value(line.value)
+            + (
+                ""
+                if line.low is None or line.high is None
+                else f"\n{_value(line.low)}…{_value(line.high)}"
+            ),
             "" if line.count is None else str(line.count),
-            _pairs(line.floors),
+            _pairs(line.baselines),
             _pairs(line.published),
             line.aim or "",
             MET[line.met],
@@ -32,10 +39,10 @@ def skill_table(title: str, lines: Sequence[Line]) -> Table:
 
 
 def benchmark_rows(lines: Sequence[Line]) -> list[dict[str, Any]]:
-    """Lines in the form of the other benchmarks; the baseline is the best published figure, else the best floor."""
+    """Lines in the form of the other benchmarks; the baseline is the best published figure, else the best baseline."""
     rows = []
     for line in lines:
-        known = line.published or line.floors
+        known = line.published or line.baselines
         best = (min if (line.aim or "").startswith("≤") else max)(known.values(), default=None)
         ratio = line.value / best if best else None
         head = {"name": f"{line.set}/{line.metric}", "baseline": best, "ratio": ratio}
@@ -45,12 +52,12 @@ def benchmark_rows(lines: Sequence[Line]) -> list[dict[str, Any]]:
 
 def markdown(title: str, lines: Sequence[Line]) -> str:
     """The same table for docs/skill.md."""
-    head = f"### {title}\n\n| figure | ours | 95 % | of | floors | published | aim | |\n"
+    head = f"### {title}\n\n| figure | ours | 95 % | of | baselines | published | aim | |\n"
     head += "| --- | ---: | --- | ---: | --- | --- | --- | --- |\n"
     body = [
         f"| {line.metric} | {_value(line.value)} | "
         f"{'' if line.low is None or line.high is None else f'{_value(line.low)} … {_value(line.high)}'} | "
-        f"{'' if line.count is None else line.count} | {_pairs(line.floors, ', ')} | {_pairs(line.published, ', ')} | "
+        f"{'' if line.count is None else line.count} | {_pairs(line.baselines, ', ')} | {_pairs(line.published, ', ')} | "
         f"{line.aim or ''} | {MET[line.met]} |"
         for line in lines
     ]

@@ -5,4 +5,15 @@ from alarmstack.models.catalogue import Recipe, recipes
 from alarmstack.models.fit import Fitted, More, fit, refit, side_by_side
 from alarmstack.models.graph import parity, to_graph
 
-__all__ = ["Calibration", "Fitted", "More", "Recipe", "fit", "parity", "recipes", "refit", "side_by_side", "to_graph"]
+__all__ = [
+    "Calibration",
+    "Fitted",
+    "More",
+    "Recipe",
+    "fit",
+    "parity",
+    "recipes",
+    "refit",
+    "side_by_side",
+    "to_graph",
+]

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from alarmstack.intervals import Floats
+from alarmstack.core.intervals import Floats
 
 LOWEST, HIGHEST = 1e-3, 0.99
 """Raw probabilities beyond these are taken as these: float32 cannot tell log-odds apart out there."""
@@ -44,7 +44,11 @@ class Calibration:
     @classmethod
     def fit(cls, raw: Floats, label: Floats, form: Form = "isotonic") -> Calibration:
         """From scores of rows that the estimator did not see, some of which must be 1 and some 0."""
-        return cls._smooth(log_odds(raw), label) if form == "smooth" else cls._isotonic(log_odds(raw), label)
+        return (
+            cls._smooth(log_odds(raw), label)
+            if form == "smooth"
+            else cls._isotonic(log_odds(raw), label)
+        )
 
     @classmethod
     def _smooth(cls, place: Floats, label: Floats) -> Calibration:
@@ -57,7 +61,9 @@ class Calibration:
 
     @classmethod
     def _isotonic(cls, place: Floats, label: Floats) -> Calibration:
-        steps = IsotonicRegression(y_min=SURE, y_max=1 - SURE, out_of_bounds="clip").fit(place, label)
+        steps = IsotonicRegression(y_min=SURE, y_max=1 - SURE, out_of_bounds="clip").fit(
+            place, label
+        )
         edges = np.arange(place.min(), place.max() + KNOT_GAP, KNOT_GAP)
         # A knot is the mean of the rows around it, on both axes: a mean of isotonic values is isotonic, and thin ends stay honest.
         bins = np.clip(np.digitize(place, edges) - 1, 0, len(edges) - 1)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from alarmstack.errors import PlantError
-from alarmstack.expected import NORMALITY, Expected, expected
-from alarmstack.features import Group
+from alarmstack.core.errors import PlantError
+from alarmstack.core.model_list import NORMALITY, Expected, expected
+from alarmstack.core.plant import Plant
+from alarmstack.features.matrix import Group
 from alarmstack.models import estimators as make
 from alarmstack.models.calibration import Form
 from alarmstack.models.estimators import Estimator
-from alarmstack.plant import Plant
 
 Target = Literal["alarm", "none", "regime", "next_deviation", "onset"]
 Candidates = dict[str, Callable[[int], Estimator]]
@@ -48,7 +48,9 @@ def recipes(plant: Plant) -> tuple[Recipe, ...]:
 def _recipe(one: Expected) -> Recipe:
     """How to make a model that the plant is expected to have."""
     if one.horizon is not None:
-        return _made(one, "window", "onset", {"lightgbm": make.light_forecaster}, calibrated="smooth")
+        return _made(
+            one, "window", "onset", {"lightgbm": make.light_forecaster}, calibrated="smooth"
+        )
     match one.column:
         case "risk_score":
             champions: Candidates = {
@@ -59,13 +61,17 @@ def _recipe(one: Expected) -> Recipe:
             }
             return _made(one, "point", "alarm", champions, smote=True)
         case "anomaly_score":
-            return _made(one, "point", "none", {"isolation forest": make.isolation_forest}, dropout=False)
+            return _made(
+                one, "point", "none", {"isolation forest": make.isolation_forest}, dropout=False
+            )
         case "regime":
             return _made(one, "point", "regime", {"multinomial logistic": make.logistic})
         case "lr_soft_alarm":
             return _made(one, "point", "alarm", {"logistic": make.logistic}, calibrated="isotonic")
         case "rf_soft_alarm":
-            return _made(one, "point", "alarm", {"random forest": make.random_forest}, calibrated="isotonic")
+            return _made(
+                one, "point", "alarm", {"random forest": make.random_forest}, calibrated="isotonic"
+            )
         case "next_deviation":
             return _made(one, "point", "next_deviation", {"ridge": make.ridge}, dropout=False)
     raise PlantError(f"no recipe makes {one.name} ({one.column}): write one beside the others")
@@ -81,7 +87,18 @@ def _made(
     smote: bool = False,
     dropout: bool = True,
 ) -> Recipe:
-    return Recipe(one.name, one.column, one.title, group, target, candidates, one.horizon, calibrated, smote, dropout)
+    return Recipe(
+        one.name,
+        one.column,
+        one.title,
+        group,
+        target,
+        candidates,
+        one.horizon,
+        calibrated,
+        smote,
+        dropout,
+    )
 
 
 __all__ = ["Recipe", "Target", "recipes"]

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from alarmstack.intervals import Floats
+from alarmstack.core.intervals import Floats
 from alarmstack.models.native import read_arrays
 
 Scale = Literal["log-odds", "probability", "unit"]
@@ -48,10 +48,14 @@ def importance(form: str, native: bytes) -> tuple[Floats, str]:
     if form == "xgboost":
         booster = _xgboost(native)
         gains = booster.get_score(importance_type="total_gain")
-        return _shares(np.array([gains.get(f"f{place}", 0.0) for place in range(booster.num_features())])), "gain of splits"
+        return _shares(
+            np.array([gains.get(f"f{place}", 0.0) for place in range(booster.num_features())])
+        ), "gain of splits"
     arrays = read_arrays(native)
     if form == "linear":
-        return _shares(np.abs(arrays["coefficients"]).mean(axis=0)), "size of standardised coefficients"
+        return _shares(
+            np.abs(arrays["coefficients"]).mean(axis=0)
+        ), "size of standardised coefficients"
     return _shares(_split_gains(arrays)), "gain of splits"
 
 
@@ -60,7 +64,9 @@ def _explainer(form: str, native: bytes, kind: str) -> Callable[[Floats], Shares
     """Opened once a model: parsing takes longer than explaining."""
     if form == "lightgbm":
         light = _lightgbm(native)
-        return lambda row: _shapley(light.predict(row.astype(np.float32)[None], pred_contrib=True)[0])
+        return lambda row: _shapley(
+            light.predict(row.astype(np.float32)[None], pred_contrib=True)[0]
+        )
     if form == "xgboost":
         extreme = _xgboost(native)
         return lambda row: _shapley(extreme.predict(_xgboost_row(row), pred_contribs=True)[0])
@@ -81,7 +87,12 @@ def _shapley(values: Floats) -> Shares:
 def _products(arrays: dict[str, Any], row: Floats, scale: Scale) -> Shares:
     filled = np.where(np.isnan(row), arrays["medians"], row.astype(np.float32))
     each = (filled - arrays["centre"]) / arrays["scale"] * arrays["coefficients"][0]
-    return Shares(float(arrays["intercept"][0]), each, scale, "coefficient times distance from the training mean")
+    return Shares(
+        float(arrays["intercept"][0]),
+        each,
+        scale,
+        "coefficient times distance from the training mean",
+    )
 
 
 def _path(arrays: dict[str, Any], row: Floats) -> Shares:
@@ -104,11 +115,17 @@ def _path(arrays: dict[str, Any], row: Floats) -> Shares:
 def _split_gains(arrays: dict[str, Any]) -> Floats:
     """Cover-weighted change of the node value at each split, per feature."""
     inner = np.flatnonzero(arrays["feature"] >= 0)
-    first = np.concatenate(([0], np.flatnonzero(np.diff(arrays["tree"])) + 1))[arrays["tree"][inner]]
+    first = np.concatenate(([0], np.flatnonzero(np.diff(arrays["tree"])) + 1))[
+        arrays["tree"][inner]
+    ]
     left, right = first + arrays["left"][inner], first + arrays["right"][inner]
     value, cover = arrays["value"], arrays["cover"]
-    moved = cover[left] * np.abs(value[left] - value[inner]) + cover[right] * np.abs(value[right] - value[inner])
-    return np.asarray(np.bincount(arrays["feature"][inner], moved, minlength=len(arrays["medians"])), float)
+    moved = cover[left] * np.abs(value[left] - value[inner]) + cover[right] * np.abs(
+        value[right] - value[inner]
+    )
+    return np.asarray(
+        np.bincount(arrays["feature"][inner], moved, minlength=len(arrays["medians"])), float
+    )
 
 
 def _shares(sizes: Floats) -> Floats:
@@ -122,7 +139,11 @@ def _lightgbm(native: bytes) -> Any:
     text = native.decode()
     sizes = re.search(r"^tree_sizes=(.*)$", text, re.MULTILINE)
     # LightGBM ends the process where a model's text is cut short.
-    if sizes is None or "\nend of trees\n" not in text or text.count("\nTree=") != len(sizes[1].split()):
+    if (
+        sizes is None
+        or "\nend of trees\n" not in text
+        or text.count("\nTree=") != len(sizes[1].split())
+    ):
         raise ValueError("the LightGBM model is cut short")
     return lightgbm.Booster(model_str=text)
 

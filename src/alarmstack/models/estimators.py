@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
-from alarmstack.intervals import Floats
+from alarmstack.core.intervals import Floats
 
 
 class Estimator(Protocol):
@@ -52,7 +52,10 @@ class LightGBM:
         """See `Estimator.fit`."""
         model = lightgbm.LGBMClassifier(**self.settings).fit(_narrow(x), y, sample_weight=weight)
         text = re.sub(
-            r"^threshold=(.*)$", lambda m: f"threshold={_floored_text(m[1].split())}", model.booster_.model_to_string(), flags=re.M
+            r"^threshold=(.*)$",
+            lambda m: f"threshold={_floored_text(m[1].split())}",
+            model.booster_.model_to_string(),
+            flags=re.M,
         )
         # The tree sizes in the header no longer fit the text; LightGBM reads without them.
         self.booster = lightgbm.Booster(model_str=re.sub(r"^tree_sizes=.*\n", "", text, flags=re.M))
@@ -140,17 +143,27 @@ def light_forecaster(seed: int) -> Estimator:
 
 def extreme_trees(seed: int) -> Estimator:
     """XGBoost for the present state."""
-    return XGBoost(seed, n_estimators=150, max_depth=4, learning_rate=0.08, subsample=0.8, colsample_bytree=0.6)
+    return XGBoost(
+        seed, n_estimators=150, max_depth=4, learning_rate=0.08, subsample=0.8, colsample_bytree=0.6
+    )
 
 
 def random_forest(seed: int) -> Estimator:
     """A random forest."""
-    return Filled(RandomForestClassifier(n_estimators=120, min_samples_leaf=4, max_samples=0.5, n_jobs=1, random_state=seed))
+    return Filled(
+        RandomForestClassifier(
+            n_estimators=120, min_samples_leaf=4, max_samples=0.5, n_jobs=1, random_state=seed
+        )
+    )
 
 
 def gradient_boosting(seed: int) -> Estimator:
     """scikit-learn's gradient boosting."""
-    return Filled(GradientBoostingClassifier(n_estimators=100, max_depth=3, subsample=0.5, max_features="sqrt", random_state=seed))
+    return Filled(
+        GradientBoostingClassifier(
+            n_estimators=100, max_depth=3, subsample=0.5, max_features="sqrt", random_state=seed
+        )
+    )
 
 
 def isolation_forest(seed: int) -> Estimator:
@@ -176,7 +189,9 @@ def _narrow(x: Floats) -> Any:
 def floored(thresholds: Floats) -> Floats:
     """Thresholds rounded down to float32: `x <= threshold` stays as it was for every float32 x."""
     near = thresholds.astype(np.float32)
-    return np.where(near.astype(float) > thresholds, np.nextafter(near, np.float32(-np.inf)), near).astype(float)
+    return np.where(
+        near.astype(float) > thresholds, np.nextafter(near, np.float32(-np.inf)), near
+    ).astype(float)
 
 
 def _floored_text(thresholds: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from imblearn.over_sampling import SMOTE
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import average_precision_score
 
-from alarmstack.intervals import Floats
+from alarmstack.core.intervals import Floats
 from alarmstack.models.calibration import Calibration
 from alarmstack.models.catalogue import Recipe
 from alarmstack.models.estimators import Estimator
@@ -56,7 +56,9 @@ class More:
 
     def within(self, rows: Rows) -> Rows:
         """Places of those that lie whole in these rows of the matrix, and whose target is known."""
-        found = np.flatnonzero(np.isin(self.row, rows) & np.isin(self.row + 1, rows) & ~np.isnan(self.target))
+        found = np.flatnonzero(
+            np.isin(self.row, rows) & np.isin(self.row + 1, rows) & ~np.isnan(self.target)
+        )
         return np.asarray(found, np.intp)
 
 
@@ -106,16 +108,26 @@ def fit(
     make = recipe.candidates[chosen]
     raw = np.full(len(x), np.nan)
     scored = folds if recipe.target in SCORED else ()
-    *judges, estimator = trainer.train_all([(make, rows, smote) for rows in (*(train for train, _ in scored), np.arange(len(x)))])
+    *judges, estimator = trainer.train_all(
+        [(make, rows, smote) for rows in (*(train for train, _ in scored), np.arange(len(x)))]
+    )
     for judge, (_, held_back) in zip(judges, scored, strict=True):
         raw[held_back] = judge.raw(x[held_back])
     calibration, out_of_fold = _calibrate(recipe, raw, target, folds)
     name = chosen + WITH_SMOTE if smote else chosen
-    return Fitted(recipe, tuple(names), estimator, name, tried, calibration, out_of_fold, raw, smote)
+    return Fitted(
+        recipe, tuple(names), estimator, name, tried, calibration, out_of_fold, raw, smote
+    )
 
 
 def refit(
-    fitted: Fitted, sources: Sequence[str | None], x: Floats, target: Floats, *, more: More | None = None, seed: int = 0
+    fitted: Fitted,
+    sources: Sequence[str | None],
+    x: Floats,
+    target: Floats,
+    *,
+    more: More | None = None,
+    seed: int = 0,
 ) -> Fitted:
     """What was chosen, learnt again from more rows: those it was fitted on and, after them, rows that have judged it since.
 
@@ -131,11 +143,19 @@ def refit(
     calibration = fitted.calibration
     if calibration is not None:
         known = ~np.isnan(raw) & ~np.isnan(target)
-        calibration = Calibration.fit(raw[known], target[known], fitted.recipe.calibrated or "isotonic")
+        calibration = Calibration.fit(
+            raw[known], target[known], fitted.recipe.calibrated or "isotonic"
+        )
     chosen = fitted.chosen.removesuffix(WITH_SMOTE)
     trainer = _Trainer(fitted.recipe, sources, x, target, more, seed)
     estimator = trainer.train(fitted.recipe.candidates[chosen], np.arange(len(x)), fitted.smote)
-    return replace(fitted, estimator=estimator, calibration=calibration, out_of_fold=scores, raw_out_of_fold=raw)
+    return replace(
+        fitted,
+        estimator=estimator,
+        calibration=calibration,
+        out_of_fold=scores,
+        raw_out_of_fold=raw,
+    )
 
 
 @dataclass(frozen=True)
@@ -155,7 +175,10 @@ class _Trainer:
         seen, label = self.x[known], self.target[known]
         if self.more is not None:
             place = self.more.within(rows)
-            seen, label = np.concatenate([seen, self.more.x[place]]), np.concatenate([label, self.more.target[place]])
+            seen, label = (
+                np.concatenate([seen, self.more.x[place]]),
+                np.concatenate([label, self.more.target[place]]),
+            )
         x, y = _evened_out(seen, label) if smote else (seen, label)
         weight = np.full(len(x), 1.0 if self.more is None else 1.0 / self.more.looks)
         if self.recipe.dropout:
@@ -180,13 +203,23 @@ class _Trainer:
         (with_smote,) = self._precisions([best], folds, True).values()
         return best, with_smote > tried[best], tried | {best + WITH_SMOTE: with_smote}
 
-    def _precisions(self, names: Sequence[str], folds: Sequence[tuple[Rows, Rows]], smote: bool) -> dict[str, float]:
+    def _precisions(
+        self, names: Sequence[str], folds: Sequence[tuple[Rows, Rows]], smote: bool
+    ) -> dict[str, float]:
         """Average precision of candidates on held-back rows."""
         known = [held_back[~np.isnan(self.target[held_back])] for _, held_back in folds]
         label = np.concatenate([self.target[rows] for rows in known])
-        trained = iter(self.train_all((self.recipe.candidates[name], train, smote) for name in names for train, _ in folds))
+        trained = iter(
+            self.train_all(
+                (self.recipe.candidates[name], train, smote) for name in names for train, _ in folds
+            )
+        )
         return {
-            name: float(average_precision_score(label, np.concatenate([next(trained).raw(self.x[rows]) for rows in known])))
+            name: float(
+                average_precision_score(
+                    label, np.concatenate([next(trained).raw(self.x[rows]) for rows in known])
+                )
+            )
             for name in names
         }
 
@@ -223,7 +256,9 @@ def _calibrate(
         others = known.copy()
         others[held_back] = False
         if len(np.unique(target[others])) == 2:
-            scores[held_back] = Calibration.fit(raw[others], target[others], recipe.calibrated)(raw[held_back])
+            scores[held_back] = Calibration.fit(raw[others], target[others], recipe.calibrated)(
+                raw[held_back]
+            )
     return Calibration.fit(raw[known], target[known], recipe.calibrated), scores
 
 

@@ -19,8 +19,8 @@ from skl2onnx import to_onnx
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import Ridge
 
-from alarmstack.errors import ParityError
-from alarmstack.intervals import Floats
+from alarmstack.core.errors import ParityError
+from alarmstack.core.intervals import Floats
 from alarmstack.models.estimators import Filled, LightGBM, XGBoost, floored
 from alarmstack.models.fit import Fitted
 
@@ -36,9 +36,17 @@ def to_graph(fitted: Fitted) -> bytes:
     estimator, width = fitted.estimator, len(fitted.names)
     trees_in = [("trees_in", FloatTensorType([None, width]))]
     if isinstance(estimator, LightGBM):
-        return _trees(width, convert_lightgbm(estimator.booster, initial_types=trees_in, zipmap=False, target_opset=OPSET_OF_TREES))
+        return _trees(
+            width,
+            convert_lightgbm(
+                estimator.booster, initial_types=trees_in, zipmap=False, target_opset=OPSET_OF_TREES
+            ),
+        )
     if isinstance(estimator, XGBoost):
-        return _trees(width, convert_xgboost(estimator.model, initial_types=trees_in, target_opset=OPSET_OF_TREES))
+        return _trees(
+            width,
+            convert_xgboost(estimator.model, initial_types=trees_in, target_opset=OPSET_OF_TREES),
+        )
     assert isinstance(estimator, Filled)
     if estimator.scaler is not None:
         return _linear(estimator, width)
@@ -46,7 +54,9 @@ def to_graph(fitted: Fitted) -> bytes:
         return _isolation(estimator, width)
     opsets = {"": OPSET, "ai.onnx.ml": ML_OPSET}
     options = {id(estimator.model): {"zipmap": False}}
-    trees = to_onnx(estimator.model, np.zeros((1, width), np.float32), target_opset=opsets, options=options)
+    trees = to_onnx(
+        estimator.model, np.zeros((1, width), np.float32), target_opset=opsets, options=options
+    )
     return _trees(width, trees, estimator.imputer.statistics_)
 
 
@@ -86,12 +96,21 @@ def _isolation(estimator: Filled, width: int) -> bytes:
     model = estimator.model
     share = 1.0 / (len(model.estimators_) * _average_path(np.array([model.max_samples_]))[0])
     attributes: dict[str, list[Any]] = {name: [] for name in _TREE_ATTRIBUTES}
-    for number, (grown, columns) in enumerate(zip(model.estimators_, model.estimators_features_, strict=True)):
+    for number, (grown, columns) in enumerate(
+        zip(model.estimators_, model.estimators_features_, strict=True)
+    ):
         _add_tree(attributes, number, grown.tree_, columns, share)
     nodes, constants = _filled(estimator.imputer.statistics_, "filled")
     constants += [_constant("two", 2.0), numpy_helper.from_array(np.array([-1], np.int64), "flat")]
     nodes += [
-        helper.make_node("TreeEnsembleRegressor", ["filled"], ["path"], domain="ai.onnx.ml", n_targets=1, **attributes),
+        helper.make_node(
+            "TreeEnsembleRegressor",
+            ["filled"],
+            ["path"],
+            domain="ai.onnx.ml",
+            n_targets=1,
+            **attributes,
+        ),
         helper.make_node("Neg", ["path"], ["shortness"]),
         helper.make_node("Pow", ["two", "shortness"], ["column"]),
         helper.make_node("Reshape", ["column", "flat"], [OUTPUT]),
@@ -113,7 +132,9 @@ _TREE_ATTRIBUTES = (
 )
 
 
-def _add_tree(attributes: dict[str, list[Any]], number: int, tree: Any, columns: Any, share: float) -> None:
+def _add_tree(
+    attributes: dict[str, list[Any]], number: int, tree: Any, columns: Any, share: float
+) -> None:
     leaf = tree.children_left < 0
     depth = np.zeros(tree.node_count)
     for node in np.flatnonzero(~leaf):  # parents come before children
@@ -138,7 +159,11 @@ def _average_path(samples: Any) -> Floats:
     """c(n), the average path of an unsuccessful search in a binary tree of n samples (Liu et al. 2008, eq. 1)."""
     n = np.asarray(samples, float)
     many = np.maximum(n, 3.0)
-    return np.where(n <= 1, 0.0, np.where(n == 2, 1.0, 2 * (np.log(many - 1) + np.euler_gamma) - 2 * (many - 1) / many))
+    return np.where(
+        n <= 1,
+        0.0,
+        np.where(n == 2, 1.0, 2 * (np.log(many - 1) + np.euler_gamma) - 2 * (many - 1) / many),
+    )
 
 
 def _filled(medians: Floats | None, name: str) -> tuple[list[Any], list[Any]]:
@@ -183,7 +208,10 @@ def _linear(estimator: Filled, width: int) -> bytes:
     if isinstance(model, Ridge):
         nodes.append(helper.make_node("Reshape", ["margin", "flat"], [OUTPUT]))
     else:
-        nodes += [helper.make_node("Sigmoid", ["margin"], ["chance"]), helper.make_node("Reshape", ["chance", "flat"], [OUTPUT])]
+        nodes += [
+            helper.make_node("Sigmoid", ["margin"], ["chance"]),
+            helper.make_node("Reshape", ["chance", "flat"], [OUTPUT]),
+        ]
     return _model(nodes, constants, width, TensorProto.DOUBLE, [None])
 
 

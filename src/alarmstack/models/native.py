@@ -57,7 +57,9 @@ def _trees(estimator: Filled) -> bytes:
     trees = [e.tree_ for e in np.ravel(model.estimators_)]
     # An isolation tree sees a random part of the features where that is asked for; its numbers are turned back into the matrix's.
     seen = getattr(model, "estimators_features_", [np.arange(model.n_features_in_)] * len(trees))
-    features = [np.where(t.feature >= 0, part[t.feature], -1) for t, part in zip(trees, seen, strict=True)]
+    features = [
+        np.where(t.feature >= 0, part[t.feature], -1) for t, part in zip(trees, seen, strict=True)
+    ]
     return _written(
         medians=estimator.imputer.statistics_,
         tree=np.repeat(np.arange(len(trees)), [t.node_count for t in trees]).astype(np.int32),

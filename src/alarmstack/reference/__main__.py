@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from alarmstack.plant import load_plant
+from alarmstack.core.plant import load_plant
+from alarmstack.core.settings import Settings
 from alarmstack.reference import PAGES
-from alarmstack.settings import Settings
 
 folder = Path(*sys.argv[1:2])
 plant = load_plant(Settings.model_fields["plant"].default)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from fastapi.routing import APIRoute
 
-from alarmstack.gateway.access import least_role
 from alarmstack.reference.markdown import page, table
-from alarmstack.wire.screen import ROLES, Role
+from alarmstack.services.gateway.access import least_role
+from alarmstack.services.schemas.gateway import ROLES, Role
 
 NOBODY = "nobody"
 WHO = (NOBODY, *ROLES)
@@ -36,9 +36,13 @@ class Endpoint:
 
 def matrix() -> list[Endpoint]:
     """Every endpoint of the gateway's API, in the order of its description."""
-    from alarmstack.gateway.routes import ROUTERS
+    from alarmstack.services.gateway.routes import ROUTERS
 
-    return list(_endpoints([route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]))
+    return list(
+        _endpoints(
+            [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+        )
+    )
 
 
 def access_page() -> str:

@@ -10,9 +10,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from alarmstack.plant import Plant
+from alarmstack.core.plant import Plant
+from alarmstack.core.settings import Settings
 from alarmstack.reference.markdown import page, table
-from alarmstack.settings import Settings
 
 Document = Mapping[str, Any]
 MOST_CHARACTERS = 150
@@ -42,8 +42,8 @@ def api_page(plant: Plant) -> str:
 
 def sensors_document(plant: Plant) -> Document:
     """The sensor API's own description, without a plant running."""
-    from alarmstack.sensors.app import Player, create_app
-    from alarmstack.sensors.live import LivePlant
+    from alarmstack.services.sensors.app import Player, create_app
+    from alarmstack.services.sensors.live import LivePlant
 
     live = LivePlant(plant, 0, datetime(2024, 1, 1, tzinfo=UTC))
     return _described(create_app(Player(live, speed=1.0, saved=None, flush=None)))
@@ -51,15 +51,15 @@ def sensors_document(plant: Plant) -> Document:
 
 def inference_document(plant: Plant) -> Document:
     """The inference API's own description, without a model loaded."""
-    from alarmstack.inference import Shelf, create_app
-    from alarmstack.registry import Registry
+    from alarmstack.registry.bundles import Registry
+    from alarmstack.services.inference import Shelf, create_app
 
     return _described(create_app(Shelf(plant, Registry("sqlite://"), Path())))
 
 
 def gateway_document() -> Document:
     """The gateway's own description, as the page's client is made from."""
-    from alarmstack.gateway.openapi import document
+    from alarmstack.services.gateway.openapi import document
 
     return document()
 
@@ -77,16 +77,29 @@ def endpoints(document: Document) -> Iterator[tuple[str, str, Document]]:
 
 def _service(title: str, port: int, document: Document) -> list[str]:
     rows = [_row(document, *endpoint) for endpoint in endpoints(document)]
-    return ["", f"## {title} :{port}", "", *table(("endpoint", "does", "is asked", "answers"), rows)]
+    return [
+        "",
+        f"## {title} :{port}",
+        "",
+        *table(("endpoint", "does", "is asked", "answers"), rows),
+    ]
 
 
 def _row(document: Document, method: str, path: str, operation: Document) -> tuple[str, ...]:
-    return (f"`{method} {path}`", _meaning(operation), _asked(document, operation), _answered(document, operation))
+    return (
+        f"`{method} {path}`",
+        _meaning(operation),
+        _asked(document, operation),
+        _answered(document, operation),
+    )
 
 
 def _meaning(operation: Document) -> str:
     """Summary and first sentence; a summary of one word is but the name of a function."""
-    summary, said = str(operation["summary"]), str(operation.get("description", "")).split("\n\n")[0].replace("\n", " ")
+    summary, said = (
+        str(operation["summary"]),
+        str(operation.get("description", "")).split("\n\n")[0].replace("\n", " "),
+    )
     return f"{summary}. {said}".strip() if " " in summary else said
 
 
@@ -115,7 +128,9 @@ def _answered(document: Document, operation: Document) -> str:
 def _shape(document: Document, schema: Document, depth: int = 0) -> Any:
     """A value of a schema, in short: an example where one is given, else what kind of value it is."""
     if "$ref" in schema:
-        return _shape(document, document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]], depth)
+        return _shape(
+            document, document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]], depth
+        )
     if schema.get("examples"):
         return schema["examples"][0]
     if "anyOf" in schema:
@@ -127,11 +142,17 @@ def _shape(document: Document, schema: Document, depth: int = 0) -> Any:
     if properties := schema.get("properties"):
         if depth > 1:
             return "{…}"
-        wanted = schema.get("required", ()) if depth == 0 or len(properties) > FEW_ITEMS else properties
+        wanted = (
+            schema.get("required", ()) if depth == 0 or len(properties) > FEW_ITEMS else properties
+        )
         known = {name: _shape(document, properties[name], depth + 1) for name in wanted}
-        optional = {f"{name}?": "…" for name in properties if name not in known} if depth == 0 else {}
+        optional = (
+            {f"{name}?": "…" for name in properties if name not in known} if depth == 0 else {}
+        )
         return known | optional
-    return {"string": "text", "integer": 0, "number": 0.0, "boolean": True}.get(schema.get("type", ""), "…")
+    return {"string": "text", "integer": 0, "number": 0.0, "boolean": True}.get(
+        schema.get("type", ""), "…"
+    )
 
 
 def _shortened(value: Any) -> Any:
@@ -144,7 +165,12 @@ def _shortened(value: Any) -> Any:
 
 
 def _code(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False).replace('"…"', "…").replace('"{…}"', "{…}").replace('?": …', '?"')
+    text = (
+        json.dumps(value, ensure_ascii=False)
+        .replace('"…"', "…")
+        .replace('"{…}"', "{…}")
+        .replace('?": …', '?"')
+    )
     return f"`{text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + ' …'}`"
 
 

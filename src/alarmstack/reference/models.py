@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from alarmstack.expected import NORMALITY, expected
-from alarmstack.features import GROUPS, feature_names
+from alarmstack.core.model_list import NORMALITY, expected
+from alarmstack.core.plant import Plant, write_duration
+from alarmstack.features.matrix import GROUPS, feature_names
 from alarmstack.models import Recipe, recipes
 from alarmstack.models.catalogue import Target
-from alarmstack.plant import Plant, write_duration
 from alarmstack.reference.markdown import page, table
 
 LEARNS: dict[Target, str] = {
@@ -17,11 +17,11 @@ LEARNS: dict[Target, str] = {
     "onset": "an alarm begins within {horizon}; rows in alarm are left out",
 }
 JUDGED: dict[Target, str] = {
-    "alarm": "`f1_anomaly`; floor: always alarm, or the limit rules alone",
-    "none": "`roc_auc_anomaly`; floor: 0.5",
-    "regime": "`f1_macro`; floor: the most frequent regime",
-    "next_deviation": "`rmse`; floor: the next row equals this one",
-    "onset": "event recall within the budget; floor: the best of four",
+    "alarm": "`f1_anomaly`; baseline: always alarm, or the limit rules alone",
+    "none": "`roc_auc_anomaly`; baseline: 0.5",
+    "regime": "`f1_macro`; baseline: the most frequent regime",
+    "next_deviation": "`rmse`; baseline: the next row equals this one",
+    "onset": "event recall within the budget; baseline: the best of four",
 }
 """The figure that decides on promotion, as `training.metrics` measures it."""
 
@@ -38,7 +38,10 @@ def models_page(plant: Plant) -> str:
         "figures, thresholds and limits, is written when it is trained: it stands on the page Models of the screen, in",
         "`GET :7502/models`, and in MLflow as the version's description.",
         "",
-        *table(("name", "learns", "from", "algorithm", "score", "judged by"), [*map(_row, recipes(plant)), *_normality(plant)]),
+        *table(
+            ("name", "learns", "from", "algorithm", "score", "judged by"),
+            [*map(_row, recipes(plant)), *_normality(plant)],
+        ),
         "",
         f"- **Features** ({counts}): a *point* row says how things stand and what the hours before were like; a *window* row",
         f"  needs no more than {write_duration(plant.time.window)} of the instruments. Missing inputs stay missing: all but",
@@ -47,7 +50,7 @@ def models_page(plant: Plant) -> str:
         "- **Calibrated**: isotonic, on held-back rows; the numbers travel with the model.",
         f"- **Thresholds**: forecasters and normality warn at the plant's budget of {plant.warnings.false_alarms_per_day:g} false",
         "  alarms a day; a model of the present where its F1 is best; regimes and deviations have none.",
-        "- **Promotion**: only what beats its floor becomes `@champion`, and only a champion speaks.",
+        "- **Promotion**: only what beats its baseline becomes `@champion`, and only a champion speaks.",
         "",
         "How good they are: the table of the README; [reliability, lost sensors, learning",
         "curves](models_tables.md); [figures on data of others](skill.md).",
@@ -79,8 +82,19 @@ def _normality(plant: Plant) -> list[tuple[str, ...]]:
         return []
     name = next(one.name for one in expected(plant) if one.column == NORMALITY)
     experts = ", ".join(expert.name for expert in plant.normality.experts)
-    said = ("rows that break no limit; no label is used", "intervals", f"experts: {experts}", "powers of ten of surprise")
-    return [(f"`{name}`", *said, "event recall within the budget; floor: the best of four with as many false alarms")]
+    said = (
+        "rows that break no limit; no label is used",
+        "intervals",
+        f"experts: {experts}",
+        "powers of ten of surprise",
+    )
+    return [
+        (
+            f"`{name}`",
+            *said,
+            "event recall within the budget; baseline: the best of four with as many false alarms",
+        )
+    ]
 
 
 __all__ = ["models_page"]

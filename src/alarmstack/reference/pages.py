@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from alarmstack.plant import Plant
+from alarmstack.core.plant import Plant
 from alarmstack.reference.access import access_page
 from alarmstack.reference.api import api_page
 from alarmstack.reference.configuration import configuration_page

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import ndtr
 
-from alarmstack.intervals import Floats
+from alarmstack.core.intervals import Floats
 
 MOTION, HISTORIAN = 1, 2
 """Streams: what moves the plant, and what the historian happens to see of it."""
@@ -19,10 +19,16 @@ MOTION, HISTORIAN = 1, 2
 class Draws:
     """Standard normal numbers for each name and each step of some hours."""
 
-    def __init__(self, seed: int, stream: int, first: int, hours: int, per_hour: int, names: Sequence[str]) -> None:
+    def __init__(
+        self, seed: int, stream: int, first: int, hours: int, per_hour: int, names: Sequence[str]
+    ) -> None:
         self._place = {name: place for place, name in enumerate(names)}
         self._values = np.concatenate(
-            [_hour(seed, stream, hour, (len(names), per_hour)) for hour in range(first, first + hours)], axis=1
+            [
+                _hour(seed, stream, hour, (len(names), per_hour))
+                for hour in range(first, first + hours)
+            ],
+            axis=1,
         )
 
     def normal(self, name: str) -> Floats:
@@ -35,7 +41,9 @@ class Draws:
 
 
 def _hour(seed: int, stream: int, hour: int, shape: tuple[int, int]) -> Floats:
-    return np.random.Generator(np.random.Philox(key=[seed, stream << 32 | hour])).standard_normal(shape)
+    return np.random.Generator(np.random.Philox(key=[seed, stream << 32 | hour])).standard_normal(
+        shape
+    )
 
 
 __all__ = ["HISTORIAN", "MOTION", "Draws"]

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.signal import lfilter
 
-from alarmstack.intervals import Floats
-from alarmstack.plant import Plant
+from alarmstack.core.intervals import Floats
+from alarmstack.core.plant import Plant
 from alarmstack.simulator.chance import MOTION, Draws
 from alarmstack.simulator.events import HOUR, Happening, effect_on, setpoint_steps, stirred
 from alarmstack.simulator.parameters import Loop, Parameters, Signal
@@ -41,7 +41,9 @@ class Motion:
     parameters: Parameters
     seed: int
 
-    def advance(self, state: State, hours: int, found: Sequence[Happening]) -> tuple[State, Floats, dict[str, Floats]]:
+    def advance(
+        self, state: State, hours: int, found: Sequence[Happening]
+    ) -> tuple[State, Floats, dict[str, Floats]]:
         """Move on by `hours`: the new state, the steps' instants in hours [steps], and each signal [steps]."""
         parameters = self.parameters
         per_hour = round(HOUR / parameters.step.total_seconds())
@@ -57,7 +59,9 @@ class Motion:
         signals: dict[str, Floats] = {}
         loops = dict(state.loops)
         for name, signal in parameters.signals.items():
-            away = self._away(noise, name, signal, draws, restless, disturbances) + effect_on(name, found, now)
+            away = self._away(noise, name, signal, draws, restless, disturbances) + effect_on(
+                name, found, now
+            )
             controller = next((c for c in self.plant.controllers if c.pv == name), None)
             if controller is None:
                 signals[name] = signal.base + away
@@ -65,7 +69,9 @@ class Motion:
             loop = parameters.loops[controller.name]
             setpoint = loop.setpoint + setpoint_steps(controller.name, found, now)
             begin = loops.get(controller.name, (0.0, 0.0, float(away[0])))
-            deviation, output, loops[controller.name] = _controlled(loop, away, setpoint, begin, 1 / per_hour)
+            deviation, output, loops[controller.name] = _controlled(
+                loop, away, setpoint, begin, 1 / per_hour
+            )
             signals[controller.pv] = setpoint + deviation
             signals[controller.op] = output + loop.output_noise * draws.normal(f"output {name}")
             signals[controller.sp] = setpoint
@@ -89,7 +95,9 @@ class Motion:
         """A signal's distance from its base, without events and control."""
         slow = self._coloured(noise, f"slow {name}", draws, signal.slow_memory.total_seconds())
         fast = self._coloured(noise, f"fast {name}", draws, signal.fast_memory.total_seconds())
-        common = sum((share * shared[which] for which, share in signal.shares.items()), np.zeros(len(slow)))
+        common = sum(
+            (share * shared[which] for which, share in signal.shares.items()), np.zeros(len(slow))
+        )
         return np.asarray(signal.slow * slow + signal.fast * fast * restless[name] + common)
 
     def _coloured(self, noise: dict[str, float], name: str, draws: Draws, memory: float) -> Floats:
@@ -101,7 +109,9 @@ class Motion:
         noise[name] = float(values[-1])
         return values
 
-    def _restlessness(self, state: State, draws: Draws, per_hour: int, events: Floats) -> tuple[dict[str, Floats], dict[str, bool]]:
+    def _restlessness(
+        self, state: State, draws: Draws, per_hour: int, events: Floats
+    ) -> tuple[dict[str, Floats], dict[str, bool]]:
         """How loud fast noise is for the plant (`*`) and each signal; spells begin and end by chance, or with an event."""
         rest = self.parameters.restlessness
         leave, enter = (self.parameters.step / spell for spell in (rest.restless, rest.calm))
@@ -117,7 +127,8 @@ class Motion:
         whole = np.maximum(loud["*"], events)
         own = {
             name: rest.calm_noise
-            + (1 - rest.calm_noise) * np.maximum(whole * (1 - rest.own_share), loud[name] * rest.own_share * 2)
+            + (1 - rest.calm_noise)
+            * np.maximum(whole * (1 - rest.own_share), loud[name] * rest.own_share * 2)
             for name in self.parameters.signals
         }
         return {"*": rest.calm_noise + (1 - rest.calm_noise) * whole, **own}, spells
@@ -156,7 +167,9 @@ def jittered(parameters: Parameters, asset: str) -> Parameters:
             }
         )
 
-    return parameters.model_copy(update={"signals": {name: varied(s) for name, s in parameters.signals.items()}})
+    return parameters.model_copy(
+        update={"signals": {name: varied(s) for name, s in parameters.signals.items()}}
+    )
 
 
 __all__ = ["BATCH", "Motion", "State", "jittered"]

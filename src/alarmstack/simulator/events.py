@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alarmstack.intervals import Floats
+from alarmstack.core.intervals import Floats
 from alarmstack.simulator.parameters import Event, Parameters, Rates
 
 HOUR = 3600.0
@@ -38,7 +38,11 @@ class Happening:
     def course(self, hours: Floats) -> tuple[Floats, Floats]:
         """How far the precursor and the breakout have come at each instant: 0 … 1. Both fade within two hours after the end."""
         fade = np.clip(1 - (hours - self.end) / 2, 0, 1)
-        early = np.clip((hours - self.begin) / max(self.breakout - self.begin, 1e-9), 0, 1) if self.has_precursor else hours * 0.0
+        early = (
+            np.clip((hours - self.begin) / max(self.breakout - self.begin, 1e-9), 0, 1)
+            if self.has_precursor
+            else hours * 0.0
+        )
         late = np.clip((hours - self.breakout) / max(self.top - self.breakout, 1e-9), 0, 1)
         return early**PRECURSOR_POWER * (hours >= self.begin) * fade, late * fade
 
@@ -49,14 +53,18 @@ PRECURSOR_POWER = 0.7
 """A precursor rises fast at first and then more slowly (less than 1)."""
 
 
-def schedule(parameters: Parameters, days: float, random: np.random.Generator, signals: Sequence[str]) -> list[Happening]:
+def schedule(
+    parameters: Parameters, days: float, random: np.random.Generator, signals: Sequence[str]
+) -> list[Happening]:
     """All events of a plant, in time order; faults never overlap one another."""
     faults = _row_of(parameters.faults, True, parameters.fault_rate, days, random, signals)
     others = _row_of(parameters.others, False, parameters.other_rate, days, random, signals)
     return sorted([*faults, *others], key=lambda h: h.begin)
 
 
-def happening(event: Event, fault: bool, begin: float, random: np.random.Generator, signals: Sequence[str]) -> Happening:
+def happening(
+    event: Event, fault: bool, begin: float, random: np.random.Generator, signals: Sequence[str]
+) -> Happening:
     """An event of a kind that begins at an hour."""
     has_precursor = bool(random.random() < event.precursor_share)
     breakout = begin + (_between(event.precursor, random) if has_precursor else 0.0)
@@ -89,7 +97,9 @@ def effect_on(signal: str, found: Sequence[Happening], hours: Floats) -> Floats:
                 early, late = one.course(hours[near])
                 build_up, outbreak = effect.precursor * early * (1 - late), effect.height * late
                 if effect.form == "swing":
-                    build_up, outbreak = (part * _swing(one, hours[near]) for part in (build_up, outbreak))
+                    build_up, outbreak = (
+                        part * _swing(one, hours[near]) for part in (build_up, outbreak)
+                    )
                 elif one.fault:
                     outbreak = outbreak * _gusts(one, hours[near])
                 added[near] += one.size * (build_up + outbreak)
@@ -121,12 +131,19 @@ def _swing(one: Happening, hours: Floats) -> Floats:
 
 def _gusts(one: Happening, hours: Floats) -> Floats:
     """Pulses of 0 … 1, uneven, one or two an hour: a flooding column surges, it does not stand."""
-    beat = np.sin(2 * np.pi * hours / GUST_PERIODS[0] + one.phase) + np.sin(2 * np.pi * hours / GUST_PERIODS[1] + 2 * one.phase)
+    beat = np.sin(2 * np.pi * hours / GUST_PERIODS[0] + one.phase) + np.sin(
+        2 * np.pi * hours / GUST_PERIODS[1] + 2 * one.phase
+    )
     return np.asarray(np.clip(beat - 0.6, 0, 1))
 
 
 def _row_of(
-    events: Sequence[Event], fault: bool, rate: Rates, days: float, random: np.random.Generator, signals: Sequence[str]
+    events: Sequence[Event],
+    fault: bool,
+    rate: Rates,
+    days: float,
+    random: np.random.Generator,
+    signals: Sequence[str],
 ) -> list[Happening]:
     weights = np.array([e.weight for e in events]) / sum(e.weight for e in events)
     pause, mean = rate.pause.total_seconds() / HOUR, rate.mean.total_seconds() / HOUR

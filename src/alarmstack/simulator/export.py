@@ -14,8 +14,8 @@ from pathlib import Path
 import polars as pl
 import xlsxwriter
 
-from alarmstack.errors import StorageError
-from alarmstack.plant import Plant
+from alarmstack.core.errors import StorageError
+from alarmstack.core.plant import Plant
 from alarmstack.simulator.simulation import SIMULATOR_VERSION, Simulation
 
 DOCUMENT_TIME = datetime(2000, 1, 1)
@@ -37,9 +37,13 @@ def export(simulation: Simulation, plant: Plant, folder: Path, form: str = "xlsx
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "truth").mkdir(parents=True)
     _write_files(simulation, plant, partial, form)
-    _local(plant, simulation.operator_log, "start", "end").write_csv(partial / "operator_log.csv", datetime_format=TIME_FORM)
+    _local(plant, simulation.operator_log, "start", "end").write_csv(
+        partial / "operator_log.csv", datetime_format=TIME_FORM
+    )
     times = ("physical_onset", "breakout", "limit_crossing", "end")
-    _local(plant, simulation.truth, *times).write_csv(partial / "truth" / "truth.csv", datetime_format=TIME_FORM)
+    _local(plant, simulation.truth, *times).write_csv(
+        partial / "truth" / "truth.csv", datetime_format=TIME_FORM
+    )
     about = {
         "simulator_version": SIMULATOR_VERSION,
         "plant": plant.name,
@@ -58,7 +62,9 @@ def export(simulation: Simulation, plant: Plant, folder: Path, form: str = "xlsx
 def _write_files(simulation: Simulation, plant: Plant, folder: Path, form: str) -> None:
     local = _local(plant, simulation.readings, "time")
     loops = {c.pv: c for c in plant.controllers}
-    groups: dict[str, tuple[str, ...]] = {i.tag: (i.tag,) for i in plant.instruments if i.tag not in loops}
+    groups: dict[str, tuple[str, ...]] = {
+        i.tag: (i.tag,) for i in plant.instruments if i.tag not in loops
+    }
     groups |= {c.name: (c.pv, c.op, c.sp) for c in plant.controllers}
     for name, signals in groups.items():
         series = {s: _series(local, s) for s in signals}
@@ -95,7 +101,9 @@ def _series(local: pl.DataFrame, signal: str) -> Series:
 
 def _local(plant: Plant, frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
     """Instants as the plant's clock shows them."""
-    return frame.with_columns(pl.col(c).dt.convert_time_zone(plant.timezone).dt.replace_time_zone(None) for c in columns)
+    return frame.with_columns(
+        pl.col(c).dt.convert_time_zone(plant.timezone).dt.replace_time_zone(None) for c in columns
+    )
 
 
 __all__ = ["export"]

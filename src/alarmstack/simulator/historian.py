@@ -9,16 +9,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from alarmstack.intervals import READING_SCHEMA, Floats
-from alarmstack.plant import Plant
+from alarmstack.core.intervals import READING_SCHEMA, Floats, Mask
+from alarmstack.core.plant import Plant
 from alarmstack.simulator.chance import HISTORIAN, Draws
 from alarmstack.simulator.events import HOUR, Happening
 from alarmstack.simulator.parameters import Parameters
 
-Mask = npt.NDArray[np.bool_]
 SILENCE_STEPS = 72
 """Steps after which a value is written although it has not moved: 6 h at 5 min."""
 ALWAYS = 4.0
@@ -39,7 +37,9 @@ def written(
     """Readings (READING_SCHEMA) of the steps at `hours` since `begin`; `last` remembers each signal's last value and its age
     in steps and is brought up to date in place. Values are cut to what the transmitter can say.
     """
-    ranges = {i.tag: i.range for i in plant.instruments} | {c.op: (0.0, 100.0) for c in plant.controllers}
+    ranges = {i.tag: i.range for i in plant.instruments} | {
+        c.op: (0.0, 100.0) for c in plant.controllers
+    }
     step = parameters.step.total_seconds()
     per_hour = round(HOUR / step)
     names = ("*", *plant.signals, *(f"jitter {s}" for s in plant.signals))
@@ -51,14 +51,25 @@ def written(
         low, high = ranges.get(name, (-np.inf, np.inf))
         values = np.asarray(np.round(np.clip(signals[name], low, high), DIGITS), float)
         seen = together | (draws.uniform(name) < looks * (1 - parameters.scan.shared))
-        kept = _moved(values, seen, deadband_of(plant, parameters, name), name, last) & ~_silent(name, hours, found)
+        kept = _moved(values, seen, deadband_of(plant, parameters, name), name, last) & ~_silent(
+            name, hours, found
+        )
         jitter = np.floor(draws.uniform(f"jitter {name}") * step)
         seconds = (np.floor(hours * HOUR + 0.5) + jitter)[kept]
-        times = np.datetime64(begin.replace(tzinfo=None), "us") + (seconds * 1e6).astype("timedelta64[us]")
-        frames.append(
-            pl.DataFrame({"tag": [name] * len(times), "time": times, "value": values[kept]}, schema_overrides={"tag": pl.String})
+        times = np.datetime64(begin.replace(tzinfo=None), "us") + (seconds * 1e6).astype(
+            "timedelta64[us]"
         )
-    return pl.concat(frames).with_columns(pl.col("time").dt.replace_time_zone("UTC")).select(*READING_SCHEMA)
+        frames.append(
+            pl.DataFrame(
+                {"tag": [name] * len(times), "time": times, "value": values[kept]},
+                schema_overrides={"tag": pl.String},
+            )
+        )
+    return (
+        pl.concat(frames)
+        .with_columns(pl.col("time").dt.replace_time_zone("UTC"))
+        .select(*READING_SCHEMA)
+    )
 
 
 def deadband_of(plant: Plant, parameters: Parameters, name: str) -> float:
@@ -71,7 +82,9 @@ def deadband_of(plant: Plant, parameters: Parameters, name: str) -> float:
     return parameters.signals[name].deadband
 
 
-def _moved(values: Floats, seen: Mask, deadband: float, name: str, last: dict[str, tuple[float, int]]) -> Mask:
+def _moved(
+    values: Floats, seen: Mask, deadband: float, name: str, last: dict[str, tuple[float, int]]
+) -> Mask:
     kept = np.zeros(len(values), bool)
     value, age = last.get(name, (np.inf, 0))
     for place, (now, looked) in enumerate(zip(values.tolist(), seen.tolist(), strict=True)):
@@ -87,7 +100,9 @@ def _moved(values: Floats, seen: Mask, deadband: float, name: str, last: dict[st
 def _silent(name: str, hours: Floats, found: Sequence[Happening]) -> Mask:
     quiet = np.zeros(len(hours), bool)
     for one in found:
-        if one.silent == "*" or (one.silent is not None and name.startswith(one.silent.removesuffix("_PV"))):
+        if one.silent == "*" or (
+            one.silent is not None and name.startswith(one.silent.removesuffix("_PV"))
+        ):
             quiet |= (hours >= one.begin) & (hours < one.end)
     return quiet
 

@@ -11,8 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from alarmstack.errors import PlantError
-from alarmstack.plant import Duration, Plant
+from alarmstack.core.errors import PlantError
+from alarmstack.core.plant import Duration, Plant
 
 
 class _Part(BaseModel):
@@ -141,11 +141,15 @@ class Parameters(_Part):
         for name, signal in self.signals.items():
             for share in signal.shares:
                 if share not in self.disturbances:
-                    raise ValueError(f"signals.{name}.shares: no disturbance {share!r}: use one of {', '.join(self.disturbances)}")
+                    raise ValueError(
+                        f"signals.{name}.shares: no disturbance {share!r}: use one of {', '.join(self.disturbances)}"
+                    )
         for event in (*self.faults, *self.others):
             for effect in event.effects:
                 if effect.signal not in self.signals:
-                    raise ValueError(f"event {event.name}: no signal {effect.signal!r}: use one of {', '.join(self.signals)}")
+                    raise ValueError(
+                        f"event {event.name}: no signal {effect.signal!r}: use one of {', '.join(self.signals)}"
+                    )
         for name, scenario in self.scenarios.items():
             if scenario.fault and scenario.fault not in {f.name for f in self.faults}:
                 raise ValueError(f"scenarios.{name}: no fault {scenario.fault!r}")

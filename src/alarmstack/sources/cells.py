@@ -47,16 +47,30 @@ class Cells:
 
     def shown(self) -> pl.Series:
         """Each cell as a report shows it; blank: null."""
-        frame = pl.DataFrame({"i": self.instant, "m": self.moment, "t": self.text, "n": self.number})
-        return frame.select(pl.coalesce(*(pl.col(name).cast(pl.String) for name in "itmn"))).to_series()
+        frame = pl.DataFrame(
+            {"i": self.instant, "m": self.moment, "t": self.text, "n": self.number}
+        )
+        return frame.select(
+            pl.coalesce(*(pl.col(name).cast(pl.String) for name in "itmn"))
+        ).to_series()
 
     def cut(self, begin: int, length: int | None = None) -> Cells:
         """The cells from `begin` on."""
-        return Cells(*(series.slice(begin, length) for series in (self.number, self.text, self.moment, self.instant)))
+        return Cells(
+            *(
+                series.slice(begin, length)
+                for series in (self.number, self.text, self.moment, self.instant)
+            )
+        )
 
     def blank(self) -> pl.Series:
         """Where there is nothing."""
-        return self.number.is_null() & self.text.is_null() & self.moment.is_null() & self.instant.is_null()
+        return (
+            self.number.is_null()
+            & self.text.is_null()
+            & self.moment.is_null()
+            & self.instant.is_null()
+        )
 
 
 @dataclass(frozen=True)
@@ -86,11 +100,18 @@ def cells_of(
     """Cells from the series that are there; the others are blank."""
 
     def or_blank(series: pl.Series | None, dtype: pl.DataType) -> pl.Series:
-        return pl.repeat(None, rows, dtype=dtype, eager=True) if series is None else series.cast(dtype)
+        return (
+            pl.repeat(None, rows, dtype=dtype, eager=True) if series is None else series.cast(dtype)
+        )
 
     if text is not None:
         text = text.str.strip_chars().replace("", None)
-    return Cells(or_blank(number, pl.Float64()), or_blank(text, pl.String()), or_blank(moment, MOMENT), or_blank(instant, INSTANT))
+    return Cells(
+        or_blank(number, pl.Float64()),
+        or_blank(text, pl.String()),
+        or_blank(moment, MOMENT),
+        or_blank(instant, INSTANT),
+    )
 
 
 def cells_of_objects(cells: Sequence[object]) -> Cells:
@@ -149,7 +170,11 @@ def read_numbers(cells: Cells, *, decimal_comma: bool = False) -> Read:
         cells,
         [
             (unreadable, "text", "a number is due here: correct the cell or leave it blank"),
-            (infinite, "bad number", "a finite number is due here: leave the cell blank if there was no value"),
+            (
+                infinite,
+                "bad number",
+                "a finite number is due here: leave the cell blank if there was no value",
+            ),
         ],
     )
 
@@ -169,7 +194,12 @@ def _numbers_in(text: pl.Series, decimal_comma: bool) -> pl.Series:
         pl.when(thousands | (either & (bool(seen[1]) and not decimal)))
         .then(pl.col("t").str.replace_all(",", "").cast(pl.Float64, strict=False))
         .when(comma & (~either | decimal))
-        .then(pl.col("t").str.replace_all(r"\.", "").str.replace(",", ".").cast(pl.Float64, strict=False))
+        .then(
+            pl.col("t")
+            .str.replace_all(r"\.", "")
+            .str.replace(",", ".")
+            .cast(pl.Float64, strict=False)
+        )
         .otherwise(pl.col("plain"))
     ).to_series()
 
@@ -201,7 +231,11 @@ def read_instants(cells: Cells, zone: ZoneInfo, series: pl.Series | None = None)
                 "clock change",
                 f"no such clock time in {zone.key}, the clock jumped over it: write times with offsets",
             ),
-            (ancient, "bad time", f"before {EARLIEST:%Y}, older than any historian: correct the year"),
+            (
+                ancient,
+                "bad time",
+                f"before {EARLIEST:%Y}, older than any historian: correct the year",
+            ),
         ],
     )
     return ReadTimes(read.values, read.kind, read.reason, passed.undecided)
@@ -213,13 +247,17 @@ def _parse(text: pl.Series, offset_form: str) -> pl.Series:
     parsed = pl.repeat(None, len(text), dtype=dtype, eager=True)
     if text.null_count() == len(text):
         return parsed
-    clean = text.str.replace(r"^(\S{8,10})[Tt](\d)", "$1 $2").str.replace(r"\s+([Zz]|[+-]\d\d:?\d\d)$", "$1")
+    clean = text.str.replace(r"^(\S{8,10})[Tt](\d)", "$1 $2").str.replace(
+        r"\s+([Zz]|[+-]\d\d:?\d\d)$", "$1"
+    )
     clean = clean.str.replace("z$", "Z").str.replace(r"(:\d\d(?:\.\d+)?)([+-]\d\d)$", "${1}${2}:00")
     for form in (date + time + offset_form for date in _DATES for time in _TIMES):
         left = parsed.is_null() & clean.is_not_null()
         if not left.any():
             break
-        found = clean.set(~left, None).str.to_datetime(form, strict=False, time_unit="us", ambiguous="raise")
+        found = clean.set(~left, None).str.to_datetime(
+            form, strict=False, time_unit="us", ambiguous="raise"
+        )
         parsed = parsed.fill_null(found.cast(dtype))
     return parsed
 
@@ -240,11 +278,22 @@ def _judged(values: pl.Series, cells: Cells, faults: Sequence[tuple[pl.Series, K
     kind, reason = pl.lit(None, pl.String), pl.lit(None, pl.String)
     for mask, name, advice in reversed(present):
         kind = pl.when(mask).then(pl.lit(name)).otherwise(kind)
-        reason = pl.when(mask).then(pl.format("'{}': {}", "shown", pl.lit(advice))).otherwise(reason)
+        reason = (
+            pl.when(mask).then(pl.format("'{}': {}", "shown", pl.lit(advice))).otherwise(reason)
+        )
     judged = frame.with_columns(kind=kind, reason=reason).with_columns(
         value=pl.when(pl.col("kind").is_null()).then(pl.col("value"))
     )
     return Read(judged["value"], judged["kind"], judged["reason"])
 
 
-__all__ = ["Cells", "Read", "ReadTimes", "cells_of", "cells_of_objects", "cells_of_series", "read_instants", "read_numbers"]
+__all__ = [
+    "Cells",
+    "Read",
+    "ReadTimes",
+    "cells_of",
+    "cells_of_objects",
+    "cells_of_series",
+    "read_instants",
+    "read_numbers",
+]

@@ -23,8 +23,12 @@ class Passed:
 
 def to_utc(moments: pl.Series, zone: ZoneInfo, series: pl.Series | None = None) -> Passed:
     """UTC instants of local `moments` in file order; the order counts within each `series`."""
-    first = moments.dt.replace_time_zone(zone.key, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
-    second = moments.dt.replace_time_zone(zone.key, ambiguous="latest", non_existent="null").dt.convert_time_zone("UTC")
+    first = moments.dt.replace_time_zone(
+        zone.key, ambiguous="earliest", non_existent="null"
+    ).dt.convert_time_zone("UTC")
+    second = moments.dt.replace_time_zone(
+        zone.key, ambiguous="latest", non_existent="null"
+    ).dt.convert_time_zone("UTC")
     absent = first.is_null() & moments.is_not_null()
     repeated = (first != second).fill_null(False)
     if not repeated.any():
@@ -34,7 +38,9 @@ def to_utc(moments: pl.Series, zone: ZoneInfo, series: pl.Series | None = None) 
     return Passed(chosen, absent, unsure)
 
 
-def _second_pass(moments: pl.Series, repeated: pl.Series, series: pl.Series | None) -> tuple[pl.Series, pl.Series]:
+def _second_pass(
+    moments: pl.Series, repeated: pl.Series, series: pl.Series | None
+) -> tuple[pl.Series, pl.Series]:
     """Of each row, whether it lies in the second pass, and whether that is a guess.
 
     The switch is the one step back among the repeated times of a day; without one, a time that stands twice (an hourly file: 02:00,
@@ -44,7 +50,9 @@ def _second_pass(moments: pl.Series, repeated: pl.Series, series: pl.Series | No
     frame = frame.with_columns(series=pl.lit("") if series is None else series)
     steps = pl.col("moment").diff().over("series")
     outside = ~(pl.col("repeated") & pl.col("repeated").shift().over("series"))
-    newest_first = frame.select((outside & (steps < pl.duration())).sum() > (outside & (steps > pl.duration())).sum()).item()
+    newest_first = frame.select(
+        (outside & (steps < pl.duration())).sum() > (outside & (steps > pl.duration())).sum()
+    ).item()
     group = ["series", pl.col("moment").dt.date()]
     step = pl.col("moment").diff().over(group)
     back, again = step < pl.duration(), step == pl.duration()
@@ -52,7 +60,9 @@ def _second_pass(moments: pl.Series, repeated: pl.Series, series: pl.Series | No
         frame.filter("repeated")
         .sort("at", descending=bool(newest_first))
         .with_columns(back=back.fill_null(False), again=again.fill_null(False))
-        .with_columns(backs=pl.col("back").sum().over(group), agains=pl.col("again").sum().over(group))
+        .with_columns(
+            backs=pl.col("back").sum().over(group), agains=pl.col("again").sum().over(group)
+        )
         .with_columns(switch=pl.when(pl.col("backs") > 0).then("back").otherwise("again"))
         .with_columns(
             later=pl.col("switch").cast(pl.Int64).cum_sum().over(group) > 0,

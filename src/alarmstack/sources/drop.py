@@ -12,9 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-from alarmstack.errors import SourceError
-from alarmstack.intervals import READING_SCHEMA
-from alarmstack.plant import Plant
+from alarmstack.core.errors import SourceError
+from alarmstack.core.intervals import READING_SCHEMA
+from alarmstack.core.plant import Plant
 from alarmstack.sources.grids import DEFAULT_LIMITS, SUFFIXES, read_grid, readable
 from alarmstack.sources.layouts import LABEL_NAMES, Sheet, historian_names, read_sheet
 from alarmstack.sources.limits import Limits
@@ -64,7 +64,12 @@ class _Read:
 
 
 def read_source(
-    plant: Plant, path: Path, *, operator_log: Path | None = None, now: datetime | None = None, access: Access = DIRECT
+    plant: Plant,
+    path: Path,
+    *,
+    operator_log: Path | None = None,
+    now: datetime | None = None,
+    access: Access = DIRECT,
 ) -> Drop:
     """Read a folder of exports or one file.
 
@@ -104,28 +109,56 @@ def _sort_out(path: Path) -> tuple[list[Path], list[Path], list[Problem]]:
     if path.is_file():
         return [path], [], []
     if not path.is_dir():
-        raise SourceError(f"{path}: no such file or folder: give a folder of historian exports or one file")
+        raise SourceError(
+            f"{path}: no such file or folder: give a folder of historian exports or one file"
+        )
     exports: list[Path] = []
     logs: list[Path] = []
     notes: list[Problem] = []
     for entry in sorted(path.iterdir(), key=lambda p: p.name.lower()):
         name = entry.name.lower()
-        if name.startswith((".", "~$")) or entry.suffix.lower() in _SILENT_SUFFIXES or entry.stem.lower() == TRUTH:
+        if (
+            name.startswith((".", "~$"))
+            or entry.suffix.lower() in _SILENT_SUFFIXES
+            or entry.stem.lower() == TRUTH
+        ):
             continue
         if entry.is_dir():
-            notes.append(Problem(entry.name, None, "unread file", "a folder inside the drop is not read: move its exports up"))
+            notes.append(
+                Problem(
+                    entry.name,
+                    None,
+                    "unread file",
+                    "a folder inside the drop is not read: move its exports up",
+                )
+            )
         elif not entry.is_file():
-            notes.append(Problem(entry.name, None, "unread file", "neither a file nor a folder: left alone"))
+            notes.append(
+                Problem(entry.name, None, "unread file", "neither a file nor a folder: left alone")
+            )
         elif entry.suffix.lower() not in SUFFIXES:
-            notes.append(Problem(entry.name, None, "unknown file", f"not one of {', '.join(SUFFIXES)}: left alone"))
+            notes.append(
+                Problem(
+                    entry.name,
+                    None,
+                    "unknown file",
+                    f"not one of {', '.join(SUFFIXES)}: left alone",
+                )
+            )
         else:
             (logs if entry.stem.lower() == OPERATOR_LOG else exports).append(entry)
     return exports, logs, notes
 
 
-def _read_file(plant: Plant, file: Path, access: Access) -> tuple[Sheet | None, tuple[Problem, ...]]:
+def _read_file(
+    plant: Plant, file: Path, access: Access
+) -> tuple[Sheet | None, tuple[Problem, ...]]:
     if file.suffix.lower() not in SUFFIXES:
-        return None, (Problem(file.name, None, "unknown file", f"not one of {', '.join(SUFFIXES)}: left alone"),)
+        return None, (
+            Problem(
+                file.name, None, "unknown file", f"not one of {', '.join(SUFFIXES)}: left alone"
+            ),
+        )
     try:
         access.before(file)
         with readable(file):
@@ -134,7 +167,9 @@ def _read_file(plant: Plant, file: Path, access: Access) -> tuple[Sheet | None, 
         return None, (Problem(file.name, None, "corrupt file", str(error)),)
 
 
-def _read_grid(plant: Plant, file: Path, limits: Limits) -> tuple[Sheet | None, tuple[Problem, ...]]:
+def _read_grid(
+    plant: Plant, file: Path, limits: Limits
+) -> tuple[Sheet | None, tuple[Problem, ...]]:
     grid = read_grid(file, limits)
     if grid.rows == 0:
         what = "a header and nothing below it" if grid.names else "no cell is filled"
@@ -142,9 +177,14 @@ def _read_grid(plant: Plant, file: Path, limits: Limits) -> tuple[Sheet | None, 
     sheet = read_sheet(plant, file, grid)
     if sheet is None:
         known = "name it after an instrument, or head its columns timestamp and tags, or tag, time, value"
-        return None, (Problem(file.name, None, "unknown file", f"no layout of {plant.name}: {known}"),)
+        return None, (
+            Problem(file.name, None, "unknown file", f"no layout of {plant.name}: {known}"),
+        )
     findings = [sheet.findings]
-    findings += [finding("unread sheet", f"sheet {name!r} is not read: one sheet a workbook") for name in grid.unread]
+    findings += [
+        finding("unread sheet", f"sheet {name!r} is not read: one sheet a workbook")
+        for name in grid.unread
+    ]
     return sheet, as_problems(file.name, pl.concat(findings))
 
 
@@ -154,7 +194,9 @@ def _nothing_read(plant: Plant, path: Path, problems: Iterable[Problem]) -> str:
     return f"{path}: no readable export ({reasons}): give files such as {expected}, or a CSV with timestamp and one column a tag"
 
 
-def _log(plant: Plant, given: Path | None, own: list[Path], access: Access) -> tuple[pl.DataFrame | None, tuple[Problem, ...]]:
+def _log(
+    plant: Plant, given: Path | None, own: list[Path], access: Access
+) -> tuple[pl.DataFrame | None, tuple[Problem, ...]]:
     if given is not None:
         access.before(given)
         return read_operator_log(plant, given, access.limits)
@@ -166,7 +208,10 @@ def _log(plant: Plant, given: Path | None, own: list[Path], access: Access) -> t
             log, problems = read_operator_log(plant, own[0], access.limits)
     except SourceError as error:
         return None, (Problem(own[0].name, None, "corrupt file", str(error)),)
-    unread = (Problem(p.name, None, "unread file", f"{own[0].name} is the drop's operator log: keep one") for p in own[1:])
+    unread = (
+        Problem(p.name, None, "unread file", f"{own[0].name} is the drop's operator log: keep one")
+        for p in own[1:]
+    )
     return log, (*problems, *unread)
 
 
@@ -174,29 +219,53 @@ def _merge(sheets: list[_Read], now: datetime) -> tuple[pl.DataFrame, list[Probl
     """All readings, sorted, one an instant, and what was wrong with their times."""
     tags = pl.Enum(sorted({tag for s in sheets for tag in s.sheet.claims}))
     stacked = pl.concat(
-        s.sheet.readings.select(file=pl.lit(place, pl.Int32), row="row", tag=pl.col("tag").cast(tags), time="time", value="value")
+        s.sheet.readings.select(
+            file=pl.lit(place, pl.Int32),
+            row="row",
+            tag=pl.col("tag").cast(tags),
+            time="time",
+            value="value",
+        )
         for place, s in enumerate(sheets)
     )
     future = stacked["time"] > now
     late = pl.format(
-        "{} lies after now ({}): not loaded; is the zone or the clock right?", "time", pl.lit(f"{now:%Y-%m-%d %H:%M:%S%z}")
+        "{} lies after now ({}): not loaded; is the zone or the clock right?",
+        "time",
+        pl.lit(f"{now:%Y-%m-%d %H:%M:%S%z}"),
     )
     findings = [_finding_rows(stacked.filter(future), "future time", late)]
     stacked = stacked.filter(~future)
-    order = stacked.select("file", "row", early=pl.col("time") < pl.col("time").cum_max().shift().over("file", "tag"))
+    order = stacked.select(
+        "file", "row", early=pl.col("time") < pl.col("time").cum_max().shift().over("file", "tag")
+    )
     findings.append(_unordered(order.filter("early")))
     ordered = stacked.sort("tag", "time", maintain_order=True)
     same = (pl.col("tag") == pl.col("tag").shift()) & (pl.col("time") == pl.col("time").shift())
-    clash = pl.format("{} has {} and {} at {}: the later row is kept", "tag", pl.col("value").shift(), "value", "time")
+    clash = pl.format(
+        "{} has {} and {} at {}: the later row is kept",
+        "tag",
+        pl.col("value").shift(),
+        "value",
+        "time",
+    )
     double = same & (pl.col("value") != pl.col("value").shift())
     marked = ordered.with_columns(double=double, last=~same.shift(-1, fill_value=False))
     if marked["double"].any():
         findings.append(
-            _finding_rows(ordered.with_columns(reason=clash).filter(marked["double"]), "duplicate time", pl.col("reason"))
+            _finding_rows(
+                ordered.with_columns(reason=clash).filter(marked["double"]),
+                "duplicate time",
+                pl.col("reason"),
+            )
         )
     kept = marked.filter("last").select(pl.col("tag").cast(pl.String), "time", "value")
     found = pl.concat(findings)
-    problems = [p for place, s in enumerate(sheets) for p in as_problems(s.path.name, _of_file(found, place))]
+    problems = [
+        p
+        for place, s in enumerate(sheets)
+        for p in as_problems(s.path.name, _of_file(found, place))
+    ]
     return kept.select(*READING_SCHEMA), problems
 
 
@@ -213,7 +282,9 @@ def _of_file(findings: pl.DataFrame, place: int) -> pl.DataFrame:
 def _unordered(early: pl.DataFrame) -> pl.DataFrame:
     """One finding a file: how many rows are out of order and the first of them."""
     counted = early.group_by("file").agg(pl.col("row").min(), count=pl.col("row").n_unique())
-    reason = pl.format("{} rows are earlier than a row above them, this is the first: loaded and sorted", "count")
+    reason = pl.format(
+        "{} rows are earlier than a row above them, this is the first: loaded and sorted", "count"
+    )
     return _finding_rows(counted, "unordered time", reason)
 
 
@@ -234,13 +305,20 @@ def _best_table(sheets: list[_Read], now: datetime) -> tuple[pl.DataFrame, list[
         problems.append(Problem(chosen.path.name, None, "future time", reason))
     if early := int((stamp.drop_nulls().diff().dt.total_microseconds() < 0).sum()):
         problems.append(
-            Problem(chosen.path.name, None, "unordered time", f"{early} rows are earlier than the row above them: sorted")
+            Problem(
+                chosen.path.name,
+                None,
+                "unordered time",
+                f"{early} rows are earlier than the row above them: sorted",
+            )
         )
     return table.sort("timestamp", nulls_last=True, maintain_order=True), problems
 
 
 def _chosen(sheets: list[_Read]) -> _Read:
-    labelled = [s for s in sheets if s.sheet.table is not None and LABEL_NAMES[0] in s.sheet.table.columns]
+    labelled = [
+        s for s in sheets if s.sheet.table is not None and LABEL_NAMES[0] in s.sheet.table.columns
+    ]
     return (labelled or sheets)[0]
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum
 
-from alarmstack.errors import SourceError
+from alarmstack.core.errors import SourceError
 from alarmstack.sources.cells import Cells, cells_of, cells_of_objects, cells_of_series
 from alarmstack.sources.limits import Limits
 from alarmstack.sources.packed import check_unpacked
@@ -79,12 +79,22 @@ def readable(path: Path) -> Iterator[None]:
             raise
         why = next(iter(str(error).splitlines()), type(error).__name__)
         form = path.suffix[1:].upper()
-        raise SourceError(f"{path.name} cannot be opened ({why}): truncated or not {form}; export it again") from error
+        raise SourceError(
+            f"{path.name} cannot be opened ({why}): truncated or not {form}; export it again"
+        ) from error
 
 
 def _says_unreadable(error: BaseException) -> bool:
     """A library's complaint about the file. A panic of the Rust readers is one too, though no Exception and of no public class."""
-    complaints = (CalamineError, pl.exceptions.PolarsError, csv.Error, OSError, UnicodeError, ValueError, OverflowError)
+    complaints = (
+        CalamineError,
+        pl.exceptions.PolarsError,
+        csv.Error,
+        OSError,
+        UnicodeError,
+        ValueError,
+        OverflowError,
+    )
     return isinstance(error, complaints) or type(error).__name__ == "PanicException"
 
 
@@ -110,7 +120,14 @@ def _workbook(path: Path, limits: Limits) -> Grid:
     def column(place: int) -> Cells:
         return cells_of_objects([row[place] for row in body])
 
-    return Grid(head, below + 1, len(body), len(rows[0]) if rows else 0, cache(column), unread=tuple(filled[1:]))
+    return Grid(
+        head,
+        below + 1,
+        len(body),
+        len(rows[0]) if rows else 0,
+        cache(column),
+        unread=tuple(filled[1:]),
+    )
 
 
 @contextmanager
@@ -190,7 +207,22 @@ def _parquet(path: Path, limits: Limits) -> Grid:
     rows = pl.scan_parquet(BytesIO(content)).select(pl.len()).collect().item()
     limits.check_cells(path.name, rows, len(pl.read_parquet_schema(BytesIO(content))))
     frame = pl.read_parquet(BytesIO(content))
-    return Grid(tuple(frame.columns), 1, len(frame), frame.width, lambda place: cells_of_series(frame.to_series(place)))
+    return Grid(
+        tuple(frame.columns),
+        1,
+        len(frame),
+        frame.width,
+        lambda place: cells_of_series(frame.to_series(place)),
+    )
 
 
-__all__ = ["DEFAULT_LIMITS", "EXCEL", "PARQUET", "SUFFIXES", "TEXT", "Grid", "read_grid", "readable"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "EXCEL",
+    "PARQUET",
+    "SUFFIXES",
+    "TEXT",
+    "Grid",
+    "read_grid",
+    "readable",
+]

@@ -25,9 +25,9 @@ from typing import Any, NoReturn, Protocol
 
 import polars as pl
 
-from alarmstack.errors import ServiceError, SourceError
-from alarmstack.plant import Plant
-from alarmstack.settings import Settings
+from alarmstack.core.errors import ServiceError, SourceError
+from alarmstack.core.plant import Plant
+from alarmstack.core.settings import Settings
 from alarmstack.sources.drop import Access, Drop, read_source
 from alarmstack.sources.grids import DEFAULT_LIMITS, EXCEL
 from alarmstack.sources.limits import MEGABYTE, Limits
@@ -63,7 +63,14 @@ class Order:
 class Reader(Protocol):
     """A function that reads a drop: `read_source`, or one that guards it."""
 
-    def __call__(self, plant: Plant, path: Path, *, operator_log: Path | None = None, now: datetime | None = None) -> Drop:
+    def __call__(
+        self,
+        plant: Plant,
+        path: Path,
+        *,
+        operator_log: Path | None = None,
+        now: datetime | None = None,
+    ) -> Drop:
         """What was read. Raises SourceError when nothing can be."""
         ...
 
@@ -74,7 +81,14 @@ class Guarded:
 
     limits: Limits = DEFAULT_LIMITS
 
-    def __call__(self, plant: Plant, path: Path, *, operator_log: Path | None = None, now: datetime | None = None) -> Drop:
+    def __call__(
+        self,
+        plant: Plant,
+        path: Path,
+        *,
+        operator_log: Path | None = None,
+        now: datetime | None = None,
+    ) -> Drop:
         """Read a folder of exports or one file.
 
         Raises SourceError where nothing can be read or the limits are exceeded, ServiceError where the child could not run.
@@ -98,12 +112,21 @@ class Workbooks:
 
     limits: Limits = DEFAULT_LIMITS
 
-    def __call__(self, plant: Plant, path: Path, *, operator_log: Path | None = None, now: datetime | None = None) -> Drop:
+    def __call__(
+        self,
+        plant: Plant,
+        path: Path,
+        *,
+        operator_log: Path | None = None,
+        now: datetime | None = None,
+    ) -> Drop:
         """Read a folder of exports or one file. Raises SourceError."""
         files = list(path.iterdir()) if path.is_dir() else [path]
         if any(file.suffix.lower() in EXCEL for file in files):
             return Guarded(self.limits)(plant, path, operator_log=operator_log, now=now)
-        return read_source(plant, path, operator_log=operator_log, now=now, access=Access(self.limits))
+        return read_source(
+            plant, path, operator_log=operator_log, now=now, access=Access(self.limits)
+        )
 
 
 @dataclass(frozen=True)
@@ -118,14 +141,20 @@ class Ended:
     @property
     def file(self) -> Path | None:
         """The file that it was reading."""
-        named = [line.removeprefix(READING) for line in self.errors.splitlines() if line.startswith(READING)]
+        named = [
+            line.removeprefix(READING)
+            for line in self.errors.splitlines()
+            if line.startswith(READING)
+        ]
         return Path(json.loads(named[-1])) if named else None
 
     def reason(self, limits: Limits) -> str:
         """Why it gave no drop. Raises ServiceError where the file is not at fault."""
         if self.late or self.status in (-signal.SIGALRM, -signal.SIGXCPU):
             return limits.too_slow()
-        if self.status == NO_MEMORY or (self.status == -signal.SIGABRT and "memory allocation" in self.errors):
+        if self.status == NO_MEMORY or (
+            self.status == -signal.SIGABRT and "memory allocation" in self.errors
+        ):
             return limits.too_large()
         if self.status == -signal.SIGKILL:
             return "the system ended its reader, probably for lack of memory"
@@ -144,10 +173,17 @@ def _run(order: Order, seconds: float) -> Ended:
     pipe = subprocess.PIPE
     try:
         child = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=pipe, env=os.environ | FEW_THREADS, start_new_session=True
+            command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            env=os.environ | FEW_THREADS,
+            start_new_session=True,
         )
     except OSError as error:
-        raise ServiceError(f"no process to read {printable(order.path.name)} can be started: {error.strerror}") from error
+        raise ServiceError(
+            f"no process to read {printable(order.path.name)} can be started: {error.strerror}"
+        ) from error
     late = False
     with child:
         try:
@@ -177,7 +213,10 @@ def _frames(sizes: dict[str, int | None], body: bytes) -> Iterator[tuple[str, pl
     begin = 0
     for name in FRAMES:
         size = sizes[name]
-        yield name, None if size is None else pl.read_ipc_stream(BytesIO(body[begin : begin + size]))
+        yield (
+            name,
+            None if size is None else pl.read_ipc_stream(BytesIO(body[begin : begin + size])),
+        )
         begin += size or 0
 
 
@@ -191,16 +230,24 @@ def _answer(order: Order) -> bytes:
 
     access = Access(order.limits, before)
     try:
-        drop = read_source(order.plant, order.path, operator_log=order.operator_log, now=order.now, access=access)
+        drop = read_source(
+            order.plant, order.path, operator_log=order.operator_log, now=order.now, access=access
+        )
     except SourceError as refusal:
         return json.dumps({"refused": str(refusal)}).encode() + b"\n"
     bodies = {name: _packed(getattr(drop, name)) for name in FRAMES}
     told = {
         "frames": {name: None if body is None else len(body) for name, body in bodies.items()},
-        "problems": [{f.name: getattr(problem, f.name) for f in fields(Problem)} for problem in drop.problems],
+        "problems": [
+            {f.name: getattr(problem, f.name) for f in fields(Problem)} for problem in drop.problems
+        ],
         "files": list(map(str, drop.files)),
     }
-    return json.dumps(told).encode() + b"\n" + b"".join(body for body in bodies.values() if body is not None)
+    return (
+        json.dumps(told).encode()
+        + b"\n"
+        + b"".join(body for body in bodies.values() if body is not None)
+    )
 
 
 def _packed(frame: pl.DataFrame | None) -> bytes | None:

@@ -16,21 +16,34 @@ from pathlib import Path
 
 import polars as pl
 
-from alarmstack.plant import ALLOWED_UNITS, Plant
+from alarmstack.core.plant import ALLOWED_UNITS, Plant
 from alarmstack.sources.cells import Cells, Read, read_instants, read_numbers
 from alarmstack.sources.grids import Grid
 from alarmstack.sources.problems import FINDING_SCHEMA, finding, no_findings
 
-TIME_NAMES = frozenset({"timestamp", "time", "datetime", "date", "date_time", "zeit", "zeitstempel"})
+TIME_NAMES = frozenset(
+    {"timestamp", "time", "datetime", "date", "date_time", "zeit", "zeitstempel"}
+)
 TAG_NAMES = frozenset({"tag", "signal", "tagname", "tag_name", "sensor"})
 VALUE_NAMES = frozenset({"value", "val", "wert"})
 UNIT_NAMES = frozenset({"unit", "units", "uom", "einheit"})
 LABEL_NAMES = ("anomaly_label", "regime")
 CLOCK_NAMES = ("hour_of_day", "day_of_week")
-NUMBERED_SCHEMA = pl.Schema({"row": pl.Int64(), "tag": pl.String(), "time": pl.Datetime("us", "UTC"), "value": pl.Float64()})
+NUMBERED_SCHEMA = pl.Schema(
+    {"row": pl.Int64(), "tag": pl.String(), "time": pl.Datetime("us", "UTC"), "value": pl.Float64()}
+)
 _WITH_UNIT = re.compile(r"(.+?)\s*[\[(]\s*([^\])]+?)\s*[\])]")
 # Other spellings of the units of plant.toml.
-_SPELLINGS = {"degc": "°c", "c": "°c", "deg c": "°c", "m3/h": "m³/h", "m^3/h": "m³/h", "percent": "%", "pct": "%", "kg/hr": "kg/h"}
+_SPELLINGS = {
+    "degc": "°c",
+    "c": "°c",
+    "deg c": "°c",
+    "m3/h": "m³/h",
+    "m^3/h": "m³/h",
+    "percent": "%",
+    "pct": "%",
+    "kg/hr": "kg/h",
+}
 
 
 @dataclass(frozen=True)
@@ -63,15 +76,32 @@ def _with_units_in_header(grid: Grid) -> Grid:
     """The grid with a row of units below the header folded into it: `PDT31008` above `mbar` is `PDT31008 [mbar]`."""
     if not grid.names or grid.rows == 0:
         return grid
-    below = [grid.column(place).cut(0, 1).shown()[0] if name else None for place, name in enumerate(grid.names)]
+    below = [
+        grid.column(place).cut(0, 1).shown()[0] if name else None
+        for place, name in enumerate(grid.names)
+    ]
     known = {_spelled(unit) for unit in ALLOWED_UNITS if unit != "1"}
-    units = [None if cell is None or cell.strip("[]()").lower() in TIME_NAMES else cell.strip("[]()") for cell in below]
+    units = [
+        None if cell is None or cell.strip("[]()").lower() in TIME_NAMES else cell.strip("[]()")
+        for cell in below
+    ]
     written = [unit for unit in units if unit is not None]
-    if not any(_spelled(unit) in known for unit in written) or any(re.search(r"\d{2}|^\d$", unit) for unit in written):
+    if not any(_spelled(unit) in known for unit in written) or any(
+        re.search(r"\d{2}|^\d$", unit) for unit in written
+    ):
         return grid
-    names = tuple(f"{n} [{u}]" if u and split_unit(n)[1] is None else n for n, u in zip(grid.names, units, strict=False))
+    names = tuple(
+        f"{n} [{u}]" if u and split_unit(n)[1] is None else n
+        for n, u in zip(grid.names, units, strict=False)
+    )
     column = grid.column
-    return replace(grid, names=names, first_row=grid.first_row + 1, rows=grid.rows - 1, column=lambda place: column(place).cut(1))
+    return replace(
+        grid,
+        names=names,
+        first_row=grid.first_row + 1,
+        rows=grid.rows - 1,
+        column=lambda place: column(place).cut(1),
+    )
 
 
 def historian_names(plant: Plant) -> dict[str, str]:
@@ -150,10 +180,19 @@ def _historian(plant: Plant, grid: Grid, source: str) -> Sheet:
         if max(value, time) >= grid.width:
             columns = f"columns {_letter(value)} and {_letter(time)}"
             findings.append(
-                finding("missing instrument", f"{signal} should stand in {columns}, the sheet has {grid.width} columns")
+                finding(
+                    "missing instrument",
+                    f"{signal} should stand in {columns}, the sheet has {grid.width} columns",
+                )
             )
             continue
-        wrong = _unit_mismatch(plant, signal, split_unit(grid.names[value])[1], f"column {_letter(value)}") if grid.names else None
+        wrong = (
+            _unit_mismatch(
+                plant, signal, split_unit(grid.names[value])[1], f"column {_letter(value)}"
+            )
+            if grid.names
+            else None
+        )
         if wrong is not None:
             findings.append(wrong)
             continue
@@ -163,16 +202,25 @@ def _historian(plant: Plant, grid: Grid, source: str) -> Sheet:
     return Sheet(pl.concat(readings), pl.concat(findings), frozenset(places))
 
 
-def _pair(plant: Plant, grid: Grid, signal: str, values: Cells, times: Cells) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _pair(
+    plant: Plant, grid: Grid, signal: str, values: Cells, times: Cells
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Readings of a value column and its time column. A row where both are blank is the end of a shorter column."""
-    time, value = read_instants(times, plant.zone), read_numbers(values, decimal_comma=grid.decimal_comma)
+    time, value = (
+        read_instants(times, plant.zone),
+        read_numbers(values, decimal_comma=grid.decimal_comma),
+    )
     row = _numbered(grid, len(values))
     both_blank = values.blank() & times.blank()
     header = (row <= plant.historian.header_rows) & time.values.is_null() & value.values.is_null()
     used = ~(both_blank | header)
     no_value = values.blank() & used
-    frame = pl.DataFrame({"row": row, "time": time.values, "value": value.values}).with_columns(tag=pl.lit(signal))
-    good = frame.filter(used & frame["time"].is_not_null() & frame["value"].is_not_null()).select(*NUMBERED_SCHEMA)
+    frame = pl.DataFrame({"row": row, "time": time.values, "value": value.values}).with_columns(
+        tag=pl.lit(signal)
+    )
+    good = frame.filter(used & frame["time"].is_not_null() & frame["value"].is_not_null()).select(
+        *NUMBERED_SCHEMA
+    )
     bad = [
         _faults(row, time, used),
         _faults(row, value, used & time.kind.is_null()),
@@ -190,7 +238,11 @@ def _faults(row: pl.Series, read: Read, among: pl.Series, name: str = "") -> pl.
 
 def _named(row: pl.Series, mask: pl.Series, kind: str, reason: str) -> pl.DataFrame:
     rows = row.filter(mask)
-    return pl.DataFrame({"row": rows}).with_columns(kind=pl.lit(kind), reason=pl.lit(reason)).cast(FINDING_SCHEMA)
+    return (
+        pl.DataFrame({"row": rows})
+        .with_columns(kind=pl.lit(kind), reason=pl.lit(reason))
+        .cast(FINDING_SCHEMA)
+    )
 
 
 def _guessed(plant: Plant, row: pl.Series, mask: pl.Series) -> pl.DataFrame:
@@ -219,10 +271,17 @@ def _wide(plant: Plant, grid: Grid, names: list[str]) -> Sheet:
             continue
         signal = _signal(plant, name)
         if signal is None:
-            findings.append(finding("unknown column", f"{grid.names[place]!r} is no signal of {plant.name}: not loaded"))
+            findings.append(
+                finding(
+                    "unknown column",
+                    f"{grid.names[place]!r} is no signal of {plant.name}: not loaded",
+                )
+            )
             continue
         claims.add(signal)
-        wrong = _unit_mismatch(plant, signal, split_unit(grid.names[place])[1], f"column {grid.names[place]!r}")
+        wrong = _unit_mismatch(
+            plant, signal, split_unit(grid.names[place])[1], f"column {grid.names[place]!r}"
+        )
         if wrong is not None:
             findings.append(wrong)
             continue
@@ -262,23 +321,31 @@ def _long(plant: Plant, grid: Grid, names: list[str]) -> Sheet:
         mismatches,
     ]
     claims = frozenset(tag.drop_nulls().unique().to_list())
-    return Sheet(frame.filter(in_unit).drop_nulls().select(*NUMBERED_SCHEMA), pl.concat(findings), claims)
+    return Sheet(
+        frame.filter(in_unit).drop_nulls().select(*NUMBERED_SCHEMA), pl.concat(findings), claims
+    )
 
 
 def _unknown_tags(plant: Plant, row: pl.Series, tags: pl.Series, known: pl.Series) -> pl.DataFrame:
     strange = pl.DataFrame({"row": row, "tag": tags}).filter(~known & tags.is_not_null())
     counted = strange.group_by("tag", maintain_order=True).agg(pl.col("row").min(), count=pl.len())
-    reason = pl.format("'{}' is no signal of {}: {} rows not loaded", "tag", pl.lit(plant.name), "count")
+    reason = pl.format(
+        "'{}' is no signal of {}: {} rows not loaded", "tag", pl.lit(plant.name), "count"
+    )
     return counted.select("row", kind=pl.lit("unknown tag"), reason=reason).cast(FINDING_SCHEMA)
 
 
-def _units_of_rows(plant: Plant, grid: Grid, names: list[str], tag: pl.Series) -> tuple[pl.Series, pl.DataFrame]:
+def _units_of_rows(
+    plant: Plant, grid: Grid, names: list[str], tag: pl.Series
+) -> tuple[pl.Series, pl.DataFrame]:
     """Which rows are in the plant's unit, where the file has a unit column; a finding for each (tag, unit) that is not."""
     right, findings = pl.repeat(True, len(tag), eager=True), [no_findings()]
     if not _has(names, UNIT_NAMES):
         return right, findings[0]
     unit = grid.column(_place(names, UNIT_NAMES)).text
-    for signal, other in pl.DataFrame({"t": tag, "u": unit}).drop_nulls().unique(maintain_order=True).iter_rows():
+    for signal, other in (
+        pl.DataFrame({"t": tag, "u": unit}).drop_nulls().unique(maintain_order=True).iter_rows()
+    ):
         wrong = _unit_mismatch(plant, signal, other, "the value")
         if wrong is not None:
             findings.append(wrong)
@@ -298,10 +365,19 @@ def _table(plant: Plant, grid: Grid, names: list[str]) -> Sheet:
         if place == _place(names, TIME_NAMES):
             continue
         if known is None:
-            findings.append(finding("unknown column", f"{grid.names[place]!r} is no column of a cleaned dataset: not loaded"))
+            findings.append(
+                finding(
+                    "unknown column",
+                    f"{grid.names[place]!r} is no column of a cleaned dataset: not loaded",
+                )
+            )
             continue
         signal = _signal(plant, name)
-        wrong = _unit_mismatch(plant, signal, split_unit(grid.names[place])[1], f"column {name!r}") if signal else None
+        wrong = (
+            _unit_mismatch(plant, signal, split_unit(grid.names[place])[1], f"column {name!r}")
+            if signal
+            else None
+        )
         if wrong is not None:
             findings.append(wrong)
             continue
@@ -329,4 +405,12 @@ def _whole(values: pl.Series) -> pl.Series:
     return whole if (whole.cast(pl.Float64).eq_missing(values)).all() else values
 
 
-__all__ = ["LABEL_NAMES", "NUMBERED_SCHEMA", "Sheet", "historian_names", "read_sheet", "split_unit", "unit_of"]
+__all__ = [
+    "LABEL_NAMES",
+    "NUMBERED_SCHEMA",
+    "Sheet",
+    "historian_names",
+    "read_sheet",
+    "split_unit",
+    "unit_of",
+]

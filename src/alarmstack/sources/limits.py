@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alarmstack.errors import SourceError
-from alarmstack.settings import Settings
+from alarmstack.core.errors import SourceError
+from alarmstack.core.settings import Settings
 
 MEGABYTE = 1024 * 1024
 
@@ -27,17 +27,27 @@ class Limits:
     @classmethod
     def of(cls, settings: Settings) -> Limits:
         """The limits that the settings name."""
-        return cls(settings.read_unpacked, settings.read_cells, settings.read_columns, settings.read_memory, settings.read_seconds)
+        return cls(
+            settings.read_unpacked,
+            settings.read_cells,
+            settings.read_columns,
+            settings.read_memory,
+            settings.read_seconds,
+        )
 
     def check_size(self, name: str, size: int) -> None:
         """Raise SourceError where a file, unpacked, has more bytes than it may."""
         if size > self.unpacked * MEGABYTE:
-            raise SourceError(f"{name} has more than {self.unpacked} MB once unpacked: {_raise('UNPACKED_MB')}")
+            raise SourceError(
+                f"{name} has more than {self.unpacked} MB once unpacked: {_raise('UNPACKED_MB')}"
+            )
 
     def check_cells(self, name: str, rows: int, columns: int) -> None:
         """Raise SourceError where a sheet has more columns or cells than it may."""
         if columns > self.columns:
-            raise SourceError(f"{name} has {columns:,} columns, at most {self.columns:,} are read: {_raise('COLUMNS')}")
+            raise SourceError(
+                f"{name} has {columns:,} columns, at most {self.columns:,} are read: {_raise('COLUMNS')}"
+            )
         if rows * columns > self.cells:
             raise SourceError(
                 f"{name} reaches over {rows:,} rows × {columns:,} columns, at most {self.cells:,} cells are read: {_raise('CELLS')}"

@@ -9,23 +9,31 @@ from pathlib import Path
 
 import polars as pl
 
-from alarmstack.errors import SourceError
-from alarmstack.plant import Plant
+from alarmstack.core.errors import SourceError
+from alarmstack.core.plant import Plant
 from alarmstack.sources.cells import cells_of, read_instants
 from alarmstack.sources.grids import DEFAULT_LIMITS, read_grid
 from alarmstack.sources.limits import Limits
 from alarmstack.sources.problems import FINDING_SCHEMA, Problem, as_problems
 
-LOG_SCHEMA = {"start": pl.Datetime("us", "UTC"), "end": pl.Datetime("us", "UTC"), "description": pl.String()}
+LOG_SCHEMA = {
+    "start": pl.Datetime("us", "UTC"),
+    "end": pl.Datetime("us", "UTC"),
+    "description": pl.String(),
+}
 
 
-def read_operator_log(plant: Plant, path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
+def read_operator_log(
+    plant: Plant, path: Path, limits: Limits = DEFAULT_LIMITS
+) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
     """Periods (start, end UTC, description), oldest first, and what was wrong with the others.
 
     Raises SourceError when the file is not there or has no columns start and end.
     """
     if not path.is_file():
-        raise SourceError(f"{path}: no such operator log: give a CSV with the columns start,end,description")
+        raise SourceError(
+            f"{path}: no such operator log: give a CSV with the columns start,end,description"
+        )
     grid = read_grid(path, limits)
     names = [name.lower() for name in grid.names]
     if not {"start", "end"} <= set(names):
@@ -33,7 +41,9 @@ def read_operator_log(plant: Plant, path: Path, limits: Limits = DEFAULT_LIMITS)
             f"{path.name}: columns {', '.join(grid.names) or 'none'}, an operator log needs start,end,description: name them so"
         )
     blank = cells_of(grid.rows)
-    start, end = (read_instants(grid.column(names.index(name)), plant.zone) for name in ("start", "end"))
+    start, end = (
+        read_instants(grid.column(names.index(name)), plant.zone) for name in ("start", "end")
+    )
     description = grid.column(names.index("description")) if "description" in names else blank
     empty = grid.column(names.index("start")).blank() & grid.column(names.index("end")).blank()
     backwards = (end.values < start.values).fill_null(False)
@@ -45,10 +55,16 @@ def read_operator_log(plant: Plant, path: Path, limits: Limits = DEFAULT_LIMITS)
             "description": description.shown().fill_null(""),
         }
     )
-    order = pl.format("the period ends at {} before it starts at {}: swap or correct them", "end", "start")
+    order = pl.format(
+        "the period ends at {} before it starts at {}: swap or correct them", "end", "start"
+    )
     findings = [
-        periods.select("row", kind=start.kind, reason=pl.lit("start ") + start.reason).filter(start.kind.is_not_null() & ~empty),
-        periods.select("row", kind=end.kind, reason=pl.lit("end ") + end.reason).filter(end.kind.is_not_null() & ~empty),
+        periods.select("row", kind=start.kind, reason=pl.lit("start ") + start.reason).filter(
+            start.kind.is_not_null() & ~empty
+        ),
+        periods.select("row", kind=end.kind, reason=pl.lit("end ") + end.reason).filter(
+            end.kind.is_not_null() & ~empty
+        ),
         periods.select("row", kind=pl.lit("bad period"), reason=order).filter(backwards),
     ]
     good = periods.filter(~backwards & start.values.is_not_null() & end.values.is_not_null())

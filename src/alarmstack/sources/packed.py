@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from alarmstack.errors import SourceError
+from alarmstack.core.errors import SourceError
 from alarmstack.sources.limits import MEGABYTE, Limits
 
 LOCAL_HEADER = struct.Struct("<26xHH")
@@ -40,7 +40,9 @@ def _inflated(path: Path, file: BinaryIO, member: ZipInfo, most: int) -> int:
     if member.compress_type == ZIP_STORED:
         return member.compress_size
     if member.compress_type != ZIP_DEFLATED:
-        raise SourceError(f"{path.name} is packed in a way that no spreadsheet program uses: save it again")
+        raise SourceError(
+            f"{path.name} is packed in a way that no spreadsheet program uses: save it again"
+        )
     file.seek(member.header_offset)
     file.seek(sum(LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))), 1)
     unpacking, left, size = zlib.decompressobj(RAW_DEFLATE), member.compress_size, 0

@@ -88,7 +88,9 @@ def file_name(path: Path) -> str:
 
 
 def _escaped(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+    return (
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+    )
 
 
 def finding(kind: Kind, reason: str, row: int | None = None) -> pl.DataFrame:
@@ -104,11 +106,17 @@ def no_findings() -> pl.DataFrame:
 def as_problems(file: str, findings: pl.DataFrame) -> tuple[Problem, ...]:
     """The findings of one file, oldest row first; more than twenty of a kind end in a count."""
     problems: list[Problem] = []
-    for (kind,), group in findings.sort("kind", "row", nulls_last=False, maintain_order=True).group_by("kind", maintain_order=True):
+    for (kind,), group in findings.sort(
+        "kind", "row", nulls_last=False, maintain_order=True
+    ).group_by("kind", maintain_order=True):
         shown = group.head(SHOWN_OF_A_KIND)
         problems += [Problem(file, row, kind, reason) for row, _, reason in shown.iter_rows()]
         if rest := len(group) - len(shown):
-            problems.append(Problem(file, None, kind, f"{rest} more like these, the last in row {group['row'][-1]}"))
+            problems.append(
+                Problem(
+                    file, None, kind, f"{rest} more like these, the last in row {group['row'][-1]}"
+                )
+            )
     return tuple(problems)
 
 

@@ -1,1 +1,1 @@
-"""From examples to models that were judged: splits, floors, thresholds, event metrics, promotion."""
+"""From examples to models that were judged: splits, baselines, thresholds, event metrics, promotion."""

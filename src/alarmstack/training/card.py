@@ -3,30 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from alarmstack.plant import Plant, write_duration
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A model's figure beside the floor it must beat."""
-
-    metric: str
-    value: float
-    floor: str
-    floor_value: float
-    lower_is_better: bool = False
-
-    @property
-    def beaten(self) -> bool:
-        """Whether the model is better than its floor; an unknown figure is not."""
-        return self.value < self.floor_value if self.lower_is_better else self.value > self.floor_value
-
-    @property
-    def compared(self) -> str:
-        """Both figures in words."""
-        return f"{self.metric} {self.value:.3f} against {self.floor_value:.3f} ({self.floor})"
+from alarmstack.core.model_list import OPERATING
+from alarmstack.core.plant import Plant, write_duration
+from alarmstack.evaluation.comparison import BaselineComparison
 
 
 def write_card(
@@ -38,16 +18,19 @@ def write_card(
     estimator: str,
     metrics: Mapping[str, float],
     thresholds: Mapping[str, float | None],
-    verdict: Verdict,
+    comparison: BaselineComparison,
     trained_on: str,
 ) -> str:
     """The card as Markdown."""
     skill = (
-        f"It beats its floor: {verdict.compared}."
-        if verdict.beaten
-        else f"**No skill shown**: {verdict.compared}. It is registered and not promoted."
+        f"It beats its baseline: {comparison.compared}."
+        if comparison.better
+        else f"**No skill shown**: {comparison.compared}. It is registered and not promoted."
     )
-    says = {budget: "never (no threshold keeps this budget)" if t is None else f"{t:.4f}" for budget, t in thresholds.items()}
+    says = {
+        budget: "never (no threshold keeps this budget)" if t is None else f"{t:.4f}"
+        for budget, t in thresholds.items()
+    }
     return "\n".join(
         [
             f"# {name}",
@@ -72,7 +55,10 @@ def write_card(
             "",
             "## Thresholds",
             "",
-            *([f"- {_budget(key)}: {value}" for key, value in says.items()] or ["- none: this score raises nothing"]),
+            *(
+                [f"- {_budget(key)}: {value}" for key, value in says.items()]
+                or ["- none: this score raises nothing"]
+            ),
             "",
             "## Limits",
             "",
@@ -85,7 +71,7 @@ def write_card(
 
 def _budget(name: str) -> str:
     """What a threshold is for: a budget a day, or the one that warnings are raised at."""
-    return "operating" if name == "operating" else f"{name} false alarms a day"
+    return "operating" if name == OPERATING else f"{name} false alarms a day"
 
 
-__all__ = ["Verdict", "write_card"]
+__all__ = ["write_card"]

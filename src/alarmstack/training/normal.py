@@ -1,8 +1,8 @@
 """Training of the normal-behaviour model: it learns from rows that break no limit, and no label is looked at.
 
-It is judged by events on rows held back from it, beside the same floors as the forecasters. Its threshold is chosen without labels:
+It is judged by events on rows held back from it, beside the same baselines as the forecasters. Its threshold is chosen without labels:
 what it catches before an alarm counts against its budget like any other warning, so that it raises fewer false alarms than it may.
-The floors, whose thresholds are chosen with labels, are given as many false alarms as it really raised.
+The baselines, whose thresholds are chosen with labels, are given as many false alarms as it really raised.
 """
 
 from __future__ import annotations
@@ -11,27 +11,38 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from alarmstack.derived import Mask, any_rule
-from alarmstack.drift import SCORE, Usual
-from alarmstack.examples import Examples
-from alarmstack.expected import NORMALITY, expected
-from alarmstack.intervals import Floats, IntervalBlock
-from alarmstack.normality import HeldBack, Lesson, NormalModel, learn_normal, threshold_for
-from alarmstack.plant import Plant
-from alarmstack.registry import Bundle, make_normal_bundle
-from alarmstack.training.card import Verdict, write_card
-from alarmstack.training.events import BUDGETS, SAFETY, outcome
-from alarmstack.training.metrics import floor_recalls
-from alarmstack.training.population import score_of
-from alarmstack.training.splits import inner_folds
+from alarmstack.alarms.drift import SCORE, ReferenceDistribution
+from alarmstack.core.intervals import Floats, IntervalBlock, Mask
+from alarmstack.core.model_list import NORMALITY, OPERATING, expected
+from alarmstack.core.plant import Plant
+from alarmstack.evaluation.comparison import BaselineComparison
+from alarmstack.evaluation.events import BUDGETS, SAFETY, outcome
+from alarmstack.evaluation.metrics import baseline_recalls
+from alarmstack.evaluation.population import score_of
+from alarmstack.evaluation.splits import inner_folds
+from alarmstack.features.examples import Examples
+from alarmstack.models.normality import (
+    HeldBack,
+    NormalModel,
+    TrainingSegment,
+    learn_normal,
+    threshold_for,
+)
+from alarmstack.preparation.derived import any_rule
+from alarmstack.registry.bundles import Bundle, make_normal_bundle
+from alarmstack.training.card import write_card
 
 
 def make_normal(
-    plant: Plant, block: IntervalBlock, examples: Examples, data_fingerprint: str, population: Mapping[str, Usual]
-) -> tuple[Bundle, Verdict]:
-    """The judged normal-behaviour model as a Bundle, learnt from all rows of a block, and how it stands beside its floor."""
+    plant: Plant,
+    block: IntervalBlock,
+    examples: Examples,
+    data_fingerprint: str,
+    population: Mapping[str, ReferenceDistribution],
+) -> tuple[Bundle, BaselineComparison]:
+    """The judged normal-behaviour model as a Bundle, learnt from all rows of a block, and how it stands beside its baseline."""
     about = next(one for one in expected(plant) if one.column == NORMALITY)
-    metrics, verdict = _judge(plant, block, examples)
+    metrics, comparison = _judge(plant, block, examples)
     lesson = normal_lesson(plant, block)
     model = learn_normal(plant, [lesson]).with_usual_shares([lesson])
     thresholds = normal_thresholds(plant, model)
@@ -50,23 +61,27 @@ def make_normal(
             estimator=f"experts {', '.join(expert.name for expert in model.settings.experts)}; no label was used",
             metrics=metrics,
             thresholds=thresholds,
-            verdict=verdict,
+            comparison=comparison,
             trained_on=f"{int(lesson.normal.sum())} rows that break no limit, {block.start[0]} to {block.start[-1]}",
         ),
         data_fingerprint=data_fingerprint,
         reference=dict(population) | ({} if usual is None else {SCORE: usual}),
     )
-    return bundle, verdict
+    return bundle, comparison
 
 
 def normal_thresholds(plant: Plant, model: NormalModel) -> dict[str, float | None]:
     """A threshold for each false-alarm budget, and the operating one, without labels."""
     found = {f"{budget:g}": _threshold(plant, model.held_back, budget) for budget in BUDGETS}
-    return found | {"operating": _threshold(plant, model.held_back, plant.warnings.false_alarms_per_day)}
+    return found | {
+        OPERATING: _threshold(plant, model.held_back, plant.warnings.false_alarms_per_day)
+    }
 
 
-def _judge(plant: Plant, block: IntervalBlock, examples: Examples) -> tuple[dict[str, float], Verdict]:
-    """Event figures on held-back rows and on the sealed fifth; the event recall beside the best floor's."""
+def _judge(
+    plant: Plant, block: IntervalBlock, examples: Examples
+) -> tuple[dict[str, float], BaselineComparison]:
+    """Event figures on held-back rows and on the sealed fifth; the event recall beside the best baseline's."""
     cut, budget = examples.sealed_from, plant.warnings.false_alarms_per_day
     open_rows, sealed = examples.rows(0, cut), examples.rows(cut, len(examples))
     model = learn_normal(plant, [normal_lesson(plant, block.rows(0, cut))])
@@ -76,22 +91,31 @@ def _judge(plant: Plant, block: IntervalBlock, examples: Examples) -> tuple[dict
     metrics = {
         "inner_event_recall": inner.recall,
         "inner_false_alarms_per_day": inner.false_per_day,
-        "inner_lead_median_h": float(np.nanmedian(inner.lead)) if np.isfinite(inner.lead).any() else float("nan"),
+        "inner_lead_median_h": float(np.nanmedian(inner.lead))
+        if np.isfinite(inner.lead).any()
+        else float("nan"),
         "inner_share_in_warning": inner.share_in_warning,
         "sealed_event_recall": later.recall,
         "sealed_false_alarms_per_day": later.false_per_day,
     }
-    # The floors' budgets are held with some standard errors to spare (`events`): here they are given back.
+    # The baselines' budgets are held with some standard errors to spare (`events`): here they are given back.
     false = float(inner.false.sum())
-    floors = floor_recalls(open_rows, inner_folds(open_rows), None, (false + SAFETY * np.sqrt(false)) / inner.days)
-    best = max(floors, key=lambda name: floors[name])
-    return metrics, Verdict(f"event recall at {inner.false_per_day:.2g} false alarms a day", inner.recall, best, floors[best])
+    baselines = baseline_recalls(
+        open_rows, inner_folds(open_rows), None, (false + SAFETY * np.sqrt(false)) / inner.days
+    )
+    best = max(baselines, key=lambda name: baselines[name])
+    return metrics, BaselineComparison(
+        f"event recall at {inner.false_per_day:.2g} false alarms a day",
+        inner.recall,
+        best,
+        baselines[best],
+    )
 
 
-def normal_lesson(plant: Plant, block: IntervalBlock) -> Lesson:
+def normal_lesson(plant: Plant, block: IntervalBlock) -> TrainingSegment:
     """What may be learnt of a series: its rows that break no limit."""
     normal = _normal(plant, block)
-    return Lesson(plant.name, block, normal, ~normal)
+    return TrainingSegment(plant.name, block, normal, ~normal)
 
 
 def _normal(plant: Plant, block: IntervalBlock) -> Mask:

@@ -16,19 +16,18 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from alarmstack.clean import close_intervals
-from alarmstack.derived import Mask
-from alarmstack.errors import PlantError
-from alarmstack.examples import Examples, examples
-from alarmstack.features import build
-from alarmstack.intervals import NO_SEGMENT, Floats, IntervalBlock
-from alarmstack.labels import in_alarm
-from alarmstack.plant import Plant, phases, write_duration
-from alarmstack.progress import Progress, silent
-from alarmstack.registry import Bundle
+from alarmstack.core.errors import PlantError
+from alarmstack.core.intervals import NO_SEGMENT, Floats, IntervalBlock, Mask
+from alarmstack.core.plant import Plant, phases, write_duration
+from alarmstack.core.progress import Progress, silent
+from alarmstack.evaluation.events import BUDGETS, thresholds_for
+from alarmstack.evaluation.table import Contestant, Row, evaluate
+from alarmstack.features.examples import Examples, examples
+from alarmstack.features.matrix import build
+from alarmstack.preparation.interval_closer import close_intervals
+from alarmstack.preparation.labels import in_alarm
+from alarmstack.registry.bundles import Bundle
 from alarmstack.simulator import simulate
-from alarmstack.training.evaluate import Contestant, Row, evaluate
-from alarmstack.training.events import BUDGETS, thresholds_for
 from alarmstack.training.trial import announced
 
 AS_REGISTERED = ", threshold of the hourly grid"
@@ -65,7 +64,7 @@ def evaluate_stride(
     stride: timedelta,
     progress: Progress = silent,
 ) -> list[Row]:
-    """Every forecaster at every stride, beside itself once a cadence, which stands in the floor's place.
+    """Every forecaster at every stride, beside itself once a cadence, which stands in the baseline's place.
 
     Both get thresholds for each budget on the plants of `threshold_seeds`, which are not those they are judged on. A third line is
     the stride with the threshold that the cadence got.
@@ -75,29 +74,41 @@ def evaluate_stride(
             f"stride {write_duration(stride)!r} does not divide the cadence {write_duration(plant.time.cadence)!r}: "
             f"choose a part of it such as {write_duration(plant.time.cadence / 4)!r}"
         )
-    speaking = {name: bundle for name, bundle in bundles.items() if bundle.time["horizon"] is not None}
+    speaking = {
+        name: bundle for name, bundle in bundles.items() if bundle.time["horizon"] is not None
+    }
     plants = [*threshold_seeds, *seeds]
     rolled = []
     for done, seed in enumerate(plants):
-        progress(f"seed {seed}, {len(phases(plant.time.cadence, stride))} phases", done / len(plants))
+        progress(
+            f"seed {seed}, {len(phases(plant.time.cadence, stride))} phases", done / len(plants)
+        )
         rolled.append(_rolled(plant, speaking, start, days, stride, seed))
     choice, trial = join(rolled[: len(threshold_seeds)]), join(rolled[len(threshold_seeds) :])
     data = f"simulated plant, seeds {', '.join(map(str, seeds))}, every {write_duration(stride)}"
     rows: list[Row] = []
     for name in speaking:
-        often, hourly = (_thresholds(choice, scores[name]) for scores in (choice.scores, choice.held))
+        often, hourly = (
+            _thresholds(choice, scores[name]) for scores in (choice.scores, choice.held)
+        )
         target = np.full(len(trial), np.nan)
         models = [
             Contestant(name, trial.scores[name], often, target),
             Contestant(name + AS_REGISTERED, trial.scores[name], hourly, target),
         ]
-        beside = Contestant(f"every {write_duration(plant.time.cadence)}", trial.held[name], hourly, target)
+        beside = Contestant(
+            f"every {write_duration(plant.time.cadence)}", trial.held[name], hourly, target
+        )
         rows += evaluate(data, trial, models, [beside], trial.precursor)
     return rows
 
 
 def roll(
-    plant: Plant, readings: pl.DataFrame, operator_log: pl.DataFrame | None, bundles: Mapping[str, Bundle], stride: timedelta
+    plant: Plant,
+    readings: pl.DataFrame,
+    operator_log: pl.DataFrame | None,
+    bundles: Mapping[str, Bundle],
+    stride: timedelta,
 ) -> tuple[Rolling, Examples]:
     """Readings judged at every stride, not knowing which onsets announce themselves; and the examples of the base grid."""
     grid = phases(plant.time.cadence, stride)
@@ -119,17 +130,28 @@ def roll(
     for row, seen in zip(found.onsets, onsets, strict=True):
         quiet[row * len(grid) : seen] = True
     segment = np.repeat(found.segment, len(grid)).astype(np.int32)
-    return Rolling(plant, stride, quiet & ~alarm, onsets, segment, scores, held, np.zeros(len(onsets), bool)), found
+    return Rolling(
+        plant, stride, quiet & ~alarm, onsets, segment, scores, held, np.zeros(len(onsets), bool)
+    ), found
 
 
-def _rolled(plant: Plant, bundles: Mapping[str, Bundle], start: datetime, days: int, stride: timedelta, seed: int) -> Rolling:
+def _rolled(
+    plant: Plant,
+    bundles: Mapping[str, Bundle],
+    start: datetime,
+    days: int,
+    stride: timedelta,
+    seed: int,
+) -> Rolling:
     """A simulated plant judged at every stride."""
     made = simulate(plant, start=start, days=days, seed=seed)
     rolling, found = roll(plant, made.readings, made.operator_log, bundles, stride)
     return replace(rolling, precursor=announced(found, made.truth))
 
 
-def _places(base: IntervalBlock, block: IntervalBlock, stride: timedelta, rows: int) -> tuple[npt.NDArray[np.intp], Mask]:
+def _places(
+    base: IntervalBlock, block: IntervalBlock, stride: timedelta, rows: int
+) -> tuple[npt.NDArray[np.intp], Mask]:
     """The stride at whose end each interval of a block is known, counted from the base grid's beginning, and which lie on it."""
     known_at = block.start + np.timedelta64(block.cadence)
     place = (known_at - base.start[0]) // np.timedelta64(stride) - 1
@@ -139,7 +161,9 @@ def _places(base: IntervalBlock, block: IntervalBlock, stride: timedelta, rows: 
 
 def _held(score: Floats, strides: int) -> Floats:
     """What was said once a cadence, at every stride: known from the row's end on, until the next row's."""
-    return np.concatenate((np.full(strides - 1, np.nan), np.repeat(score, strides)))[: len(score) * strides]
+    return np.concatenate((np.full(strides - 1, np.nan), np.repeat(score, strides)))[
+        : len(score) * strides
+    ]
 
 
 def _first_seen(alarm: Mask, row: int, strides: int) -> int:
@@ -158,7 +182,9 @@ def join(parts: Sequence[Rolling]) -> Rolling:
     onsets, segments, number = [], [], 0
     for part in parts:
         onsets.append(part.onsets + offset)
-        segments.append(np.where(part.segment == NO_SEGMENT, NO_SEGMENT, part.segment + number).astype(np.int32))
+        segments.append(
+            np.where(part.segment == NO_SEGMENT, NO_SEGMENT, part.segment + number).astype(np.int32)
+        )
         offset, number = offset + len(part), number + int(part.segment.max(initial=-1)) + 1
     return Rolling(
         first.plant,

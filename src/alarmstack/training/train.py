@@ -8,34 +8,34 @@ from functools import partial
 
 import numpy as np
 
-from alarmstack.drift import SCORE, Usual
-from alarmstack.examples import Examples
-from alarmstack.expected import expected
-from alarmstack.features import feature_names, source_of
-from alarmstack.intervals import Floats, IntervalBlock
+from alarmstack.alarms.drift import SCORE, ReferenceDistribution
+from alarmstack.core.intervals import Floats, IntervalBlock
+from alarmstack.core.model_list import OPERATING, expected
+from alarmstack.core.plant import Plant
+from alarmstack.core.progress import Progress, silent
+from alarmstack.evaluation.comparison import BaselineComparison
+from alarmstack.evaluation.events import BUDGETS, thresholds_for
+from alarmstack.evaluation.metrics import judge
+from alarmstack.evaluation.population import score_of, usual_values
+from alarmstack.evaluation.splits import inner_folds
+from alarmstack.features.examples import Examples
+from alarmstack.features.matrix import feature_names, source_of
 from alarmstack.models import Fitted, More, Recipe, fit, recipes, refit, side_by_side
-from alarmstack.plant import Plant
-from alarmstack.progress import Progress, silent
-from alarmstack.registry import BEATS_FLOOR, Bundle, Registry, make_bundle
-from alarmstack.training.card import Verdict, write_card
-from alarmstack.training.events import BUDGETS, thresholds_for
-from alarmstack.training.metrics import judge
+from alarmstack.registry.bundles import BEATS_BASELINE, Bundle, Registry, make_bundle
+from alarmstack.training.card import write_card
 from alarmstack.training.normal import make_normal
-from alarmstack.training.population import score_of, usual_values
-from alarmstack.training.splits import inner_folds
 
-OPERATING = "operating"
 Thresholds = dict[str, float | None]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A registered version, what was measured of it, and its figure beside the floor that it must beat to be promoted."""
+    """A registered version, what was measured of it, and its figure beside the baseline that it must beat to be promoted."""
 
     bundle: Bundle
     version: str
     metrics: Mapping[str, float]
-    verdict: Verdict
+    comparison: BaselineComparison
 
 
 def train(
@@ -77,13 +77,35 @@ def train(
         judged.append(judge(recipe, fitted, thresholds, open_rows, sealed, folds))
     progress("all of them on all rows", len(wanted) / (len(wanted) + 1))
     done = []
-    for final, figures in zip(side_by_side(partial(_again, plant, one, examples, seed) for one in chosen), judged, strict=True):
+    for final, figures in zip(
+        side_by_side(partial(_again, plant, one, examples, seed) for one in chosen),
+        judged,
+        strict=True,
+    ):
         reference = population | _score(plant, final, examples)
-        done.append(_register(plant, final.recipe, final, *figures, examples, registry, data_fingerprint, reference))
+        done.append(
+            _register(
+                plant,
+                final.recipe,
+                final,
+                *figures,
+                examples,
+                registry,
+                data_fingerprint,
+                reference,
+            )
+        )
     if plant.normality is not None:
         progress("normal behaviour", 1.0)
-        bundle, verdict = make_normal(plant, block, examples, data_fingerprint, population)
-        done.append(Trained(bundle, registry.publish(bundle, _judged(verdict), verdict=verdict.compared), bundle.metrics, verdict))
+        bundle, comparison = make_normal(plant, block, examples, data_fingerprint, population)
+        done.append(
+            Trained(
+                bundle,
+                registry.publish(bundle, _judged(comparison), verdict=comparison.compared),
+                bundle.metrics,
+                comparison,
+            )
+        )
     return done
 
 
@@ -91,7 +113,9 @@ def _again(plant: Plant, chosen: Fitted, examples: Examples, seed: int) -> Fitte
     """What was chosen on the open rows, learnt again from all rows."""
     recipe = chosen.recipe
     x, target = examples.features(recipe.group), target_of(recipe, examples)
-    return refit(chosen, _sources(plant, recipe), x, target, more=_more(recipe, examples), seed=seed)
+    return refit(
+        chosen, _sources(plant, recipe), x, target, more=_more(recipe, examples), seed=seed
+    )
 
 
 def _sources(plant: Plant, recipe: Recipe) -> list[str | None]:
@@ -104,11 +128,11 @@ def _register(
     recipe: Recipe,
     fitted: Fitted,
     metrics: Mapping[str, float],
-    verdict: Verdict,
+    comparison: BaselineComparison,
     examples: Examples,
     registry: Registry,
     data_fingerprint: str,
-    reference: Mapping[str, Usual],
+    reference: Mapping[str, ReferenceDistribution],
 ) -> Trained:
     thresholds = choose_thresholds(recipe, fitted.out_of_fold, examples)
     period = f"{len(examples)} rows, {examples.start[0]} to {examples.start[-1]}, {len(examples.onsets)} onsets"
@@ -125,7 +149,7 @@ def _register(
             estimator=f"{fitted.chosen}; calibration: {f'{recipe.calibrated}, on held-back rows' if recipe.calibrated else 'none'}",
             metrics=metrics,
             thresholds=thresholds,
-            verdict=verdict,
+            comparison=comparison,
             trained_on=period,
         ),
         data_fingerprint=data_fingerprint,
@@ -133,8 +157,13 @@ def _register(
         reference=reference,
     )
     tried = {f"average_precision: {k}": v for k, v in fitted.tried.items()}
-    version = registry.publish(bundle, _judged(verdict), {"estimator": fitted.chosen, **tried}, verdict=verdict.compared)
-    return Trained(bundle, version, metrics, verdict)
+    version = registry.publish(
+        bundle,
+        _judged(comparison),
+        {"estimator": fitted.chosen, **tried},
+        verdict=comparison.compared,
+    )
+    return Trained(bundle, version, metrics, comparison)
 
 
 def _more(recipe: Recipe, examples: Examples) -> More | None:
@@ -145,7 +174,7 @@ def _more(recipe: Recipe, examples: Examples) -> More | None:
     return More(between.window, between.target[recipe.horizon], between.row, between.phases)
 
 
-def _score(plant: Plant, fitted: Fitted, examples: Examples) -> dict[str, Usual]:
+def _score(plant: Plant, fitted: Fitted, examples: Examples) -> dict[str, ReferenceDistribution]:
     """What is usual for a model's score: on held-back rows, where it has such."""
     if fitted.recipe.target == "regime":
         return {}
@@ -188,16 +217,16 @@ def choose_thresholds(recipe: Recipe, out_of_fold: Floats, examples: Examples) -
 
 
 def promote(plant: Plant, registry: Registry, mode: str, metric: str) -> list[str]:
-    """Give @champion to the newest version of every model, where the mode is auto and it beats its floor; the names promoted.
+    """Give @champion to the newest version of every model, where the mode is auto and it beats its baseline; the names promoted.
 
-    The champion's name goes to its best version by `metric`, new or old; a model that loses to a floor waits for a person.
+    The champion's name goes to its best version by `metric`, new or old; a model that loses to a baseline waits for a person.
     """
     if mode != "auto":
         return []
     promoted, first = [], recipes(plant)[0].name
     for name in (one.name for one in expected(plant)):
         newest = registry.newest(name)
-        if newest is None or newest.metrics.get(BEATS_FLOOR) != 1.0:
+        if newest is None or newest.metrics.get(BEATS_BASELINE) != 1.0:
             continue
         if name == first:
             registry.promote_best(name, metric)
@@ -207,8 +236,8 @@ def promote(plant: Plant, registry: Registry, mode: str, metric: str) -> list[st
     return promoted
 
 
-def _judged(verdict: Verdict) -> dict[str, float]:
-    return {BEATS_FLOOR: float(verdict.beaten)}
+def _judged(comparison: BaselineComparison) -> dict[str, float]:
+    return {BEATS_BASELINE: float(comparison.better)}
 
 
 def _best_f1(label: np.ndarray, score: Floats) -> float | None:

@@ -9,14 +9,13 @@ from datetime import datetime, timedelta
 from multiprocessing import get_context
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from alarmstack.clean import close_intervals
-from alarmstack.examples import Examples, examples, join
-from alarmstack.intervals import IntervalBlock
-from alarmstack.labels import in_alarm
-from alarmstack.plant import Plant
+from alarmstack.core.intervals import IntervalBlock, Mask
+from alarmstack.core.plant import Plant
+from alarmstack.features.examples import Examples, examples, join
+from alarmstack.preparation.interval_closer import close_intervals
+from alarmstack.preparation.labels import in_alarm
 from alarmstack.simulator import simulate
 
 LATE = timedelta(hours=3)
@@ -29,15 +28,25 @@ class Trial:
 
     examples: Examples
     blocks: tuple[IntervalBlock, ...]
-    precursor: npt.NDArray[np.bool_]
+    precursor: Mask
 
 
-def simulated_trial(plant: Plant, start: datetime, days: int, seeds: Sequence[int], workers: int = 2) -> Trial:
+def simulated_trial(
+    plant: Plant, start: datetime, days: int, seeds: Sequence[int], workers: int = 2
+) -> Trial:
     """One simulated plant a seed, made in parallel processes, joined as separate series."""
     # Spawned, not forked: a fork would inherit the locks of the tree libraries' threads.
-    with ProcessPoolExecutor(max_workers=min(workers, len(seeds)), mp_context=get_context("spawn")) as pool:
-        parts = list(pool.map(_one, [plant] * len(seeds), [start] * len(seeds), [days] * len(seeds), seeds))
-    return Trial(join([p.examples for p in parts]), tuple(p.blocks[0] for p in parts), np.concatenate([p.precursor for p in parts]))
+    with ProcessPoolExecutor(
+        max_workers=min(workers, len(seeds)), mp_context=get_context("spawn")
+    ) as pool:
+        parts = list(
+            pool.map(_one, [plant] * len(seeds), [start] * len(seeds), [days] * len(seeds), seeds)
+        )
+    return Trial(
+        join([p.examples for p in parts]),
+        tuple(p.blocks[0] for p in parts),
+        np.concatenate([p.precursor for p in parts]),
+    )
 
 
 def _one(plant: Plant, start: datetime, days: int, seed: int) -> Trial:
@@ -47,7 +56,7 @@ def _one(plant: Plant, start: datetime, days: int, seed: int) -> Trial:
     return Trial(found, (block,), announced(found, made.truth))
 
 
-def announced(found: Examples, truth: pl.DataFrame) -> npt.NDArray[np.bool_]:
+def announced(found: Examples, truth: pl.DataFrame) -> Mask:
     """Whether an onset's row lies in a fault with a precursor: from its physical onset to a little after its end."""
     cadence = np.timedelta64(found.plant.time.cadence)
     announced = np.zeros(len(found.onsets), bool)

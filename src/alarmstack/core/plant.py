@@ -1,0 +1,810 @@
+"""The plant: what is measured, what is normal, what counts as an alarm. Read from a plant.toml, frozen.
+
+A *tag* names one instrument; a *controller* adds an output (OP) and a setpoint (SP) to its process value (PV). Every column of
+readings is a *signal*: an instrument, an OP or an SP. A *row* covers one cadence. All durations stay durations here; how many
+rows they are is asked with `Plant.rows`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from datetime import timedelta
+from functools import cached_property
+from math import pi, sin
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
+
+from alarmstack.core.errors import PlantError
+
+ALLOWED_UNITS = tuple(
+    [
+        "°C",
+        "K",
+        "bar",
+        "mbar",
+        "MPa",
+        "kPa",
+        "Pa",
+        "%",
+        "mol%",
+        "m³/h",
+        "km³/h",
+        "L/s",
+        "L/min",
+        "kg/s",
+        "kg/h",
+        "t/h",
+        "kg/m³",
+        "m",
+        "A",
+        "V",
+        "mV",
+        "kW",
+        "Hz",
+        "rpm",
+        "g",
+        "mg/L",
+        "µS/cm",
+        "NTU",
+        "1",
+    ]
+)
+NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
+"""What registry names begin with: they are also names of folders."""
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|min|h|d)")
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+LONGEST_DURATION = timedelta(days=3660)
+"""Ten years: no window, delay or horizon is longer, and all arithmetic with it stays far from the calendar's ends."""
+SHORTEST_CADENCE = timedelta(seconds=1)
+LONGEST_WINDOW = 100_000
+"""Cadences that a window, gap or horizon may span: everything that is known of so many rows is held in memory."""
+LONGEST_NAME, LONGEST_TEXT = 100, 1_000
+"""Characters of a name. Names become parts of file names, of which file systems take 255 bytes."""
+
+
+def parse_duration(text: object) -> timedelta:
+    """A duration written as `30s`, `5min`, `1h` or `2d`.
+
+    Raises ValueError where it is none, or longer than ten years.
+
+    >>> parse_duration("12h")
+    datetime.timedelta(seconds=43200)
+    """
+    match = _DURATION.fullmatch(str(text))
+    if match is None:
+        raise ValueError(f"{_shortened(text)} is not a duration. Use for example 30s, 5min, 1h.")
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds > LONGEST_DURATION.total_seconds():
+        raise ValueError(f"{_shortened(text)} is too long: at most {LONGEST_DURATION.days}d")
+    return timedelta(seconds=seconds)
+
+
+def _shortened(value: object) -> str:
+    """A value as a message shows it."""
+    shown = repr(value)
+    return shown if len(shown) <= LONGEST_NAME else f"{shown[:LONGEST_NAME]}…"
+
+
+def write_duration(duration: timedelta) -> str:
+    """The shortest whole form of a duration, as plant.toml writes it.
+
+    >>> write_duration(timedelta(hours=3))
+    '3h'
+    """
+    seconds = duration.total_seconds()
+    for unit in ("h", "min"):
+        if seconds and seconds % _SECONDS[unit] == 0:
+            return f"{int(seconds // _SECONDS[unit])}{unit}"
+    return f"{seconds:g}s"
+
+
+def spaced(written: str) -> str:
+    """A written duration with the blank that people set between number and unit.
+
+    >>> spaced("13h")
+    '13 h'
+    """
+    return re.sub(r"(?<=\d)(?=[a-z])", " ", written)
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration, when_used="json")
+]
+
+
+_NAME = re.compile(r"[^\W_][^/\\{}]*")
+
+
+def _name(text: str) -> str:
+    if _NAME.fullmatch(text) is None or not text.isprintable() or len(text) > LONGEST_NAME:
+        raise ValueError(
+            f"{_shortened(text)} is not a name: begin with a letter or digit, use no / \\ {{ }}, at most {LONGEST_NAME} characters"
+        )
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
+"""What files, columns and models are named after."""
+Place = Annotated[int, Field(ge=0, lt=16_384)]
+"""A column of a sheet (A = 0); Excel has so many."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=LONGEST_TEXT
+    )
+
+
+Numbers = TypeVar("Numbers", float, npt.NDArray[np.float64])
+
+OFF_DELAY_CADENCES = 2.0
+"""ReferenceDistribution off-delay of a limit alarm in cadences: 2 h for hourly rows, 2 min for rows of a minute. A value that swings about its
+limit as slowly as that plant moves is one alarm: in 20 h of the simulated pressure rise half a cadence gives 8 to 12 alarms,
+one cadence 5 to 7, two cadences 1 or 2."""
+DEADBAND_SHARE = {
+    "°C": 0.01,
+    "K": 0.01,
+    "bar": 0.02,
+    "mbar": 0.02,
+    "MPa": 0.02,
+    "kPa": 0.02,
+    "Pa": 0.02,
+}
+"""ReferenceDistribution deadbands as a share of the span, by unit: temperature 1 %, pressure 2 % (initial values that EEMUA 191 suggests)."""
+OTHER_DEADBAND_SHARE = 0.05
+"""The same for level, flow and all else."""
+
+
+class Unit(_Part):
+    """A process unit: the equipment that instruments belong to."""
+
+    key: Name
+    title: str
+
+
+class Instrument(_Part):
+    """One transmitter. `range` is what it can say, `normal` where it lives, `resolution` the step it moves in; all in `unit`."""
+
+    tag: Name
+    title: str
+    process_unit: str
+    unit: str
+    range: tuple[float, float]
+    normal: tuple[float, float]
+    stale_after: Duration
+    role: Literal["monitored", "input", "ambient", "dead"] = "monitored"
+    resolution: float | None = Field(default=None, gt=0)
+    saturated_above: float | None = None
+
+    @property
+    def key(self) -> str:
+        """The tag as it is written on the wire."""
+        return self.tag.lower()
+
+    @model_validator(mode="after")
+    def _limits_inside_range(self) -> Instrument:
+        low, high = self.range
+        if self.unit not in ALLOWED_UNITS:
+            raise ValueError(
+                f"{self.tag}: unit {self.unit!r} is unknown: use one of {', '.join(ALLOWED_UNITS)}"
+            )
+        if not low < high:
+            raise ValueError(
+                f"{self.tag}: range [{low}, {high}] is empty: write the lower end first"
+            )
+        limits = {"normal": self.normal} | (
+            {"saturated_above": (self.saturated_above,)} if self.saturated_above else {}
+        )
+        for name, values in limits.items():
+            for value in values:
+                if value is not None and not low <= value <= high:
+                    raise ValueError(
+                        f"{self.tag}: {name} {value} lies outside the range [{low}, {high}] {self.unit}: "
+                        "correct the limit or widen the range"
+                    )
+        return self
+
+
+class Controller(_Part):
+    """A control loop. Its PV is the instrument `<name>_PV`."""
+
+    name: Name
+    setpoint_stale_after: Duration
+    deviation_max: bool = False
+
+    @property
+    def pv(self) -> str:
+        """Signal of the process value."""
+        return f"{self.name}_PV"
+
+    @property
+    def op(self) -> str:
+        """Signal of the controller's output."""
+        return f"{self.name}_OP"
+
+    @property
+    def sp(self) -> str:
+        """Signal of the setpoint."""
+        return f"{self.name}_SP"
+
+    @property
+    def deviation(self) -> str:
+        """Column of PV − SP."""
+        return f"{self.name}_deviation"
+
+
+class Limit(_Part):
+    """A limit rule: in alarm while `column` (or its absolute value) is above `above`, or below `below`.
+
+    The other keys are about the alarm on the screen, which follows the readings as they arrive: it begins when the limit has been
+    exceeded for `on_delay`, and ends when the value has been back by more than `deadband` (in `unit`) for `off_delay`. A deadband
+    or off-delay that is left out is the usual one (`DEADBAND_SHARE`, `OFF_DELAY_CADENCES`). Labels know closed intervals alone and
+    use none of these keys.
+    """
+
+    name: str
+    column: str
+    above: float | None = None
+    below: float | None = None
+    unit: str
+    absolute: bool = False
+    deadband: float | None = Field(default=None, ge=0)
+    on_delay: Duration = timedelta(0)
+    off_delay: Duration | None = None
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Limit:
+        if (self.above is None) == (self.below is None):
+            raise ValueError(f"rule {self.name!r} needs one limit: write `above` or `below`")
+        if self.absolute and self.below is not None:
+            raise ValueError(
+                f"rule {self.name!r}: `absolute` is for `above` alone: remove it or write `above`"
+            )
+        return self
+
+    @property
+    def low(self) -> bool:
+        """Whether it is a low limit."""
+        return self.below is not None
+
+    @property
+    def limit(self) -> float:
+        """The limit, in `unit`."""
+        value = self.below if self.above is None else self.above
+        assert value is not None, "the validator holds it"
+        return value
+
+    @property
+    def level(self) -> float:
+        """The limit on the scale of `height`."""
+        return -self.limit if self.low else self.limit
+
+    def height(self, values: Numbers) -> Numbers:
+        """Values on a scale on which higher is worse: the limit is exceeded above `level`."""
+        return -values if self.low else abs(values) if self.absolute else values
+
+
+class Transition(_Part):
+    """Regime 1: not in alarm, but one of `columns` above its `quantile`."""
+
+    columns: tuple[str, ...] = ()
+    quantile: float = Field(default=0.9, gt=0, lt=1)
+
+
+class Labels(_Part):
+    """What counts as an alarm on this plant."""
+
+    rules: tuple[Limit, ...] = ()
+    transition: Transition = Transition()
+
+
+CADENCES = {
+    "window": 12,
+    "quiet_gap": 3,
+    "longest_useful_lead": 6,
+    "longest_gap": 6,
+    "statistics_window": 13,
+    "frequency_window": 48,
+    "short_window": 3,
+}
+"""Durations that a plant.toml may leave out, in cadences."""
+HORIZON_CADENCES = (1, 3, 6)
+
+
+class Time(_Part):
+    """The durations that everything is measured in. All but the cadence have a usual length, counted in cadences.
+
+    `stride`: how often the models speak. Where it is shorter than the cadence, they speak between two closed intervals too, of
+    intervals as long as the cadence that end at that moment.
+    """
+
+    cadence: Duration
+    stride: Duration
+    window: Duration
+    horizons: tuple[Duration, ...] = Field(min_length=1, max_length=24)
+    quiet_gap: Duration
+    longest_useful_lead: Duration
+    longest_gap: Duration
+    statistics_window: Duration
+    frequency_window: Duration
+    short_window: Duration
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_lengths(cls, content: dict[str, object]) -> dict[str, object]:
+        try:
+            cadence = parse_duration(content.get("cadence"))
+        except ValueError:
+            return content
+        if not SHORTEST_CADENCE <= cadence <= LONGEST_DURATION / max(CADENCES.values()):
+            raise ValueError(
+                f"time.cadence = {write_duration(cadence)!r} is not between {write_duration(SHORTEST_CADENCE)} and "
+                f"{LONGEST_DURATION.days // max(CADENCES.values())}d: choose how often a row of data is due, such as '1h'"
+            )
+        usual: dict[str, object] = {
+            name: write_duration(cadences * cadence) for name, cadences in CADENCES.items()
+        }
+        usual["stride"] = write_duration(cadence)
+        return (
+            usual
+            | {"horizons": [write_duration(cadences * cadence) for cadences in HORIZON_CADENCES]}
+            | content
+        )
+
+    @model_validator(mode="after")
+    def _multiples_of_cadence(self) -> Time:
+        if self.stride <= timedelta(0) or self.cadence % self.stride:
+            raise ValueError(
+                f"time.stride = {write_duration(self.stride)!r} does not divide the cadence {write_duration(self.cadence)!r}: "
+                f"choose a part of it such as {write_duration(self.cadence / 4)!r}, or leave the key out"
+            )
+        for name in (key for key in type(self).model_fields if key != "stride"):
+            value = getattr(self, name)
+            for one in value if isinstance(value, tuple) else (value,):
+                if one > LONGEST_WINDOW * self.cadence:
+                    raise ValueError(
+                        f"time.{name} = {write_duration(one)!r} spans more than {LONGEST_WINDOW:,} cadences of "
+                        f"{write_duration(self.cadence)!r}: shorten it"
+                    )
+                if one <= timedelta(0) or one % self.cadence:
+                    raise ValueError(
+                        f"time.{name} = {write_duration(one)!r} is no multiple of the cadence "
+                        f"{write_duration(self.cadence)!r}: choose a whole number of cadences"
+                    )
+        return self
+
+
+class Training(_Part):
+    """How models learn. `phases`: on how many grids, moved by equal parts of a cadence, forecasters see each hour of readings.
+
+    An hour counts once, however often it is seen: the rows share its weight. Choices, thresholds and figures rest on the base grid.
+    """
+
+    phases: int = Field(default=1, ge=1, le=60)
+
+
+class Derived(_Part):
+    """Signals that carry short rolling statistics in the cleaned dataset."""
+
+    short_statistics: tuple[str, ...] = ()
+
+
+class Warnings(_Part):
+    """How scores become warnings: the budget, and the delays of the alarm engine.
+
+    `time_in_warning`, a share of normal time, takes the place of false alarms a day on plants that are judged by time.
+    """
+
+    false_alarms_per_day: float = Field(gt=0)
+    time_in_warning: float | None = Field(default=None, gt=0, lt=1)
+    on_delay: Duration
+    off_delay: Duration
+    minimum_on: Duration
+    hysteresis: float = Field(gt=0, le=1)
+
+
+class Expert(_Part):
+    """One view of what normal is: how a tag is expected to be (`kind`), and how surprise is counted from what it was instead.
+
+    `level`: near its median of the last `window`, or of the run's first `anchor`; `held`: near a level that follows it with the
+    time constant `window` and stands still while tags are more than `waits` noises away, beyond what inputs explain; `static`:
+    where it was in training; `dynamics`: what its last `lags` rows and the inputs lead to; `relations`: what the other tags and the
+    inputs, `lags` rows back, say it is; both by a ridge regression, or by `trees` that know the time of day too. Residuals are
+    counted in scales: those of training, or of the last `scale` where the plant drifts, and never less than what the tag jitters in
+    the last `jitter`; `whiten` takes out how they move together. `denoise` is a running median before all that; `gather` an average
+    of the scaled residuals, for small lasting shifts; `evidence` an average of the log energy, for what comes and goes; `loudest`
+    counts the loudest tag alone, for faults that show in one.
+    """
+
+    name: str
+    kind: Literal["level", "held", "static", "dynamics", "relations"]
+    window: Duration | None = None
+    anchor: Duration | None = None
+    waits: float = Field(default=12.0, gt=0)
+    lags: int = Field(default=0, ge=0, le=24)
+    ridge: float = Field(default=100.0, gt=0)
+    trees: bool = False
+    denoise: Duration | None = None
+    scale: Duration | None = None
+    scale_quantile: float = Field(default=0.75, gt=0, lt=1)
+    jitter: Duration | None = None
+    whiten: bool = False
+    gather: Duration | None = None
+    evidence: Duration | None = None
+    loudest: bool = False
+
+
+class Normality(_Part):
+    """How normal behaviour is learnt: experts, and how their surprises become one score.
+
+    `lookback`: how much of the past a live row is seen with, where that is more than the features need. Give it all that the
+    experts' windows reach back, and of an average fourteen times its length. A level that is held or anchored reaches back to
+    where the run began; live, to where this lookback begins: a fault that is older is taken for the run's beginning. `offset`:
+    added to the thresholds, for what this asset's own history and its operators' verdicts say of them
+    (`normality.threshold_offset`).
+    """
+
+    experts: tuple[Expert, ...]
+    fusion: Literal["mean", "minimum"] = "mean"
+    lookback: Duration | None = None
+    offset: float = Field(default=0.0, ge=-1, le=1)
+
+
+class Drift(_Part):
+    """When the plant counts as changed: over the last `window`, and how much of it makes a new training worth proposing.
+
+    So many `tags` or so many `models`' scores that have drifted (of a hundred usual ones, one has), or false alarms more than
+    `nuisance` times the budget.
+    """
+
+    window: Duration = timedelta(days=7)
+    tags: int = Field(default=3, ge=1)
+    models: int = Field(default=3, ge=1)
+    nuisance: float = Field(default=2.0, gt=1)
+
+
+class DeviationTarget(_Part):
+    """The controller whose next deviation is predicted."""
+
+    controller: str
+
+
+class SimpleColumns(_Part):
+    """Where a simple instrument's value and time stand in its sheet (A = 0)."""
+
+    value: Place = 0
+    time: Place = 1
+
+
+class Historian(_Part):
+    """Layout of the historian's workbooks."""
+
+    header_rows: int = Field(default=2, ge=0, le=1000)
+    file_pattern: str = "{name}.xlsx"
+    simple: SimpleColumns = SimpleColumns()
+    controller: dict[Literal["PV", "OP", "SP"], tuple[Place, Place]] = {
+        "PV": (0, 1),
+        "OP": (4, 5),
+        "SP": (8, 9),
+    }
+
+    @model_validator(mode="after")
+    def _pattern_names_a_file(self) -> Historian:
+        try:
+            files = [self.file_pattern.format(name=name) for name in ("A", "B")]
+        except (LookupError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"file_pattern {self.file_pattern!r}: write {{name}} where the instrument's name is: {error}"
+            ) from None
+        if files[0] == files[1] or any(
+            "/" in file or "\\" in file or not file.isprintable() for file in files
+        ):
+            raise ValueError(
+                f"file_pattern {self.file_pattern!r} names no file for each instrument: write for example {{name}}.xlsx"
+            )
+        return self
+
+
+class PredictInput(_Part):
+    """A field of the screen's predict form: a feature, and the ends of its slider."""
+
+    feature: str
+    title: str
+    unit: str
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ends_in_order(self) -> PredictInput:
+        if not self.low < self.high:
+            raise ValueError(
+                f"{self.feature}: low {self.low:g} is not below high {self.high:g}: write the lower end first"
+            )
+        return self
+
+
+class PredictExample(_Part):
+    """A named operating point for the predict form: values of some of its fields."""
+
+    name: str
+    title: str
+    features: dict[str, float]
+
+
+class Course(_Part):
+    """How one key moves over a window: `value` at its beginning, `ramp` added evenly until its end, a swing of `amplitude` around.
+
+    `period` is the swing's, in rows.
+    """
+
+    value: float
+    ramp: float = 0.0
+    amplitude: float = 0.0
+    period: float = Field(default=4.0, gt=0)
+
+    def at(self, row: int, rows: int) -> float:
+        """The value in row 0 … rows − 1.
+
+        >>> [Course(value=1.0, ramp=2.0).at(row, 3) for row in range(3)]
+        [1.0, 2.0, 3.0]
+        """
+        return (
+            self.value
+            + self.ramp * row / max(rows - 1, 1)
+            + self.amplitude * sin(2 * pi * row / self.period)
+        )
+
+
+class ForecastExample(_Part):
+    """A named window for the forecast form. `like` names another one, whose keys it takes where it says nothing itself."""
+
+    name: str
+    title: str
+    like: str | None = None
+    keys: dict[str, Course]
+
+
+class Screen(_Part):
+    """What the screen's forms begin with."""
+
+    predict_fields: tuple[PredictInput, ...] = ()
+    predict_presets: tuple[PredictExample, ...] = ()
+    forecast_presets: tuple[ForecastExample, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_fit_together(self) -> Screen:
+        fields = [field.feature for field in self.predict_fields]
+        for preset in self.predict_presets:
+            for feature in preset.features:
+                if feature not in fields:
+                    raise ValueError(
+                        f"preset {preset.name!r}: {feature!r} is no predict_field: use one of {', '.join(fields)}"
+                    )
+        names: list[str] = []
+        for window in self.forecast_presets:
+            if window.like is not None and window.like not in names:
+                raise ValueError(
+                    f"preset {window.name!r}: like = {window.like!r} is no preset above it: use one of {names}"
+                )
+            names.append(window.name)
+        return self
+
+    def courses(self, name: str) -> dict[str, Course]:
+        """All keys of a forecast preset, with those it takes from another."""
+        preset = next(one for one in self.forecast_presets if one.name == name)
+        return {**(self.courses(preset.like) if preset.like else {}), **preset.keys}
+
+
+class Plant(_Part):
+    """One plant, as its plant.toml describes it."""
+
+    name: Name
+    title: str
+    timezone: str
+    registry_prefix: Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
+    operator_log: str | None = None
+    time: Time
+    training: Training = Training()
+    units: tuple[Unit, ...]
+    instruments: tuple[Instrument, ...]
+    controllers: tuple[Controller, ...] = ()
+    derived: Derived = Derived()
+    labels: Labels = Labels()
+    warnings: Warnings
+    normality: Normality | None = None
+    drift: Drift = Drift()
+    deviation_target: DeviationTarget | None = None
+    historian: Historian = Historian()
+    screen: Screen = Screen()
+    folder: Path = Field(default=Path(), exclude=True)
+    fingerprint: str = Field(default="", exclude=True)
+
+    @model_validator(mode="after")
+    def _names_fit_together(self) -> Plant:
+        tags = [i.tag for i in self.instruments]
+        for tag in tags:
+            if tags.count(tag) > 1:
+                raise ValueError(f"instruments: tag {tag!r} stands twice: keep one")
+        known = {u.key for u in self.units}
+        for instrument in self.instruments:
+            if instrument.process_unit not in known:
+                raise ValueError(
+                    f"{instrument.tag}: process_unit {instrument.process_unit!r} is unknown: use one of {sorted(known)}"
+                )
+        for controller in self.controllers:
+            if controller.pv not in tags:
+                raise ValueError(
+                    f"controller {controller.name}: no instrument {controller.pv!r}: add it"
+                )
+        for tag in self.derived.short_statistics:
+            if tag not in tags:
+                raise ValueError(
+                    f"derived.short_statistics: unknown tag {tag!r}: use one of {tags}"
+                )
+        if self.deviation_target and self.deviation_target.controller not in {
+            c.name for c in self.controllers
+        }:
+            raise ValueError(
+                f"deviation_target.controller {self.deviation_target.controller!r} is no controller"
+            )
+        keys = [key for i in self.instruments for key in (i.key, f"{i.key}_max", f"{i.key}_min")]
+        keys += [signal.lower() for c in self.controllers for signal in (c.sp, c.op)]
+        for preset in self.screen.forecast_presets:
+            for key in preset.keys:
+                if key not in keys:
+                    raise ValueError(
+                        f"screen preset {preset.name!r}: unknown key {key!r}: use one of {', '.join(keys)}"
+                    )
+        if self.time.cadence % timedelta(seconds=self.training.phases):
+            raise ValueError(
+                f"training.phases = {self.training.phases} does not divide the cadence {write_duration(self.time.cadence)!r} "
+                "into whole seconds: choose 1, 2 or 4"
+            )
+        if self.timezone not in available_timezones():
+            raise ValueError(
+                f"timezone {self.timezone!r} is unknown: use an IANA name such as 'Europe/Berlin'"
+            )
+        return self
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone of the plant's clock."""
+        return ZoneInfo(self.timezone)
+
+    @cached_property
+    def signals(self) -> tuple[str, ...]:
+        """All columns of readings, in the order of the cleaned dataset."""
+        loops = {c.pv: (c.pv, c.op, c.sp) for c in self.controllers}
+        return tuple(s for i in self.instruments for s in loops.get(i.tag, (i.tag,)))
+
+    @cached_property
+    def modelled(self) -> tuple[Instrument, ...]:
+        """Instruments that models may use: all but the dead ones."""
+        return tuple(i for i in self.instruments if i.role != "dead")
+
+    @cached_property
+    def stale_after(self) -> dict[str, timedelta]:
+        """How long each signal holds its last value."""
+        by_tag = {i.tag: i.stale_after for i in self.instruments}
+        for c in self.controllers:
+            by_tag |= {c.op: by_tag[c.pv], c.sp: c.setpoint_stale_after}
+        return by_tag
+
+    @cached_property
+    def deviation_controller(self) -> Controller:
+        """The controller whose next deviation is predicted. Raises PlantError where the plant names none."""
+        if self.deviation_target is None:
+            raise PlantError(
+                f"{self.name}: no [deviation_target]: name the controller whose deviation is to be predicted"
+            )
+        return next(c for c in self.controllers if c.name == self.deviation_target.controller)
+
+    def instrument(self, tag: str) -> Instrument:
+        """The instrument of that tag, in either case."""
+        for instrument in self.instruments:
+            if instrument.tag.lower() == tag.lower():
+                return instrument
+        raise PlantError(
+            f"{self.name} has no instrument {tag!r}: it has {', '.join(i.tag for i in self.instruments)}"
+        )
+
+    def rows(self, duration: timedelta) -> int:
+        """How many rows of this plant's cadence a duration spans."""
+        return duration // self.time.cadence
+
+    @cached_property
+    def phases(self) -> tuple[timedelta, ...]:
+        """Where the grids begin on which the models speak: the base grid's 0, then one a stride."""
+        return phases(self.time.cadence, self.time.stride)
+
+    @cached_property
+    def lookback(self) -> int:
+        """Rows that give all there is to say of the last one: a rolling window behind the failure-frequency window, or what the
+        normal-behaviour model looks back on.
+        """
+        features = self.rows(self.time.frequency_window) + self.rows(self.time.statistics_window)
+        normality = self.normality.lookback if self.normality else None
+        return max(features, self.rows(normality) if normality else 0)
+
+
+def phases(cadence: timedelta, stride: timedelta) -> tuple[timedelta, ...]:
+    """The phases of a grid of that cadence whose intervals end at every stride.
+
+    >>> [write_duration(phase) for phase in phases(timedelta(hours=1), timedelta(minutes=20))]
+    ['0s', '20min', '40min']
+    """
+    return tuple(number * stride for number in range(cadence // stride))
+
+
+def load_plant(path: Path | str) -> Plant:
+    """Read a plant.toml.
+
+    Raises PlantError that names the key, the value and the way to correct it.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes()
+        content = tomllib.loads(text.decode("utf-8"))
+    except FileNotFoundError:
+        raise PlantError(f"{path}: no such file: give --plant plants/NAME/plant.toml") from None
+    except OSError as error:
+        raise PlantError(
+            f"{path}: cannot be read ({error.strerror}): give --plant plants/NAME/plant.toml"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise PlantError(f"{path}: not readable as TOML: {error}") from error
+    try:
+        plant = Plant.model_validate(content)
+    except ValidationError as error:
+        raise PlantError(f"{path}: {_first_complaint(error)}") from error
+    return plant.model_copy(
+        update={"folder": path.parent, "fingerprint": hashlib.sha256(text).hexdigest()[:16]}
+    )
+
+
+def _first_complaint(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = f"unknown key (its value: {_shortened(first['input'])}): remove it or correct its spelling"
+    elif first["type"] == "missing":
+        message = "this key is missing: add it"
+    elif first["type"] != "value_error":
+        message = f"{message}, but it is {_shortened(first['input'])}"
+    complaint = " ".join((f"{where}: {message}" if where else message).split())
+    return complaint if len(complaint) <= LONGEST_TEXT else f"{complaint[:LONGEST_TEXT]}…"
+
+
+__all__ = [
+    "Controller",
+    "Course",
+    "ForecastExample",
+    "Instrument",
+    "Limit",
+    "Plant",
+    "PredictExample",
+    "PredictInput",
+    "Screen",
+    "Unit",
+    "load_plant",
+    "parse_duration",
+    "phases",
+    "write_duration",
+]

@@ -1,0 +1,99 @@
+"""Baselines: what a plant gets without a model, each given the same budget, delays and hysteresis as the models.
+
+*random* activates at a rate, knowing nothing; *static limit* lowers every limit; *slope* extrapolates each limit's column to its
+limit; *last value* is a logistic regression on the last row. A model that does not beat them has no skill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import numpy as np
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from alarmstack.core.intervals import Floats
+from alarmstack.evaluation.splits import Fold, Rows
+from alarmstack.features.examples import Examples
+from alarmstack.features.matrix import FARTHEST, feature_names
+
+Scorer = Callable[[Examples], Floats]
+BASELINES = ("random", "static limit", "slope", "last value")
+
+
+def fit_baseline(
+    name: str,
+    examples: Examples,
+    rows: Sequence[int] | None = None,
+    horizon: timedelta | None = None,
+) -> Scorer:
+    """A function from examples to scores in [0, 1], higher means worse; what it must learn, it learns from `rows`."""
+    taken = np.asarray(range(len(examples)) if rows is None else rows, np.intp)
+    makers = {
+        "random": _random,
+        "static limit": _static_limit,
+        "slope": _slope,
+        "last value": _last_value,
+    }
+    return makers[name](examples, taken, horizon or max(examples.plant.time.horizons))
+
+
+def out_of_fold(
+    name: str, examples: Examples, folds: Sequence[Fold], horizon: timedelta | None = None
+) -> Floats:
+    """Scores of a baseline on rows it did not learn from."""
+    scores = np.full(len(examples), np.nan)
+    for fold in folds:
+        scores[fold.held_back] = fit_baseline(name, examples, fold.train.tolist(), horizon)(
+            examples
+        )[fold.held_back]
+    return scores
+
+
+def _random(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
+    return lambda new: np.random.default_rng(len(new)).random(len(new))
+
+
+def _static_limit(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
+    """How far each limit's column has come from its median towards the limit; the farthest counts."""
+    places = [_place(examples, f"{rule.name}_margin") for rule in examples.plant.labels.rules]
+    calm = examples.quiet[rows]
+    usual = np.array([np.nanmedian(examples.window[rows][calm, p]) for p in places])
+    return lambda new: _squash(np.fmax.reduce(1 - new.window[:, places] / usual, axis=1))
+
+
+def _slope(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
+    places = [
+        _place(examples, f"{rule.name}_hours_to_limit") for rule in examples.plant.labels.rules
+    ]
+    return lambda new: 1 - np.fmin.reduce(new.window[:, places], axis=1) / FARTHEST
+
+
+def _last_value(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
+    names = feature_names(examples.plant, "window")
+    places = [p for p, name in enumerate(names) if name.endswith("_last")]
+    target = examples.onset_target(horizon)[rows]
+    known = ~np.isnan(target)
+    if len(np.unique(target[known])) < 2:
+        return lambda new: np.zeros(len(new))
+    model = make_pipeline(
+        SimpleImputer(strategy="median", keep_empty_features=True),
+        StandardScaler(),
+        LogisticRegression(max_iter=1000),
+    )
+    model.fit(examples.window[rows][known][:, places], target[known])
+    return lambda new: np.asarray(model.predict_proba(new.window[:, places])[:, 1])
+
+
+def _squash(value: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-4 * np.nan_to_num(value, nan=-10.0))))
+
+
+def _place(examples: Examples, name: str) -> int:
+    return feature_names(examples.plant, "window").index(name)
+
+
+__all__ = ["BASELINES", "Scorer", "fit_baseline", "out_of_fold"]

@@ -1,0 +1,4 @@
+"""Sequences of steps: local runs, the ETL, scoring, the watcher of a drop folder, Spark, the demo.
+
+In: settings. Out: files, runs and registered models. It imports everything below `services`, and no service.
+"""

@@ -1,0 +1,133 @@
+"""A fleet's history scored on a cluster: model_results.csv of every asset, the same as the local job's.
+
+Models that see a row's features score chunk by chunk. What remembers more than a look-back, a warning that stands and the
+normal-behaviour model, is made of an asset's rows together, in a second step that carries numbers alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from alarmstack.core.intervals import Floats
+from alarmstack.core.plant import Plant
+from alarmstack.pipelines.scoring import results, row_scores, series_scores
+from alarmstack.pipelines.spark.pieces import (
+    ANSWER,
+    REFUSED,
+    Job,
+    answer,
+    block_columns,
+    block_fields,
+    block_of,
+    chunk_of,
+    cut,
+    spark_schema,
+)
+from alarmstack.preparation.assets import place
+from alarmstack.preparation.datasets import LABEL, as_csv
+from alarmstack.preparation.derived import any_rule
+from alarmstack.registry.bundles import BLOCK, Bundle
+from alarmstack.storage.files import Store, fingerprint
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+RESULTS = "model_results.csv"
+
+
+def score_assets(
+    spark: SparkSession, job: Job, source: Path, bundles: Mapping[str, Bundle], out: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Write what every model says of every row of every asset to the store at `out`.
+
+    Yields the asset and {"file", "bytes", "sha256"}, or {"refused": reason} where the gate turned its drop away.
+    """
+    plant, said = job.plant, _columns(bundles)
+    # Copies: a model that has spoken holds a session, which does not travel.
+    carried = spark.sparkContext.broadcast(
+        {name: replace(bundle) for name, bundle in bundles.items()}
+    )
+    fields = [
+        ("asset", pa.string()),
+        ("row", pa.int64()),
+        (REFUSED, pa.string()),
+        *block_fields(plant),
+    ]
+    schema = pa.schema(fields + [(column, pa.float64()) for column, *_ in said])
+
+    def speak(key: Any, rows: pa.Table) -> pa.Table:
+        chunk = chunk_of(job, rows)
+        if isinstance(chunk, str):
+            told = {"asset": [key[0].as_py()], "row": [-1], REFUSED: [chunk]}
+            return pa.table(
+                {field.name: pa.array(told.get(field.name, [None]), field.type) for field in schema}
+            )
+        scores = row_scores(plant, chunk.block, carried.value)
+        core = slice(chunk.core, chunk.core_end)
+        count = chunk.core_end - chunk.core
+        columns = {
+            "asset": pa.array([chunk.asset] * count),
+            "row": pa.array(np.arange(chunk.first + chunk.core, chunk.first + chunk.core_end)),
+            REFUSED: pa.nulls(count, pa.string()),
+            **block_columns(plant, chunk.block.rows(chunk.core, chunk.core_end), chunk.alarm[core]),
+            **{
+                column: pa.array(scores[name][core] if k is None else scores[name][core, k])
+                for column, name, k in said
+            },
+        }
+        return pa.table({field.name: columns[field.name] for field in schema})
+
+    def finish(key: Any, rows: pa.Table) -> pa.Table:
+        asset = key[0].as_py()
+        if (refused := rows[REFUSED][0].as_py()) is not None:
+            return answer([(asset, "", 0, "", json.dumps({REFUSED: refused}))])
+        rows = rows.sort_by("row")
+        content = as_csv(plant, _results(plant, rows, carried.value, said))
+        Store.of(job.settings, place(out, asset)).put(RESULTS, content)
+        return answer([(asset, RESULTS, len(content), fingerprint(content), "")])
+
+    chunks = cut(spark, job, source, lambda asset, taken: {})
+    spoken = chunks.groupBy("asset", "chunk").applyInArrow(speak, schema=spark_schema(schema))
+    for row in (
+        spoken.groupBy("asset").applyInArrow(finish, schema=ANSWER).orderBy("asset").collect()
+    ):
+        found = {"file": row["name"], "bytes": row["bytes"], "sha256": row["sha256"]}
+        yield row["asset"], found if row["name"] else json.loads(row["told"])
+
+
+def _results(
+    plant: Plant,
+    rows: pa.Table,
+    bundles: Mapping[str, Bundle],
+    said: list[tuple[str, str, int | None]],
+) -> pl.DataFrame:
+    block, alarm = block_of(plant, rows), rows["alarm"].to_numpy()
+    scores: dict[str, Floats] = {}
+    for name, bundle in bundles.items():
+        columns = [rows[column].to_numpy() for column, of, _ in said if of == name]
+        if columns:
+            scores[name] = np.stack(columns, axis=1) if bundle.kind == "classes" else columns[0]
+    scores |= series_scores(plant, block, bundles)
+    table = results(plant, block, bundles, scores, any_rule(plant, block))
+    return table.with_columns(**{LABEL: alarm.astype(np.int64)})
+
+
+def _columns(bundles: Mapping[str, Bundle]) -> list[tuple[str, str, int | None]]:
+    """Column, model, and place among its classes, of every number that row models say."""
+    return [
+        (name if k is None else f"{name}_{k}", name, k)
+        for name, bundle in bundles.items()
+        if bundle.group != BLOCK
+        for k in (range(len(bundle.classes)) if bundle.kind == "classes" else (None,))
+    ]
+
+
+__all__ = ["RESULTS", "score_assets"]

@@ -1,0 +1,153 @@
+"""Which readings of a stream are believed: one wrong timestamp must not move an asset's clock.
+
+Intervals are closed by the newest reading. A reading dated a year ahead would close a year of empty intervals, and every valid
+reading after it would come too late. So an asset's clock moves on by more than a *step* only where readings agree: several
+instants, of at least half of the signals that the asset has. Until then such readings are held; when the asset's clock goes on
+without them, they are set aside with the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from alarmstack.core.intervals import READING_SCHEMA
+from alarmstack.core.plant import Plant
+from alarmstack.sources.cells import EARLIEST
+
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+"""No plant's clock is later; beyond it lies what empty and broken timestamps are read as."""
+FEWEST_INSTANTS = 3
+"""Instants that must agree before a clock moves by more than a step."""
+MANY_INSTANTS = 100
+"""So many are believed whatever signals they are of, and never more are held."""
+ASIDE_SCHEMA = {**READING_SCHEMA, "reason": pl.String}
+
+
+def _no_readings() -> pl.DataFrame:
+    return pl.DataFrame(schema=READING_SCHEMA)
+
+
+@dataclass(frozen=True)
+class AssetClock:
+    """What is remembered of an asset: the instant of its `newest` reading, its signals, and the readings that are `held`."""
+
+    newest: datetime | None = None
+    tags: frozenset[str] = frozenset()
+    held: pl.DataFrame = field(default_factory=_no_readings)
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """The asset's clock after a batch, the readings that count, and those set aside, each with its `reason`."""
+
+    clock: AssetClock
+    sound: pl.DataFrame
+    aside: pl.DataFrame
+
+
+def longest_step(plant: Plant, seconds: float) -> timedelta:
+    """How far a clock may move at once: the setting, or a longer gap that this plant is used to."""
+    return max(timedelta(seconds=seconds), plant.time.longest_gap)
+
+
+def sift(plant: Plant, clock: AssetClock, readings: pl.DataFrame, step: timedelta) -> Sifted:
+    """Divide a batch of an asset's readings. `step`: how far its clock may move without others that agree."""
+    named, impossible = _possible(plant, readings.select(*READING_SCHEMA))
+    late = _set_aside(pl.DataFrame(schema=READING_SCHEMA), "")
+    newest = clock.newest
+    if newest is not None:
+        old = named["time"] < newest - step
+        late = _set_aside(named.filter(old), f"more than {step} behind the asset's newest reading")
+        named = named.filter(~old)
+    seen = clock.tags | set(named["tag"].to_list())
+    believed, doubted, moved = [], [], False
+    for group in _groups(pl.concat([clock.held, named]), step):
+        first, last = group["time"].min(), group["time"].max()
+        assert isinstance(first, datetime) and isinstance(last, datetime)
+        near = newest is not None and first <= newest + step
+        if not near and not _agree(group, len(seen)):
+            doubted.append(group)
+            continue
+        believed.append(group)
+        moved = moved or newest is None or last > newest
+        newest = last if newest is None else max(last, newest)
+    held = pl.concat([_no_readings(), *([] if moved else doubted)])
+    wrong = pl.concat([_no_readings(), *(doubted if moved else [])])
+    sound = pl.concat([_no_readings(), *believed])
+    reason = f"more than {step} away from the asset's other readings"
+    tags = clock.tags | set(sound["tag"].to_list())
+    return Sifted(
+        AssetClock(newest, tags, held),
+        sound,
+        pl.concat([impossible, late, _set_aside(wrong, reason)]),
+    )
+
+
+def _possible(plant: Plant, readings: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Readings of the plant's signals at times that a plant can have, and the others."""
+    faults = {
+        "no time": pl.col("time").is_null(),
+        f"before {EARLIEST:%Y}": pl.col("time") < EARLIEST,
+        f"after {LATEST:%Y}": pl.col("time") >= LATEST,
+        "no signal of this plant": ~pl.col("tag").is_in(list(plant.signals)).fill_null(False),
+    }
+    reason = pl.coalesce(pl.when(fault).then(pl.lit(name)) for name, fault in faults.items())
+    judged = readings.with_columns(reason=reason)
+    return judged.filter(pl.col("reason").is_null()).drop("reason"), judged.filter(
+        pl.col("reason").is_not_null()
+    )
+
+
+def _groups(readings: pl.DataFrame, step: timedelta) -> Iterator[pl.DataFrame]:
+    """Readings between which no time longer than a step passes, oldest first."""
+    ordered = readings.sort("time", maintain_order=True)
+    number = (ordered["time"].diff() > step).fill_null(False).cum_sum()
+    for _, group in ordered.group_by(number, maintain_order=True):
+        yield group.select(*READING_SCHEMA)
+
+
+def _agree(group: pl.DataFrame, signals: int) -> bool:
+    instants = group["time"].n_unique()
+    return instants >= MANY_INSTANTS or (
+        instants >= FEWEST_INSTANTS and 2 * group["tag"].n_unique() >= signals
+    )
+
+
+def _set_aside(readings: pl.DataFrame, reason: str) -> pl.DataFrame:
+    return readings.with_columns(reason=pl.lit(reason, pl.String))
+
+
+def keep_aside(folder: Path, asset: str, readings: pl.DataFrame) -> None:
+    """Write readings that were set aside, with their reasons. The same readings twice are one file: a task may run again."""
+    if readings.is_empty():
+        return
+    rows = readings.select(*ASIDE_SCHEMA).sort("time", "tag", "value", "reason")
+    name = hashlib.sha256(f"{asset}\n{rows.write_csv()}".encode()).hexdigest()[:16]
+    place = folder / f"asset={''.join(c if c.isalnum() or c in '-_.' else '_' for c in asset)}"
+    place.mkdir(parents=True, exist_ok=True)
+    partial = place / f".{name}.partial"
+    rows.write_parquet(partial)
+    partial.replace(place / f"{name}.parquet")
+
+
+def count_aside(folder: Path) -> int:
+    """How many readings were set aside so far."""
+    files = sorted(folder.glob("asset=*/*.parquet"))
+    return int(pl.scan_parquet(files).select(pl.len()).collect().item()) if files else 0
+
+
+__all__ = [
+    "ASIDE_SCHEMA",
+    "AssetClock",
+    "Sifted",
+    "count_aside",
+    "keep_aside",
+    "longest_step",
+    "sift",
+]

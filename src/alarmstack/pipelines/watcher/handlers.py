@@ -1,0 +1,166 @@
+"""Two ways to take a drop in: ask Airflow to, or do it here."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Any, Protocol
+
+import httpx
+
+from alarmstack.core.errors import ServiceError, SourceError
+from alarmstack.core.plant import Plant
+from alarmstack.core.settings import Settings
+from alarmstack.pipelines.etl.local import Archive, run
+from alarmstack.pipelines.watcher.ledger import Entry
+from alarmstack.preparation.intake import take_in
+from alarmstack.sources import guarded
+from alarmstack.sources.problems import file_name, printable
+from alarmstack.storage.files import Store
+
+DAG = "ingest_etl_local_drop"
+CONFLICT = 409
+"""What Airflow answers for a run of a name that is there already: this drop was handed over before a restart."""
+PATIENCE = 10.0
+"""Wall seconds for one step of a question to Airflow: to connect, to send, to wait for the next part of the answer."""
+LONGEST_QUESTION = 30.0
+"""Wall seconds for all of it: an answer may come in very small parts."""
+LARGEST_ANSWER = 1024 * 1024
+"""Bytes; Airflow's own have some hundreds."""
+NOT_IN_A_RUN_ID = re.compile(r"[^A-Za-z0-9_.~:+-]")
+"""Characters that Airflow does not take in the name of a run (`[scheduler] allowed_run_id_pattern`)."""
+
+
+class Taker(Protocol):
+    """Takes a drop in."""
+
+    def __call__(self, path: Path, sha256: str) -> Entry:
+        """What became of it. Raises SourceError or GateRefused where the drop is at fault, another AlarmstackError where it may go
+        better later.
+        """
+        ...
+
+
+class InProcess:
+    """Intake and ETL in this process; a child process reads the files. What the gate refuses is kept aside with its verdict."""
+
+    def __init__(self, plant: Plant, settings: Settings) -> None:
+        self.plant, self.settings = plant, settings
+
+    def __call__(self, path: Path, sha256: str) -> Entry:
+        """One run of the ETL; a drop that is the store's latest run already (a restart came before it was written down) is none."""
+        store, drop = Store.of(self.settings), {"name": file_name(path), "sha256": sha256}
+        latest = store.latest()
+        if latest is not None and latest.get("drop") == drop:
+            return Entry(path.name, sha256, "taken", str(latest["run"]))
+        taken = take_in(
+            self.plant, path, refused=self.settings.data / "refused", read=guarded(self.settings)
+        )
+        manifest = run(
+            self.plant, taken, store, archive=Archive.of(self.settings), about={"drop": drop}
+        )
+        return Entry(path.name, sha256, "taken", str(manifest["run"]))
+
+
+class Airflow:
+    """Airflow's REST API v2: a token for a login, then a run of the DAG, whose name keeps a drop from running twice."""
+
+    def __init__(
+        self, url: str, user: str, password: str, client: Callable[[], httpx.Client] | None = None
+    ) -> None:
+        self.url, self._login = url.rstrip("/"), {"username": user, "password": password}
+        self._client = client or (lambda: httpx.Client(timeout=PATIENCE))
+        self._token = ""
+
+    def __call__(self, path: Path, sha256: str) -> Entry:
+        """Hand a drop over. Raises ServiceError while Airflow is away, is something else, or does not let us in."""
+        source = str(path.resolve())
+        if source.encode(errors="replace") != source.encode(errors="surrogateescape"):
+            raise SourceError("its name is not UTF-8, and Airflow cannot be told it: rename it")
+        name = f"drop-{sha256[:16]}-{NOT_IN_A_RUN_ID.sub('_', path.stem)[:80]}"
+        body: dict[str, object] = {
+            "dag_run_id": name,
+            "logical_date": None,
+            "conf": {"source_path": source},
+        }
+        with self._client() as client:
+            answer = self._ask(client, body)
+        if answer.status == CONFLICT and answer.told:
+            return Entry(path.name, sha256, "handed over", name)
+        if not answer.success:
+            raise ServiceError(f"Airflow at {self.url} did not take {file_name(path)}: {answer}")
+        if answer.told.get("dag_run_id") != name:
+            raise ServiceError(
+                f"{self.url} does not answer as Airflow does ({answer}): is ALARMSTACK_AIRFLOW_URL right?"
+            )
+        return Entry(path.name, sha256, "handed over", name)
+
+    def _ask(self, client: httpx.Client, body: dict[str, object]) -> Answer:
+        try:
+            answer = self._trigger(client, body) if self._token else None
+            if answer is None or answer.status == httpx.codes.UNAUTHORIZED:
+                self._token = self._new_token(client)
+                answer = self._trigger(client, body)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ServiceError(
+                f"Airflow at {self.url} does not answer ({error}): is ALARMSTACK_AIRFLOW_URL right?"
+            ) from error
+        return answer
+
+    def _trigger(self, client: httpx.Client, body: dict[str, object]) -> Answer:
+        url = f"{self.url}/api/v2/dags/{DAG}/dagRuns"
+        return _post(client, url, body, {"Authorization": f"Bearer {self._token}"})
+
+    def _new_token(self, client: httpx.Client) -> str:
+        answer = _post(client, f"{self.url}/auth/token", self._login, {})
+        if not answer.success:
+            raise ServiceError(
+                f"Airflow at {self.url} refuses the login {self._login['username']!r} ({answer.status}): correct "
+                "AIRFLOW_ADMIN_USER and AIRFLOW_ADMIN_PASSWORD"
+            )
+        token = answer.told.get("access_token")
+        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+            raise ServiceError(
+                f"{self.url} does not answer as Airflow does ({answer}): is ALARMSTACK_AIRFLOW_URL right?"
+            )
+        return token
+
+
+class Answer:
+    """An answer over HTTP: its status, and what it says as a JSON object (nothing, where it is none)."""
+
+    def __init__(self, status: int, content: bytes) -> None:
+        self.status, self.content, self.told = status, content, _json_object(content)
+
+    @property
+    def success(self) -> bool:
+        """Whether the status says that it was done."""
+        return self.status in (httpx.codes.OK, httpx.codes.CREATED)
+
+    def __str__(self) -> str:
+        return printable(f"{self.status} {self.content[:200].decode(errors='replace')}")
+
+
+def _json_object(content: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _post(client: httpx.Client, url: str, body: dict[str, Any], headers: dict[str, str]) -> Answer:
+    """Ask, and read no more than an answer may have, for no longer than it may take."""
+    end, content = monotonic() + LONGEST_QUESTION, b""
+    with client.stream("POST", url, json=body, headers=headers) as answer:
+        for part in answer.iter_bytes():
+            content += part
+            if len(content) > LARGEST_ANSWER or monotonic() > end:
+                raise httpx.ReadTimeout("its answer does not end")
+        return Answer(answer.status_code, content)
+
+
+__all__ = ["DAG", "Airflow", "InProcess", "Taker"]

@@ -1,0 +1,4 @@
+"""What people read: plots, the timeline of a month, tables for the terminal.
+
+In: intervals, scores and evaluation rows. Out: images and text. It imports `training` and what lies below.
+"""

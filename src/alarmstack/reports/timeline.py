@@ -1,0 +1,210 @@
+"""Pictures for people: what was measured, what the models said, when a warning stood and what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from alarmstack.core.intervals import IntervalBlock, Mask
+from alarmstack.core.plant import Plant, write_duration
+from alarmstack.evaluation.table import Row
+from alarmstack.preparation.derived import column, holds
+from alarmstack.preparation.labels import Episode
+
+INK, GRID, ALARM, WARNING = "#2b2f33", "#d5d8db", "#b3261e", "#8a5a00"
+FORECAST = ("#9db7d5", "#5580b4", "#1f4e8c")
+"""Lines of the forecasts, nearest horizon last and darkest."""
+
+
+def timeline(
+    plant: Plant,
+    block: IntervalBlock,
+    results: pl.DataFrame,
+    found: tuple[Episode, ...],
+    path: Path,
+) -> None:
+    """`draw_timeline` as a PNG."""
+    save(draw_timeline(plant, block, results, found), path)
+
+
+def draw_timeline(
+    plant: Plant, block: IntervalBlock, results: pl.DataFrame, found: tuple[Episode, ...]
+) -> Figure:
+    """Risk, forecasts, warnings, alarm episodes and the limits' columns over time."""
+    rules = plant.labels.rules
+    figure = Figure(figsize=(15, 3 + 1.6 * len(rules)), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(
+        2 + len(rules), 1, sharex=True, height_ratios=[2, 0.7, *[1.3] * len(rules)]
+    )
+    when = block.start.astype("datetime64[us]")
+    _scores(axes[0], plant, when, results, found)
+    _warnings(axes[1], plant, when, results)
+    for axis, rule in zip(axes[2:], rules, strict=True):
+        value = column(plant, block, rule.column)
+        value = np.abs(value) if rule.absolute else value
+        axis.plot(when, value, color=INK, linewidth=0.8)
+        axis.axhline(rule.limit, color=ALARM, linewidth=0.8, linestyle=(0, (6, 3)))
+        axis.annotate(
+            f"limit {rule.limit:g} {rule.unit}",
+            (0.005, rule.limit),
+            xycoords=("axes fraction", "data"),
+            fontsize=8,
+            color=ALARM,
+        )
+        axis.fill_between(
+            when,
+            *axis.get_ylim(),
+            where=holds(plant, block, rule),
+            color=ALARM,
+            alpha=0.25,
+            step="post",
+            linewidth=0,
+        )
+        axis.set_ylabel(f"{rule.column}\n{rule.unit}", fontsize=8)
+    for axis in axes:
+        _plain(axis, when, found)
+    axes[-1].set_xlabel(f"plant time ({plant.timezone})", fontsize=9)
+    axes[0].set_title(
+        f"{plant.title}: what the models said, and what happened (shaded: in alarm)",
+        fontsize=11,
+        loc="left",
+        color=INK,
+    )
+    return figure
+
+
+def recall_picture(rows: Sequence[Row], path: Path) -> None:
+    """Event recall of each model beside every baseline at each budget, with 95 % intervals, as a PNG."""
+    models = list(dict.fromkeys(r.model for r in rows if r.metric.startswith("event_recall")))
+    budgets = [
+        r.metric.removeprefix("event_recall")
+        for r in rows
+        if r.model == models[0] and r.metric.startswith("event_recall")
+    ]
+    figure = Figure(
+        figsize=(4.2 * len(budgets), 1.2 + 0.75 * len(models)),
+        layout="constrained",
+        facecolor="white",
+    )
+    FigureCanvasAgg(figure)
+    axes = np.atleast_1d(figure.subplots(1, len(budgets), sharey=True))
+    for axis, budget in zip(axes, budgets, strict=True):
+        for place, model in enumerate(reversed(models)):
+            _recall_line(
+                axis, [r for r in rows if r.model == model and r.metric.endswith(budget)], place
+            )
+        axis.set_title(
+            budget.removeprefix("@").replace("/day", " false alarms a day"),
+            fontsize=10,
+            loc="left",
+            color=INK,
+        )
+        axis.set_yticks(range(len(models)), list(reversed(models)), fontsize=8)
+        axis.set_xlim(-0.02, 1.02)
+        axis.set_xlabel(
+            "share of onsets warned of (dot, 95 % interval); ticks: baselines", fontsize=8
+        )
+        axis.grid(color=GRID, linewidth=0.5, axis="x")
+        axis.tick_params(labelsize=8)
+        for side in ("top", "right", "left"):
+            axis.spines[side].set_visible(False)
+    save(figure, path)
+
+
+def _recall_line(axis: Axes, rows: Sequence[Row], place: int) -> None:
+    recall = next(r for r in rows if r.metric.startswith("event_recall"))
+    if recall.value is None or recall.low is None or recall.high is None:
+        axis.annotate("not measurable", (0.3, place), fontsize=8, color=INK, va="center")
+        return
+    axis.plot(np.array([recall.low, recall.high]), [place, place], color=FORECAST[1], linewidth=2)
+    axis.plot(recall.value, place, "o", color=FORECAST[2], markersize=6)
+    for baseline in (
+        r for r in rows if r.metric.startswith("recall_gain") and r.baseline_value is not None
+    ):
+        axis.plot(
+            baseline.baseline_value or 0.0,
+            place,
+            "|",
+            color=WARNING,
+            markersize=12,
+            markeredgewidth=1.5,
+        )
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure; the old picture stays until the new one is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with mpl.rc_context({"svg.hashsalt": "alarmstack"}):
+        figure.savefig(partial, format="png", dpi=110, metadata={"Software": None})
+    partial.replace(path)
+
+
+def _scores(
+    axis: Axes, plant: Plant, when: np.ndarray, results: pl.DataFrame, found: tuple[Episode, ...]
+) -> None:
+    axis.plot(when, results["risk_score"].to_numpy(), color=INK, linewidth=1.0, label="risk now")
+    for colour, horizon in zip(FORECAST, reversed(plant.time.horizons), strict=False):
+        name = write_duration(horizon)
+        axis.plot(
+            when,
+            results[f"forecast_{name}"].to_numpy(),
+            color=colour,
+            linewidth=1.1,
+            linestyle=(0, (4, 1.5)),
+            label=f"alarm begins within {name}",
+        )
+    axis.set_ylim(-0.02, 1.02)
+    axis.set_ylabel("probability", fontsize=8)
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, ncols=4, frameon=False)
+
+
+def _warnings(axis: Axes, plant: Plant, when: np.ndarray, results: pl.DataFrame) -> None:
+    names = [write_duration(h) for h in plant.time.horizons]
+    for place, name in enumerate(names):
+        on = results[f"warning_{name}"].to_numpy().astype(bool)
+        axis.fill_between(
+            when,
+            place + 0.15,
+            place + 0.85,
+            where=_whole_rows(on),
+            color=WARNING,
+            step="post",
+            linewidth=0,
+        )
+    axis.set_yticks(
+        [p + 0.5 for p in range(len(names))], [f"warning {n}" for n in names], fontsize=8
+    )
+    axis.set_ylim(0, len(names))
+
+
+def _whole_rows(on: Mask) -> Mask:
+    """A row that is on is drawn to the beginning of the next one."""
+    return np.asarray(on | np.concatenate(([False], on[:-1])))
+
+
+def _plain(axis: Axes, when: np.ndarray, found: tuple[Episode, ...]) -> None:
+    for episode in found:
+        axis.axvspan(
+            when[episode.first],
+            when[min(episode.last + 1, len(when) - 1)],
+            color=ALARM,
+            alpha=0.10,
+            linewidth=0,
+        )
+    axis.grid(color=GRID, linewidth=0.5)
+    axis.tick_params(labelsize=8)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+    axis.set_xlim(when[0], when[-1])
+
+
+__all__ = ["draw_timeline", "recall_picture", "save", "timeline"]

@@ -1,0 +1,67 @@
+"""The OpenAPI document of the gateway: what the page's client is generated from, and what the API is tested against."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, SecretStr
+from pydantic.json_schema import models_json_schema
+
+from alarmstack.core.settings import Settings
+from alarmstack.services.gateway.credentials import new_token
+from alarmstack.services.schemas.gateway import FeedStatus, PlantAssessment, PlantState
+from alarmstack.services.schemas.sensors import Live
+
+STREAMED: tuple[type[BaseModel], ...] = (Live, PlantAssessment, FeedStatus, PlantState)
+"""Bodies of events, which no endpoint returns as such."""
+
+
+def describe(app: FastAPI) -> None:
+    """Have the app give its document, made once."""
+
+    def openapi() -> dict[str, Any]:
+        if not app.openapi_schema:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def document() -> dict[str, Any]:
+    """The document, without a service running."""
+    from alarmstack.services.gateway.app import create_app
+
+    settings = Settings(jwt_secret=SecretStr(new_token()), database_url="sqlite:///:memory:")
+    return create_app(settings, monitored=False).openapi()
+
+
+def written() -> str:
+    """The document as ui/openapi.json holds it."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    made = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary="Everything the screen talks to.",
+        routes=app.routes,
+        servers=[{"url": "/api", "description": "As the page reaches it"}, {"url": "/"}],
+    )
+    _, streamed = models_json_schema(
+        [(one, "serialization") for one in STREAMED], ref_template="#/components/schemas/{model}"
+    )
+    schemas = made["components"]["schemas"]
+    for name, schema in streamed["$defs"].items():
+        schemas.setdefault(name, schema)
+    events = made["paths"]["/stream"]["get"]["responses"]["200"]["content"]["text/event-stream"]
+    events["schema"] = {
+        "oneOf": [{"$ref": f"#/components/schemas/{one.__name__}"} for one in STREAMED]
+    }
+    return made
+
+
+__all__ = ["describe", "document", "written"]

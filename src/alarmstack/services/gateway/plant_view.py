@@ -1,0 +1,111 @@
+"""plant.toml as the screen needs it: every title, unit, range, limit and form preset, so that the page itself knows no tag."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from alarmstack.alarms.limits import deadband, limit_title, off_delay
+from alarmstack.core.model_list import expected
+from alarmstack.core.plant import Controller, Instrument, Limit, Plant
+from alarmstack.preparation.derived import instrument_of
+from alarmstack.services.schemas.gateway import (
+    ForecastPreset,
+    LimitLine,
+    PlantLimit,
+    PlantModel,
+    PlantTag,
+    PlantUnit,
+    PlantView,
+    PredictField,
+    PredictPreset,
+)
+from alarmstack.services.schemas.observations import preset_rows
+
+
+def plant_view(plant: Plant, *, simulated: bool) -> PlantView:
+    """The whole description."""
+    time = plant.time
+    return PlantView(
+        name=plant.name,
+        title=plant.title,
+        timezone=plant.timezone,
+        simulated=simulated,
+        cadence_seconds=time.cadence.total_seconds(),
+        window_rows=plant.rows(time.window),
+        longest_useful_lead_seconds=time.longest_useful_lead.total_seconds(),
+        horizons_hours=[round(horizon / timedelta(hours=1)) for horizon in time.horizons],
+        units=[PlantUnit(key=unit.key, title=unit.title) for unit in plant.units],
+        tags=[_tag(plant, instrument) for instrument in plant.modelled],
+        limits=[_limit(plant, rule) for rule in plant.labels.rules],
+        models=[PlantModel.model_validate(one, from_attributes=True) for one in expected(plant)],
+        predict_fields=[
+            PredictField(**field.model_dump()) for field in plant.screen.predict_fields
+        ],
+        predict_presets=[
+            PredictPreset(name=one.name, title=one.title, features=dict(one.features))
+            for one in plant.screen.predict_presets
+        ],
+        forecast_presets=[
+            ForecastPreset(name=one.name, title=one.title, rows=preset_rows(plant, one.name))
+            for one in plant.screen.forecast_presets
+        ],
+    )
+
+
+def limits_of(plant: Plant, instrument: Instrument) -> list[LimitLine]:
+    """The label rules on an instrument's own value, as lines to draw on its trend. Rules on what is derived have no place there."""
+    own = {instrument.tag, f"{instrument.tag}_max", f"{instrument.tag}_min"}
+    return [
+        line
+        for rule in plant.labels.rules
+        if rule.column in own
+        for line in _lines(instrument, rule)
+    ]
+
+
+def controller_of(plant: Plant, instrument: Instrument) -> Controller | None:
+    """The controller whose process value the instrument is."""
+    return next((one for one in plant.controllers if one.pv == instrument.tag), None)
+
+
+def _lines(instrument: Instrument, rule: Limit) -> list[LimitLine]:
+    values = [rule.limit, -rule.limit] if rule.absolute else [rule.limit]
+    return [LimitLine(key=instrument.key, value=value, title=rule.name) for value in values]
+
+
+def _limit(plant: Plant, rule: Limit) -> PlantLimit:
+    instrument = instrument_of(plant, rule.column)
+    return PlantLimit(
+        rule=rule.name,
+        key=instrument.key,
+        tag=instrument.tag,
+        title=limit_title(plant, rule),
+        column=rule.column,
+        limit=rule.limit,
+        unit=rule.unit,
+        low=rule.low,
+        absolute=rule.absolute,
+        deadband=deadband(plant, rule),
+        on_delay_seconds=rule.on_delay.total_seconds(),
+        off_delay_seconds=off_delay(plant, rule).total_seconds(),
+    )
+
+
+def _tag(plant: Plant, instrument: Instrument) -> PlantTag:
+    controller = controller_of(plant, instrument)
+    return PlantTag(
+        key=instrument.key,
+        tag=instrument.tag,
+        title=instrument.title,
+        unit=instrument.unit,
+        process_unit=instrument.process_unit,
+        range=instrument.range,
+        normal=instrument.normal,
+        limits=limits_of(plant, instrument),
+        stale_after_seconds=instrument.stale_after.total_seconds(),
+        setpoint=controller.sp.lower() if controller else None,
+        output=controller.op.lower() if controller else None,
+    )
+
+
+__all__ = ["controller_of", "limits_of", "plant_view"]

@@ -1,0 +1,56 @@
+"""Errors of the gateway as `application/problem+json`: those every service has, and those of the services behind it."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+
+from alarmstack.core.errors import UpstreamError
+from alarmstack.core.tasks import reason_of
+from alarmstack.services.runtime import http as service
+from alarmstack.services.runtime.http import PROBLEM, TITLES, speak_problems
+from alarmstack.services.schemas.inference import Problem
+
+UPSTREAM = (502, 503, 504)
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, object]]:
+    """OpenAPI entries for error statuses. Who must be logged in may also have sent too many requests."""
+    return service.answers(*statuses, *((429,) if 401 in statuses else ()))
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app a problem."""
+    speak_problems(app, secret_paths=("/auth", "/api/auth"))
+    app.add_exception_handler(UpstreamError, _upstream)
+    app.add_exception_handler(OperationalError, _database)
+    app.add_exception_handler(Exception, _bug)
+
+
+async def _upstream(_: Request, error: Exception) -> JSONResponse:
+    """What the upstream said, with its status; a status this API does not have becomes 422."""
+    assert isinstance(error, UpstreamError)
+    status = error.status if error.status in TITLES else 422
+    body = Problem(
+        title=error.title or TITLES[status], status=status, detail=error.detail, model=error.model
+    )
+    return JSONResponse(body.model_dump(exclude_none=True), status, media_type=PROBLEM)
+
+
+async def _database(_: Request, error: Exception) -> JSONResponse:
+    """A database that is locked, full or away: the request can be repeated."""
+    body = Problem(
+        title=TITLES[503], status=503, detail=f"the database does not answer: {reason_of(error)}"
+    )
+    return JSONResponse(body.model_dump(exclude_none=True), 503, media_type=PROBLEM)
+
+
+async def _bug(_: Request, __: Exception) -> JSONResponse:
+    body = Problem(
+        title="Internal error", status=500, detail="the gateway failed: its log says why"
+    )
+    return JSONResponse(body.model_dump(exclude_none=True), 500, media_type=PROBLEM)
+
+
+__all__ = ["UPSTREAM", "answers", "install"]

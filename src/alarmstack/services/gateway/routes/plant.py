@@ -1,0 +1,79 @@
+"""The plant: what it is, how it stands, what its models are, and what its simulator plays."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from alarmstack.services.gateway.access import Engineer, Viewer
+from alarmstack.services.gateway.plant_view import plant_view
+from alarmstack.services.gateway.problems import UPSTREAM, answers
+from alarmstack.services.gateway.state import Gateway
+from alarmstack.services.schemas.gateway import Overview, PlantView
+from alarmstack.services.schemas.inference import Models
+from alarmstack.services.schemas.sensors import Activation, Live, Scenario
+from alarmstack.storage.database import journal
+
+router = APIRouter(tags=["plant"])
+
+
+@router.get("/plant", summary="Everything the screen knows about the plant", responses=answers(401))
+async def plant(state: Gateway, _: Viewer) -> PlantView:
+    """plant.toml: units, tags, limits, models, and what the forms begin with."""
+    return plant_view(state.plant, simulated=state.monitor.simulated)
+
+
+@router.get("/overview", summary="How the plant stands", responses=answers(401, 422))
+async def overview(
+    state: Gateway,
+    _: Viewer,
+    n: Annotated[int, Query(ge=1, le=240, description="Intervals, newest kept.")] = 48,
+) -> Overview:
+    """The newest assessment, the intervals before it in short, the provisional assessment, and the state of the sources."""
+    monitor = state.monitor
+    seen = await monitor.overview(n)
+    return Overview(
+        latest=seen.latest,
+        past=seen.past,
+        provisional=monitor.provisional,
+        status=monitor.status(),
+        state=monitor.state(),
+    )
+
+
+@router.get("/models", summary="Every expected model", responses=answers(401, *UPSTREAM))
+async def models(state: Gateway, _: Viewer) -> Models:
+    """Version, metrics and thresholds of each, as inference tells them."""
+    return await state.inference.get(Models, "/models")
+
+
+@router.get(
+    "/scenarios", summary="What the simulator can play", responses=answers(401, 404, *UPSTREAM)
+)
+async def scenarios(state: Gateway, _: Viewer) -> list[Scenario]:
+    """Empty names nothing: a real plant has none."""
+    return await state.sensors.get_list(Scenario, "/scenarios")
+
+
+@router.post(
+    "/scenarios/activate",
+    summary="Play a scenario",
+    responses=answers(400, 401, 403, 404, 413, 422, *UPSTREAM),
+)
+async def activate(state: Gateway, person: Engineer, wanted: Activation) -> Live:
+    """Engineers and admins only; journalled."""
+    live = await state.sensors.post(Live, "/scenarios/activate", wanted)
+    async with state.database.begin() as session:
+        await journal.write(
+            session,
+            state.clock.now(),
+            "scenario_activate",
+            person.username,
+            {"name": live.scenario},
+            plant_time=live.reading.timestamp,
+        )
+    return live
+
+
+__all__ = ["router"]

@@ -1,0 +1,515 @@
+"""What the models say, as pure functions: a request and the models in, an answer out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from alarmstack.alarms.drift import SCORE
+from alarmstack.alarms.wording import forecast_verdict
+from alarmstack.core.errors import FeatureError, NotPromotedError, ObservationError
+from alarmstack.core.intervals import Floats, IntervalBlock
+from alarmstack.core.model_list import NORMALITY, OPERATING, Expected
+from alarmstack.core.plant import Instrument, Plant
+from alarmstack.core.tasks import reason_of
+from alarmstack.features.matrix import GROUPS, build, source_of
+from alarmstack.features.wording import in_words
+from alarmstack.models.contributions import explain, importance
+from alarmstack.models.normality import Assessed, NormalModel
+from alarmstack.preparation.derived import any_rule, column, holds
+from alarmstack.registry.bundles import Bundle
+from alarmstack.services.inference.shelf import Shelf, Speaker
+from alarmstack.services.schemas.inference import (
+    Assessment,
+    Contribution,
+    Driver,
+    Explanation,
+    Forecast,
+    Importance,
+    Importances,
+    Inputs,
+    ModelOutput,
+    Prediction,
+    Recommendation,
+    Reference,
+    References,
+    ReferenceValues,
+    RuleState,
+    Shadowed,
+    TagQuality,
+)
+from alarmstack.services.schemas.observations import Observation, moment, to_block
+
+log = logging.getLogger(__name__)
+DRIVERS = 5
+"""Contributions that are named for each score."""
+SHOWN = 5
+"""Inputs that a refusal names."""
+URGENT_COUNT, URGENT_RISK = 5, 0.8
+RAISED_COUNT, RAISED_RISK = 3, 0.6
+FLAT_ROWS = 24
+"""Rows with readings and not the least change after which an instrument counts as flat."""
+
+
+def predict(shelf: Shelf, features: Mapping[str, float | None]) -> Prediction:
+    """Risk of one row of features, of which any may be missing. Raises FeatureError for unknown names."""
+    speaker, ranges = shelf.speaker(shelf.predictor), shelf.ranges
+    bundle = speaker.bundle
+    row = _row(bundle, features)
+    missing, of = bundle.missing(row[0]), len(bundle.names)
+    given = of - len(missing)
+    score = float(bundle.score(row)[0])
+    threshold = bundle.thresholds.get(OPERATING)
+    # Asked thousands of times a second, and of types that need no second look.
+    return Prediction.model_construct(
+        inputs=Inputs.model_construct(given=given, of=of, text=_counted(given, of)),
+        risk_score=score,
+        alarm=_alarm(score, threshold),
+        threshold=threshold,
+        missing=missing,
+        out_of_range=[
+            name
+            for name, value in features.items()
+            if value is not None
+            and name in ranges
+            and not ranges[name][0] <= value <= ranges[name][1]
+        ],
+        model=speaker.spoke,
+    )
+
+
+def _row(bundle: Bundle, features: Mapping[str, float | None]) -> Floats:
+    """A matrix of one row of features. Raises FeatureError for unknown names, and where no feature has a value."""
+    row = bundle.row(features)
+    if all(value is None for value in features.values()):
+        some = ", ".join(bundle.names[:SHOWN])
+        raise FeatureError(
+            f"no input has a value: give at least one, such as {some} (GET /importance lists all)"
+        )
+    return row
+
+
+def _counted(given: int, of: int) -> str:
+    rest = "" if given == of else f"; the other {of - given} count as missing"
+    return f"{given} of {of} inputs had a value{rest}."
+
+
+def forecast(plant: Plant, shelf: Shelf, horizon: int, rows: Sequence[Observation]) -> Forecast:
+    """Probability that an alarm begins within the horizon after the last row.
+
+    Raises ObservationError for a horizon that has no forecaster, and for rows that cannot be taken or are too few.
+    """
+    forecaster = _forecaster(shelf, horizon)
+    speaker = shelf.speaker(forecaster.name)
+    block = _window(plant, rows)
+    matrix = build(plant, block, "window")[-1:]
+    score = float(speaker.bundle.score(matrix)[0])
+    threshold = speaker.bundle.thresholds.get(OPERATING)
+    quality = _quality(plant, block)
+    in_alarm_now = bool(any_rule(plant, block)[-1])
+    return Forecast(
+        anomaly_probability=score,
+        alarm=_alarm(score, threshold),
+        horizon_hours=horizon,
+        n_observations=len(rows),
+        in_alarm_now=in_alarm_now,
+        threshold=threshold,
+        known_at=_known_at(block),
+        missing=speaker.bundle.missing(matrix[0]),
+        out_of_range=[q.key for q in quality if q.status == "out_of_range"],
+        stale=[q.key for q in quality if q.status == "stale"],
+        model=speaker.spoke,
+        text=forecast_verdict(
+            score, threshold, forecaster.horizon or timedelta(hours=horizon), in_alarm_now
+        ),
+    )
+
+
+def recommend(failure_frequency: float, risk: float) -> Recommendation:
+    """What to do: the founding text's three rungs."""
+    if failure_frequency >= URGENT_COUNT and risk >= URGENT_RISK:
+        text = "High urgency: inspect and correct within 24 hours; limits were broken often and the risk is high."
+        return Recommendation(recommendation=text, urgency="high")
+    if failure_frequency >= RAISED_COUNT or risk >= RAISED_RISK:
+        text = "Medium urgency: schedule an inspection for the next shift and watch the drivers of the risk."
+        return Recommendation(recommendation=text, urgency="medium")
+    return Recommendation(recommendation="Low urgency: continue normal monitoring.", urgency="low")
+
+
+def explain_features(
+    plant: Plant, speaker: Speaker, features: Mapping[str, float | None]
+) -> Explanation:
+    """Why the champion scored a row of features as it did."""
+    return _explanation(plant, speaker, _row(speaker.bundle, features)[0])
+
+
+def explain_window(
+    plant: Plant, shelf: Shelf, horizon: int, rows: Sequence[Observation]
+) -> Explanation:
+    """Why a forecaster scored a window as it did."""
+    speaker = shelf.speaker(_forecaster(shelf, horizon).name)
+    return _explanation(plant, speaker, build(plant, _window(plant, rows), "window")[-1])
+
+
+def explain_normality(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Explanation:
+    """Which tags the last row's distance from normal is about. Raises ObservationError where the plant has no such model."""
+    name = next((one.name for one in shelf.expected if one.column == NORMALITY), None)
+    if name is None:
+        raise ObservationError(
+            "give a horizon: this plant has no normal-behaviour model to explain ([normality] in plant.toml)"
+        )
+    speaker = shelf.speaker(name)
+    assert speaker.normal is not None, "a Bundle under this name holds a normal-behaviour model"
+    block = to_block(plant, rows)
+    assessed = speaker.normal(block)
+    score = float(assessed.score[-1])
+    if np.isnan(score):
+        raise ObservationError(
+            f"{len(rows)} rows do not tell how far the last one is from normal: send more, or rows with values"
+        )
+    contributions = _tags(plant, speaker.normal, block, assessed)
+    return Explanation(
+        score=score,
+        score_on_scale=score,
+        base_value=score - sum(c.contribution for c in contributions),
+        scale="score",
+        method="share of each tag in the evidence",
+        contributions=contributions,
+        model=speaker.spoke,
+    )
+
+
+def importances(plant: Plant, speaker: Speaker) -> Importances:
+    """How much each feature matters to a model."""
+    bundle = speaker.bundle
+    if speaker.normal is not None:
+        shares, method = (
+            speaker.normal.usual_shares,
+            "share of each tag in the evidence of normal rows",
+        )
+    else:
+        shares, method = importance(bundle.native_form, bundle.native)
+    order = np.argsort(-shares, kind="stable")
+    # The normal-behaviour model's inputs are tags, those of the others features.
+    keys = [name.lower() for name in bundle.names]
+    features = [
+        Importance(
+            feature=bundle.names[i],
+            key=source_of(plant, keys[i]),
+            share=float(shares[i]),
+            text=in_words(plant, keys[i])[0],
+        )
+        for i in order
+    ]
+    return Importances(model=speaker.spoke, method=method, features=features)
+
+
+def assess(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Assessment:
+    """What every model says of the last row. A model that cannot speak is listed with the reason."""
+    block = to_block(plant, rows)
+    matrices: dict[str, Floats] = {group: build(plant, block, group)[-1:] for group in GROUPS}
+    said, drivers = [], []
+    for one in shelf.expected:
+        try:
+            output, driving = _output(plant, one, shelf.speaker(one.name), block, matrices)
+        except NotPromotedError as error:
+            waits = one.name in shelf.not_promoted
+            output, driving = (
+                _about(one).model_copy(update={"reason": str(error), "not_promoted": waits}),
+                [],
+            )
+        except Exception as error:
+            # The other models answer all the same.
+            log.exception("%s failed", one.name)
+            output, driving = (
+                _about(one).model_copy(update={"reason": f"{one.name} failed: {reason_of(error)}"}),
+                [],
+            )
+        said.append(output)
+        drivers += driving
+    return Assessment(
+        timestamp=moment(block.start[-1]),
+        known_at=_known_at(block),
+        n_intervals=len(rows),
+        in_alarm_now=bool(any_rule(plant, block)[-1]),
+        models=said,
+        shadows=list(_shadows(shelf, block, matrices)),
+        drivers=drivers,
+        rules=list(_rules(plant, block)),
+        quality=_quality(plant, block),
+    )
+
+
+def _output(
+    plant: Plant,
+    one: Expected,
+    speaker: Speaker,
+    block: IntervalBlock,
+    matrices: Mapping[str, Floats],
+) -> tuple[ModelOutput, list[Driver]]:
+    """What one model says of the last row, and what drives it."""
+    if speaker.normal is not None:
+        assessed = speaker.normal(block)
+        said = _said(one, speaker, assessed.score[-1:], _unknown(speaker.normal, block))
+        return said, _deviating(plant, one, speaker.normal, block, assessed)
+    matrix = matrices[speaker.bundle.group]
+    said = _said(one, speaker, speaker.bundle.score(matrix), speaker.bundle.missing(matrix[0]))
+    return said, _drivers(plant, one, speaker, matrix[0])
+
+
+def _shadows(
+    shelf: Shelf, block: IntervalBlock, matrices: Mapping[str, Floats]
+) -> Iterator[Shadowed]:
+    """What the challengers say of the last row. One that fails is left out."""
+    shadows = shelf.shadows
+    for one in shelf.expected:
+        if one.name in shadows:
+            try:
+                yield _shadowed(one, shadows[one.name], block, matrices)
+            except Exception:
+                log.exception("the challenger of %s failed", one.name)
+
+
+def _forecaster(shelf: Shelf, horizon: int) -> Expected:
+    known = {one.horizon_hours: one for one in shelf.expected if one.horizon is not None}
+    if horizon not in known:
+        raise ObservationError(
+            f"horizon {horizon} is unknown: use one of {', '.join(str(h) for h in known)} (hours)"
+        )
+    return known[horizon]
+
+
+def _window(plant: Plant, rows: Sequence[Observation]) -> IntervalBlock:
+    needed = plant.rows(plant.time.window)
+    if len(rows) < needed:
+        raise ObservationError(
+            f"{len(rows)} rows: a forecast needs at least {needed}, one a {plant.time.cadence}, oldest first"
+        )
+    block = to_block(plant, rows)
+    if np.isnan(block.values).all():
+        raise ObservationError(
+            "no row has a value: send the instruments' values, such as those of GET /sensors/intervals"
+        )
+    return block
+
+
+def _said(one: Expected, speaker: Speaker, scores: Floats, missing: list[str]) -> ModelOutput:
+    """What a model says, from its scores of the last row: [1] or [1, classes]."""
+    bundle = speaker.bundle
+    threshold = bundle.thresholds.get(OPERATING)
+    classes = (
+        {name: float(p) for name, p in zip(bundle.classes, scores[0], strict=True)}
+        if bundle.classes
+        else None
+    )
+    score = None if bundle.classes or np.isnan(scores[0]) else float(scores[0])
+    judged = score is not None and bundle.kind != "value"
+    return _about(one).model_copy(
+        update={
+            "score": score,
+            "probabilities": classes,
+            "threshold": threshold,
+            "alarm": _alarm(score, threshold) if judged and score is not None else None,
+            "missing": missing,
+            "model": speaker.spoke,
+        }
+    )
+
+
+def _shadowed(
+    one: Expected, speaker: Speaker, block: IntervalBlock, matrices: Mapping[str, Floats]
+) -> Shadowed:
+    """What a challenger says of the last row."""
+    if speaker.normal is not None:
+        score = float(speaker.normal(block).score[-1])
+    else:
+        scores = speaker.bundle.score(matrices[speaker.bundle.group])[0]
+        score = float("nan") if speaker.bundle.classes else float(scores)
+    known = None if np.isnan(score) else score
+    threshold = speaker.bundle.thresholds.get(OPERATING)
+    return Shadowed(column=one.column, version=speaker.version, score=known, threshold=threshold)
+
+
+def references(shelf: Shelf) -> References:
+    """What was usual when the models that speak were trained."""
+    told = []
+    for one in shelf.expected:
+        speaker = shelf.speakers.get(one.name)
+        if speaker is not None:
+            usual = {
+                key: ReferenceValues(**asdict(known))
+                for key, known in speaker.bundle.reference.items()
+            }
+            score = usual.pop(SCORE, None)
+            told.append(
+                Reference(
+                    name=one.name,
+                    column=one.column,
+                    version=speaker.version,
+                    score=score,
+                    values=usual,
+                )
+            )
+    return References(models=told)
+
+
+def _about(one: Expected) -> ModelOutput:
+    return ModelOutput(
+        name=one.name,
+        column=one.column,
+        title=one.title,
+        kind=one.kind,
+        horizon_hours=one.horizon_hours,
+        unit=one.unit,
+    )
+
+
+def _unknown(model: NormalModel, block: IntervalBlock) -> list[str]:
+    """Keys of the watched instruments that have no value in the last row."""
+    return [tag.lower() for tag in model.tags if np.isnan(block.statistic(tag)[-1])]
+
+
+def _deviating(
+    plant: Plant, one: Expected, model: NormalModel, block: IntervalBlock, assessed: Assessed
+) -> list[Driver]:
+    """The tags that a deviation from normal is about."""
+    return [
+        Driver(**c.model_dump(), column=one.column)
+        for c in _tags(plant, model, block, assessed)[:DRIVERS]
+    ]
+
+
+def _tags(
+    plant: Plant, model: NormalModel, block: IntervalBlock, assessed: Assessed
+) -> list[Contribution]:
+    """Each tag's part of the score of the last row, largest first."""
+    parts = assessed.shares[-1] * assessed.score[-1]
+    values = [float(block.statistic(tag)[-1]) for tag in model.tags]
+    order = [i for i in np.argsort(-parts, kind="stable") if parts[i] > 0]
+    return [
+        _contribution(plant, plant.instrument(model.tags[i]).key, values[i], parts[i])
+        for i in order
+    ]
+
+
+def _drivers(plant: Plant, one: Expected, speaker: Speaker, row: Floats) -> list[Driver]:
+    """The inputs that raised a score most, for the models that speak of alarms."""
+    if one.kind != "probability":
+        return []
+    bundle = speaker.bundle
+    shares = explain(bundle.native_form, bundle.native, bundle.kind, row)
+    sizes = shares.contributions
+    raising = [i for i in _by_size(sizes) if sizes[i] > 0][:DRIVERS]
+    found = [_contribution(plant, bundle.names[i], row[i], sizes[i]) for i in raising]
+    return [Driver(**c.model_dump(), column=one.column) for c in found]
+
+
+def _explanation(plant: Plant, speaker: Speaker, row: Floats) -> Explanation:
+    bundle = speaker.bundle
+    shares = explain(bundle.native_form, bundle.native, bundle.kind, row)
+    return Explanation(
+        score=float(bundle.score(row[None])[0]),
+        score_on_scale=shares.total,
+        base_value=shares.base,
+        scale=shares.scale,
+        method=shares.method,
+        contributions=[
+            _contribution(plant, bundle.names[i], row[i], shares.contributions[i])
+            for i in _by_size(shares.contributions)
+        ],
+        model=speaker.spoke,
+    )
+
+
+def _by_size(contributions: Floats) -> list[int]:
+    """Places of those that are not nothing, largest first."""
+    return [
+        i
+        for i in np.argsort(-np.abs(contributions), kind="stable").tolist()
+        if contributions[i] != 0
+    ]
+
+
+def _contribution(plant: Plant, feature: str, value: float, size: float) -> Contribution:
+    """One input's part of a score; `value` NaN: it is missing."""
+    words, unit = in_words(plant, feature)
+    known = None if np.isnan(value) else float(value)
+    said = "missing" if known is None else f"{known:.4g} {unit}".strip().replace("-", "−")
+    return Contribution(
+        feature=feature,
+        key=source_of(plant, feature),
+        value=known,
+        contribution=float(size),
+        text=f"{words}: {said}",
+    )
+
+
+def _rules(plant: Plant, block: IntervalBlock) -> Iterator[RuleState]:
+    for rule in plant.labels.rules:
+        value = float(column(plant, block, rule.column)[-1])
+        met = bool(holds(plant, block, rule)[-1])
+        known = None if np.isnan(value) else value
+        yield RuleState(
+            name=rule.name,
+            column=rule.column,
+            value=known,
+            above=rule.limit,
+            unit=rule.unit,
+            met=met,
+            low=rule.low,
+        )
+
+
+def _quality(plant: Plant, block: IntervalBlock) -> list[TagQuality]:
+    return [_quality_of(plant, block, instrument) for instrument in plant.modelled]
+
+
+def _quality_of(plant: Plant, block: IntervalBlock, instrument: Instrument) -> TagQuality:
+    at = block.signals.index(instrument.tag)
+    value, age = float(block.statistic(instrument.tag)[-1]), float(block.age[-1, at])
+    known = None if np.isnan(age) else age
+    if np.isnan(value):
+        stale = known is not None and known > instrument.stale_after.total_seconds()
+        return TagQuality(
+            key=instrument.key,
+            status="stale" if stale else "missing",
+            value=None,
+            age_seconds=known,
+        )
+    low, high = instrument.range
+    if not low <= value <= high:
+        return TagQuality(key=instrument.key, status="out_of_range", value=value, age_seconds=known)
+    if instrument.saturated_above is not None and value > instrument.saturated_above:
+        return TagQuality(key=instrument.key, status="saturated", value=value, age_seconds=known)
+    recent = slice(-FLAT_ROWS, None)
+    spoke = (block.count[recent, at] > 0).all() and len(block) >= FLAT_ROWS
+    flat = bool(spoke and np.ptp(block.values[recent, at]) == 0)
+    return TagQuality(
+        key=instrument.key, status="flat" if flat else "good", value=value, age_seconds=known
+    )
+
+
+def _known_at(block: IntervalBlock) -> datetime | None:
+    start = moment(block.start[-1])
+    return None if start is None else start + block.cadence
+
+
+def _alarm(score: float, threshold: float | None) -> int:
+    return int(threshold is not None and score >= threshold)
+
+
+__all__ = [
+    "assess",
+    "explain_features",
+    "explain_normality",
+    "explain_window",
+    "forecast",
+    "importances",
+    "predict",
+    "recommend",
+    "references",
+]

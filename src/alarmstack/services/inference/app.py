@@ -1,0 +1,303 @@
+"""The inference API (port 7502): requests in, what the promoted models say out. See docs/architecture.md for its place."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+from fastapi import FastAPI, HTTPException, Query
+from prometheus_client import Counter, Gauge, Histogram
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from alarmstack import __version__
+from alarmstack.core.errors import AlarmstackError, FeatureError, NotPromotedError, ObservationError
+from alarmstack.core.plant import Plant
+from alarmstack.core.tasks import Task, Tasks
+from alarmstack.services.inference import answers as say
+from alarmstack.services.inference.shelf import Shelf
+from alarmstack.services.runtime.api_docs import serve_docs
+from alarmstack.services.runtime.http import (
+    TITLES,
+    Meter,
+    Plain,
+    answers,
+    body_of,
+    parsed,
+    problem,
+    speak_problems,
+    task_states,
+)
+from alarmstack.services.schemas.inference import (
+    Assessment,
+    AssessRequest,
+    ExplainRequest,
+    Explanation,
+    Forecast,
+    ForecastRequest,
+    Health,
+    Importances,
+    Models,
+    Prediction,
+    PredictRequest,
+    Ready,
+    Recommendation,
+    RecommendRequest,
+    References,
+)
+from alarmstack.services.schemas.observations import Observation, preset_rows
+
+REFRESH_SECONDS = 5.0
+"""Wall seconds between two looks at the registry."""
+BINS = tuple(i / 10 for i in range(1, 11))
+
+
+class ScoreMeter:
+    """What the models said, for Prometheus: scores, versions, inputs that were missing."""
+
+    def __init__(self, meter: Meter, shelf: Shelf) -> None:
+        self._shelf = shelf
+        scores = Histogram(
+            "alarmstack_score", "Scores given.", ("model",), buckets=BINS, registry=meter.registry
+        )
+        missing = Counter(
+            "alarmstack_missing_inputs",
+            "Inputs a model did without, counted by score.",
+            ("model",),
+            registry=meter.registry,
+        )
+        self._version = Gauge(
+            "alarmstack_model_version",
+            "Version that speaks; 0: none.",
+            ("model",),
+            registry=meter.registry,
+        )
+        self._reachable = Gauge(
+            "alarmstack_registry_reachable", "1: the registry answers.", registry=meter.registry
+        )
+        self._reachable.set_function(lambda: float(shelf.unreachable is None))
+        names = [one.name for one in shelf.expected]
+        # Looked up once: finding a labelled figure costs as much as a score.
+        self._figures = {name: (scores.labels(name), missing.labels(name)) for name in names}
+        for name in names:
+            self._version.labels(name).set_function(partial(self._number, name))
+
+    def note(self, model: str, score: float | None, missing: int) -> None:
+        """One score was given."""
+        scores, without = self._figures[model]
+        if score is not None:
+            scores.observe(score)
+        without.inc(missing)
+
+    def _number(self, name: str) -> float:
+        speaker = self._shelf.speakers.get(name)
+        return float(speaker.version) if speaker else 0.0
+
+
+def create_app(
+    shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS, tasks: Tasks | None = None
+) -> FastAPI:
+    """The inference API over a shelf of models."""
+    tasks = tasks or Tasks()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(shelf.begin)
+        # In a thread, which cannot be cancelled: a stalled look at the registry is shown, and the models go on.
+        reload = partial(_keep_up, shelf, refresh_seconds)
+        task = asyncio.create_task(tasks.keep_running("models", reload, restart_stalled=False))
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    app = FastAPI(
+        title="alarmstack inference API",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    serve_docs(app)
+    meter = Meter()
+    scores = ScoreMeter(meter, shelf)
+    plant, champion = shelf.plant, shelf.predictor
+    refused, silent = answers(400, 413, 422), answers(400, 413, 422, 503)
+
+    async def predict(request: Request) -> Response:
+        """Risk of one row of features; any subset of them will do."""
+        asked = parsed(PredictRequest, await request.body())
+        answer = say.predict(shelf, asked.features)
+        scores.note(champion, answer.risk_score, len(answer.missing))
+        return Response(answer.model_dump_json(), media_type="application/json")
+
+    # Asked most: tried before all other routes, and its body is parsed and checked in one pass.
+    body = body_of(PredictRequest)
+    route = Plain(
+        "/predict",
+        predict,
+        methods=["POST"],
+        response_model=Prediction,
+        responses=silent,
+        openapi_extra=body,
+    )
+    app.router.routes.insert(0, route)
+    speak_problems(app)
+    _speak_own_errors(app)
+    meter.watch(app)
+
+    @app.get("/health")
+    async def health() -> Health:
+        """The process is alive."""
+        return Health(version=__version__)
+
+    @app.get(
+        "/ready",
+        responses={503: {"model": Ready, "description": "A promoted model or a task is down"}},
+    )
+    async def ready(response: Response) -> Ready:
+        """Which models answer, from where, how old; 503 while a promoted one does not, or a long-running task is down."""
+        found = shelf.ready(task_states(tasks))
+        response.status_code = 200 if found.ready else 503
+        return found
+
+    @app.get("/models")
+    async def models() -> Models:
+        """Every expected model: version, alias, load status, metrics, thresholds, card."""
+        return Models(models=shelf.statuses())
+
+    @app.get("/reference")
+    async def reference() -> References:
+        """What was usual when the models were trained: what drift is measured against."""
+        return say.references(shelf)
+
+    @app.post("/forecast", responses=silent)
+    def forecast(asked: ForecastRequest) -> Forecast:
+        """Probability that an alarm begins within the horizon after the last of the rows."""
+        answer = say.forecast(plant, shelf, asked.horizon, asked.recent_observations)
+        scores.note(answer.model.name, answer.anomaly_probability, len(answer.missing))
+        return answer
+
+    @app.post("/recommend", responses=refused)
+    async def recommend(asked: RecommendRequest) -> Recommendation:
+        """What to do about a risk, and how urgently."""
+        return say.recommend(asked.failure_frequency_48, asked.risk_score)
+
+    @app.post("/explain", responses=silent)
+    def explain(asked: ExplainRequest) -> Explanation:
+        """Contribution of each input to a score, for the model that gives it."""
+        if (
+            asked.features is not None
+            and asked.recent_observations is None
+            and asked.horizon is None
+        ):
+            return say.explain_features(plant, shelf.speaker(champion), asked.features)
+        if asked.features is None and asked.recent_observations is not None:
+            if asked.horizon is None:
+                return say.explain_normality(plant, shelf, asked.recent_observations)
+            return say.explain_window(plant, shelf, asked.horizon, asked.recent_observations)
+        raise ObservationError(
+            "give either features, or recent_observations with a horizon (a forecaster) or without (normality)"
+        )
+
+    @app.get("/importance", responses=answers(404, 422, 503))
+    def importance(
+        model: str = Query(default=champion, max_length=200, description="Registry name."),
+    ) -> Importances:
+        """How much each feature matters to a model."""
+        if model not in {one.name for one in shelf.expected}:
+            raise HTTPException(
+                404,
+                f"model {model!r} is unknown: use one of {', '.join(one.name for one in shelf.expected)}",
+            )
+        return say.importances(plant, shelf.speaker(model))
+
+    @app.post("/assess", responses=silent)
+    def assess(asked: AssessRequest) -> Assessment:
+        """What all models say of the last of the intervals, in one call."""
+        answer = _assess(shelf, asked.intervals)
+        for said in answer.models:
+            if said.model is not None:
+                scores.note(
+                    said.name, said.score if said.kind == "probability" else None, len(said.missing)
+                )
+        return answer
+
+    _give_examples(app, plant)
+    return app
+
+
+def _give_examples(app: FastAPI, plant: Plant) -> None:
+    """Put the plant's own presets beside the bodies that the OpenAPI document describes."""
+    schema = app.openapi()
+    features = {
+        p.name: {"summary": p.title, "value": {"features": p.features}}
+        for p in plant.screen.predict_presets
+    }
+    windows = {
+        p.name: (
+            p.title,
+            [
+                row.model_dump(exclude={"timestamp", "segment"})
+                for row in preset_rows(plant, p.name)
+            ],
+        )
+        for p in plant.screen.forecast_presets
+    }
+    horizon = round(plant.time.horizons[0].total_seconds() / 3600)
+    forecasts = {
+        name: {"summary": title, "value": {"horizon": horizon, "recent_observations": rows}}
+        for name, (title, rows) in windows.items()
+    }
+    blocks = {
+        name: {"summary": title, "value": {"intervals": rows}}
+        for name, (title, rows) in windows.items()
+    }
+    given = {
+        "/predict": features,
+        "/forecast": forecasts,
+        "/explain": features | forecasts,
+        "/assess": blocks,
+    }
+    for path, examples in given.items():
+        schema["paths"][path]["post"]["requestBody"]["content"]["application/json"]["examples"] = (
+            examples
+        )
+
+
+def _assess(shelf: Shelf, rows: list[Observation]) -> Assessment:
+    if not shelf.speakers:
+        raise NotPromotedError(shelf.nothing)
+    if shelf.loading:
+        raise NotPromotedError("the models are still being loaded: ask again in a few seconds")
+    return say.assess(shelf.plant, shelf, rows)
+
+
+def _speak_own_errors(app: FastAPI) -> None:
+    @app.exception_handler(AlarmstackError)
+    async def _own(request: Request, error: AlarmstackError) -> JSONResponse:
+        status = 422 if isinstance(error, (FeatureError, ObservationError)) else 503
+        return problem(status, TITLES[status], str(error))
+
+
+async def _keep_up(shelf: Shelf, seconds: float, task: Task) -> None:
+    """Look at the registry again and again, in a thread: requests never wait for it."""
+    settled = False
+    while True:
+        await asyncio.to_thread(shelf.refresh, task.progress)
+        task.progress()
+        if not settled:
+            # Models and libraries stay for good: the garbage collector need not walk them between requests.
+            gc.collect()
+            gc.freeze()
+            settled = True
+        with task.waiting():
+            await asyncio.sleep(seconds)
+
+
+__all__ = ["REFRESH_SECONDS", "create_app"]

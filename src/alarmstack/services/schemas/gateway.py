@@ -1,0 +1,578 @@
+"""Bodies of the gateway: who is there, what was asked, what the plant did, and everything the screen must know to show it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from alarmstack.services.schemas.inference import (
+    Assessment,
+    Explanation,
+    Forecast,
+    Kind,
+    Prediction,
+    TaskState,
+)
+from alarmstack.services.schemas.instants import Moment
+from alarmstack.services.schemas.observations import Observation
+
+Role = Literal["viewer", "operator", "engineer", "admin"]
+ROLES: tuple[Role, ...] = ("viewer", "operator", "engineer", "admin")
+"""Each may do what those before it may."""
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 128
+"""Characters of a new password (OWASP ASVS 4.0.3, 2.1.1 and 2.1.2)."""
+EntryType = Literal["predict", "forecast", "explain", "assess", "auto"]
+
+
+NewPassword = Annotated[str, Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Registration(_Body):
+    """A new account. `invitation` where registration is by invitation."""
+
+    username: Annotated[str, Field(min_length=3, max_length=64, pattern=r"^[A-Za-z0-9._@-]+$")]
+    password: NewPassword
+    invitation: str | None = Field(default=None, max_length=200)
+
+
+class PasswordChange(_Body):
+    """Another password for one's own account; the current one proves whose it is."""
+
+    current: Annotated[str, Field(max_length=200)]
+    new: NewPassword
+
+
+class Person(_Body):
+    """An account as others see it."""
+
+    username: str
+    role: Role
+
+
+class Session(_Body):
+    """A short-lived access token, for the header `Authorization: Bearer …`; a cookie renews it."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"
+    expires_in: int = Field(description="Seconds.")
+    person: Person
+
+
+class SignIn(_Body):
+    """What the login page must know before anyone is logged in."""
+
+    registration: Literal["open", "invitation", "closed"]
+    plant_title: str
+    simulated: bool
+
+
+class Entry(_Body):
+    """One stored result. `plant_time`: the instant on the plant's clock that it speaks of; `score`: its main figure."""
+
+    id: int
+    type: EntryType
+    created_at: AwareDatetime
+    plant_time: AwareDatetime | None
+    horizon_hours: int | None
+    score: float | None
+    alarm: int | None
+    model: str | None
+    model_version: str | None
+    deleted: bool
+    request: dict[str, Any]
+    response: dict[str, Any]
+
+
+class History(_Body):
+    """A page of one's own entries, newest first."""
+
+    entries: list[Entry]
+    page: int
+    size: int
+    total: int
+
+
+class StoredPrediction(Prediction):
+    """A prediction and the entry it was stored as."""
+
+    entry_id: int
+
+
+class StoredForecast(Forecast):
+    """A forecast and the entry it was stored as."""
+
+    entry_id: int
+
+
+class StoredExplanation(Explanation):
+    """An explanation and the entry it was stored as."""
+
+    entry_id: int
+
+
+class StoredAssessment(Assessment):
+    """An assessment and the entry it was stored as."""
+
+    entry_id: int
+
+
+class Series(_Body):
+    """One tag or model column over time. Thinned points are the mean of their stretch, between its `low` and `high`."""
+
+    key: str
+    title: str
+    unit: str
+    kind: Literal["measured", "setpoint", "output", "predicted"]
+    range: tuple[float, float]
+    value: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+
+
+class LimitLine(_Body):
+    """A limit to draw on a tag's trend."""
+
+    key: str
+    value: float
+    title: str
+
+
+class Span(_Body):
+    """A stretch of time to shade: in alarm by a rule, or warned of by a forecaster."""
+
+    kind: Literal["alarm", "warning"]
+    title: str
+    begin: AwareDatetime
+    end: AwareDatetime
+
+
+class Trends(_Body):
+    """Series on one time axis (the end of each interval), with limits and events."""
+
+    time: list[AwareDatetime]
+    series: list[Series]
+    limits: list[LimitLine]
+    spans: list[Span]
+
+
+class PlantUnit(_Body):
+    """Equipment that instruments belong to."""
+
+    key: str
+    title: str
+
+
+class PlantTag(_Body):
+    """An instrument, and everything needed to draw it."""
+
+    key: str
+    tag: str
+    title: str
+    unit: str
+    process_unit: str
+    range: tuple[float, float]
+    normal: tuple[float, float]
+    limits: list[LimitLine]
+    stale_after_seconds: float
+    setpoint: str | None = Field(
+        description="Key of the setpoint, where a controller holds this tag."
+    )
+    output: str | None = Field(description="Key of the controller's output.")
+
+
+class PlantLimit(_Body):
+    """A limit rule of plant.toml with its delays. `low`: exceeded below the limit; `absolute`: the value's size counts."""
+
+    rule: str
+    key: str
+    tag: str
+    title: str
+    column: str
+    limit: float
+    unit: str
+    low: bool
+    absolute: bool
+    deadband: float
+    on_delay_seconds: float
+    off_delay_seconds: float
+
+
+class PlantModel(_Body):
+    """A model that the plant is expected to have. `label` heads its figure, `title` says what the figure is."""
+
+    name: str
+    column: str
+    label: str
+    title: str
+    kind: Kind
+    horizon_hours: int | None
+    unit: str | None
+
+
+class PredictField(_Body):
+    """An input of the predict form."""
+
+    feature: str
+    title: str
+    unit: str
+    low: float
+    high: float
+
+
+class PredictPreset(_Body):
+    """Inputs to start a prediction from."""
+
+    name: str
+    title: str
+    features: dict[str, float | None]
+
+
+class ForecastPreset(_Body):
+    """A window of rows to start a forecast from."""
+
+    name: str
+    title: str
+    rows: list[Observation]
+
+
+class PlantView(_Body):
+    """Everything the screen knows about the plant. Durations in seconds."""
+
+    name: str
+    title: str
+    timezone: str
+    simulated: bool
+    cadence_seconds: float
+    window_rows: int
+    longest_useful_lead_seconds: float
+    horizons_hours: list[int]
+    units: list[PlantUnit]
+    tags: list[PlantTag]
+    limits: list[PlantLimit]
+    models: list[PlantModel]
+    predict_fields: list[PredictField]
+    predict_presets: list[PredictPreset]
+    forecast_presets: list[ForecastPreset]
+
+
+class FeedStatus(_Body):
+    """How the gateway's own sources are: the feed of readings, and the models."""
+
+    feed: Literal["live", "stale", "down"]
+    feed_reason: str | None
+    inference: Literal["ready", "partial", "down"]
+    inference_reason: str | None
+    plant_time: AwareDatetime | None
+    server_time: AwareDatetime
+    assessed_until: AwareDatetime | None = Field(
+        default=None, description="End of the newest assessed interval, on the plant's clock."
+    )
+    unassessed: int = Field(
+        default=0, description="Stored intervals that wait for their assessment, at most 240."
+    )
+    down: list[TaskState] = Field(
+        default=[], description="Long-running tasks of the gateway that are not running."
+    )
+    quarantined: int = Field(default=0, description="Rows of the feed set aside since the start.")
+    quarantine_reason: str | None = Field(
+        default=None, description="Why the newest of them was set aside."
+    )
+    refused: int = Field(default=0, description="Intervals that inference refuses to assess.")
+    refused_reason: str | None = Field(
+        default=None, description="Why it refuses the newest of them."
+    )
+
+
+class QuarantinedRow(_Body):
+    """A row of the feed that was not valid. `content`: as it came, as JSON; `times`: how often it came."""
+
+    id: int
+    content: str
+    reason: str
+    first_at: AwareDatetime
+    last_at: AwareDatetime
+    times: int
+
+
+class Quarantine(_Body):
+    """A page of the rows that were set aside, newest first."""
+
+    rows: list[QuarantinedRow]
+    page: int
+    size: int
+    total: int
+
+
+class WarningState(_Body):
+    """A forecaster's warning as the alarm engine holds it: on-delay, hysteresis, off-delay and minimum on time applied.
+
+    `score` and `threshold` are those of the interval it belongs to; `text` names the warning with its figure.
+    """
+
+    column: str
+    horizon_hours: int
+    standing: bool
+    since: AwareDatetime | None
+    score: float | None = None
+    threshold: float | None = None
+    text: str | None = Field(default=None, examples=["Alarm possible within 3 h (9 %)"])
+
+
+class LimitAlarm(_Body):
+    """A limit that is exceeded. `value`: the newest, in the unit of the limit; None: unknown at present."""
+
+    rule: str = Field(description="Its name in plant.toml.")
+    key: str = Field(description="Key of the instrument whose trend shows it.")
+    tag: str
+    title: str = Field(examples=["PDT31008 above 300 mbar"])
+    limit: float
+    unit: str
+    value: float | None
+    since: AwareDatetime = Field(
+        description="Plant time of the reading that exceeded the limit: the on-delay begins there."
+    )
+    returning_since: AwareDatetime | None = Field(
+        default=None,
+        description="The value is back within the limit and its deadband; the off-delay runs since then.",
+    )
+    approximate: bool = Field(
+        default=False, description="`since` is known from closed intervals alone."
+    )
+
+
+class LimitGap(_Body):
+    """A limit that cannot be evaluated at present. An alarm that was active stays active."""
+
+    rule: str
+    key: str
+    title: str
+    reason: str
+
+
+class PlantState(_Body):
+    """Whether the plant is in alarm, by limits on the newest readings, and which warnings are active: one state for every view.
+
+    `known` is false while the feed is down or stale: then nothing is claimed and every list is empty. `pending`: limits that are
+    exceeded for less than their on-delay. `in_alarm_now` of an assessment is another matter: it is about a whole closed interval.
+    """
+
+    plant_time: AwareDatetime | None = Field(
+        description="The newest reading that the state includes."
+    )
+    known: bool
+    reason: str | None = Field(description="Why the state is not known.")
+    in_alarm: bool
+    since: AwareDatetime | None = Field(
+        description="When the oldest of the active limits was exceeded."
+    )
+    limits: list[LimitAlarm]
+    pending: list[LimitAlarm] = []
+    not_evaluated: list[LimitGap] = []
+    warnings: list[WarningState] = Field(
+        description="All forecasters; empty where `warnings_reason` says why they are not known."
+    )
+    warnings_reason: str | None = None
+
+
+class LimitEvent(_Body):
+    """A limit alarm from its beginning to its end. `end` None: it is active."""
+
+    id: int
+    rule: str
+    key: str
+    tag: str
+    title: str
+    limit: float
+    unit: str
+    peak: float | None = Field(description="The value furthest beyond the limit.")
+    begin: AwareDatetime
+    end: AwareDatetime | None
+    approximate: bool = Field(
+        description="Known from closed intervals alone: begin and end are accurate to an interval."
+    )
+
+
+class Events(_Body):
+    """A page of the plant's limit alarms, newest first."""
+
+    events: list[LimitEvent]
+    page: int
+    size: int
+    total: int
+
+
+class PlantAssessment(_Body):
+    """The server's own assessment of a closed interval, with the warnings that stand after it."""
+
+    interval: Observation
+    assessment: Assessment
+    warnings: list[WarningState]
+
+
+class IntervalSummary(_Body):
+    """A closed interval as charts draw it. `timestamp`: its start; `values`: medians by instrument key.
+
+    `scores` and `thresholds` by model column; `rules`: names of the limit rules that the interval met.
+    """
+
+    timestamp: AwareDatetime
+    values: dict[str, float | None]
+    scores: dict[str, float | None]
+    thresholds: dict[str, float | None]
+    in_alarm: bool
+    rules: list[str]
+    warnings: list[WarningState]
+
+
+class Overview(_Body):
+    """What the dashboard needs at once: the newest assessment whole, and the intervals up to it as charts draw them."""
+
+    latest: PlantAssessment | None = Field(description="The newest assessed interval.")
+    past: list[IntervalSummary] = Field(
+        description="The newest assessed intervals, oldest first; the last one is `latest`."
+    )
+    provisional: PlantAssessment | None = Field(
+        default=None,
+        description="Of the interval that ends now, until the next one is closed; where the stride is shorter.",
+    )
+    status: FeedStatus
+    state: PlantState
+
+
+DriftState = Literal["usual", "drifted", "learning", "few rows"]
+
+
+class Drifting(_Body):
+    """A quantity beside what was usual in training. PSI above `bound`: drifted; `learning`: recalibrated, too few rows since."""
+
+    key: str
+    title: str
+    psi: float | None
+    bound: float
+    state: DriftState
+    recalibrated_at: AwareDatetime | None = None
+
+
+class Nuisance(_Body):
+    """Warnings of a forecaster that no alarm followed, in so many days outside alarms, and how many a day were budgeted."""
+
+    column: str
+    false_alarms: int
+    days: float
+    budget_per_day: float
+
+
+class Drift(_Body):
+    """How far the plant of the last days is from the one the models learnt, and whether to train again (`reasons` say why)."""
+
+    window: str
+    rows: int
+    since: AwareDatetime | None
+    until: AwareDatetime | None
+    tags: list[Drifting]
+    models: list[Drifting]
+    nuisance: list[Nuisance]
+    retrain: bool
+    reasons: list[str]
+
+
+class Recalibrated(_Body):
+    """An instrument was recalibrated; without `at`: now, on the plant's clock."""
+
+    key: str = Field(max_length=100)
+    at: Moment | None = None
+    note: str = Field(default="", max_length=500)
+
+
+class Side(_Body):
+    """What a version's scores raised on the rows of a contest, at its own threshold."""
+
+    version: str | None
+    threshold: float | None
+    mean_score: float | None
+    warnings: int
+    false_alarms: int
+    onsets: int
+    onsets_warned: int
+    share_in_warning: float
+    days: float
+
+
+class Contest(_Body):
+    """A champion and its challenger on the same rows."""
+
+    column: str
+    name: str
+    since: AwareDatetime
+    rows: int
+    champion: Side
+    challenger: Side
+
+
+class Comparison(_Body):
+    """Every contest there is; a model without a challenger has none."""
+
+    contests: list[Contest]
+
+
+class GatewayHealth(_Body):
+    """The gateway is alive; what it depends on is in `status`."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+    feed: FeedStatus
+
+
+__all__ = [
+    "ROLES",
+    "Comparison",
+    "Contest",
+    "Drift",
+    "DriftState",
+    "Drifting",
+    "Entry",
+    "EntryType",
+    "Events",
+    "FeedStatus",
+    "ForecastPreset",
+    "GatewayHealth",
+    "History",
+    "IntervalSummary",
+    "LimitAlarm",
+    "LimitEvent",
+    "LimitGap",
+    "LimitLine",
+    "Nuisance",
+    "Overview",
+    "Person",
+    "PlantAssessment",
+    "PlantLimit",
+    "PlantModel",
+    "PlantState",
+    "PlantTag",
+    "PlantUnit",
+    "PlantView",
+    "PredictField",
+    "PredictPreset",
+    "Quarantine",
+    "QuarantinedRow",
+    "Recalibrated",
+    "Registration",
+    "Role",
+    "Series",
+    "Session",
+    "Side",
+    "SignIn",
+    "Span",
+    "StoredAssessment",
+    "StoredExplanation",
+    "StoredForecast",
+    "StoredPrediction",
+    "Trends",
+    "WarningState",
+]

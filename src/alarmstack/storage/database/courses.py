@@ -1,0 +1,106 @@
+"""The plant's past as columns of numbers, for charts over thousands of intervals: read by a blocking connection of one's own.
+
+Only the values asked for are taken out of the stored rows, by the database itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Engine, select
+
+from alarmstack.core.intervals import Floats, Mask
+from alarmstack.storage.database.engine import plain_engine
+from alarmstack.storage.database.tables import PlantAssessed, PlantInterval, PlantVersions
+
+Forecasts = list[tuple[str, int, float | None]]
+"""Column, horizon in hours, threshold."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """A stretch of the past, oldest first. Missing numbers are NaN.
+
+    `values` by key of the rows, `scores` by model column; `forecasts[versions[i]]`: the forecasters behind interval i, none
+    where `versions[i]` is -1 because the interval was not assessed.
+    """
+
+    starts: list[datetime]
+    segment: npt.NDArray[np.int64]
+    in_alarm: Mask
+    versions: npt.NDArray[np.int64]
+    values: Mapping[str, Floats]
+    scores: Mapping[str, Floats]
+    forecasts: Mapping[int, Forecasts]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+def read_course(
+    url: str,
+    plant: str,
+    keys: Sequence[str],
+    columns: Sequence[str],
+    begin: datetime | None,
+    end: datetime | None,
+    most: int,
+) -> Course:
+    """The newest `most` intervals that start in [begin, end)."""
+    values = [PlantInterval.row[key].as_float() for key in keys]
+    scores = [PlantAssessed.said["scores", column].as_float() for column in columns]
+    first = (
+        PlantInterval.start,
+        PlantInterval.row["segment"].as_integer(),
+        PlantAssessed.in_alarm,
+        PlantAssessed.versions_id,
+    )
+    asked = (
+        select(*first, *values, *scores)
+        .outerjoin(
+            PlantAssessed,
+            (PlantAssessed.plant == PlantInterval.plant)
+            & (PlantAssessed.start == PlantInterval.start),
+        )
+        .where(PlantInterval.plant == plant)
+        .order_by(PlantInterval.start.desc())
+        .limit(most)
+    )
+    if begin is not None:
+        asked = asked.where(PlantInterval.start >= begin)
+    if end is not None:
+        asked = asked.where(PlantInterval.start < end)
+    with _engine(url).connect() as connection:
+        found = connection.execute(asked).all()[::-1]
+        known = connection.execute(select(PlantVersions.id, PlantVersions.versions)).tuples().all()
+    taken = list(zip(*found, strict=True)) or [()] * (len(first) + len(values) + len(scores))
+    starts, segment, in_alarm, versions = taken[: len(first)]
+    numbers = [_floats(column) for column in taken[len(first) :]]
+    return Course(
+        list(starts),
+        np.array([0 if one is None else one for one in segment], np.int64),
+        np.array(in_alarm, dtype=bool),
+        np.array([-1 if one is None else one for one in versions], np.int64),
+        dict(zip(keys, numbers[: len(keys)], strict=True)),
+        dict(zip(columns, numbers[len(keys) :], strict=True)),
+        {number: [tuple(one) for one in shared["forecasts"]] for number, shared in known},
+    )
+
+
+def _floats(column: Iterable[Any]) -> Floats:
+    return np.array([np.nan if one is None else one for one in column], float)
+
+
+@cache
+def _engine(url: str) -> Engine:
+    """One engine for a process."""
+    return plain_engine(url)
+
+
+__all__ = ["Course", "Forecasts", "read_course"]

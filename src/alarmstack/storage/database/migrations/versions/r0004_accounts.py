@@ -1,0 +1,26 @@
+"""Accounts can be disabled, and a login knows when it began, so that its lifetime can be limited."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from alarmstack.storage.database.tables import Instant
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Add both columns. Logins that exist count from the time of their newest token."""
+    op.add_column("users", sa.Column("disabled_at", Instant))
+    op.add_column("refresh_sessions", sa.Column("begun_at", Instant))
+    op.execute("UPDATE refresh_sessions SET begun_at = created_at")
+    with op.batch_alter_table("refresh_sessions") as table:
+        table.alter_column("begun_at", existing_type=Instant, nullable=False)
+
+
+def downgrade() -> None:
+    """Remove both columns. Not by a new copy of `users`: SQLite would delete what refers to the old one."""
+    op.drop_column("refresh_sessions", "begun_at")
+    op.drop_column("users", "disabled_at")

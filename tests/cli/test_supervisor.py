@@ -1,0 +1,238 @@
+"""The supervisor with real processes: healthy together, restarted when one dies, gone when it goes, and ports named when taken."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import psutil
+import pytest
+
+from alarmstack.cli.supervisor import (
+    ANSWER_SECONDS,
+    HUNG_AFTER,
+    LOOK_SECONDS,
+    Service,
+    Supervisor,
+    check_ports,
+    rotate,
+)
+from alarmstack.core.errors import ServiceError
+from alarmstack.core.folder import claimed
+
+SERVER = """
+import http.server, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"ok")
+    def log_message(self, *words): pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def server(name: str) -> Service:
+    port = free_port()
+    return Service(
+        name,
+        [sys.executable, "-c", SERVER, str(port)],
+        {port: "THE_PORT"},
+        f"http://127.0.0.1:{port}/",
+    )
+
+
+def shift(
+    services: list[Service], logs: Path, story: Callable[[Supervisor], Coroutine[Any, Any, None]]
+) -> list[str]:
+    """Run services, tell the story once all are healthy, stop; what the supervisor said."""
+    said: list[str] = []
+
+    async def main() -> None:
+        ready, stop = asyncio.Event(), asyncio.Event()
+        supervisor = Supervisor(services, logs, said.append)
+        running = asyncio.create_task(supervisor.run(ready.set, stop))
+        await asyncio.wait(
+            [running, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED
+        )
+        if ready.is_set():
+            await story(supervisor)
+        stop.set()
+        await running
+
+    asyncio.run(main())
+    return said
+
+
+def test_a_service_that_dies_is_started_again_and_all_stop_together(tmp_path: Path) -> None:
+    services = [server("one"), server("two")]
+    pids: list[int] = []
+
+    async def story(supervisor: Supervisor) -> None:
+        first = supervisor.pid("two")
+        os.kill(first, signal.SIGKILL)
+        while supervisor.pid("two") == first:
+            await asyncio.sleep(0)
+        pids.extend([supervisor.pid("one"), supervisor.pid("two")])
+
+    said = shift(services, tmp_path, story)
+    assert any(
+        line.startswith("two: ended with code -9") and "next attempt in" in line for line in said
+    )
+    assert len(set(pids)) == 2 and not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def test_a_hung_service_is_killed_and_started_again_within_ten_seconds(tmp_path: Path) -> None:
+    services = [server("one"), server("two")]
+    waited: list[float] = []
+
+    async def story(supervisor: Supervisor) -> None:
+        first = supervisor.pid("two")
+        async with asyncio.timeout(60):
+            while "two" not in supervisor.answered:
+                await asyncio.sleep(0.1)
+        os.kill(first, signal.SIGSTOP)
+        begin = monotonic()
+        async with asyncio.timeout(60):
+            while psutil.pid_exists(first):
+                await asyncio.sleep(0.1)
+        waited.append(monotonic() - begin)
+        async with asyncio.timeout(60):
+            while supervisor.pid("two") == first:
+                await asyncio.sleep(0.1)
+
+    said = shift(services, tmp_path, story)
+    assert any(line.startswith("two: no answer for 7 s, killed") for line in said)
+    assert HUNG_AFTER + LOOK_SECONDS + ANSWER_SECONDS <= 10, (
+        "the longest time until a hung service is known"
+    )
+    assert waited[0] >= HUNG_AFTER - LOOK_SECONDS - ANSWER_SECONDS, (
+        "one slow answer is no reason to kill"
+    )
+
+
+def test_a_full_log_is_moved_aside_and_its_writer_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.log"
+    with path.open("ab", buffering=0) as writer:
+        for number in range(6):
+            writer.write(f"{number}".encode() * 200)
+            rotate(path, 100)
+        writer.write(b"new")
+    assert path.read_bytes() == b"new"
+    assert [path.with_name(f"gateway.log.{n}").read_bytes()[:1] for n in (1, 2, 3)] == [
+        b"5",
+        b"4",
+        b"3",
+    ]
+    assert not path.with_name("gateway.log.4").exists()
+
+
+def test_a_data_folder_that_another_process_uses_is_refused_by_name(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from pathlib import Path; from alarmstack.core.folder import claimed\n"
+            f"with claimed(Path({str(tmp_path)!r}), 'demo'):\n  print('held', flush=True); sys.stdin.read()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
+    with (
+        pytest.raises(
+            ServiceError, match=rf"is in use by process {holder.pid}.*ALARMSTACK_DATA_DIR"
+        ),
+        claimed(tmp_path, "demo"),
+    ):
+        pass
+    holder.kill()
+    holder.wait()
+    with claimed(tmp_path, "demo"):
+        """A holder that was killed holds nothing."""
+
+
+def test_a_second_demo_in_the_same_folder_is_refused_in_one_line(tmp_path: Path) -> None:
+    ports = [f"ALARMSTACK_{name}_PORT" for name in ("SENSORS", "INFERENCE", "GATEWAY", "PAGE")]
+    environment = (
+        os.environ
+        | {name: str(free_port()) for name in ports}
+        | {"ALARMSTACK_DATA_DIR": str(tmp_path)}
+    )
+    with claimed(tmp_path, "demo"):
+        for words in (["serve", "all"], ["demo"]):
+            command = [str(Path(sys.executable).with_name("alarmstack")), *words]
+            done = subprocess.run(
+                command, env=environment, capture_output=True, text=True, timeout=120, check=False
+            )
+            assert (
+                done.returncode == 1
+                and done.stderr.count("\n") == 1
+                and "is in use by process" in done.stderr
+            )
+
+
+def test_a_taken_port_is_named_with_its_holder(tmp_path: Path) -> None:
+    service = server("sensors")
+    port = next(iter(service.ports))
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", port))
+        holder.listen()
+        with pytest.raises(
+            ServiceError,
+            match=rf"port {port} \(sensors\) is taken by process {os.getpid()}.*THE_PORT",
+        ):
+            check_ports([service])
+
+
+def test_a_service_that_never_gets_healthy_is_reported_with_its_last_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alarmstack.cli.supervisor.HEALTHY_WITHIN", 1.0)
+    broken = Service(
+        "broken",
+        [sys.executable, "-c", "raise SystemExit('no model folder')"],
+        {},
+        "http://127.0.0.1:9/",
+    )
+
+    async def nothing(supervisor: Supervisor) -> None: ...
+
+    with pytest.raises(ServiceError, match=r"broken did not become healthy.*no model folder"):
+        shift([broken], tmp_path, nothing)
+
+
+def test_services_go_when_the_supervisor_is_killed(tmp_path: Path) -> None:
+    """A service run by `alarmstack.services.runtime.http.run` watches the pipe to its supervisor."""
+    port = free_port()
+    child = (
+        "from fastapi import FastAPI; from alarmstack.services.runtime.http import listen, run;"
+        f"print('up', flush=True); run(FastAPI(), [listen('127.0.0.1', {port})])"
+    )
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import subprocess, sys, os\n"
+            f"p = subprocess.Popen([sys.executable, '-c', {child!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE,"
+            " env={**os.environ, 'ALARMSTACK_SUPERVISED': '1'}, start_new_session=True)\n"
+            "p.stdout.readline(); print(p.pid, flush=True); p.wait()",
+        ],
+        stdout=subprocess.PIPE,
+    )
+    assert parent.stdout is not None
+    service = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    service.wait(timeout=15)
+    assert not service.is_running()

@@ -1,0 +1,71 @@
+"""Hits, leads and false alarms, told as drawings. The plant's rule: no off-delay, at least 1 h on, lead ≤ 6 h, quiet gap 3 h."""
+
+import numpy as np
+import pytest
+
+from alarmstack.core.plant import Plant, parse_duration
+from alarmstack.evaluation.events import BUDGETS, outcome, threshold_for, thresholds_for
+from tests.training.stories import drawn, scores
+
+NAN = float("nan")
+STORIES = [
+    # alarms, scores, leads of the onsets, false alarms
+    ("warned two hours ahead", "........AA....", "......9.......", [2.0], 0),
+    ("warned in the last moment", "........AA....", ".......9......", [1.0], 0),
+    ("the alarm row itself is too late", "........AA....", "........99....", [NAN], 0),
+    ("six hours is the longest useful lead", "........AA....", "..9...........", [6.0], 0),
+    ("seven hours is a false alarm", "........AA....", ".9............", [NAN], 1),
+    ("standing since too early is no hit", "..........AA..", ".99999999.....", [NAN], 1),
+    ("the first activation counts", ".........AA...", "...9...9......", [6.0], 0),
+    ("a warning for nothing", "..............", ".....9........", [], 1),
+    ("in alarm nothing is judged", "......AAAAAAAA", "........99.99.", [NAN], 0),
+    ("a short pause belongs to the episode", ".....AA..AA...", ".......99.....", [NAN], 0),
+    ("nothing is carried over a cut", "....|...A.....", "..9..........", [NAN], 1),
+    ("an onset needs quiet before it", ".A............", "..............", [], 0),
+]
+
+
+@pytest.mark.parametrize(
+    ("what", "alarms", "given", "leads", "false"), STORIES, ids=[s[0] for s in STORIES]
+)
+def test_stories(
+    plant: Plant, what: str, alarms: str, given: str, leads: list[float], false: int
+) -> None:
+    found = drawn(plant, alarms)
+    result = outcome(found, scores(given)[: len(found)], 0.5)
+    assert result.lead.tolist() == pytest.approx(leads, nan_ok=True)
+    assert int(result.false.sum()) == false
+
+
+def test_the_forecast_target_looks_ahead_by_the_horizon(plant: Plant) -> None:
+    target = drawn(plant, "......AA......").onset_target(parse_duration("3h"))
+    told = "".join({0.0: "0", 1.0: "1"}.get(v, "-") for v in target)
+    assert told == "000111--000---"
+
+
+def test_the_target_of_one_hour_is_the_row_before(plant: Plant) -> None:
+    target = drawn(plant, "....A.....").onset_target(parse_duration("1h"))
+    assert "".join({0.0: "0", 1.0: "1"}.get(v, "-") for v in target) == "0001-0000-"
+
+
+def test_a_threshold_keeps_its_budget_and_catches_what_it_can(plant: Plant) -> None:
+    day = "." * 40 + "AA" + "." * 30
+    examples = drawn(plant, day * 20)
+    given = scores(("." * 10 + "3" + "." * 27 + "8." + ".." + "." * 30) * 20)
+    threshold = threshold_for(examples, given, 0.1)
+    assert 0.3 < threshold <= 0.8
+    result = outcome(examples, given, threshold)
+    assert result.recall == 1.0 and result.false.sum() == 0
+
+
+def test_scores_without_skill_get_no_threshold(plant: Plant) -> None:
+    examples = drawn(plant, "." * 400 + "A" + "." * 400)
+    assert threshold_for(examples, np.zeros(len(examples)), 0.1) == float("inf")
+
+
+def test_several_budgets_at_once_are_the_budgets_one_by_one(plant: Plant) -> None:
+    examples = drawn(plant, ("." * 40 + "AA" + "." * 30) * 20)
+    given = np.random.default_rng(4).random(len(examples))
+    assert thresholds_for(examples, given, BUDGETS) == [
+        threshold_for(examples, given, budget) for budget in BUDGETS
+    ]

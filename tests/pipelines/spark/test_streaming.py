@@ -1,0 +1,246 @@
+"""Live readings of many assets are scored as they come, each interval once, and as the batch scores them."""
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from alarmstack.core.model_list import NORMALITY
+from alarmstack.core.plant import Plant
+from alarmstack.core.settings import Settings
+from alarmstack.pipelines.local import champions
+from alarmstack.pipelines.scoring import score_block
+from alarmstack.pipelines.spark.streaming import Followed, follow
+from alarmstack.pipelines.spark.validation import AssetClock, longest_step, sift
+from alarmstack.preparation.derived import any_rule
+from alarmstack.preparation.interval_closer import close_intervals
+from tests.blocks import readings
+from tests.conftest import REPOSITORY
+from tests.home import alarmstack
+from tests.pipelines.spark import same_scores
+from tests.waiting import end_of, until
+
+HOURS = 24 * 8
+ASSETS = {"north": 1, "south": 2, "west": 3}
+GRACE = timedelta(minutes=5)
+
+
+def expected_rows(plant: Plant, home: Path, seed: int) -> pl.DataFrame:
+    """What the batch says of an asset, but for the model that remembers more than a look-back."""
+    block = close_intervals(plant, readings(plant, HOURS, seed))
+    results = score_block(
+        plant, block, champions(plant, Settings(data=home)), any_rule(plant, block)
+    )
+    return results.with_columns(pl.col("timestamp").dt.replace_time_zone(None)).drop(NORMALITY)
+
+
+@pytest.mark.parametrize("hours", [1, 7, 40])
+def test_a_followed_asset_says_what_the_batch_says(plant: Plant, home: Path, hours: int) -> None:
+    told = readings(plant, HOURS, 1)
+    bundles, first = champions(plant, Settings(data=home)), told["time"].min()
+    assert isinstance(first, datetime)
+    followed: Followed | None = None
+    rows = []
+    for begin in range(0, HOURS + 1, hours):
+        since = pl.col("time") - first
+        piece = told.filter(
+            (since >= timedelta(hours=begin)) & (since < timedelta(hours=begin + hours))
+        )
+        if len(piece):
+            followed, table = follow(plant, bundles, followed, piece, GRACE)
+            rows += [] if table is None else [table]
+    said = pl.concat(rows).drop(NORMALITY)
+    assert len(said) >= HOURS - 2
+    same_scores(said, expected_rows(plant, home, 1).head(len(said)))
+
+
+def drop(plant: Plant, folder: Path, days: range) -> None:
+    """Readings of some days of every asset, as the live feed flushes them: whole files, in the order of time."""
+    for asset, seed in ASSETS.items():
+        told = readings(plant, HOURS, seed)
+        first = told["time"].min()
+        assert isinstance(first, datetime)
+        for day in days:
+            since = pl.col("time") - first
+            file = folder / f"asset={asset}" / f"{day:02d}.parquet"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            partial = file.with_suffix(".partial")
+            told.filter(
+                (since >= timedelta(days=day)) & (since < timedelta(days=day + 1))
+            ).write_parquet(partial)
+            partial.rename(file)
+
+
+YEAR = timedelta(days=365)
+STEP = timedelta(days=1)
+
+
+def moved(told: pl.DataFrame, by: timedelta) -> pl.DataFrame:
+    return told.with_columns(pl.col("time") + by)
+
+
+def sifted_in_pieces(
+    plant: Plant, pieces: list[pl.DataFrame]
+) -> tuple[AssetClock, pl.DataFrame, pl.DataFrame]:
+    """The clock, the readings that counted and those set aside, after one batch a piece."""
+    clock, sound, aside = AssetClock(), [], []
+    for piece in pieces:
+        sifted = sift(plant, clock, piece, STEP)
+        clock = sifted.clock
+        sound.append(sifted.sound)
+        aside.append(sifted.aside)
+    return clock, pl.concat(sound), pl.concat(aside)
+
+
+@pytest.mark.parametrize("at", [0, 1, 11])
+@pytest.mark.parametrize("by", [YEAR, -YEAR, timedelta(days=400 * 365), timedelta(days=-400 * 365)])
+@pytest.mark.parametrize("batch", [1, 40])
+def test_one_reading_at_a_wrong_time_is_set_aside_wherever_it_comes(
+    plant: Plant, at: int, by: timedelta, batch: int
+) -> None:
+    told = readings(plant, 24, 1)[:120]
+    wrong = moved(told[at * 10 : at * 10 + 1], by)
+    pieces = [told[begin : begin + batch] for begin in range(0, len(told), batch)]
+    pieces.insert(at * 10 // batch, wrong)
+    clock, sound, aside = sifted_in_pieces(plant, pieces)
+    assert clock.newest == told["time"].max() and clock.held.is_empty()
+    assert aside["time"].to_list() == wrong["time"].to_list() and aside["reason"].null_count() == 0
+    assert sound.sort("time", "tag").equals(told.sort("time", "tag"))
+
+
+@pytest.mark.parametrize("batch", [1, 16, 320])
+def test_a_gap_of_a_year_is_believed_when_readings_agree_and_loses_nothing(
+    plant: Plant, batch: int
+) -> None:
+    told = readings(plant, 12, 1)[:160]
+    both = pl.concat([told, moved(told, YEAR)])
+    clock, sound, aside = sifted_in_pieces(
+        plant, [both[begin : begin + batch] for begin in range(0, len(both), batch)]
+    )
+    assert clock.newest == both["time"].max()
+    assert sound.sort("time", "tag").equals(both.sort("time", "tag")) and aside.is_empty()
+
+
+def test_one_instrument_with_a_wrong_clock_does_not_move_the_assets(plant: Plant) -> None:
+    told = readings(plant, 48, 1)
+    wrong = moved(told.filter(tag=plant.signals[0]), YEAR)
+    both = pl.concat([told.filter(pl.col("tag") != plant.signals[0]), wrong]).sample(
+        fraction=1.0, shuffle=True, seed=1
+    )
+    clock, _, aside = sifted_in_pieces(plant, [both])
+    assert clock.newest is not None and clock.newest <= told["time"].max()  # type: ignore[operator]
+    assert len(aside) == len(wrong)
+
+
+def test_a_slow_plant_has_longer_steps(plant: Plant) -> None:
+    slow = plant.model_copy(
+        update={"time": plant.time.model_copy(update={"longest_gap": timedelta(days=6)})}
+    )
+    assert longest_step(slow, 86_400) == timedelta(days=6) and longest_step(plant, 86_400) == STEP
+
+
+def test_what_no_plant_can_have_is_set_aside_with_its_reason(plant: Plant) -> None:
+    told = readings(plant, 6, 1)
+    strange = pl.DataFrame(
+        {"tag": [None, "X", "PDT31008"], "time": [told["time"][0]] * 2 + [None], "value": [1.0] * 3}
+    )
+    _, sound, aside = sifted_in_pieces(plant, [told, strange.cast({"time": told.schema["time"]})])
+    assert len(sound) == len(told)
+    assert sorted(aside["reason"].to_list()) == ["no signal of this plant"] * 2 + ["no time"]
+
+
+@pytest.mark.slow
+def test_a_reading_dated_a_year_ahead_neither_makes_rows_nor_ends_the_stream(
+    plant: Plant, home: Path, tmp_path: Path
+) -> None:
+    """The real command: the wrong reading is kept aside and reported, every valid interval is scored."""
+    live, out = tmp_path / "live", tmp_path / "scores"
+    words = [
+        "stream",
+        str(live),
+        str(out),
+        "--master",
+        "local[2]",
+        "--grace",
+        str(GRACE.total_seconds()),
+        "--once",
+    ]
+    drop(plant, live, range(3))
+    first = pl.read_parquet(live / "asset=north/00.parquet")
+    moved(first[:1], YEAR).write_parquet(live / "asset=north/future.parquet")
+    alarmstack(home, *words)
+    drop(plant, live, range(3, 9))
+    moved(first[1:2], -YEAR).write_parquet(live / "asset=south/past.parquet")
+    told = alarmstack(home, *words).stdout
+    assert "2 readings set aside so far" in " ".join(told.split())
+    aside = pl.read_parquet(sorted((tmp_path / "scores_quarantine").glob("asset=*/*.parquet")))
+    assert aside["value"].to_list() == first["value"][:2].to_list()
+    said = read_stream(out)
+    for asset, seed in ASSETS.items():
+        mine = said.filter(pl.col("asset") == asset).drop("asset", NORMALITY).sort("timestamp")
+        assert HOURS - 2 <= len(mine) <= HOURS
+        same_scores(mine, expected_rows(plant, home, seed).head(len(mine)))
+
+
+@pytest.mark.slow
+def test_every_interval_is_scored_once_though_the_stream_is_killed(
+    plant: Plant, home: Path, tmp_path: Path
+) -> None:
+    live, out = tmp_path / "live", tmp_path / "scores"
+    words = [
+        "stream",
+        str(live),
+        str(out),
+        "--master",
+        "local[2]",
+        "--grace",
+        str(GRACE.total_seconds()),
+    ]
+    drop(plant, live, range(3))
+    environment = os.environ | {"ALARMSTACK_DATA_DIR": str(home)}
+    command = [str(Path(sys.executable).with_name("alarmstack")), *words]
+    with (tmp_path / "log").open("wb") as log:
+        running = subprocess.Popen(
+            command, env=environment, cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        until(
+            lambda: list(out.glob("_spark_metadata/0")),
+            lambda: end_of(tmp_path / "log"),
+            seconds=120,
+            process=running,
+        )
+        # The next batch begins, and the lights go out.
+        drop(plant, live, range(3, 6))
+        batch = tmp_path / "scores_checkpoint/offsets/1"
+        until(
+            batch.exists, lambda: end_of(tmp_path / "log"), seconds=120, every=0.01, process=running
+        )
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+    drop(plant, live, range(6, 9))
+    alarmstack(home, *words, "--once")
+    alarmstack(home, *words, "--once")
+    said = read_stream(out)
+    for asset, seed in ASSETS.items():
+        mine = said.filter(pl.col("asset") == asset).drop("asset", NORMALITY).sort("timestamp")
+        assert mine["timestamp"].is_unique().all()
+        assert len(mine) >= HOURS - 2
+        same_scores(mine, expected_rows(plant, home, seed).head(len(mine)))
+
+
+def read_stream(out: Path) -> pl.DataFrame:
+    """The files that the sink's log names: others are of batches that never ended."""
+    named = set()
+    for entry in sorted((out / "_spark_metadata").iterdir()):
+        if entry.name.startswith("."):
+            continue
+        for line in entry.read_text().splitlines()[1:]:
+            named.add(Path(pl.read_json(line.encode())["path"][0].removeprefix("file://")))
+    return pl.concat(pl.read_parquet(file) for file in sorted(named))

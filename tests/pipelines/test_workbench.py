@@ -1,0 +1,79 @@
+"""The workbench finds its plant from wherever a notebook is opened, and says what its data are worth."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from alarmstack.core.errors import AlarmstackError
+from alarmstack.core.settings import Settings
+from alarmstack.pipelines.workbench import (
+    NO_CLAIM,
+    NOT_CAUSAL,
+    Note,
+    Workbench,
+    open_workbench,
+    rooted,
+)
+from alarmstack.preparation.datasets import write_csv
+from alarmstack.preparation.intake import datasets
+from tests.conftest import REPOSITORY
+
+
+def settings(home: Path, **named: object) -> Settings:
+    return Settings(data=home, **named)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def month(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    return open_workbench(settings(tmp_path_factory.mktemp("home")), REPOSITORY / "notebooks")
+
+
+def test_relative_paths_begin_where_the_plant_file_is(tmp_path: Path) -> None:
+    found = rooted(Settings(notebook_data=Path("mine/drop")), REPOSITORY / "notebooks")
+    assert found.plant == REPOSITORY / "plants/gas_treatment/plant.toml"
+    assert found.data == REPOSITORY / "data" and found.notebook_data == REPOSITORY / "mine/drop"
+    absolute = rooted(settings(tmp_path), REPOSITORY / "notebooks")
+    assert absolute.data == tmp_path and absolute.notebook_data is None
+    with pytest.raises(AlarmstackError, match="ALARMSTACK_PLANT"):
+        rooted(Settings(), tmp_path)
+
+
+def test_the_demos_month_is_made_where_it_is_absent(month: Workbench) -> None:
+    assert (month.settings.data / "drop" / "PDT31008.xlsx").is_file()
+    assert len(month.month.block) == 673 and not month.given
+    told = month.about_month()
+    assert isinstance(told, Note) and told._repr_markdown_() == str(told)
+    assert NOT_CAUSAL not in told and NO_CLAIM not in told
+
+
+def test_periods_are_those_of_the_drop(month: Workbench) -> None:
+    log = pl.read_csv(month.source / "operator_log.csv")
+    assert month.periods["description"].to_list() == log.sort("start")["description"].to_list()
+
+
+def test_a_finished_dataset_of_a_month_is_shown_without_a_claim(
+    month: Workbench, tmp_path: Path
+) -> None:
+    table = datasets(month.plant, month.month)["labeled_dataset.csv"]
+    write_csv(month.plant, table, tmp_path / "labeled.csv")
+    named = open_workbench(settings(tmp_path, notebook_data=tmp_path / "labeled.csv"), REPOSITORY)
+    assert NOT_CAUSAL in named.about_month() and NO_CLAIM in named.about_month()
+    assert named.month.alarm.tolist() == month.month.alarm.tolist()
+    assert named.rows.few and named.rows.source == "labeled.csv"
+    # Models of so few events are kept away from where services look for champions.
+    assert named.registry("notebooks").uri != named.settings.registry
+    assert named.chosen() == {} and named.unseen is None
+
+
+def test_the_six_known_periods_belong_to_the_real_month(real_data: Path, tmp_path: Path) -> None:
+    named = open_workbench(
+        settings(tmp_path, notebook_data=real_data / "gas_plant/cleaned_dataset.csv"), REPOSITORY
+    )
+    assert named.periods.height == 6
+    named.write_datasets()
+    ours, theirs = (
+        pl.read_csv(folder / "labeled_dataset.csv").select("timestamp", "anomaly_label", "regime")
+        for folder in (named.out, real_data / "gas_plant")
+    )
+    assert ours.equals(theirs)

@@ -1,0 +1,35 @@
+"""The inference API over the models of the test home."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from alarmstack.core.plant import Plant
+from alarmstack.registry.bundles import Registry
+from alarmstack.services.inference import Shelf, create_app
+
+
+@pytest.fixture(scope="session")
+def shelf(home: Path, plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    made = Shelf(
+        plant,
+        Registry(f"sqlite:///{home / 'mlflow.db'}"),
+        tmp_path_factory.mktemp("shelf"),
+        unpromoted=True,
+    )
+    made.refresh()
+    return made
+
+
+@pytest.fixture(scope="session")
+def service(shelf: Shelf) -> FastAPI:
+    return create_app(shelf)
+
+
+@pytest.fixture(scope="session")
+def client(service: FastAPI) -> Iterator[TestClient]:
+    # Without the lifespan: what is on the shelf stays there.
+    yield TestClient(service)

@@ -1,0 +1,470 @@
+"""Faults of the real kind: a locked database file, a stopped Postgres, a full disk, rows that are not valid.
+
+The monitor reports each one, goes on by itself, and loses or doubles no interval.
+"""
+
+import asyncio
+import sqlite3
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from datetime import timedelta
+from functools import partial
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from alarmstack.core.plant import Plant
+from alarmstack.storage.database import plant_history
+from tests.components import missing
+from tests.databases import Postgres, find
+from tests.upstreams import BEGIN, HOUR, Models_, row
+from tests.world import World, world
+
+pytestmark = pytest.mark.anyio
+
+
+async def becomes(true: Callable[[], object], w: World, seconds: float = 60) -> None:
+    """Let wall time and the world's clock pass until something is true."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            w.clock.advance(0.5)
+            await asyncio.sleep(0.01)
+
+
+async def assessed(w: World) -> list[tuple[Any, bool]]:
+    """Every stored interval's hour, and whether it is assessed."""
+    async with w.state.database.begin() as session:
+        past = await plant_history.past(session, w.state.plant.name, None, None, 10_000)
+    return [((one.start - BEGIN) / HOUR, one.said is not None) for one in past]
+
+
+async def all_assessed(w: World, hours: int) -> None:
+    """Wait until the newest interval is assessed, then see that each is there once."""
+    end = BEGIN + hours * HOUR
+    status = w.state.monitor.status
+    await becomes(lambda: status().assessed_until == end and not status().unassessed, w)
+    await w.state.monitor.caught_up.wait()
+    assert await assessed(w) == [(hour, True) for hour in range(hours)]
+
+
+async def recovers(w: World, hours: int) -> None:
+    """All is assessed, and every task runs while the feed sends readings."""
+    await all_assessed(w, hours)
+    seconds = count(1)
+
+    def every_task_runs() -> bool:
+        w.feed.read(timedelta(seconds=next(seconds)))
+        return not w.state.tasks.down
+
+    await becomes(every_task_runs, w)
+    assert (await w.browser().get("/ready")).status_code == 200
+
+
+def down(w: World) -> dict[str, str | None]:
+    """Tasks that are not running, and why, as the status shows them."""
+    return {one.name: one.reason for one in w.state.monitor.status().down}
+
+
+@asynccontextmanager
+async def locked(path: Path) -> AsyncIterator[None]:
+    """Another connection holds the write lock of an SQLite file."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        yield
+        holder.execute("ROLLBACK")
+
+
+async def test_a_locked_database_is_reported_and_nothing_is_lost(
+    plant: Plant, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.db"
+    url = f"sqlite:///{path}"
+    async with world(plant, url, hours=3, monitored=True, database_busy_seconds=0.05) as w:
+        await all_assessed(w, 3)
+        async with locked(path):
+            w.feed.close_hour()
+            await becomes(lambda: "feed" in down(w), w)
+            assert down(w)["feed"] == "database is locked"
+            assert w.state.monitor.status().assessed_until == BEGIN + 3 * HOUR
+            ready = await w.browser().get("/api/ready")
+            assert ready.status_code == 503 and "database is locked" in ready.text
+            assert (await w.browser().get("/health")).status_code == 200
+            w.feed.close_hour()
+        await recovers(w, 5)
+
+
+@pytest.mark.slow
+async def test_a_lock_that_lasts_longer_than_a_writer_waits(plant: Plant, tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    async with world(plant, f"sqlite:///{path}", hours=3, monitored=True) as w:
+        await all_assessed(w, 3)
+        async with locked(path):
+            w.feed.close_hour()
+            async with asyncio.timeout(14):
+                while "feed" not in down(w):
+                    await asyncio.sleep(0.1)
+            assert down(w)["feed"] == "database is locked"
+        await recovers(w, 4)
+
+
+async def test_a_lock_while_an_assessment_is_stored(plant: Plant, tmp_path: Path) -> None:
+    path, models = tmp_path / "a.db", Models_(plant)
+    async with world(
+        plant,
+        f"sqlite:///{path}",
+        hours=3,
+        monitored=True,
+        models=models,
+        database_busy_seconds=0.05,
+    ) as w:
+        await all_assessed(w, 3)
+        models.answering.clear()
+        w.feed.close_hour()
+        await becomes(lambda: models.asked == 4, w)
+        async with locked(path):
+            models.answering.set()
+            await becomes(lambda: "assessments" in down(w), w)
+        await recovers(w, 4)
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """A server that this test alone may stop."""
+    if find("initdb") is None:
+        missing("Postgres", "`make system-deps`")
+    with TemporaryDirectory(prefix="alarmstack-postgres-") as folder:
+        server = Postgres(Path(folder) / "server")
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+async def test_a_stopped_postgres_is_reported_and_nothing_is_lost(
+    plant: Plant, own_postgres: Postgres
+) -> None:
+    async with world(plant, own_postgres.new(), hours=3, monitored=True) as w:
+        await all_assessed(w, 3)
+        await asyncio.to_thread(own_postgres.stop)
+        w.feed.close_hour()
+        try:
+            await becomes(lambda: "feed" in down(w), w)
+            w.feed.close_hour()
+        finally:
+            await asyncio.to_thread(own_postgres.resume)
+        await recovers(w, 5)
+
+
+@contextmanager
+def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
+    """A folder on a file system of its own."""
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "test", str(folder)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    if done.returncode:
+        missing("a file system that a test may fill", f"root ({done.stderr.strip()})")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=30)
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with path.open("wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 12):
+            try:
+                while file.write(bytes(size)) == size:
+                    pass
+            except OSError:
+                continue
+
+
+def moved_on(w: World, end: object) -> bool:
+    """Whether something was assessed since, or cannot be."""
+    return bool(w.state.tasks.down) or w.state.monitor.status().assessed_until != end
+
+
+async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(
+    plant: Plant, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", 4096) as disk:
+        async with world(plant, f"sqlite:///{disk}/a.db", hours=3, monitored=True) as w:
+            await all_assessed(w, 3)
+            fill(disk / "ballast")
+            status, hours = w.state.monitor.status, 3
+            while not w.state.tasks.down:
+                end, hours = status().assessed_until, hours + 1
+                w.feed.close_hour()
+                await becomes(partial(moved_on, w, end), w)
+            assert "database or disk is full" in down(w).values(), down(w)
+            w.feed.close_hour()
+            (disk / "ballast").unlink()
+            await recovers(w, hours + 1)
+
+
+BAD: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
+    (
+        "before the year 1",
+        lambda r: r | {"timestamp": "0001-01-01T00:00:00+14:00"},
+        "outside 1900 to 9000",
+    ),
+    (
+        "after the year 9999",
+        lambda r: r | {"timestamp": "9999-12-31T23:00:00-14:00"},
+        "outside 1900 to 9000",
+    ),
+    (
+        "off the grid",
+        lambda r: r | {"timestamp": "2026-03-01T02:17:00Z"},
+        "off the grid: intervals start every 1h",
+    ),
+    (
+        "a year ahead",
+        lambda r: r | {"timestamp": "2027-03-01T02:00:00Z"},
+        "more than 24h ahead of the plant's clock",
+    ),
+    ("long ago", lambda r: r | {"timestamp": "1971-03-01T02:00:00Z"}, "behind the plant's clock"),
+    ("no offset", lambda r: r | {"timestamp": "2026-03-01T02:00:00"}, "timestamp"),
+    ("no timestamp", lambda r: {key: r[key] for key in r if key != "timestamp"}, "no timestamp"),
+    (
+        "unknown key",
+        lambda r: r | {"tag_of_another_plant": 1.0},
+        "1 unknown keys: tag_of_another_plant",
+    ),
+    ("infinite", lambda r: r | {"pdt31008": float("inf")}, "pdt31008"),
+    ("not a number", lambda r: r | {"pdt31008": float("nan")}, "pdt31008"),
+    ("a text", lambda r: r | {"pdt31008": "\x00 high"}, "pdt31008"),
+    ("not a row", lambda r: [r], "not a row"),
+]
+
+
+@pytest.mark.parametrize(("what", "change", "reason"), BAD, ids=[one[0] for one in BAD])
+async def test_a_bad_row_among_good_ones_is_quarantined_and_the_others_are_assessed(
+    plant: Plant, database_url: str, what: str, change: Callable[[dict[str, Any]], Any], reason: str
+) -> None:
+    async with world(plant, database_url, monitored=True) as w:
+        w.feed.extra = [change(row(plant, BEGIN + 2 * HOUR).model_dump(mode="json"))]
+        await all_assessed(w, 30)
+        status = w.state.monitor.status()
+        assert status.quarantined == 1 and reason in (status.quarantine_reason or "")
+        anna = await w.person("anna", "viewer")
+        shown = (await anna.get("/feed/quarantine")).json()
+        assert shown["total"] == 1 and reason in shown["rows"][0]["reason"]
+
+
+async def test_a_bad_row_on_the_stream_is_replaced_by_the_good_one(
+    plant: Plant, database_url: str
+) -> None:
+    async with world(plant, database_url, hours=3, monitored=True) as w:
+        await all_assessed(w, 3)
+        good = w.feed.close_hour(told=False)
+        w.feed.tell_text("interval", good.model_copy(update={"unknown": 1.0}).model_dump_json())
+        w.feed.tell_text("interval", "<html>Bad gateway</html>")
+        w.feed.tell_text("reading", '{"reading": {"timestamp": "0001-01-01T00:00:00+14:00"}}')
+        await becomes(lambda: w.state.monitor.quarantined == 3, w)
+        assert not w.state.tasks.down
+        w.feed.close_hour()
+        await all_assessed(w, 5)
+
+
+async def test_a_row_that_comes_with_every_answer_is_counted_once(
+    plant: Plant, database_url: str
+) -> None:
+    async with world(plant, database_url, hours=3, monitored=True) as w:
+        w.feed.extra = [row(plant, BEGIN, other=1.0).model_dump(mode="json")]
+        for hours in (3, 5, 7):
+            await all_assessed(w, hours)
+            w.feed.close_hour(told=False)
+            w.feed.close_hour()
+        assert w.state.monitor.quarantined == 1
+        anna = await w.person("anna", "viewer")
+        assert (await anna.get("/feed/quarantine")).json()["rows"][0]["times"] >= 3
+
+
+async def test_only_the_newest_bad_rows_are_kept(plant: Plant, database_url: str) -> None:
+    async with world(plant, database_url, hours=3, monitored=True, quarantine_rows=4) as w:
+        w.feed.extra = [
+            row(plant, BEGIN + hour * HOUR, other=1.0).model_dump(mode="json") for hour in range(9)
+        ]
+        await all_assessed(w, 3)
+        assert w.state.monitor.quarantined == 9
+        anna = await w.person("anna", "viewer")
+        page = (await anna.get("/feed/quarantine", params={"size": 3, "page": 2})).json()
+        assert page["total"] == 4 and len(page["rows"]) == 1
+
+
+async def test_the_bounds_are_settings(plant: Plant, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    async with world(plant, url, hours=9, monitored=True, feed_behind_seconds=3 * 3600.0) as w:
+        await becomes(lambda: w.state.monitor.quarantined >= 6, w)
+    url = f"sqlite:///{tmp_path}/b.db"
+    async with world(plant, url, hours=3, monitored=True, feed_ahead_seconds=3600.0) as w:
+        await all_assessed(w, 3)
+        w.feed.tell("interval", row(plant, BEGIN + 20 * HOUR))
+        await becomes(lambda: w.state.monitor.quarantined == 1, w)
+
+
+async def test_a_feed_whose_clock_does_not_run_is_stale_and_not_ready(
+    plant: Plant, tmp_path: Path
+) -> None:
+    async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=3, monitored=True) as w:
+        await all_assessed(w, 3)
+        await becomes(lambda: w.state.tasks.down, w)
+        for _ in range(20):
+            w.feed.tell("reading", w.feed.live())
+            w.clock.advance(1)
+            await asyncio.sleep(0.01)
+        assert w.state.monitor.status().feed == "stale", "the same reading again is no sign of life"
+        answer = await w.browser().get("/ready")
+        assert answer.status_code == 503 and '"feed"' in answer.text
+        w.feed.close_hour()
+        await recovers(w, 4)
+
+
+async def test_a_row_that_is_corrected_while_it_is_assessed_keeps_the_new_score(
+    plant: Plant, database_url: str
+) -> None:
+    models = Models_(plant, lambda one: (one.numbers["pdt31008"] or 0.0) / 1000)
+    async with world(plant, database_url, hours=3, monitored=True, models=models) as w:
+        await all_assessed(w, 3)
+        models.answering.clear()
+        w.feed.close_hour(pdt31008=100.0)
+        await becomes(lambda: models.asked == 4, w)
+        stored = w.state.monitor.stored
+        w.feed.intervals[-1] = w.feed.intervals[-1].model_copy(update={"pdt31008": 900.0})
+        w.feed.tell("interval", w.feed.intervals[-1])
+        await becomes(lambda: w.state.monitor.stored > stored, w)
+        models.answering.set()
+        await all_assessed(w, 4)
+        async with w.state.database.begin() as session:
+            (newest,) = await plant_history.past(session, plant.name, None, None, 1)
+        assert newest.said is not None and set(newest.said["scores"].values()) <= {0.9, None}
+
+
+async def test_intervals_that_saw_a_row_are_assessed_again_when_it_is_corrected(
+    plant: Plant, database_url: str
+) -> None:
+    async with world(plant, database_url, hours=9, monitored=True) as w:
+        await all_assessed(w, 9)
+        before = len(w.models.assessed)
+        w.feed.intervals[5] = w.feed.intervals[5].model_copy(update={"pdt31008": 1.0})
+        w.feed.tell("interval", w.feed.intervals[5])
+        await becomes(lambda: len(w.models.assessed) == before + 4, w)
+        await all_assessed(w, 9)
+        again = [(start - BEGIN) / HOUR for start in w.models.assessed[before:]]
+        assert again == [8, 7, 6, 5]
+
+
+async def test_a_correction_reaches_as_far_as_the_row_was_seen(
+    plant: Plant, database_url: str
+) -> None:
+    async with world(plant, database_url) as w:
+        async with w.state.database.begin() as session:
+            for hour in range(6):
+                start, body = BEGIN + hour * HOUR, {"pdt31008": 1.0}
+                await plant_history.store(session, plant.name, start, body, start)
+                await plant_history.store_assessment(
+                    session, plant.name, start, {}, {}, False, start
+                )
+        async with w.state.database.begin() as session:
+            await plant_history.store(
+                session, plant.name, BEGIN + HOUR, {"pdt31008": 2.0}, BEGIN, 2 * HOUR
+            )
+        assert [hour for hour, known in await assessed(w) if not known] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("change", ["version", "fingerprint"])
+async def test_refused_intervals_are_shown_and_tried_again_when_the_models_or_the_code_change(
+    plant: Plant, database_url: str, change: str
+) -> None:
+    models = Models_(plant)
+    models.refuses = {BEGIN + HOUR}
+    async with world(plant, database_url, hours=3, monitored=True, models=models) as w:
+        await becomes(lambda: w.state.monitor.status().refused, w)
+        await w.state.monitor.caught_up.wait()
+        status = w.state.monitor.status()
+        assert (status.refused, status.unassessed) == (1, 0) and "not this one" in (
+            status.refused_reason or ""
+        )
+        models.refuses = set()
+        setattr(models, change, "8")
+        await becomes(lambda: not w.state.monitor.status().refused, w)
+        await becomes(lambda: len(models.assessed) == 3, w)
+        await all_assessed(w, 3)
+
+
+async def test_an_interval_that_inference_fails_on_does_not_hold_up_the_others(
+    plant: Plant, tmp_path: Path
+) -> None:
+    models = Models_(plant)
+    models.fails = {BEGIN + 2 * HOUR}
+    async with world(
+        plant, f"sqlite:///{tmp_path}/a.db", hours=3, monitored=True, models=models
+    ) as w:
+        await becomes(lambda: len(models.assessed) >= 2, w)
+        assert sorted(models.assessed) == [BEGIN, BEGIN + HOUR]
+        await becomes(lambda: w.state.tasks.down, w)
+        models.fails = set()
+        await recovers(w, 3)
+
+
+async def test_a_peer_that_stalls_does_not_stop_the_status(plant: Plant, tmp_path: Path) -> None:
+    models = Models_(plant)
+    async with world(
+        plant, f"sqlite:///{tmp_path}/a.db", hours=3, monitored=True, models=models
+    ) as w:
+        await all_assessed(w, 3)
+        models.answering.clear()
+        w.feed.close_hour()
+        await becomes(lambda: models.asked == 4, w)
+        await becomes(lambda: w.state.monitor.status().feed == "stale", w)
+        await becomes(lambda: "assessments" in down(w), w)
+        assert w.state.monitor.status().unassessed == 1
+        models.answering.set()
+        await becomes(lambda: w.state.monitor.status().assessed_until == BEGIN + 4 * HOUR, w)
+
+
+async def test_a_request_during_a_lock_gets_one_line(plant: Plant, tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    async with world(plant, f"sqlite:///{path}", database_busy_seconds=0.05) as w:
+        anna = await w.person("anna", "engineer")
+        async with locked(path):
+            answer = await anna.post("/drift/recalibrated", json={"key": "pdt31008"})
+        assert (
+            answer.status_code == 503
+            and answer.json()["detail"] == "the database does not answer: database is locked"
+        )
+
+
+@pytest.mark.parametrize(
+    "year", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1899-12-31T23:59:59Z"]
+)
+async def test_an_instant_outside_every_calendar_is_refused_in_one_line(
+    plant: Plant, database_url: str, year: str
+) -> None:
+    async with world(plant, database_url) as w:
+        anna = await w.person("anna", "engineer")
+        told = await anna.post("/drift/recalibrated", json={"key": "pdt31008", "at": year})
+        assert told.status_code == 422 and "outside 1900 to 9000" in told.json()["detail"]
+        window = [row(plant, BEGIN + hour * HOUR).model_dump(mode="json") for hour in range(12)]
+        window[0]["timestamp"] = year
+        asked = {"horizon": 1, "recent_observations": window}
+        assert (await anna.post("/infer/forecast", json=asked)).status_code == 422
+
+
+async def test_another_cadence_goes_through_the_same_checks(plant: Plant) -> None:
+    from alarmstack.core.errors import ObservationError
+    from alarmstack.services.monitor.validation import Bounds, Validator
+
+    validator = Validator(plant, Bounds(timedelta(days=1), timedelta(days=10)))
+    ten = timedelta(minutes=10)
+    on = row(plant, BEGIN + 3 * ten).model_dump(mode="json")
+    assert validator.interval(on, BEGIN, ten).timestamp == BEGIN + 3 * ten
+    with pytest.raises(ObservationError, match="every 10min"):
+        validator.interval(on | {"timestamp": (BEGIN + ten / 2).isoformat()}, BEGIN, ten)

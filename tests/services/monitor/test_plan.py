@@ -1,0 +1,116 @@
+"""What the monitor fetches and sends: tables."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from alarmstack.core.plant import Plant
+from alarmstack.services.monitor.hub import QUEUE, Event, Hub
+from alarmstack.services.monitor.listening import events
+from alarmstack.services.monitor.plan import block, missing
+from alarmstack.services.monitor.validation import Bounds, Validator
+from alarmstack.services.monitor.warning import warnings
+from alarmstack.storage.database.plant_history import Past
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+GAPS = [
+    ("nothing known yet", None, NOON, 240),
+    ("the next one", NOON - HOUR, NOON, 0),
+    ("the same again", NOON, NOON, 0),
+    ("one was missed", NOON - 2 * HOUR, NOON, 1),
+    ("more than the feed keeps", NOON - 9999 * HOUR, NOON, 240),
+    ("the clock went back", NOON + HOUR, NOON, 240),
+]
+
+
+@pytest.mark.parametrize(
+    ("what", "newest", "arrived", "wanted"), GAPS, ids=[gap[0] for gap in GAPS]
+)
+def test_what_is_missing_is_asked_for(
+    what: str, newest: datetime | None, arrived: datetime, wanted: int
+) -> None:
+    assert missing(newest, arrived, HOUR) == wanted
+
+
+def test_segments_travel_unless_they_were_numbered_anew(plant: Plant) -> None:
+    def sent(*rows: dict[str, object]) -> list[dict[str, object]]:
+        dated = [
+            {"timestamp": (NOON + hour * HOUR).isoformat(), **row} for hour, row in enumerate(rows)
+        ]
+        return [
+            {key: value for key, value in row.items() if key != "timestamp"}
+            for row in block(Validator(plant, Bounds(HOUR, HOUR)), dated, HOUR)
+        ]
+
+    rising = [{"segment": 1}, {"segment": -1}, {"segment": 2}]
+    assert sent(*rising) == rising
+    assert sent({"segment": 5, "te301020": 1.0}, {"segment": 0, "te301020": 2.0}) == [
+        {"te301020": 1.0},
+        {"te301020": 2.0},
+    ]
+
+
+def test_rows_and_keys_of_another_plant_toml_are_not_sent(plant: Plant) -> None:
+    noon = {"timestamp": NOON.isoformat(), "segment": 0, "te301020": 1.0}
+    between = {**noon, "timestamp": (NOON + HOUR / 4).isoformat()}
+    validator = Validator(plant, Bounds(HOUR, HOUR))
+    assert block(validator, [between, {**noon, "retired": 1.0}], HOUR) == [noon]
+
+
+def test_a_long_gap_clears_a_warning_and_a_short_one_keeps_it(plant: Plant) -> None:
+    def past(hour: int, score: float | None) -> Past:
+        forecasts = [
+            {"column": "forecast_1h", "horizon_hours": 1, "score": score, "threshold": 0.5}
+        ]
+        return Past(
+            NOON + hour * HOUR,
+            {"segment": 0},
+            {"scores": {}, "forecasts": forecasts} if score is not None else None,
+        )
+
+    def standing(*hours: tuple[int, float | None]) -> list[bool]:
+        return [states[0].standing for states in warnings(plant, [past(*hour) for hour in hours])]
+
+    assert standing((0, 0.9), (1, None), (2, 0.45)) == [True, True, True]
+    assert standing((0, 0.9), (6, 0.45)) == [True, True]
+    assert standing((0, 0.9), (7, 0.45)) == [True, False]
+
+
+def test_a_listener_that_sleeps_keeps_the_newest_of_each_kind() -> None:
+    hub = Hub()
+    with hub.listen() as slow:
+        hub.publish(Event("assessment", "noon"))
+        for number in range(QUEUE):
+            hub.publish(Event("reading", str(number)))
+        assert list(slow._waiting) == [
+            Event("assessment", "noon"),
+            Event("reading", str(QUEUE - 1)),
+        ]
+        assert slow.dropped == QUEUE - 1
+
+
+@pytest.mark.anyio
+async def test_server_sent_events_are_read_as_the_standard_says() -> None:
+    async def lines() -> AsyncIterator[str]:
+        for line in (
+            ": ping",
+            "event: a",
+            "data: 1",
+            "data:2",
+            "",
+            "",
+            "data: 3",
+            "id: 7",
+            "",
+            "event: lost",
+        ):
+            yield line
+
+    assert [event async for event in events(lines())] == [
+        Event("", ""),
+        Event("a", "1\n2"),
+        Event("message", "3"),
+    ]
