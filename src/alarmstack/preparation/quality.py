@@ -380,7 +380,7 @@ def _ask(
                 if question.of_grid == of_grid
             ]
             suite = gx.ExpectationSuite(name=name, expectations=asked)
-            results = batch.get_batch({"dataframe": _to_pandas(frame)}).validate(suite).results
+            results = batch.get_batch({"dataframe": _to_pandas(frame)}).validate(suite, result_format="BASIC").results
             for result in results:
                 place = result.expectation_config.meta["place"]
                 answers[place] = _answer(questions[place], result, frame)
