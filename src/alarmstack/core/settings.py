@@ -193,7 +193,7 @@ class Settings(BaseSettings):
     database_url: Annotated[str | None, GATEWAY] = Field(
         default=None,
         alias="ALARMSTACK_DATABASE_URL",
-        description="Accounts, history, the plant's past: SQLite or Postgres. Default: `alarmstack.storage.database` in the data folder.",
+        description="Accounts, history, the plant's past: SQLite or Postgres. Default: `alarmstack.db` in the data folder.",
     )
     database_busy_seconds: Annotated[float, GATEWAY] = Field(
         default=10.0,
