@@ -33,8 +33,10 @@ def test_a_full_evaluation_gives_the_recorded_values(home: Path, tmp_path: Path)
         name = f"{before['model']} {before['metric']}"
         assert {key: now[key] or "" for key in TEXTS} == {key: before[key] for key in TEXTS}
         for key in NUMBERS:
-            expected = float(before[key]) if before[key] else None
-            assert now[key] == pytest.approx(expected, rel=1e-6, abs=1e-6), f"{name}: {key}"
+            assert (now[key] is None) == (before[key] == ""), f"{name}: {key}"
+            if now[key] is not None:
+                recorded_number = pytest.approx(float(before[key]), rel=1e-6, abs=1e-6)
+                assert now[key] == recorded_number, f"{name}: {key}"
 
 
 def record(rows: list[dict[str, object]]) -> None:
