@@ -287,10 +287,13 @@ def validate(
     Example: alarmstack validate data/labeled_dataset.csv
     """
     from alarmstack.preparation.intake import judge
+    from alarmstack.preparation.quality import forget_refused
     from alarmstack.preparation.quality import set_aside as keep
     from alarmstack.sources import guarded
 
-    verdict, problems = judge(_plant(plant), source, read=guarded(load_settings()))
+    settings = load_settings()
+    refused = settings.data / "refused"
+    verdict, problems = judge(_plant(plant), source, read=guarded(settings))
     _print_problems(problems)
     console.print("\n".join(verdict.lines()), markup=False, highlight=False)
     _write_json(
@@ -301,12 +304,10 @@ def validate(
             "problems": [str(p) for p in problems],
         },
     )
+    if set_aside:
+        forget_refused(refused, settings.keep_drops_days)
     if not verdict.passed:
-        kept = (
-            f"; kept in {keep(source, load_settings().data / 'refused', verdict)}"
-            if set_aside
-            else ""
-        )
+        kept = f"; kept in {keep(source, refused, verdict)}" if set_aside else ""
         raise GateRefused(f"{source}: refused by the gate{kept}")
 
 

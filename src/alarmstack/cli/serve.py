@@ -65,6 +65,7 @@ def sensors(
             saved=settings.data / "live" / f"plant-{seed}.json",
             flush=Store.of(settings, settings.raw) if settings.flush_readings else None,
             unflushed=settings.unflushed_readings,
+            keep_days=settings.keep_readings_days,
         )
         run(Hosts(create_app(player), settings.hosts), [socket])
 

@@ -309,7 +309,7 @@ class Settings(BaseSettings):
         ge=1,
         le=1_000_000,
         alias="ALARMSTACK_HEAVY_READS_PER_MINUTE",
-        description="Trends and CSV exports that one account may ask for in a minute.",
+        description="Trends, views of drift, comparisons and CSV exports that one account may ask for in a minute.",
     )
     keep_assessments_days: Annotated[float, GATEWAY] = Field(
         default=30.0,
@@ -331,6 +331,21 @@ class Settings(BaseSettings):
         le=LONGEST_KEPT_DAYS,
         alias="ALARMSTACK_KEEP_DELETED_DAYS",
         description="Days that a deleted history entry can be restored; it is then removed for good.",
+    )
+    keep_readings_days: Annotated[float, SENSORS] = Field(
+        default=90.0,
+        gt=0,
+        le=LONGEST_KEPT_DAYS,
+        alias="ALARMSTACK_KEEP_READINGS_DAYS",
+        description="Plant days that the readings are kept that ALARMSTACK_FLUSH_READINGS writes.",
+    )
+    keep_drops_days: Annotated[float, STEPS | WATCHER] = Field(
+        default=90.0,
+        gt=0,
+        le=LONGEST_KEPT_DAYS,
+        alias="ALARMSTACK_KEEP_DROPS_DAYS",
+        description="Days that copies of drops are kept, in ALARMSTACK_RAW_URL and, of refused ones, in the data folder. "
+        "Datasets and tables that were made of them stay.",
     )
     speed: Annotated[float, SENSORS] = Field(
         default=720.0,
@@ -399,10 +414,7 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """URL of the database of users, history and journal; by default an SQLite file of the data folder."""
-        return (
-            self.database_url
-            or f"sqlite:///{(self.data / 'alarmstack.db').resolve()}"
-        )
+        return self.database_url or f"sqlite:///{(self.data / 'alarmstack.db').resolve()}"
 
     @property
     def origins(self) -> frozenset[str]:

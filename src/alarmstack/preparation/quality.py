@@ -42,6 +42,7 @@ MISSING_REFUSED = 0.5
 MISSING_WARNED = 0.05
 LONGEST_STEM = 200
 """Bytes of a drop's name in the name of the folder that keeps it."""
+log = logging.getLogger(__name__)
 VERDICT_TEXT, VERDICT_JSON = "verdict.txt", "verdict.json"
 
 
@@ -162,6 +163,27 @@ def set_aside(path: Path, folder: Path, verdict: GateResult) -> Path:
             f"{path} could not be set aside in {folder}: {error}; give a folder that can be written"
         ) from error
     return target
+
+
+def forget_refused(folder: Path, days: float, now: datetime | None = None) -> int:
+    """Remove the refused drops that were set aside more than so many days ago; how many.
+
+    One that cannot be removed is logged: it is no fault of the drop that is taken in now.
+    """
+    before = (now or datetime.now(UTC)) - timedelta(days=days)
+    removed = 0
+    for verdict in list(folder.glob(f"*/{VERDICT_JSON}")):
+        try:
+            if _written_at(verdict) < before:
+                shutil.rmtree(verdict.parent)
+                removed += 1
+        except OSError as error:
+            log.warning("%s could not be removed: %s", verdict.parent, error)
+    return removed
+
+
+def _written_at(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def _shortened(name: str) -> str:
@@ -435,4 +457,12 @@ def _quietly() -> Iterator[None]:
         logger.setLevel(level)
 
 
-__all__ = ["Check", "GateResult", "Severity", "refuse_or_pass", "set_aside", "validate"]
+__all__ = [
+    "Check",
+    "GateResult",
+    "Severity",
+    "forget_refused",
+    "refuse_or_pass",
+    "set_aside",
+    "validate",
+]

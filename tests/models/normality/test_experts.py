@@ -15,7 +15,9 @@ from tests.models.normality.rigs import rig
 def seen(rows: int, seed: int) -> Inputs:
     random = np.random.default_rng(seed)
     tags = random.normal(size=(rows, 4)) @ random.normal(size=(4, 4))
-    return Inputs(tags, random.normal(size=(rows, 1)), np.zeros((rows, 2)), np.zeros(rows, np.int32))
+    return Inputs(
+        tags, random.normal(size=(rows, 1)), np.zeros((rows, 2)), np.zeros(rows, np.int32)
+    )
 
 
 def test_relations_are_the_ridge_regression_of_each_tag_on_all_the_others() -> None:

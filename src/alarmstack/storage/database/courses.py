@@ -1,4 +1,4 @@
-"""The plant's past as columns of numbers, for charts over thousands of intervals: read by a blocking connection of one's own.
+"""The plant's past over thousands of intervals, for charts and for drift: read by a blocking connection of one's own.
 
 Only the values asked for are taken out of the stored rows, by the database itself.
 """
@@ -17,6 +17,8 @@ from sqlalchemy import Engine, select
 
 from alarmstack.core.intervals import Floats, Mask
 from alarmstack.storage.database.engine import plain_engine
+from alarmstack.storage.database.outputs import join
+from alarmstack.storage.database.plant_history import Past
 from alarmstack.storage.database.tables import PlantAssessed, PlantInterval, PlantVersions
 
 Forecasts = list[tuple[str, int, float | None]]
@@ -93,6 +95,45 @@ def read_course(
     )
 
 
+def read_past(
+    url: str, plant: str, keys: Sequence[str], end: datetime | None, most: int
+) -> list[Past]:
+    """The newest `most` intervals that start before `end`, oldest first; of each row the values of `keys` alone."""
+    values = [PlantInterval.row[key].as_float() for key in keys]
+    first = (
+        PlantInterval.start,
+        PlantAssessed.in_alarm,
+        PlantAssessed.said,
+        PlantAssessed.versions_id,
+    )
+    asked = (
+        select(*first, *values)
+        .outerjoin(
+            PlantAssessed,
+            (PlantAssessed.plant == PlantInterval.plant)
+            & (PlantAssessed.start == PlantInterval.start),
+        )
+        .where(PlantInterval.plant == plant)
+        .order_by(PlantInterval.start.desc())
+        .limit(most)
+    )
+    if end is not None:
+        asked = asked.where(PlantInterval.start < end)
+    with _engine(url).connect() as connection:
+        found = connection.execute(asked).all()[::-1]
+        known = connection.execute(select(PlantVersions.id, PlantVersions.versions)).tuples().all()
+    shared = dict(known)
+    return [
+        Past(
+            start,
+            dict(zip(keys, numbers, strict=True)),
+            None if own is None else join(own, shared[number]),
+            bool(in_alarm),
+        )
+        for start, in_alarm, own, number, *numbers in found
+    ]
+
+
 def _floats(column: Iterable[Any]) -> Floats:
     return np.array([np.nan if one is None else one for one in column], float)
 
@@ -103,4 +144,4 @@ def _engine(url: str) -> Engine:
     return plain_engine(url)
 
 
-__all__ = ["Course", "Forecasts", "read_course"]
+__all__ = ["Course", "Forecasts", "read_course", "read_past"]

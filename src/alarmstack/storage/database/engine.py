@@ -47,7 +47,7 @@ class Database:
         """A transaction, committed at the end of its `async with`."""
         return self._sessions.begin()
 
-    async def release(self) -> None:
+    async def release(self, *, shorten_log: bool = True) -> None:
         """Give the space of removed rows back to the disk, and shorten SQLite's write-ahead log. Postgres does so by itself."""
         if not self._sqlite:
             return
@@ -55,9 +55,9 @@ class Database:
             driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None
             # As a script: a plain `execute` takes one step of this statement, which releases one page.
-            await driver.executescript(
-                f"PRAGMA incremental_vacuum({RELEASED_PAGES}); PRAGMA wal_checkpoint(TRUNCATE)"
-            )
+            await driver.executescript(f"PRAGMA incremental_vacuum({RELEASED_PAGES})")
+            if shorten_log:
+                await driver.executescript("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def close(self) -> None:
         """Give the connections back."""
