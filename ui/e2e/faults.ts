@@ -37,8 +37,12 @@ async function showsNoFigure(page: Page): Promise<void> {
   await expect(cards).not.toContainText('threshold');
   await expect(cards).not.toContainText(/\d %/);
   const values = page.getByRole('region', { name: 'Instruments' }).locator('td.value strong');
-  await expect.poll(() => values.allTextContents().then((texts) => [...new Set(texts)])).toEqual(['--']);
-  await expect(page.getByRole('region', { name: 'State of the plant' })).toContainText('State unknown');
+  await expect
+    .poll(() => values.allTextContents().then((texts) => [...new Set(texts)]))
+    .toEqual(['--']);
+  await expect(page.getByRole('region', { name: 'State of the plant' })).toContainText(
+    'State unknown',
+  );
   await expect(page.getByText('Feed live')).toHaveCount(0);
 }
 
@@ -56,11 +60,14 @@ test('a server that falls silent with its connections open is noticed, and nothi
   await expect(lost).toHaveCount(0);
 });
 
-test('a feed that falls silent leaves no figure on the screen, and its silence is counted', async ({ page }) => {
+test('a feed that falls silent leaves no figure on the screen, and its silence is counted', async ({
+  page,
+}) => {
   await logIn(page);
   await visit(page, 'dashboard');
   const note = page.getByText(/No reading for \d+/);
-  const seconds = async () => Number(/No reading for (\d+)/.exec((await note.textContent()) ?? '')?.[1]);
+  const seconds = async () =>
+    Number(/No reading for (\d+)/.exec((await note.textContent()) ?? '')?.[1]);
   await whileStopped('sensors', async () => {
     await expect(note).toBeVisible(PATIENCE);
     await showsNoFigure(page);
@@ -68,8 +75,7 @@ test('a feed that falls silent leaves no figure on the screen, and its silence i
     await expect.poll(seconds).toBeGreaterThan(before);
   });
   await expect(page.getByText('Feed live')).toBeVisible(PATIENCE);
-  await expect(page.getByRole('region', { name: 'Instruments' }).locator('td.value').first()).toContainText(
-    /\d/,
-    PATIENCE,
-  );
+  await expect(
+    page.getByRole('region', { name: 'Instruments' }).locator('td.value').first(),
+  ).toContainText(/\d/, PATIENCE);
 });

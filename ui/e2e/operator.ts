@@ -20,11 +20,14 @@ export async function logIn(page: Page): Promise<void> {
 /** Go to a page and ask of it what makes it worth seeing. */
 export async function visit(page: Page, name: string): Promise<void> {
   await page.goto(`/#/${name}`);
-  if (name === 'dashboard') await expect(page.getByRole('img', { name: /^Risk now/ })).toBeVisible();
+  if (name === 'dashboard')
+    await expect(page.getByRole('img', { name: /^Risk now/ })).toBeVisible();
   if (name === 'trends') await expect(page.getByRole('region', { name: 'Charts' })).toBeVisible();
   if (name === 'history') await expect(page.getByRole('region', { name: 'Entries' })).toBeVisible();
-  if (name === 'models') await expect(page.getByRole('heading', { name: 'Feature importance' })).toBeVisible();
-  if (name === 'predict' || name === 'forecast') await ask(page, name === 'predict' ? 'Predict' : 'Forecast');
+  if (name === 'models')
+    await expect(page.getByRole('heading', { name: 'Feature importance' })).toBeVisible();
+  if (name === 'predict' || name === 'forecast')
+    await ask(page, name === 'predict' ? 'Predict' : 'Forecast');
 }
 
 /** Take the last preset, ask, and wait for the reasons. */
@@ -39,7 +42,9 @@ async function ask(page: Page, title: string): Promise<void> {
 }
 
 export async function play(page: Page, scenario: string): Promise<void> {
-  const button = page.getByRole('region', { name: 'Simulation' }).getByRole('button', { name: scenario });
+  const button = page
+    .getByRole('region', { name: 'Simulation' })
+    .getByRole('button', { name: scenario });
   await button.click();
   await expect(button).toHaveAttribute('aria-pressed', 'true');
 }
@@ -62,12 +67,18 @@ export async function playUntil(page: Page, warned: Locator): Promise<void> {
     await play(page, 'Normal');
     await expect(state).toContainText('Normal', PATIENCE);
     const calm = await plantTime(page);
-    await expect.poll(() => plantTime(page), PATIENCE).toBeGreaterThan(calm + CALM_HOURS * 3_600_000);
+    await expect
+      .poll(() => plantTime(page), PATIENCE)
+      .toBeGreaterThan(calm + CALM_HOURS * 3_600_000);
   }
-  throw new Error(`${UNANNOUNCED + 1} rises of pressure in a row ended in an alarm that nothing had warned of`);
+  throw new Error(
+    `${UNANNOUNCED + 1} rises of pressure in a row ended in an alarm that nothing had warned of`,
+  );
 }
 
 /** What the header's clock says, in milliseconds. */
 async function plantTime(page: Page): Promise<number> {
-  return Date.parse((await page.getByRole('banner').getByRole('time').getAttribute('datetime')) ?? '');
+  return Date.parse(
+    (await page.getByRole('banner').getByRole('time').getAttribute('datetime')) ?? '',
+  );
 }

@@ -15,7 +15,9 @@ for (const theme of ['light', 'dim']) {
         await page.evaluate(
           () =>
             new Promise((drawn) =>
-              requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+              requestAnimationFrame(() =>
+                requestAnimationFrame(() => requestAnimationFrame(drawn)),
+              ),
             ),
         );
         await page.screenshot({
@@ -38,7 +40,8 @@ for (const theme of ['light', 'dim']) {
     const state = page.getByRole('region', { name: 'State of the plant' });
     await page.setViewportSize({ width: 1366, height: 768 });
     await playUntil(page, state.filter({ hasText: /Alarm .* within / }));
-    for (const message of await page.getByRole('button', { name: 'Close message' }).all()) await message.click();
+    for (const message of await page.getByRole('button', { name: 'Close message' }).all())
+      await message.click();
     await shoot('warning');
     await expect(state).toContainText('In alarm', PATIENCE);
     await shoot('alarm');

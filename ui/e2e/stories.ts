@@ -4,14 +4,22 @@ import { logIn, PAGES, PATIENCE, play, playUntil, visit } from './operator';
 
 /** Whether headline, instrument rows, risk card and event list of one instant name the same alarms. */
 function views(): { agree: boolean; alarms: number } {
-  const texts = (where: string) => [...document.querySelectorAll(where)].map((one) => one.textContent?.trim() ?? '');
+  const texts = (where: string) =>
+    [...document.querySelectorAll(where)].map((one) => one.textContent?.trim() ?? '');
   const [headline = ''] = texts('[aria-label="State of the plant"] h2');
-  const events = texts('[aria-labelledby="events"] li.active a').map((text) => text.replace(/^[^:]+: /, ''));
-  const rows = texts('[aria-label="Instruments"] tr.alarm .value').filter((text) => /In alarm: /.test(text));
+  const events = texts('[aria-labelledby="events"] li.active a').map((text) =>
+    text.replace(/^[^:]+: /, ''),
+  );
+  const rows = texts('[aria-label="Instruments"] tr.alarm .value').filter((text) =>
+    /In alarm: /.test(text),
+  );
   const [card = ''] = texts('[aria-label="Risk now"]');
   const listed = events.length > 0 && headline === `In alarm: ${events.join(', ')}`;
   const named = rows.every((text) => events.some((title) => text.includes(title)));
-  return { agree: listed && named && rows.length > 0 && card.includes('In alarm'), alarms: events.length };
+  return {
+    agree: listed && named && rows.length > 0 && card.includes('In alarm'),
+    alarms: events.length,
+  };
 }
 
 test('an engineer sees trouble come before it is there', async ({ page }) => {
@@ -21,7 +29,9 @@ test('an engineer sees trouble come before it is there', async ({ page }) => {
 
   await test.step('log in and see the plant live', async () => {
     await logIn(page);
-    const rows = page.getByRole('region', { name: 'Instruments' }).getByRole('row', { name: /good/ });
+    const rows = page
+      .getByRole('region', { name: 'Instruments' })
+      .getByRole('row', { name: /good/ });
     await expect(rows.first()).toContainText(/\d/);
     await play(page, 'Normal');
     await expect(state).toContainText('Normal', PATIENCE);
@@ -49,9 +59,12 @@ test('an engineer sees trouble come before it is there', async ({ page }) => {
       name = (await link.textContent()) ?? '';
       await link.click();
       await detail.getByRole('button', { name: 'Close' }).click();
-      await expect(page.getByRole('row', { name: new RegExp(`${name}\\b`) })).toContainText('over threshold', {
-        timeout: 2_000,
-      });
+      await expect(page.getByRole('row', { name: new RegExp(`${name}\\b`) })).toContainText(
+        'over threshold',
+        {
+          timeout: 2_000,
+        },
+      );
     }).toPass(PATIENCE);
     await page
       .getByRole('row', { name: new RegExp(`${name}\\b`) })
@@ -59,7 +72,9 @@ test('an engineer sees trouble come before it is there', async ({ page }) => {
       .click();
     await expect(detail).toContainText('Forecast from live data');
     await detail.getByRole('button', { name: 'Explain' }).click();
-    await expect(detail.getByRole('region', { name: 'Contributions' }).getByRole('listitem').first()).toBeVisible();
+    await expect(
+      detail.getByRole('region', { name: 'Contributions' }).getByRole('listitem').first(),
+    ).toBeVisible();
     await detail.getByRole('button', { name: 'Close' }).click();
   });
 
@@ -67,7 +82,9 @@ test('an engineer sees trouble come before it is there', async ({ page }) => {
     await page.getByRole('link', { name: 'Dashboard' }).click();
     await expect(state).toContainText('In alarm', PATIENCE);
     await expect(state).toContainText(/limit \d+/);
-    await expect.poll(() => page.evaluate(views)).toEqual({ agree: true, alarms: expect.any(Number) });
+    await expect
+      .poll(() => page.evaluate(views))
+      .toEqual({ agree: true, alarms: expect.any(Number) });
   });
 
   await test.step('leave', async () => {
@@ -80,7 +97,9 @@ test('an engineer sees trouble come before it is there', async ({ page }) => {
   });
 });
 
-test('the forecast page opens with the live rows and gives the figure of the dashboard', async ({ page }) => {
+test('the forecast page opens with the live rows and gives the figure of the dashboard', async ({
+  page,
+}) => {
   await logIn(page);
   await page.goto('/#/forecast');
   const status = page.getByRole('status').filter({ hasText: /rows up to/ });
@@ -94,8 +113,12 @@ test('the forecast page opens with the live rows and gives the figure of the das
     known_at: string;
   };
   await page.reload();
-  const { past } = (await (await seen).json()) as { past: { timestamp: string; scores: Record<string, number> }[] };
-  const hour = past.find((one) => Date.parse(one.timestamp) + 3_600_000 === Date.parse(said.known_at));
+  const { past } = (await (await seen).json()) as {
+    past: { timestamp: string; scores: Record<string, number> }[];
+  };
+  const hour = past.find(
+    (one) => Date.parse(one.timestamp) + 3_600_000 === Date.parse(said.known_at),
+  );
   expect(hour?.scores[`forecast_${said.horizon_hours}h`]).toBe(said.anomaly_probability);
 });
 
@@ -116,7 +139,8 @@ test('the dashboard fits one screen, and the keys work', async ({ page }) => {
   await logIn(page);
   await visit(page, 'dashboard');
   const fits = () =>
-    document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth;
+    document.documentElement.scrollHeight <= innerHeight &&
+    document.documentElement.scrollWidth <= innerWidth;
   await expect.poll(() => page.evaluate(fits)).toBe(true);
   await page.keyboard.press('2');
   await expect(page).toHaveTitle(/Trends/);
@@ -196,7 +220,10 @@ for (const [name, other] of Object.entries(OTHER_PLANTS)) {
   });
 }
 
-test('without the server the screen says so and shows no value as live', async ({ page, context }) => {
+test('without the server the screen says so and shows no value as live', async ({
+  page,
+  context,
+}) => {
   await logIn(page);
   await context.setOffline(true);
   await page.reload().catch(() => undefined);
@@ -207,5 +234,7 @@ test('without the server the screen says so and shows no value as live', async (
   await page.route('**/api/overview*', (route) => route.abort());
   await page.reload();
   await expect(page.getByText('No connection to the server.')).toBeVisible();
-  await expect(page.getByRole('region', { name: 'State of the plant' })).toContainText('State unknown');
+  await expect(page.getByRole('region', { name: 'State of the plant' })).toContainText(
+    'State unknown',
+  );
 });

@@ -7,7 +7,10 @@ const target = new URL('../src/lib/api/schema.d.ts', import.meta.url);
 const source = new URL('../openapi.json', import.meta.url);
 const body = astToString(await openapi(source));
 const strip = (text) => text.replace(/^\/\*\*[\s\S]*?\*\/\s*/, '');
-const wanted = await format(strip(body), { ...(await resolveConfig(target.pathname)), parser: 'typescript' });
+const wanted = await format(strip(body), {
+  ...(await resolveConfig(target.pathname)),
+  parser: 'typescript',
+});
 const kept = await format(strip(await readFile(target, 'utf8')), {
   ...(await resolveConfig(target.pathname)),
   parser: 'typescript',

@@ -3,7 +3,11 @@
 import process from 'node:process';
 import { chromium } from '@playwright/test';
 
-const { ALARMSTACK_UI_URL: url, ALARMSTACK_UI_USER: user, ALARMSTACK_UI_PASSWORD: password } = process.env;
+const {
+  ALARMSTACK_UI_URL: url,
+  ALARMSTACK_UI_USER: user,
+  ALARMSTACK_UI_PASSWORD: password,
+} = process.env;
 const visits = Number(process.argv[2] ?? 5);
 const options = { executablePath: process.env.ALARMSTACK_CHROMIUM ?? '/usr/bin/chromium' };
 const browser = await chromium.launch({
@@ -36,5 +40,9 @@ try {
 
 /** Wait for the first value of an instrument: a digit, not the sign of a missing one. */
 async function firstValue(page) {
-  await page.locator('td.value strong').filter({ hasText: /\d/ }).first().waitFor({ timeout: 60_000 });
+  await page
+    .locator('td.value strong')
+    .filter({ hasText: /\d/ })
+    .first()
+    .waitFor({ timeout: 60_000 });
 }

@@ -18,7 +18,12 @@ import { inAlarm, json, PLANT, served, stateOf, STATUS, TAGS, told } from './sta
 import { Screen } from './state/screen.svelte';
 import { Session } from './state/session.svelte';
 
-const SCENARIOS = ['normal', 'pressure_rise'].map((name) => ({ name, description: name, color: 'x', active: false }));
+const SCENARIOS = ['normal', 'pressure_rise'].map((name) => ({
+  name,
+  description: name,
+  color: 'x',
+  active: false,
+}));
 const DRAINED = {
   id: 1,
   rule: 'draining',
@@ -47,11 +52,15 @@ beforeEach(async () => {
   await screen.loadPlant();
 });
 
-function show<Props extends Record<string, unknown>>(component: Component<Props>, props = {} as Props) {
+function show<Props extends Record<string, unknown>>(
+  component: Component<Props>,
+  props = {} as Props,
+) {
   const shown = component as unknown as Component<Record<string, unknown>>;
   return render(WithScreen, { props: { screen, component: shown, props } });
 }
-const say = (event: string, body: unknown) => screen.live.hear({ event, data: JSON.stringify(body) });
+const say = (event: string, body: unknown) =>
+  screen.live.hear({ event, data: JSON.stringify(body) });
 const reading = (values: object, ages: object) => ({
   reading: { timestamp: '2026-06-01T12:00:00Z', ...values },
   scenario: 'normal',
@@ -158,7 +167,8 @@ test.each([
   say('assessment', told('2026-06-01T12:00:00Z'));
   say('state', stateOf());
   const [, model] = PLANT.models;
-  const card = (figure = screen.figureOf(model!)) => render(FigureHead, { props: { model: model!, figure } });
+  const card = (figure = screen.figureOf(model!)) =>
+    render(FigureHead, { props: { model: model!, figure } });
   expect(card().container).toHaveTextContent(/72 %.*Over threshold/);
   say('status', status);
   const without = card().container;
@@ -183,17 +193,29 @@ test('the notes state the real cause', async () => {
   say('assessment', told('2026-06-01T12:00:00Z'));
   say('state', stateOf());
   const down = [
-    { name: 'assess', state: 'failed', reason: 'database is locked', since: '2026-06-01T13:20:00Z', restarts: 3 },
+    {
+      name: 'assess',
+      state: 'failed',
+      reason: 'database is locked',
+      since: '2026-06-01T13:20:00Z',
+      restarts: 3,
+    },
   ];
   const quarantine = { quarantined: 2, quarantine_reason: 'timestamp 0001-01-01 is out of bounds' };
   say('status', { ...STATUS, plant_time: '2026-06-01T14:00:00Z', down, ...quarantine });
   const { container } = show(StatusNotes);
   expect(container).toHaveTextContent('No assessment since 14:00: database is locked.');
-  expect(container).toHaveTextContent('Task “assess” failed. Database is locked. Since 15:20:00, 3 restarts.');
-  expect(container).toHaveTextContent('2 feed rows rejected. Newest reason: Timestamp 0001-01-01 is out of bounds.');
+  expect(container).toHaveTextContent(
+    'Task “assess” failed. Database is locked. Since 15:20:00, 3 restarts.',
+  );
+  expect(container).toHaveTextContent(
+    '2 feed rows rejected. Newest reason: Timestamp 0001-01-01 is out of bounds.',
+  );
   screen.live.heardAt = Date.parse('2026-06-01T14:02:03Z');
   screen.live.connection = 'offline';
-  await expect.poll(() => container.textContent).toContain('Connection to the server lost at 16:02:03');
+  await expect
+    .poll(() => container.textContent)
+    .toContain('Connection to the server lost at 16:02:03');
 });
 
 test.each([
@@ -250,9 +272,25 @@ const DRIFT = {
   until: '2026-06-08T12:00:00Z',
   tags: [
     { key: 'p1', title: 'Pressure', psi: 1.2, bound: 0.4, state: 'drifted', recalibrated_at: null },
-    { key: 'l1', title: 'Level', psi: null, bound: 0.3, state: 'learning', recalibrated_at: '2026-06-07T00:00:00Z' },
+    {
+      key: 'l1',
+      title: 'Level',
+      psi: null,
+      bound: 0.3,
+      state: 'learning',
+      recalibrated_at: '2026-06-07T00:00:00Z',
+    },
   ],
-  models: [{ key: 'forecast_3h', title: 'f3', psi: 0.1, bound: 0.3, state: 'usual', recalibrated_at: null }],
+  models: [
+    {
+      key: 'forecast_3h',
+      title: 'f3',
+      psi: 0.1,
+      bound: 0.3,
+      state: 'usual',
+      recalibrated_at: null,
+    },
+  ],
   nuisance: [],
   retrain: true,
   reasons: ['the scores of f3 have drifted'],
@@ -261,24 +299,29 @@ const DRIFT = {
 test.each([
   ['engineer', 2],
   ['operator', 0],
-] as const)('drift is told to all, and an instrument is recalibrated by engineers: %s', async (role, buttons) => {
-  const server = served({
-    'GET /plant': () => json(PLANT),
-    'GET /drift': () => json(DRIFT),
-    'POST /drift/recalibrated': () => json({ ...DRIFT, retrain: false, reasons: [] }),
-  });
-  screen = new Screen(new Session(server.send));
-  await screen.loadPlant();
-  screen.session.person = { username: 'ada', role };
-  show(DriftPanel);
-  expect(await page.findByText('the scores of f3 have drifted')).toBeVisible();
-  expect(page.getByRole('row', { name: /Pressure/ })).toHaveTextContent('drifted');
-  expect(page.getByRole('row', { name: /Level/ })).toHaveTextContent('learning after recalibration');
-  const offered = page.queryAllByRole('button', { name: /^Record recalibration:/ });
-  expect(offered).toHaveLength(buttons);
-  if (!offered[0]) return;
-  await fireEvent.click(offered[0]);
-  await fireEvent.click(page.getByRole('button', { name: 'Record recalibration', hidden: true }));
-  expect(await page.findByText(/No retraining needed/)).toBeVisible();
-  expect(server.asked).toContain('POST /drift/recalibrated');
-});
+] as const)(
+  'drift is told to all, and an instrument is recalibrated by engineers: %s',
+  async (role, buttons) => {
+    const server = served({
+      'GET /plant': () => json(PLANT),
+      'GET /drift': () => json(DRIFT),
+      'POST /drift/recalibrated': () => json({ ...DRIFT, retrain: false, reasons: [] }),
+    });
+    screen = new Screen(new Session(server.send));
+    await screen.loadPlant();
+    screen.session.person = { username: 'ada', role };
+    show(DriftPanel);
+    expect(await page.findByText('the scores of f3 have drifted')).toBeVisible();
+    expect(page.getByRole('row', { name: /Pressure/ })).toHaveTextContent('drifted');
+    expect(page.getByRole('row', { name: /Level/ })).toHaveTextContent(
+      'learning after recalibration',
+    );
+    const offered = page.queryAllByRole('button', { name: /^Record recalibration:/ });
+    expect(offered).toHaveLength(buttons);
+    if (!offered[0]) return;
+    await fireEvent.click(offered[0]);
+    await fireEvent.click(page.getByRole('button', { name: 'Record recalibration', hidden: true }));
+    expect(await page.findByText(/No retraining needed/)).toBeVisible();
+    expect(server.asked).toContain('POST /drift/recalibrated');
+  },
+);

@@ -6,6 +6,9 @@ export type Api = Client<paths>;
 export const BASE = '/api';
 
 /** The generated client over a fetch that knows how to log in. */
-export function createApi(fetch: (request: Request) => Promise<Response>, origin = location.origin): Api {
+export function createApi(
+  fetch: (request: Request) => Promise<Response>,
+  origin = location.origin,
+): Api {
   return createClient<paths>({ baseUrl: `${origin}${BASE}`, fetch });
 }

@@ -10,5 +10,8 @@ export function columns(points: Point[], width: number, cadence: number): (numbe
     return hole ? [{ at: before.at + cadence, values: Array(width).fill(null) }, point] : [point];
   });
   const times = drawn.map((point) => point.at);
-  return [times, ...Array.from({ length: width }, (_, at) => drawn.map((point) => point.values[at] ?? null))];
+  return [
+    times,
+    ...Array.from({ length: width }, (_, at) => drawn.map((point) => point.values[at] ?? null)),
+  ];
 }

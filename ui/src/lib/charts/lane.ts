@@ -34,14 +34,23 @@ export function laneOptions(look: Look, lane: () => Lane): Omit<uPlot.Options, '
     padding: [8, 18 * look.scale, last ? 0 : 8, 0],
     legend: { show: false },
     tzDate: (second) => uPlot.tzDate(new Date(second * 1000), time.zone),
-    cursor: { sync: { key: 'trends' }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },
+    cursor: {
+      sync: { key: 'trends' },
+      drag: { x: true, y: false, setScale: false },
+      points: { size: 6 },
+      y: false,
+    },
     scales: {
       x: { range: () => [lane().shown.from / 1000, lane().shown.to / 1000] },
       y: { range: (_, low, high) => extent(lane(), low, high) },
     },
     axes: [
       axis(look, last ? { size: 40, space: 90, values: (_, ticks) => stamps(ticks, time) } : UNDER),
-      axis(look, { size: NUMBERS, space: 26, values: (_, ticks) => ticks.map((tick) => pointOf(tick, series)) }),
+      axis(look, {
+        size: NUMBERS,
+        space: 26,
+        values: (_, ticks) => ticks.map((tick) => pointOf(tick, series)),
+      }),
     ],
     series: [{}, edge(), edge(), line(look, series)],
     bands: [{ series: [1, 2], fill: look.band }],
@@ -55,7 +64,12 @@ export function laneOptions(look: Look, lane: () => Lane): Omit<uPlot.Options, '
 }
 
 function line(look: Look, series: Series): uPlot.Series {
-  const dash = series.kind === 'predicted' ? { dash: DASH } : series.kind === 'measured' ? {} : { dash: [2, 2] };
+  const dash =
+    series.kind === 'predicted'
+      ? { dash: DASH }
+      : series.kind === 'measured'
+        ? {}
+        : { dash: [2, 2] };
   return { stroke: look.plot, width: 1.75, points: { show: false }, ...dash };
 }
 
@@ -64,11 +78,17 @@ function edge(): uPlot.Series {
 }
 
 /** What the data needs and a little more; a limit near it is in view too. */
-function extent({ series, limits }: Lane, low: number | null, high: number | null): [number, number] {
+function extent(
+  { series, limits }: Lane,
+  low: number | null,
+  high: number | null,
+): [number, number] {
   if (low === null || high === null) return [series.range[0], series.range[1]];
   if (isShare(series)) return [0, 1];
   const span = (series.range[1] - series.range[0]) / 4;
-  const near = limits.map((one) => one.value).filter((value) => value > low - span && value < high + span);
+  const near = limits
+    .map((one) => one.value)
+    .filter((value) => value > low - span && value < high + span);
   const [from, to] = [Math.min(low, ...near), Math.max(high, ...near)];
   const margin = Math.max((to - from) * 0.08, (series.range[1] - series.range[0]) * 0.005);
   return [from - margin, to + margin];

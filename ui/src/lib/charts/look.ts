@@ -50,7 +50,15 @@ type Ruler = Omit<uPlot.Axis, 'size' | 'space'> & { size: number; space?: number
 export function axis(look: Look, { size, space = 50, ...more }: Ruler): uPlot.Axis {
   const hair = { stroke: look.line, width: 1 };
   const room = { size: size * look.scale, space: space * look.scale };
-  return { stroke: look.soft, font: look.font, grid: hair, ticks: { ...hair, size: 4 }, gap: 3, ...room, ...more };
+  return {
+    stroke: look.soft,
+    font: look.font,
+    grid: hair,
+    ticks: { ...hair, size: 4 },
+    gap: 3,
+    ...room,
+    ...more,
+  };
 }
 
 /** Where a chart draws, in canvas pixels. */
@@ -59,7 +67,13 @@ export function frame(chart: uPlot) {
   return { left, top, width, height, right: left + width, bottom: top + height };
 }
 
-export function level(chart: uPlot, value: number, colour: string, dash: number[], width = 1): void {
+export function level(
+  chart: uPlot,
+  value: number,
+  colour: string,
+  dash: number[],
+  width = 1,
+): void {
   const { left, right, top, bottom } = frame(chart);
   const y = Math.round(chart.valToPos(value, 'y', true));
   if (y < top || y > bottom) return;
@@ -72,7 +86,13 @@ export function upright(chart: uPlot, second: number, colour: string): void {
   stroke(chart.ctx, [x, top, x, bottom], colour, [], 1);
 }
 
-function stroke(ctx: CanvasRenderingContext2D, at: number[], colour: string, dash: number[], width: number): void {
+function stroke(
+  ctx: CanvasRenderingContext2D,
+  at: number[],
+  colour: string,
+  dash: number[],
+  width: number,
+): void {
   const [x0 = 0, y0 = 0, x1 = 0, y1 = 0] = at;
   ctx.save();
   ctx.strokeStyle = colour;

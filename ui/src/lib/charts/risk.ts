@@ -24,11 +24,18 @@ export function riskOptions(look: Look, told: () => Told): Omit<uPlot.Options, '
     tzDate: (second) => uPlot.tzDate(new Date(second * 1000), zone),
     scales: { x: { range: () => [told().from, told().to] }, y: { range: () => [0, 1] } },
     axes: [
-      axis(look, { size: 20, space: 60, values: (_, ticks) => ticks.map((tick) => told().time.mark(tick * 1000)) }),
+      axis(look, {
+        size: 20,
+        space: 60,
+        values: (_, ticks) => ticks.map((tick) => told().time.mark(tick * 1000)),
+      }),
       axis(look, { size: 30, splits: () => [0, 0.5, 1], values: () => ['0', '50', '100'] }),
     ],
     series: [{}, { stroke: look.plot, width: 2, dash: DASH, points: { show: false } }],
-    hooks: { drawClear: [(chart) => ahead(chart, look, told())], draw: [(chart) => marks(chart, look, told())] },
+    hooks: {
+      drawClear: [(chart) => ahead(chart, look, told())],
+      draw: [(chart) => marks(chart, look, told())],
+    },
   };
 }
 

@@ -16,7 +16,8 @@ export function scoreOptions(look: Look, time: PlantTime): Omit<uPlot.Options, '
       axis(look, {
         size: 24,
         space: 80,
-        values: (_, ticks, __, ___, step) => ticks.map((tick) => time.clock(tick * 1000, step < 60)),
+        values: (_, ticks, __, ___, step) =>
+          ticks.map((tick) => time.clock(tick * 1000, step < 60)),
       }),
       axis(look, { size: 34, splits: () => [0, 0.5, 1], values: () => ['0', '50', '100'] }),
     ],

@@ -19,10 +19,15 @@ export function blocks(text: string): Block[] {
     const heading = HEADING.exec(line);
     if (line.trim() === '') continue;
     if (line.startsWith('```')) found.push({ kind: 'code', text: fenced(lines) });
-    else if (heading) found.push({ kind: 'heading', level: heading[1]?.length ?? 1, runs: runs(heading[2] ?? '') });
+    else if (heading)
+      found.push({ kind: 'heading', level: heading[1]?.length ?? 1, runs: runs(heading[2] ?? '') });
     else if (ITEM.test(line))
-      found.push({ kind: 'list', items: [line, ...take(lines, ITEM)].map((one) => runs(ITEM.exec(one)?.[1] ?? '')) });
-    else if (line.includes('|') && RULE.test(lines[0] ?? '') && lines[0]?.includes('-')) found.push(table(line, lines));
+      found.push({
+        kind: 'list',
+        items: [line, ...take(lines, ITEM)].map((one) => runs(ITEM.exec(one)?.[1] ?? '')),
+      });
+    else if (line.includes('|') && RULE.test(lines[0] ?? '') && lines[0]?.includes('-'))
+      found.push(table(line, lines));
     else
       found.push({
         kind: 'paragraph',
@@ -36,8 +41,10 @@ export function blocks(text: string): Block[] {
 export function runs(text: string): Run[] {
   const parts = text.split(/(\*\*[^*]+\*\*|\*[^*]+\*|`[^`]+`)/).filter(Boolean);
   return parts.map((part): Run => {
-    if (part.startsWith('**') && part.length > 4) return { kind: 'strong', text: part.slice(2, -2) };
-    if (part.startsWith('*') && part.endsWith('*') && part.length > 2) return { kind: 'em', text: part.slice(1, -1) };
+    if (part.startsWith('**') && part.length > 4)
+      return { kind: 'strong', text: part.slice(2, -2) };
+    if (part.startsWith('*') && part.endsWith('*') && part.length > 2)
+      return { kind: 'em', text: part.slice(1, -1) };
     if (part.startsWith('`') && part.length > 2) return { kind: 'code', text: part.slice(1, -1) };
     return { kind: 'text', text: part };
   });

@@ -26,7 +26,12 @@ function forms() {
     'POST /infer/explain': () => json({ contributions: [] }),
   });
   const { api } = new Session(server.send, 'http://screen.test');
-  return { ...server, bodies, form: new ForecastForm(api, PLANT), predict: new PredictForm(api, PLANT.predict_fields) };
+  return {
+    ...server,
+    bodies,
+    form: new ForecastForm(api, PLANT),
+    predict: new PredictForm(api, PLANT.predict_fields),
+  };
 }
 
 test('the forecast opens with the rows of the server, and sends every one of them back as it came', async () => {
@@ -72,7 +77,10 @@ test.each([
   [{ score: 0.04, alarm: false, within: '3 h', inAlarm: false }, 'No warning within 3 h (4 %).'],
   [{ score: 0.97, alarm: true, within: null, inAlarm: false }, 'Model predicts alarm (97 %).'],
   [{ score: 0.02, alarm: false, within: null, inAlarm: false }, 'Model predicts no alarm (2 %).'],
-  [{ score: 0.9, alarm: true, within: '3 h', inAlarm: true }, 'In alarm at the last row: no forecast.'],
+  [
+    { score: 0.9, alarm: true, within: '3 h', inAlarm: true },
+    'In alarm at the last row: no forecast.',
+  ],
 ])('%j in words', (verdict, words) => {
   expect(verdictOf(verdict)).toBe(words);
 });

@@ -16,7 +16,8 @@ export class EventList {
   async load(): Promise<void> {
     const query = { size: SIZE };
     await this.told.ask(
-      () => answer(this.session.api.GET('/events' as never, { params: { query } } as never)) as never,
+      () =>
+        answer(this.session.api.GET('/events' as never, { params: { query } } as never)) as never,
     );
   }
 }
@@ -35,5 +36,9 @@ export function trendOf(
 ): Record<string, string> {
   const margin = 6 * cadenceSeconds * 1000;
   const from = new Date(Date.parse(begin) - margin).toISOString();
-  return { tags: key, from, ...(end ? { to: new Date(Date.parse(end) + margin).toISOString() } : {}) };
+  return {
+    tags: key,
+    from,
+    ...(end ? { to: new Date(Date.parse(end) + margin).toISOString() } : {}),
+  };
 }

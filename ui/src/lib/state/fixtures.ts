@@ -87,7 +87,11 @@ export const PLANT: PlantView = {
 const SPOKE = { name: 'f3', version: '2', unpromoted: false };
 
 /** What was told of the interval that ends at `known`. */
-export function told(known: string, more: Partial<Assessment> = {}, standing: number[] = []): PlantAssessment {
+export function told(
+  known: string,
+  more: Partial<Assessment> = {},
+  standing: number[] = [],
+): PlantAssessment {
   const timestamp = new Date(Date.parse(known) - 3_600_000).toISOString();
   return {
     interval: { timestamp, p1: 5, l1: 50, l1_sp: 49 } as unknown as PlantAssessment['interval'],
@@ -113,9 +117,26 @@ export function told(known: string, more: Partial<Assessment> = {}, standing: nu
         },
       ],
       drivers: [
-        { feature: 'p1_max', key: 'p1', value: 7, contribution: 1.2, column: 'forecast_3h', text: 'Pressure 7 bar' },
+        {
+          feature: 'p1_max',
+          key: 'p1',
+          value: 7,
+          contribution: 1.2,
+          column: 'forecast_3h',
+          text: 'Pressure 7 bar',
+        },
       ],
-      rules: [{ name: 'bursting', column: 'P1_max', value: 7, above: 8, unit: 'bar', met: false, low: false }],
+      rules: [
+        {
+          name: 'bursting',
+          column: 'P1_max',
+          value: 7,
+          above: 8,
+          unit: 'bar',
+          met: false,
+          low: false,
+        },
+      ],
       quality: [],
       ...more,
     },
@@ -154,7 +175,14 @@ export function stateOf(more: Partial<PlantState> = {}, standing: number[] = [])
 
 /** The limit of the first instrument, exceeded since `since`. */
 export function limitAlarm(more: Partial<LimitAlarm> = {}): LimitAlarm {
-  const rule = { rule: 'bursting', key: 'p1', tag: 'P1', title: 'P1 above 8 bar', limit: 8, unit: 'bar' };
+  const rule = {
+    rule: 'bursting',
+    key: 'p1',
+    tag: 'P1',
+    title: 'P1 above 8 bar',
+    limit: 8,
+    unit: 'bar',
+  };
   return { ...rule, value: 8.4, since: '2026-06-01T11:40:00Z', approximate: false, ...more };
 }
 
@@ -177,7 +205,10 @@ export function served(table: Record<string, (request: Request) => Response | Pr
 }
 
 export function json(body: unknown, status = 200): Response {
-  return new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/json' } });
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { 'Content-Type': 'application/json' },
+  });
 }
 
 export function refused(status: number, detail: string): Response {

@@ -49,7 +49,9 @@ export class ForecastForm {
 
   /** Fill the form with the rows that the server itself forecasts from: the same rows give the same figure. */
   async loadLive(wanted = () => true): Promise<void> {
-    const window = await this.live.ask(() => answer(this.api.GET('/infer/window')) as Promise<Window>);
+    const window = await this.live.ask(
+      () => answer(this.api.GET('/infer/window')) as Promise<Window>,
+    );
     if (window?.intervals.length && wanted()) this.window.fill(window.intervals);
   }
 

@@ -3,7 +3,10 @@
 export const NOTHING = '--';
 
 /** A value to the digits that its instrument's span makes worth reading. */
-export function figure(value: number | null | undefined, range: readonly number[] = [0, 100]): string {
+export function figure(
+  value: number | null | undefined,
+  range: readonly number[] = [0, 100],
+): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return NOTHING;
   const span = Math.abs((range[1] ?? 1) - (range[0] ?? 0));
   const digits = span >= 100 ? 1 : span >= 10 ? 2 : 3;
@@ -15,7 +18,9 @@ export function plain(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return NOTHING;
   const size = Math.abs(value);
   if (size >= 1000) return minus(value.toFixed(0));
-  return minus(size >= 0.001 || size === 0 ? String(Number(value.toPrecision(3))) : value.toExponential(1));
+  return minus(
+    size >= 0.001 || size === 0 ? String(Number(value.toPrecision(3))) : value.toExponential(1),
+  );
 }
 
 /** A probability in per cent; near certainty is not rounded into certainty. */
@@ -49,7 +54,10 @@ export function stretch(seconds: number): string {
 }
 
 /** A point of a series: a share of 1 in per cent, all else to the digits of its range. */
-export function pointOf(value: number | null | undefined, series: { unit: string; range: readonly number[] }): string {
+export function pointOf(
+  value: number | null | undefined,
+  series: { unit: string; range: readonly number[] },
+): string {
   return isShare(series) ? percent(value) : figure(value, series.range);
 }
 

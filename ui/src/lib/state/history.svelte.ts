@@ -4,7 +4,12 @@ import { BASE } from '../api/client';
 import type { Entry, EntryType } from '../api/types';
 import { Asked } from './asked.svelte';
 
-export type Filter = { type: EntryType | null; since: number | null; until: number | null; deleted: boolean };
+export type Filter = {
+  type: EntryType | null;
+  since: number | null;
+  until: number | null;
+  deleted: boolean;
+};
 type Page = { entries: Entry[]; page: number; size: number; total: number };
 type Fetch = (request: Request) => Promise<Response>;
 
@@ -26,7 +31,9 @@ export class HistoryState {
 
   async load(): Promise<void> {
     const query = { ...this.#query(), page: this.page, size: SIZE };
-    await this.told.ask(() => answer(this.api.GET('/history', { params: { query } })) as Promise<Page>);
+    await this.told.ask(
+      () => answer(this.api.GET('/history', { params: { query } })) as Promise<Page>,
+    );
   }
 
   narrow(change: Partial<Filter>): Promise<void> {
@@ -45,7 +52,9 @@ export class HistoryState {
     const before = this.told.value;
     this.#without(entry);
     try {
-      await answer(this.api.DELETE('/history/{number}', { params: { path: { number: entry.id } } }));
+      await answer(
+        this.api.DELETE('/history/{number}', { params: { path: { number: entry.id } } }),
+      );
     } catch (cause) {
       this.told.value = before;
       throw cause;
@@ -53,7 +62,9 @@ export class HistoryState {
   }
 
   async restore(entry: Entry): Promise<void> {
-    await answer(this.api.POST('/history/{number}/restore', { params: { path: { number: entry.id } } }));
+    await answer(
+      this.api.POST('/history/{number}/restore', { params: { path: { number: entry.id } } }),
+    );
     await this.load();
   }
 
@@ -61,7 +72,9 @@ export class HistoryState {
   async csv(): Promise<Blob> {
     const given = Object.entries(this.#query()).map(([name, value]) => [name, String(value)]);
     const url = `${location.origin}${BASE}/history?${new URLSearchParams(given)}`;
-    const response = await this.fetch(new Request(url, { headers: { Accept: 'text/csv' } })).catch(() => null);
+    const response = await this.fetch(new Request(url, { headers: { Accept: 'text/csv' } })).catch(
+      () => null,
+    );
     if (!response) throw new Problem(0, 'The server cannot be reached.');
     if (!response.ok) throw new Problem(response.status, `The export failed: ${response.status}.`);
     return response.blob();

@@ -5,7 +5,8 @@ import { json, refused, served } from './fixtures';
 import { HistoryState } from './history.svelte';
 
 const entry = (id: number) => ({ id, type: 'predict', score: 0.5 }) as Entry;
-const page = (...ids: number[]) => json({ entries: ids.map(entry), page: 1, size: 50, total: ids.length });
+const page = (...ids: number[]) =>
+  json({ entries: ids.map(entry), page: 1, size: 50, total: ids.length });
 function history(table: Parameters<typeof served>[0]) {
   const { send, asked } = served(table);
   return { state: new HistoryState(createApi(send, location.origin), send), asked };
@@ -25,11 +26,19 @@ test('a deletion shows at once, and undo brings the entry back', async () => {
   await removing;
   await state.restore(entry(2));
   expect(state.entries.map((one) => one.id)).toEqual([3, 2, 1]);
-  expect(asked).toEqual(['GET /history', 'DELETE /history/2', 'POST /history/2/restore', 'GET /history']);
+  expect(asked).toEqual([
+    'GET /history',
+    'DELETE /history/2',
+    'POST /history/2/restore',
+    'GET /history',
+  ]);
 });
 
 test('a deletion that fails is put back', async () => {
-  const { state } = history({ 'GET /history': () => page(1), 'DELETE /history/1': () => refused(404, 'no entry 1') });
+  const { state } = history({
+    'GET /history': () => page(1),
+    'DELETE /history/1': () => refused(404, 'no entry 1'),
+  });
   await state.load();
   await expect(state.remove(entry(1))).rejects.toThrow('no entry 1');
   expect(state.entries.map((one) => one.id)).toEqual([1]);
@@ -38,19 +47,26 @@ test('a deletion that fails is put back', async () => {
 test('a filter starts at the first page, and the export asks for the same', async () => {
   const urls: string[] = [];
   const { state } = history({
-    'GET /history': (request) => (urls.push(`${request.headers.get('Accept')} ${request.url.split('?')[1]}`), page(1)),
+    'GET /history': (request) => (
+      urls.push(`${request.headers.get('Accept')} ${request.url.split('?')[1]}`),
+      page(1)
+    ),
   });
   state.page = 4;
   await state.narrow({ type: 'forecast', since: 0 });
   await state.narrow({ since: Date.parse('2026-06-01T00:00:00Z') });
   await state.csv();
   expect(state.page).toBe(1);
-  expect(urls.at(-1)).toBe('text/csv type=forecast&since=2026-06-01T00%3A00%3A00.000Z&deleted=false');
+  expect(urls.at(-1)).toBe(
+    'text/csv type=forecast&since=2026-06-01T00%3A00%3A00.000Z&deleted=false',
+  );
 });
 
 test('a late answer to an earlier question is not shown', async () => {
   const waiting: ((response: Response) => void)[] = [];
-  const { state } = history({ 'GET /history': () => new Promise<Response>((resolve) => waiting.push(resolve)) });
+  const { state } = history({
+    'GET /history': () => new Promise<Response>((resolve) => waiting.push(resolve)),
+  });
   const [slow, quick] = [state.load(), state.load()];
   await expect.poll(() => waiting.length).toBe(2);
   waiting[1]!(page(2));

@@ -4,7 +4,13 @@ import { NOTHING, figure } from './format';
 export type Quality = TagQuality['status'] | 'no feed';
 
 /** The value of an instrument, its age, and how far it can be trusted. `shown` is the text on the screen. */
-export type Instrument = { tag: PlantTag; value: number | null; age: number | null; quality: Quality; shown: string };
+export type Instrument = {
+  tag: PlantTag;
+  value: number | null;
+  age: number | null;
+  quality: Quality;
+  shown: string;
+};
 
 /** Why a value may not be used, in words. */
 export const QUALITY_WORDS: Record<Quality, string> = {
@@ -19,12 +25,27 @@ export const QUALITY_WORDS: Record<Quality, string> = {
 
 type Sight = { live: Live | null; judged: TagQuality[]; plantNow: number | null; blind: boolean };
 
-export function readInstrument(tag: PlantTag, { live, judged, plantNow, blind }: Sight): Instrument {
+export function readInstrument(
+  tag: PlantTag,
+  { live, judged, plantNow, blind }: Sight,
+): Instrument {
   const value = numberAt(live?.reading, tag.key);
   const age = ageOf(tag.key, live, plantNow);
-  const quality = qualityOf(tag, value, age, judged.find((one) => one.key === tag.key)?.status, blind);
+  const quality = qualityOf(
+    tag,
+    value,
+    age,
+    judged.find((one) => one.key === tag.key)?.status,
+    blind,
+  );
   const visible = quality !== 'stale' && quality !== 'missing' && quality !== 'no feed';
-  return { tag, value: visible ? value : null, age, quality, shown: visible ? figure(value, tag.range) : NOTHING };
+  return {
+    tag,
+    value: visible ? value : null,
+    age,
+    quality,
+    shown: visible ? figure(value, tag.range) : NOTHING,
+  };
 }
 
 /** Age at the last reading, and the plant time that has passed since. */

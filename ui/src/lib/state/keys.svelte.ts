@@ -29,5 +29,8 @@ export class Keys {
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.matches('input, select, textarea, [contenteditable="true"]');
+  return (
+    target instanceof HTMLElement &&
+    target.matches('input, select, textarea, [contenteditable="true"]')
+  );
 }

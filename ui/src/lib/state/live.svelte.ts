@@ -1,5 +1,13 @@
 import { answer } from '../api/problem';
-import type { FeedStatus, IntervalSummary, Live, Overview, PlantAssessment, PlantState, PlantTag } from '../api/types';
+import type {
+  FeedStatus,
+  IntervalSummary,
+  Live,
+  Overview,
+  PlantAssessment,
+  PlantState,
+  PlantTag,
+} from '../api/types';
 import { readInstrument, type Instrument } from './instrument';
 import type { Session } from './session.svelte';
 import { readEvents, type Told } from './stream';
@@ -64,15 +72,21 @@ export class LivePlant {
     if (this.lost) return 'The connection to the server is lost.';
     if (this.status && this.status.feed !== 'live')
       return this.status.feed_reason ?? `The feed is ${this.status.feed}.`;
-    if (this.state && !this.state.known) return this.state.reason ?? 'The server does not know the state of the plant.';
+    if (this.state && !this.state.known)
+      return this.state.reason ?? 'The server does not know the state of the plant.';
     return null;
   });
   /** Milliseconds on the plant's clock. Between two readings it runs with the wall clock, so that ages grow in a silence. */
-  readonly plantNow = $derived(this.#anchor && this.#anchor.plant + Math.max(0, this.wallNow - this.#anchor.wall));
+  readonly plantNow = $derived(
+    this.#anchor && this.#anchor.plant + Math.max(0, this.wallNow - this.#anchor.wall),
+  );
 
   /** What is said of the interval that ends now, where nothing closed is newer. */
   readonly provisional = $derived.by(() => {
-    const [open, closed] = [this.#provisional?.assessment.known_at, this.latest?.assessment.known_at];
+    const [open, closed] = [
+      this.#provisional?.assessment.known_at,
+      this.latest?.assessment.known_at,
+    ];
     return open && (!closed || Date.parse(open) > Date.parse(closed)) ? this.#provisional : null;
   });
 
@@ -136,8 +150,12 @@ export class LivePlant {
       if (signal.aborted) return;
       if (lasted > STEADY_MS) this.attempts = 0;
       this.connection = this.attempts === 0 && lasted > 0 ? 'reconnecting' : 'offline';
-      const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.max(0, this.attempts - 1));
-      if (this.attempts++ || !lasted) await this.clock.wait(longest * (0.5 + Math.random() / 2), signal);
+      const longest = Math.min(
+        LONGEST_WAIT_MS,
+        FIRST_WAIT_MS * 2 ** Math.max(0, this.attempts - 1),
+      );
+      if (this.attempts++ || !lasted)
+        await this.clock.wait(longest * (0.5 + Math.random() / 2), signal);
     }
   }
 
@@ -172,7 +190,9 @@ export class LivePlant {
   }
 
   #overview(signal: AbortSignal): Promise<Overview> {
-    return answer(this.session.api.GET('/overview', { params: { query: { n: KEPT } }, signal })) as Promise<Overview>;
+    return answer(
+      this.session.api.GET('/overview', { params: { query: { n: KEPT } }, signal }),
+    ) as Promise<Overview>;
   }
 
   #catchUp(seen: Overview): void {
@@ -216,7 +236,9 @@ export class LivePlant {
     const others = this.past.filter((one) => Date.parse(one.timestamp) !== start);
     const again = others.length < this.past.length;
     const newer = others.some((one) => Date.parse(one.timestamp) > start);
-    this.past = [...others, added].sort((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp)).slice(-KEPT);
+    this.past = [...others, added]
+      .sort((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp))
+      .slice(-KEPT);
     if (!newer) this.latest = told;
     this.#mark(told.assessment.known_at);
     this.#listeners.forEach((listener) => listener(told, again));

@@ -11,8 +11,13 @@ const live = (table = {}) => {
   });
   return { plant, clock };
 };
-const say = (plant: LivePlant, event: string, body: unknown) => plant.hear({ event, data: JSON.stringify(body) });
-const reading = (at: string, values: Record<string, number | null>, ages: Record<string, number | null> = {}) => ({
+const say = (plant: LivePlant, event: string, body: unknown) =>
+  plant.hear({ event, data: JSON.stringify(body) });
+const reading = (
+  at: string,
+  values: Record<string, number | null>,
+  ages: Record<string, number | null> = {},
+) => ({
   reading: { timestamp: at, ...values },
   scenario: 'normal',
   scenario_description: '',
@@ -98,11 +103,13 @@ test('a state that the server does not know leaves no value either', () => {
   expect(plant.instrument(TAGS[0]!).shown).toBe('--');
 });
 
-const overview = () => json({ latest: told('2026-06-01T12:00:00Z'), past: [], status: STATUS, state: stateOf() });
+const overview = () =>
+  json({ latest: told('2026-06-01T12:00:00Z'), past: [], status: STATUS, state: stateOf() });
 
 test('connected, silence longer than the limit counts as loss, and another connection is tried', async () => {
   const streams: ReadableStreamDefaultController<Uint8Array>[] = [];
-  const stream = () => new Response(new ReadableStream({ start: (controller) => void streams.push(controller) }));
+  const stream = () =>
+    new Response(new ReadableStream({ start: (controller) => void streams.push(controller) }));
   const { plant, clock } = live({ 'GET /stream': stream, 'GET /overview': overview });
   clock.wall = 1000;
   const stop = plant.start();
@@ -139,8 +146,12 @@ test('a server that accepts the connection and then says nothing is given up', a
 test('a stream that ends with its token is not called live while it is opened again, nor is it called lost', async () => {
   let answers: ((response: Response) => void)[] = [];
   const streams: ReadableStreamDefaultController<Uint8Array>[] = [];
-  const open = () => new Response(new ReadableStream({ start: (controller) => void streams.push(controller) }));
-  const table = { 'GET /stream': () => new Promise<Response>((give) => answers.push(give)), 'GET /overview': overview };
+  const open = () =>
+    new Response(new ReadableStream({ start: (controller) => void streams.push(controller) }));
+  const table = {
+    'GET /stream': () => new Promise<Response>((give) => answers.push(give)),
+    'GET /overview': overview,
+  };
   const { plant, clock } = live(table);
   const stop = plant.start();
   await expect.poll(() => answers.length).toBe(1);

@@ -31,14 +31,18 @@ export function modelFigure({ model, latest, state, without, time, plantNow }: S
   const nothing = { score: null, threshold, mark: null, stated: null, missing: 0 };
   if (without) {
     const age = end && plantNow ? duration((plantNow - Date.parse(end)) / 1000) : null;
-    return { ...nothing, note: age ? `No current figure. Last assessed ${age} ago` : 'No current figure' };
+    return {
+      ...nothing,
+      note: age ? `No current figure. Last assessed ${age} ago` : 'No current figure',
+    };
   }
   const alarm = state?.in_alarm ?? false;
   const forecaster = model.horizon_hours !== null;
   // Once in alarm nothing begins: a forecaster's figure is then no forecast.
   if (alarm && forecaster) return { ...nothing, note: 'In alarm now: no forecast' };
   const score = said?.score ?? null;
-  const warned = state?.warnings.some((one) => one.column === model.column && one.standing) ?? false;
+  const warned =
+    state?.warnings.some((one) => one.column === model.column && one.standing) ?? false;
   const mark = forecaster ? (warned ? 'warning' : null) : alarm ? 'alarm' : null;
   const words = score === null || threshold === null ? '' : besideThreshold(score, threshold);
   return {
@@ -46,7 +50,12 @@ export function modelFigure({ model, latest, state, without, time, plantNow }: S
     threshold,
     mark,
     stated: mark && { alarm: 'In alarm', warning: 'Warning active' }[mark],
-    note: score === null ? (said?.reason ?? 'No figure') : alarm && end ? `At ${time.clock(end)}: ${words}` : words,
+    note:
+      score === null
+        ? (said?.reason ?? 'No figure')
+        : alarm && end
+          ? `At ${time.clock(end)}: ${words}`
+          : words,
     missing: score === null ? 0 : (said?.missing?.length ?? 0),
   };
 }

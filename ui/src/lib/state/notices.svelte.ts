@@ -1,5 +1,10 @@
 /** Short messages that go by themselves, each with at most one thing to do. */
-export type Notice = { id: number; text: string; urgent: boolean; action: { title: string; run: () => void } | null };
+export type Notice = {
+  id: number;
+  text: string;
+  urgent: boolean;
+  action: { title: string; run: () => void } | null;
+};
 
 const STAYS_MS = 10_000;
 

@@ -41,7 +41,15 @@ test('a shift: calm, a warning, an alarm, calm again', () => {
 });
 
 test('the state decides, whatever the closed interval says of itself', () => {
-  const met = { name: 'bursting', column: 'P1_max', value: 8.4, above: 8, unit: 'bar', met: true, low: false };
+  const met = {
+    name: 'bursting',
+    column: 'P1_max',
+    value: 8.4,
+    above: 8,
+    unit: 'bar',
+    met: true,
+    low: false,
+  };
   const past = told(NOON, { in_alarm_now: true, rules: [met] });
   expect(headline(sight({ latest: past })).kind).toBe('normal');
   expect(headline(sight({ state: inAlarm() })).kind).toBe('alarm');
@@ -49,13 +57,20 @@ test('the state decides, whatever the closed interval says of itself', () => {
 
 test('an alarm that lasts through its off-delay says since when its value is back', () => {
   const state = inAlarm({ value: 7, returning_since: '2026-06-01T11:50:00Z' });
-  expect(headline(sight({ state })).detail).toBe('P1: 7.00 bar, limit 8 bar (back within the limit since 13:50)');
+  expect(headline(sight({ state })).detail).toBe(
+    'P1: 7.00 bar, limit 8 bar (back within the limit since 13:50)',
+  );
 });
 
 test('a limit on what is derived does not pass for the reading of its instrument', () => {
   const swing = limitAlarm({ title: 'P1 standard deviation over 3 h above 8 bar', value: 15 });
   expect(limitText(PLANT, swing)).toContain('P1 standard deviation over 3 h: 15');
-  const off = limitAlarm({ tag: 'LIC1_PV', title: 'LIC1 more than 10 % from its setpoint', value: 12, unit: '%' });
+  const off = limitAlarm({
+    tag: 'LIC1_PV',
+    title: 'LIC1 more than 10 % from its setpoint',
+    value: 12,
+    unit: '%',
+  });
   expect(limitText(PLANT, off)).toContain('LIC1_PV deviation from setpoint: 12');
 });
 
@@ -88,12 +103,22 @@ test('a warning is worded and figured by the server where it does so', () => {
 
 test.each([
   ['no reading', { state: null }, 'No reading has been received yet.'],
-  ['a lost connection', { blind: 'The connection to the server is lost.' }, 'The connection to the server is lost.'],
+  [
+    'a lost connection',
+    { blind: 'The connection to the server is lost.' },
+    'The connection to the server is lost.',
+  ],
 ] as const)('with %s the state is unknown', (_, more, detail) => {
   expect(headline(sight(more))).toMatchObject({ kind: 'unknown', title: 'State unknown', detail });
 });
 
-const DOWN = { name: 'assessments', state: 'failed', reason: 'database is locked', since: NOON, restarts: 2 } as const;
+const DOWN = {
+  name: 'assessments',
+  state: 'failed',
+  reason: 'database is locked',
+  since: NOON,
+  restarts: 2,
+} as const;
 const later = (hours: number) => Date.parse(NOON) + hours * 3_600_000;
 
 test.each([
@@ -101,8 +126,18 @@ test.each([
   ['late, without a known cause', later(3), [], null],
   ['too old', later(3.01), [], 'No assessment since 14:00.'],
   ['assessed before the task failed', later(1), [DOWN], null],
-  ['late, and its task is down', later(1.01), [DOWN], 'No assessment since 14:00: database is locked'],
-  ['too old since yesterday', later(24), [DOWN], 'No assessment since 06-01 14:00: database is locked'],
+  [
+    'late, and its task is down',
+    later(1.01),
+    [DOWN],
+    'No assessment since 14:00: database is locked',
+  ],
+  [
+    'too old since yesterday',
+    later(24),
+    [DOWN],
+    'No assessment since 06-01 14:00: database is locked',
+  ],
 ] as const)('an assessment that is %s', (_, plantNow, down, gap) => {
   expect(assessmentGap(sight({ plantNow, status: { ...STATUS, down: [...down] } }))).toBe(gap);
 });
@@ -126,15 +161,31 @@ test('without assessments the headline says so, and still what the limits say', 
 test('normal says which forecast is missing', () => {
   const quiet = told(NOON);
   quiet.assessment.models[0]!.score = null;
-  expect(headline(sight({ latest: quiet })).detail).toBe('No limit exceeded. No active warning. No forecast for 3 h.');
+  expect(headline(sight({ latest: quiet })).detail).toBe(
+    'No limit exceeded. No active warning. No forecast for 3 h.',
+  );
 });
 
 test('a plant without forecasters, and one whose horizons are minutes, have a headline too', () => {
   const without: PlantView = { ...PLANT, models: [], horizons_hours: [] };
   expect(headline(sight({ plant: without, state: stateOf({ warnings: [] }) })).kind).toBe('normal');
-  const minutes = { ...PLANT.models[1]!, column: 'forecast_10min', label: 'Alarm within 10 min', horizon_hours: 0 };
-  const warned = { column: 'forecast_10min', horizon_hours: 0, standing: true, since: NOON, score: 0.2 };
-  const quick = sight({ plant: { ...PLANT, models: [minutes] }, state: stateOf({ warnings: [warned] }) });
+  const minutes = {
+    ...PLANT.models[1]!,
+    column: 'forecast_10min',
+    label: 'Alarm within 10 min',
+    horizon_hours: 0,
+  };
+  const warned = {
+    column: 'forecast_10min',
+    horizon_hours: 0,
+    standing: true,
+    since: NOON,
+    score: 0.2,
+  };
+  const quick = sight({
+    plant: { ...PLANT, models: [minutes] },
+    state: stateOf({ warnings: [warned] }),
+  });
   expect(headline(quick).title).toBe('Alarm possible within 10 min');
 });
 
@@ -155,11 +206,22 @@ test('an alarm whose value is inside the deadband says where it clears', () => {
     unit: 'bar',
   };
   const delays = { absolute: false, on_delay_seconds: 0, off_delay_seconds: 7200 };
-  const limited = (low: boolean) => ({ ...PLANT, limits: [{ ...rule, ...delays, low, deadband: 0.2 }] });
-  expect(limitText(limited(false), limitAlarm({ value: 7.9 }))).toBe('P1: 7.90 bar, limit 8 bar, clears at 7.8 bar');
-  expect(limitText(limited(true), limitAlarm({ value: 8.1 }))).toBe('P1: 8.10 bar, limit 8 bar, clears at 8.2 bar');
+  const limited = (low: boolean) => ({
+    ...PLANT,
+    limits: [{ ...rule, ...delays, low, deadband: 0.2 }],
+  });
+  expect(limitText(limited(false), limitAlarm({ value: 7.9 }))).toBe(
+    'P1: 7.90 bar, limit 8 bar, clears at 7.8 bar',
+  );
+  expect(limitText(limited(true), limitAlarm({ value: 8.1 }))).toBe(
+    'P1: 8.10 bar, limit 8 bar, clears at 8.2 bar',
+  );
 });
 
 test('the risk leads, the horizons follow in their order', () => {
-  expect(leading(PLANT.models).map((one) => one.column)).toEqual(['risk_score', 'forecast_1h', 'forecast_3h']);
+  expect(leading(PLANT.models).map((one) => one.column)).toEqual([
+    'risk_score',
+    'forecast_1h',
+    'forecast_3h',
+  ]);
 });

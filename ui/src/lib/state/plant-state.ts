@@ -59,7 +59,8 @@ export function assessmentGap({ plant, time, status, latest, plantNow }: Sight):
   const age = plantNow === null ? 0 : (plantNow - Date.parse(until)) / 1000;
   const allowed = cause ? OLD_WITH_CAUSE_INTERVALS : OLD_AFTER_INTERVALS;
   if (age <= allowed * plant.cadence_seconds) return null;
-  const since = time.date(until) === time.date(plantNow ?? until) ? time.clock(until) : time.short(until);
+  const since =
+    time.date(until) === time.date(plantNow ?? until) ? time.clock(until) : time.short(until);
   return `No assessment since ${since}${cause ? `: ${cause}` : '.'}`;
 }
 
@@ -73,7 +74,9 @@ function later(one: string | null | undefined, other: string | null | undefined)
 function causeOf(status: FeedStatus | null): string | null {
   const task = status?.down.find((one) => one.reason);
   if (task?.reason) return task.reason;
-  return status?.inference === 'down' ? (status.inference_reason ?? 'the models do not answer') : null;
+  return status?.inference === 'down'
+    ? (status.inference_reason ?? 'the models do not answer')
+    : null;
 }
 
 /** The active limit alarm of an instrument. */
@@ -87,7 +90,14 @@ export function labelOf(plant: PlantView, column: string): string {
 }
 
 function unknown(detail: string): Headline {
-  return { kind: 'unknown', priority: null, title: 'State unknown', beside: '', detail, since: null };
+  return {
+    kind: 'unknown',
+    priority: null,
+    title: 'State unknown',
+    beside: '',
+    detail,
+    since: null,
+  };
 }
 
 /** An alarm outlasts its cause by the off-delay; the screen says so. */
@@ -102,14 +112,18 @@ function alarm({ plant, time }: Sight, state: PlantState): Headline {
     priority: 1,
     title: titles.length ? `In alarm: ${titles.join(', ')}` : 'In alarm',
     beside: '',
-    detail: state.limits.map((one) => `${limitText(plant, one)}${returning(one, time)}`).join(' · '),
+    detail: state.limits
+      .map((one) => `${limitText(plant, one)}${returning(one, time)}`)
+      .join(' · '),
     since: state.since ? Date.parse(state.since) : null,
   };
 }
 
 function warning(sight: Sight, warned: WarningState): Headline {
   const { plant, latest } = sight;
-  const driver = latest?.assessment.drivers.find((one) => one.column === warned.column && one.contribution > 0);
+  const driver = latest?.assessment.drivers.find(
+    (one) => one.column === warned.column && one.contribution > 0,
+  );
   const { threshold } = warningFigures(latest, warned);
   const parts = [
     limitsText(sight),
@@ -133,14 +147,19 @@ export function warningWords(
 ): { title: string; beside: string } {
   const { score } = warningFigures(latest, warned);
   const model = plant.models.find((one) => one.column === warned.column);
-  const title = warned.text?.replace(/ \([^)]*\)$/, '') ?? foretold(withinOf(model, warned.horizon_hours), score);
+  const title =
+    warned.text?.replace(/ \([^)]*\)$/, '') ??
+    foretold(withinOf(model, warned.horizon_hours), score);
   return { title, beside: beside(score) };
 }
 
 /** The score and the threshold behind a warning: its own, else those of the newest assessment. */
 function warningFigures(latest: PlantAssessment | null, warned: WarningState) {
   const said = latest?.assessment.models.find((one) => one.column === warned.column);
-  return { score: warned.score ?? said?.score ?? null, threshold: warned.threshold ?? said?.threshold ?? null };
+  return {
+    score: warned.score ?? said?.score ?? null,
+    threshold: warned.threshold ?? said?.threshold ?? null,
+  };
 }
 
 function normal(sight: Sight): Headline {
@@ -155,27 +174,38 @@ function normal(sight: Sight): Headline {
 
 /** What is known of the limits while none is in alarm. */
 function limitsText({ state, time }: Sight): string {
-  const pending = (state?.pending ?? []).map((one) => `${one.title} since ${time.clock(one.since)}, on-delay running.`);
-  const gaps = (state?.not_evaluated ?? []).map((one) => `Not evaluated: ${one.title} (${one.reason}).`);
+  const pending = (state?.pending ?? []).map(
+    (one) => `${one.title} since ${time.clock(one.since)}, on-delay running.`,
+  );
+  const gaps = (state?.not_evaluated ?? []).map(
+    (one) => `Not evaluated: ${one.title} (${one.reason}).`,
+  );
   return [...(pending.length ? pending : ['No limit exceeded.']), ...gaps].join(' ');
 }
 
 /** The active warning with the shortest horizon. */
 export function nearest(warnings: readonly WarningState[]): WarningState | undefined {
-  return warnings.filter((one) => one.standing).sort((a, b) => a.horizon_hours - b.horizon_hours)[0];
+  return warnings
+    .filter((one) => one.standing)
+    .sort((a, b) => a.horizon_hours - b.horizon_hours)[0];
 }
 
 /** What a limit's value is of, from its title: not always the instrument's own value. */
 function measured({ tag, title }: LimitAlarm): string {
   if (/ from its setpoint$/.test(title)) return `${tag} deviation from setpoint`;
-  return title.replace(/ (above|below|beyond|more than) [^a-z]*\S+( above its setpoint)?$/, '') || tag;
+  return (
+    title.replace(/ (above|below|beyond|more than) [^a-z]*\S+( above its setpoint)?$/, '') || tag
+  );
 }
 
 /** `P1: 8.40 bar, limit 8 bar, clears at 7.8 bar`, to the digits of its instrument. */
 export function limitText(plant: PlantView, one: LimitAlarm): string {
   const { key, value, limit, unit } = one;
   const range = plant.tags.find((one) => one.key === key)?.range;
-  const now = value === null ? 'no current value' : `${range ? figure(value, range) : plain(value)} ${unitOf(unit)}`;
+  const now =
+    value === null
+      ? 'no current value'
+      : `${range ? figure(value, range) : plain(value)} ${unitOf(unit)}`;
   const text = `${measured(one)}: ${now.trim()}, limit ${plain(limit)} ${unitOf(unit)}`.trim();
   const rule = plant.limits.find(({ rule }) => rule === one.rule);
   if (!rule?.deadband) return text;

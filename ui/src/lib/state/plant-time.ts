@@ -3,7 +3,13 @@ export class PlantTime {
   readonly #parts: Intl.DateTimeFormat;
 
   constructor(readonly zone: string) {
-    const fields = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' } as const;
+    const fields = {
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      minute: '2-digit',
+    } as const;
     this.#parts = new Intl.DateTimeFormat('en-GB', {
       ...fields,
       second: '2-digit',
@@ -51,7 +57,9 @@ export class PlantTime {
   fromInput(text: string): number | null {
     const guess = /^\d{4}-\d\d-\d\dT\d\d:\d\d$/.test(text) ? Date.parse(`${text}:00Z`) : NaN;
     if (Number.isNaN(guess)) return null;
-    const candidates = [guess - 86_400_000, guess + 86_400_000].map((near) => guess - this.#offsetMs(near));
+    const candidates = [guess - 86_400_000, guess + 86_400_000].map(
+      (near) => guess - this.#offsetMs(near),
+    );
     const fitting = candidates.filter((instant) => this.toInput(instant) === text);
     return fitting.length ? Math.min(...fitting) : Math.max(...candidates);
   }
@@ -62,7 +70,9 @@ export class PlantTime {
   }
 
   #split(instant: Instant): Partial<Record<Intl.DateTimeFormatPartTypes, string>> {
-    return Object.fromEntries(this.#parts.formatToParts(new Date(instant)).map((part) => [part.type, part.value]));
+    return Object.fromEntries(
+      this.#parts.formatToParts(new Date(instant)).map((part) => [part.type, part.value]),
+    );
   }
 }
 

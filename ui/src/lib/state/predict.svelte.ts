@@ -11,7 +11,9 @@ export class PredictForm {
   typed = $state<Record<string, string>>({});
   readonly prediction = new Asked<Prediction>();
   readonly explanation = new Asked<Explanation>();
-  readonly wrong = $derived.by(() => this.fields.filter((one) => this.problemOf(one)).map((one) => one.feature));
+  readonly wrong = $derived.by(() =>
+    this.fields.filter((one) => this.problemOf(one)).map((one) => one.feature),
+  );
 
   readonly empty = $derived.by(() => this.fields.every((one) => !this.typed[one.feature]?.trim()));
   /** The first thing that keeps the form from being sent. */
@@ -51,7 +53,10 @@ export class PredictForm {
 
   async ask(): Promise<void> {
     if (this.problem) return;
-    const values = this.fields.map((field) => [field.feature, typedNumber(this.typed[field.feature] ?? '') ?? null]);
+    const values = this.fields.map((field) => [
+      field.feature,
+      typedNumber(this.typed[field.feature] ?? '') ?? null,
+    ]);
     const body = { features: Object.fromEntries(values) as Record<string, number | null> };
     this.explanation.clear();
     const said = await this.prediction.ask(() => answer(this.api.POST('/infer/predict', { body })));

@@ -62,7 +62,14 @@ export class Screen {
   figureOf(model: PlantModel): ModelFigure {
     const { live, time, withoutFigures: without } = this;
     const { latest, plantNow } = live;
-    return modelFigure({ model, latest, state: live.blind ? null : live.state, without, time, plantNow });
+    return modelFigure({
+      model,
+      latest,
+      state: live.blind ? null : live.state,
+      without,
+      time,
+      plantNow,
+    });
   }
 
   /** A feature or key in words: the instrument's title where one is behind it. */

@@ -62,7 +62,9 @@ export class Session {
   }
 
   async register(username: string, password: string, invitation: string | null): Promise<void> {
-    this.#accept(await answer(this.api.POST('/auth/register', { body: { username, password, invitation } })));
+    this.#accept(
+      await answer(this.api.POST('/auth/register', { body: { username, password, invitation } })),
+    );
   }
 
   async logout(): Promise<void> {

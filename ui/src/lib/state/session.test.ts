@@ -52,11 +52,18 @@ test('where renewing is refused, the session is expired and the person stays on 
   await expect(answer(session.api.GET('/plant'))).rejects.toThrow('expired');
   expect(session.phase).toBe('expired');
   expect(session.person?.username).toBe('ada');
-  expect([session.may('operator'), session.may('engineer'), session.may('admin')]).toEqual([true, true, false]);
+  expect([session.may('operator'), session.may('engineer'), session.may('admin')]).toEqual([
+    true,
+    true,
+    false,
+  ]);
 });
 
 test('an unreachable server is not an expired session', async () => {
-  const { send } = served({ 'POST /auth/login': () => granted('old'), 'GET /plant': () => refused(401, 'expired') });
+  const { send } = served({
+    'POST /auth/login': () => granted('old'),
+    'GET /plant': () => refused(401, 'expired'),
+  });
   const session = new Session(send, ORIGIN);
   await session.login('ada', 'secret');
   await expect(answer(session.api.GET('/plant'))).rejects.toThrow('expired');

@@ -7,7 +7,9 @@ export function summaryOf({ interval, assessment, warnings }: PlantAssessment): 
     timestamp: interval.timestamp ?? assessment.timestamp ?? '',
     values: Object.fromEntries(keys.map((key) => [key, numberAt(interval, key)])),
     scores: Object.fromEntries(assessment.models.map((one) => [one.column, one.score ?? null])),
-    thresholds: Object.fromEntries(assessment.models.map((one) => [one.column, one.threshold ?? null])),
+    thresholds: Object.fromEntries(
+      assessment.models.map((one) => [one.column, one.threshold ?? null]),
+    ),
     in_alarm: assessment.in_alarm_now,
     rules: assessment.rules.filter((rule) => rule.met).map((rule) => rule.name),
     warnings,

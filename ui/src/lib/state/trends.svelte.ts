@@ -18,7 +18,10 @@ const NARROWEST_MS = 60_000;
 /** The ranges in hours that are worth a button at a cadence. */
 export function rangesOf(cadenceSeconds: number): number[] {
   const rows = (hours: number) => (hours * 3600) / cadenceSeconds;
-  return RANGES_HOURS.filter((one) => rows(one) >= FEWEST_ROWS && rows(one) <= MOST_ROWS).slice(0, MOST_RANGES);
+  return RANGES_HOURS.filter((one) => rows(one) >= FEWEST_ROWS && rows(one) <= MOST_ROWS).slice(
+    0,
+    MOST_RANGES,
+  );
 }
 
 /** The range to begin with. */
@@ -44,7 +47,9 @@ export class TrendsState {
   constructor(private readonly api: Api) {}
 
   toggle(key: string): Promise<void> {
-    this.keys = this.keys.includes(key) ? this.keys.filter((one) => one !== key) : [...this.keys, key];
+    this.keys = this.keys.includes(key)
+      ? this.keys.filter((one) => one !== key)
+      : [...this.keys, key];
     return this.load();
   }
 
@@ -94,7 +99,9 @@ export class TrendsState {
     if (!this.keys.length) return this.told.clear();
     const { from, to } = this.shown;
     const query = { tags: this.keys.join(','), from: iso(from), to: iso(to), points: POINTS };
-    await this.told.ask(() => answer(this.api.GET('/trends', { params: { query } })) as Promise<Told>);
+    await this.told.ask(
+      () => answer(this.api.GET('/trends', { params: { query } })) as Promise<Told>,
+    );
   }
 }
 

@@ -19,7 +19,9 @@ export class WindowEditor {
       return `At least ${this.least} rows are required; there are ${this.cells.length}.`;
     const row = this.cells.findIndex((one) => one.some((text) => typedNumber(text) === undefined));
     if (row < 0)
-      return this.empty ? 'Load live data, choose a preset, paste from a spreadsheet or enter values.' : null;
+      return this.empty
+        ? 'Load live data, choose a preset, paste from a spreadsheet or enter values.'
+        : null;
     const column = this.cells[row]?.findIndex((text) => typedNumber(text) === undefined) ?? 0;
     return `Row ${row + 1}, ${this.tags[column]?.tag}: “${this.cells[row]?.[column]}” is not a number.`;
   });
@@ -75,8 +77,15 @@ export class WindowEditor {
     const dated = this.#beside.every((row) => row.timestamp) && inOrder(this.#beside);
     return this.cells.map((cells, at) => {
       const { timestamp, segment, ...rest } = this.#beside[at] ?? {};
-      const values = this.tags.map((tag, column) => [tag.key, unrounded(rest[tag.key], cells[column] ?? '')]);
-      return { ...rest, ...(dated ? { timestamp, segment } : {}), ...Object.fromEntries(values) } as Observation;
+      const values = this.tags.map((tag, column) => [
+        tag.key,
+        unrounded(rest[tag.key], cells[column] ?? ''),
+      ]);
+      return {
+        ...rest,
+        ...(dated ? { timestamp, segment } : {}),
+        ...Object.fromEntries(values),
+      } as Observation;
     });
   }
 

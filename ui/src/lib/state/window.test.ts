@@ -27,7 +27,11 @@ test('what hangs over the right edge is left out', () => {
 
 test.each([
   ['fewer rows than the window', [{ p1: 1 }], 'At least 3 rows are required; there are 1.'],
-  ['nothing at all', [{}, {}, {}], 'Load live data, choose a preset, paste from a spreadsheet or enter values.'],
+  [
+    'nothing at all',
+    [{}, {}, {}],
+    'Load live data, choose a preset, paste from a spreadsheet or enter values.',
+  ],
 ])('%s cannot be sent', (_, rows, problem) => {
   const window = editor();
   window.fill(rows);

@@ -7,7 +7,9 @@ export const LIKELY = 0.66;
 export const VERY_LIKELY = 0.9;
 
 /** How sure a probability is, in words. */
-export function likelihood(probability: number | null | undefined): 'possible' | 'likely' | 'very likely' {
+export function likelihood(
+  probability: number | null | undefined,
+): 'possible' | 'likely' | 'very likely' {
   const sure = probability ?? 0;
   return sure >= VERY_LIKELY ? 'very likely' : sure >= LIKELY ? 'likely' : 'possible';
 }
@@ -23,7 +25,10 @@ export function beside(probability: number | null | undefined): string {
 }
 
 /** The horizon of a forecaster as its label says it, so that minutes stay minutes: `1 h`, `10 min`. */
-export function withinOf(model: Pick<PlantModel, 'label' | 'horizon_hours'> | undefined, hours: number): string {
+export function withinOf(
+  model: Pick<PlantModel, 'label' | 'horizon_hours'> | undefined,
+  hours: number,
+): string {
   return /within (.+)$/.exec(model?.label ?? '')?.[1] ?? `${model?.horizon_hours ?? hours} h`;
 }
 
@@ -48,7 +53,9 @@ type Verdict = { score: number; alarm: boolean; within: string | null; inAlarm: 
 export function verdictOf({ score, alarm, within, inAlarm }: Verdict): string {
   if (inAlarm) return 'In alarm at the last row: no forecast.';
   if (within)
-    return alarm ? `${foretold(within, score)}${beside(score)}.` : `No warning within ${within}${beside(score)}.`;
+    return alarm
+      ? `${foretold(within, score)}${beside(score)}.`
+      : `No warning within ${within}${beside(score)}.`;
   return `${alarm ? 'Model predicts alarm' : 'Model predicts no alarm'}${beside(score)}.`;
 }
 
