@@ -2,10 +2,14 @@ import { render, screen as page, within } from '@testing-library/svelte';
 import { expect, test } from 'vitest';
 import Markdown from './Markdown.svelte';
 
-const show = (text: string) => render(Markdown, { props: { text } }).container;
+async function show(text: string): Promise<HTMLElement> {
+  const { container } = render(Markdown, { props: { text } });
+  await expect.poll(() => container.textContent).not.toContain('Loading');
+  return container;
+}
 
-test('a card has headings, paragraphs, lists, tables and code', () => {
-  const container = show(
+test('a card has headings, paragraphs, lists, tables and code', async () => {
+  const container = await show(
     '# Risk\nWarns **early**, by\n`paths`.\n\n- one\n- two\n\n' +
       '| a | b |\n| --- | --- |\n| 1 | 2 |\n\n```\nx # y\n```\n',
   );
@@ -31,16 +35,16 @@ test.each([
   '<https://example.com>',
   'https://example.com',
   '[a]: javascript:alert(1)\n\n[a]',
-])('%j is shown as text', (text) => {
-  const container = show(text);
+])('%j is shown as text', async (text) => {
+  const container = await show(text);
   expect(container.querySelector('script, img, a, b, [onclick], [onerror]')).toBeNull();
   const unspaced = (content: string | null) => content?.replace(/\s/g, '');
   expect(unspaced(container.textContent)).toBe(unspaced(text));
 });
 
-test('HTML in headings, tables and code stays text as well', () => {
+test('HTML in headings, tables and code stays text as well', async () => {
   const image = '<img src=x onerror=alert(1)>';
-  const container = show(
+  const container = await show(
     `# ${image}\n\n| ${image} |\n| --- |\n| ${image} |\n\n\`${image}\`\n\n\`\`\`${image}\n${image}\n\`\`\``,
   );
   expect(container.querySelector('img, [onerror]')).toBeNull();
@@ -49,7 +53,8 @@ test('HTML in headings, tables and code stays text as well', () => {
 
 test.each(['#no heading', '| lone pipe', '```', '**', '- ', '* a * b'])(
   'incomplete Markdown is rendered: %j',
-  (text) => {
-    expect(show(text).querySelectorAll('.markdown > *').length).toBeLessThanOrEqual(1);
+  async (text) => {
+    const container = await show(text);
+    expect(container.querySelectorAll('.markdown > *').length).toBeLessThanOrEqual(1);
   },
 );
