@@ -37,7 +37,7 @@ export default ts.config(
       parserOptions: { parser: ts.parser, extraFileExtensions: ['.svelte'], svelteConfig },
     },
   },
-  // Our Set, Map, URL and Date instances are plumbing, never state of the screen.
+  // Instances of Set, Map, URL and Date are never reactive state here.
   { files: ['**/*.svelte.ts'], rules: { 'svelte/prefer-svelte-reactivity': 'off' } },
   { files: ['**/*.test.ts'], rules: { '@typescript-eslint/no-non-null-assertion': 'off' } },
   { files: ['scripts/**'], rules: { 'no-console': 'off' } },

@@ -78,7 +78,7 @@ const reading = (values: object, ages: object) => ({
   ages,
 });
 
-test('every instrument shows value, unit, age and quality; a stale one shows -- and its age', () => {
+test('an instrument shows value, unit, age and quality; a stale one shows -- and its age', () => {
   receive('reading', reading({ p1: 8.5, l1: 50 }, { p1: 30, l1: 7200 }));
   receive('state', stateInAlarm());
   show(Instruments);
@@ -157,7 +157,7 @@ test('the state panel states in words what its symbol means', () => {
   expect(panel.querySelector('svg')).toHaveTextContent('2');
 });
 
-test('a provisional assessment is shown with its time, beside that of the closed interval', async () => {
+test('a provisional assessment is shown with its time, beside the closed interval', async () => {
   receive('assessment', assessmentAt('2026-06-01T12:00:00Z'));
   receive('state', stateWith());
   show(StatePanel);

@@ -129,7 +129,7 @@ test.each([
   },
 );
 
-test('of a warning within minutes, the headline, the card and the event state its horizon', async () => {
+test('headline, card and event state the minutes of a warning', async () => {
   const { receive } = await open(DashboardPage, MINUTES_PLANT);
   receive('assessment', assessmentOf(MINUTES_PLANT, ['20min']));
   receive('state', stateWith({ warnings: warningsOf(MINUTES_PLANT, ['20min']) }));
@@ -171,7 +171,7 @@ test.each([
   },
 );
 
-test('the forecast page has a result for each horizon of minutes, and its explanation', async () => {
+test('the forecast page has a result for each horizon of minutes', async () => {
   const { horizons } = await open(ForecastPage, MINUTES_PLANT);
   const submit = page.getByRole('button', { name: 'Forecast' });
   await expect.poll(() => submit.hasAttribute('disabled')).toBe(false);

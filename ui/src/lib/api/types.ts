@@ -39,8 +39,9 @@ export type IntervalSummary = Bodies['IntervalSummary'];
 export type LimitAlarm = Bodies['LimitAlarm'];
 export type LimitLine = Bodies['LimitLine'];
 export type Live = Bodies['Live'];
-/** How champions compare with the challengers that run in shadow. */
-export type ModelComparison = Bodies['Comparison'];
+/** How a champion compares with the challenger that runs in shadow. */
+export type ModelComparison = Bodies['Contest'];
+export type ModelComparisons = Bodies['Comparison'];
 /** The output of one model for one interval. */
 export type ModelOutput = WithHorizon<Bodies['Said']>;
 /** The model version that produced an output. */
@@ -65,7 +66,7 @@ export type TagQuality = Bodies['TagQuality'];
 export type Trends = Bodies['Trends'];
 export type WarningState = WithHorizon<Bodies['WarningState']>;
 
-/** One interval: a time and named values. The generated type does not say which of them are numbers. */
+/** An interval: a time and named values. The generated type omits which of them are numbers. */
 export type Row = { timestamp?: string | null; segment?: number | null } & Record<
   string,
   number | string | null | undefined

@@ -1,6 +1,6 @@
 import type uPlot from 'uplot';
 
-/** The colours and the font that a canvas needs. `scale`: size of the text, 1 on a desktop screen. */
+/** Colours and font for a canvas. `scale`: size of the text, 1 on a desktop screen. */
 export type ChartTheme = { scale: number } & Record<
   | 'ink'
   | 'panel'
@@ -48,7 +48,7 @@ export const DASH = [6, 4];
 
 type AxisOptions = Omit<uPlot.Axis, 'size' | 'space'> & { size: number; space?: number };
 
-/** An axis that grows with the text: `size` is its height or width, `space` the least between marks. */
+/** An axis that grows with the text. `size` is its width, `space` the least between marks. */
 export function axis(theme: ChartTheme, { size, space = 50, ...options }: AxisOptions): uPlot.Axis {
   const line = { stroke: theme.line, width: 1 };
   return {

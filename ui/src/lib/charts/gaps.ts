@@ -6,7 +6,7 @@ export type Point = { at: number; values: (number | null)[] };
 /** Points further apart than this many intervals have a gap between them. */
 export const GAP_INTERVALS = 1.5;
 
-/** The columns of a chart: the times, then each series. An empty point interrupts the line at a gap. */
+/** The columns of a chart: times, then each series. An empty point interrupts a line at a gap. */
 export function columns(points: Point[], series: number, cadence: number): (number | null)[][] {
   const empty = Array<null>(series).fill(null);
   const drawn = points.flatMap((point, index): Point[] => {

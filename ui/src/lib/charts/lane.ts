@@ -24,7 +24,7 @@ const VALUE_AXIS_WIDTH = 56;
 /** Dash of derived series, such as setpoints. */
 const DERIVED_DASH = [2, 2];
 const LIMIT_DASH = [10, 3, 2, 3];
-/** Free space above and below the values, as a share of what is shown, and at least of the range. */
+/** Free space above and below the values: a share of what is shown, at least of the range. */
 const MARGIN = 0.08;
 const MIN_MARGIN = 0.005;
 /** A limit is included in the scale if it is within this share of the range. */

@@ -45,7 +45,8 @@ test.each([
 test('HTML in headings, tables and code stays text as well', async () => {
   const image = '<img src=x onerror=alert(1)>';
   const container = await show(
-    `# ${image}\n\n| ${image} |\n| --- |\n| ${image} |\n\n\`${image}\`\n\n\`\`\`${image}\n${image}\n\`\`\``,
+    `# ${image}\n\n| ${image} |\n| --- |\n| ${image} |\n\n` +
+      `\`${image}\`\n\n\`\`\`${image}\n${image}\n\`\`\``,
   );
   expect(container.querySelector('img, [onerror]')).toBeNull();
   expect(container.textContent?.match(/<img src=x/g)).toHaveLength(5);

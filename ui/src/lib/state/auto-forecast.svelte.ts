@@ -4,7 +4,7 @@ import type { LivePlant } from './live.svelte';
 import { readPreference, savePreference } from './preferences';
 import type { Session } from './session.svelte';
 
-/** Forecasts from live data, saved in the user's history: on request, or for each closed interval. */
+/** Forecasts from live data, saved in the history: on request, or for each closed interval. */
 export class AutoForecast {
   on = $state(readPreference('auto', 'off') === 'on');
   running = $state(false);

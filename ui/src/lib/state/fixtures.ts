@@ -109,7 +109,7 @@ export const MINUTES_PLANT: PlantView = {
 /** A plant with labelled alarms and without horizons. */
 export const NO_HORIZONS_PLANT: PlantView = { ...PLANT, horizons_hours: [], models: [RISK] };
 
-/** A plant without labelled alarms: it has the normal-behaviour model alone, and no input fields. */
+/** A plant without labelled alarms: it has only the normal-behaviour model. */
 export const UNLABELLED_PLANT: PlantView = {
   ...PLANT,
   models: [NORMALITY],

@@ -45,7 +45,7 @@ function open(plant: PlantView = PLANT) {
   };
 }
 
-test('the forecast form opens with the rows of the server, and sends each of them unchanged', async () => {
+test('the forecast form opens with live data and sends its rows unchanged', async () => {
   const { forecastForm, bodies } = open();
   await forecastForm.open();
   expect(forecastForm.until).toBe(START + 4 * 3_600_000);

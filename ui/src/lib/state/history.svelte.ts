@@ -47,7 +47,7 @@ export class HistoryState {
     return this.load();
   }
 
-  /** Remove an entry from the page and delete it. If the deletion fails, the entry is shown again. */
+  /** Hide an entry and delete it. If the deletion fails, the entry is shown again. */
   async remove(entry: Entry): Promise<void> {
     const shown = this.result.value;
     this.#hide(entry);

@@ -6,7 +6,7 @@ const UNIT_SECONDS = new Map([
   ['min', 60],
   ['s', 1],
 ]);
-/** The server writes durations in hours or minutes where these are whole numbers, else in seconds. */
+/** The server writes durations in whole hours or minutes where it can, else in seconds. */
 const WRITTEN_UNITS = ['h', 'min', 's'];
 
 type Horizoned = { horizon?: string | null; horizon_hours?: number | null };

@@ -3,7 +3,7 @@ import { NO_VALUE, valueText } from './format';
 
 export type Quality = TagQuality['status'] | 'no feed';
 
-/** What the screen shows of an instrument. `text` is its value, or `--` where it must not be used. */
+/** What the screen shows of an instrument. `text` is its value, or `--` if it must not be used. */
 export type Instrument = {
   tag: PlantTag;
   value: number | null;

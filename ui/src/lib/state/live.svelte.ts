@@ -38,7 +38,7 @@ type Listener = (assessment: PlantAssessment, repeated: boolean) => void;
 type ByteStream = ReadableStream<Uint8Array>;
 
 /**
- * The plant as it is now: the newest readings, the state, the assessments, and whether they are live.
+ * The plant as it is now: its readings, state and assessments, and whether they are live.
  *
  * `connection` is `reconnecting` while the first new attempt after a good connection is under way:
  * the server ends each stream when its access token expires.
@@ -174,7 +174,7 @@ export class LivePlant {
     }
   }
 
-  /** Stay connected while the server sends anything. Returns how long, in milliseconds; 0: never. */
+  /** Connect until the server sends nothing more. Returns how long that was in ms; 0: never. */
   async #connect(): Promise<number> {
     const attempt = (this.#attempt = new AbortController());
     const { signal } = attempt;

@@ -111,7 +111,7 @@ const overview = () =>
     state: stateWith(),
   });
 
-test('a connection without data for longer than the limit is lost, and a new one is opened', async () => {
+test('a connection without data for too long is lost, and a new one is opened', async () => {
   const streams: ReadableStreamDefaultController<Uint8Array>[] = [];
   const stream = () =>
     new Response(new ReadableStream({ start: (controller) => void streams.push(controller) }));
@@ -235,7 +235,7 @@ test('a repeated assessment replaces the earlier one of its interval', () => {
   ]);
 });
 
-test('after a repeated assessment the newest scores are in the charts and in the latest assessment', () => {
+test('a repeated assessment updates the charts and the latest assessment', () => {
   const { plant } = connect();
   const assess = (hour: number, score: number, activeHorizons: string[] = []) => {
     const assessment = assessmentAt(`2026-06-01T${hour}:00:00Z`, {}, activeHorizons);

@@ -122,7 +122,9 @@ function returnText({ returning_since }: LimitAlarm, time: PlantTime): string {
 function warning(context: Context, active: WarningState): Headline {
   const { latest } = context;
   const drivers = latest?.assessment.drivers ?? [];
-  const driver = drivers.find((one) => one.column === active.column && one.contribution > 0);
+  const driver = drivers.find(
+    ({ column, contribution }) => column === active.column && contribution > 0,
+  );
   const { threshold } = scoreAndThreshold(latest, active);
   const sentences = [
     limitsText(context),

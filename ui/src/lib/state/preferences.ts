@@ -1,4 +1,4 @@
-/** Preferences of a user, stored in this browser; where storage is blocked, they last for one visit. */
+/** Preferences of a user. If the browser blocks its storage, they last for one visit. */
 
 export function readPreference(name: string, defaultValue: string): string {
   try {

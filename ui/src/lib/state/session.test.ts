@@ -8,7 +8,7 @@ const tokenFor = (access_token: string, role = 'operator') =>
   json({ access_token, token_type: 'bearer', expires_in: 900, person: { username: 'ada', role } });
 const bearer = (request: Request) => request.headers.get('Authorization');
 
-test('a login sends a form, keeps the token in memory, and signs the requests that follow', async () => {
+test('a login keeps the token in memory and signs later requests', async () => {
   let form = '';
   const { send } = serverWith({
     'POST /auth/login': async (request) => ((form = await request.text()), tokenFor('first')),
@@ -22,7 +22,7 @@ test('a login sends a form, keeps the token in memory, and signs the requests th
   expect(localStorage.length).toBe(0);
 });
 
-test('after a 401 the token is renewed once for all waiting requests, which send the same body again', async () => {
+test('after a 401, all waiting requests share one renewal and are sent again', async () => {
   const bodies: string[] = [];
   const { send, requests } = serverWith({
     'POST /auth/login': () => tokenFor('old'),

@@ -25,7 +25,7 @@ test('a preset requests the hours before now', async () => {
   expect(last()?.get('to')).toBe('2026-06-01T12:00:00.000Z');
 });
 
-test('a zoom requests finer points and stops following; a reset shows the range again and follows', async () => {
+test('a zoom requests finer points and stops following; a reset undoes both', async () => {
   const { state, last } = trends();
   await state.setHours(48, NOON);
   await state.zoomTo(NOON - HOUR, NOON - 3 * HOUR);
