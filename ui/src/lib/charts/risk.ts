@@ -28,7 +28,7 @@ type RiskChart = {
 type Options = Omit<uPlot.Options, 'width' | 'height'>;
 
 const THRESHOLD_DASH = [2, 3];
-/** Share of the highest value that stays free above it. */
+/** Share of the range that stays free above the values. */
 const HEADROOM = 0.1;
 
 /**
@@ -45,7 +45,7 @@ export function riskOptions(theme: ChartTheme, chart: () => RiskChart): Options 
     tzDate: (second) => uPlot.tzDate(new Date(second * 1000), time.zone),
     scales: {
       x: { range: () => [chart().from, chart().to] },
-      y: { range: (_, __, highest) => scoreRange(chart(), highest) },
+      y: { range: (_, lowest, highest) => scoreRange(chart(), lowest, highest) },
     },
     axes: [
       axis(theme, { size: 20, space: 60, values: (_, ticks) => axisMarks(ticks) }),
@@ -62,11 +62,16 @@ export function riskOptions(theme: ChartTheme, chart: () => RiskChart): Options 
 const PERCENT_AXIS = { size: 30, splits: () => [0, 0.5, 1], values: () => ['0', '50', '100'] };
 const NUMBER_AXIS = { size: 30, values: (_: uPlot, ticks: number[]) => ticks.map(numberText) };
 
-/** Probabilities from 0 to 1; other scores up to the highest of them and their threshold. */
-function scoreRange({ kind, threshold }: RiskChart, highest: number | null): [number, number] {
+/** From 0 to 1 for probabilities; for other scores, a range with 0, all values and the threshold. */
+function scoreRange(
+  { kind, threshold }: RiskChart,
+  lowest: number | null,
+  highest: number | null,
+): [number, number] {
   if (kind === 'probability') return [0, 1];
-  const top = Math.max(highest ?? 0, threshold ?? 0);
-  return [0, top > 0 ? top * (1 + HEADROOM) : 1];
+  const bottom = Math.min(0, lowest ?? 0, threshold ?? 0);
+  const top = Math.max(0, highest ?? 0, threshold ?? 0);
+  return [bottom, top > bottom ? top + (top - bottom) * HEADROOM : bottom + 1];
 }
 
 /** Fill the time that the forecast is about, up to its probability. */
