@@ -184,6 +184,7 @@ const OTHER_PLANTS: Record<string, (plant: PlantView) => PlantView> = {
   }),
   'no horizons': (plant) => ({
     ...plant,
+    horizons: [],
     horizons_hours: [],
     models: plant.models.filter((model) => model.horizon_hours === null),
   }),
@@ -197,6 +198,7 @@ const OTHER_PLANTS: Record<string, (plant: PlantView) => PlantView> = {
   'horizons of minutes': (plant) => ({
     ...plant,
     cadence_seconds: 60,
+    horizons: MINUTES.map((minutes) => `${minutes}min`),
     horizons_hours: MINUTES.map((minutes) => minutes / 60),
     models: withMinutes(plant.models),
   }),

@@ -53,7 +53,8 @@ export type PlantAssessment = Bodies['PlantAssessment'];
 export type PlantModel = WithHorizon<Bodies['PlantModel']>;
 export type PlantState = Bodies['PlantState'];
 export type PlantTag = Bodies['PlantTag'];
-export type PlantView = Bodies['PlantView'];
+/** The description of the plant; `horizons` has durations, such as `10min`. */
+export type PlantView = Bodies['PlantView'] & { horizons?: string[] };
 export type PredictField = Bodies['PredictField'];
 export type Prediction = Bodies['StoredPrediction'];
 export type RuleState = Bodies['RuleState'];

@@ -83,6 +83,7 @@ export const PLANT: PlantView = {
   cadence_seconds: 3600,
   window_rows: 3,
   longest_useful_lead_seconds: 21600,
+  horizons: ['1h', '3h'],
   horizons_hours: [1, 3],
   units: [{ key: 'column', title: 'Column' }],
   tags: TAGS,
@@ -97,6 +98,7 @@ export const PLANT: PlantView = {
 export const MINUTES_PLANT: PlantView = {
   ...PLANT,
   cadence_seconds: 60,
+  horizons: ['10min', '20min', '30min'],
   horizons_hours: [1 / 6, 1 / 3, 1 / 2],
   models: [
     RISK,
@@ -107,7 +109,12 @@ export const MINUTES_PLANT: PlantView = {
 };
 
 /** A plant with labelled alarms and without horizons. */
-export const NO_HORIZONS_PLANT: PlantView = { ...PLANT, horizons_hours: [], models: [RISK] };
+export const NO_HORIZONS_PLANT: PlantView = {
+  ...PLANT,
+  horizons: [],
+  horizons_hours: [],
+  models: [RISK],
+};
 
 /** A plant without labelled alarms: it has only the normal-behaviour model. */
 export const UNLABELLED_PLANT: PlantView = {

@@ -9,10 +9,10 @@ const UNIT_SECONDS = new Map([
 /** The server writes durations in whole hours or minutes where it can, else in seconds. */
 const WRITTEN_UNITS = ['h', 'min', 's'];
 
-type Horizoned = { horizon?: string | null; horizon_hours?: number | null };
+type HasHorizon = { horizon?: string | null; horizon_hours?: number | null };
 
 /** The horizon of a model, warning or result. Null: it is about the present. */
-export function horizonOf({ horizon, horizon_hours }: Horizoned): string | null {
+export function horizonOf({ horizon, horizon_hours }: HasHorizon): string | null {
   return horizon ?? (typeof horizon_hours === 'number' ? durationOf(horizon_hours) : null);
 }
 
@@ -36,7 +36,7 @@ export function horizonText(horizon: string): string {
 }
 
 /** The horizons of a plant's forecast models, each once, shortest first. */
-export function forecastHorizons(models: readonly Horizoned[]): string[] {
+export function forecastHorizons(models: readonly HasHorizon[]): string[] {
   const horizons = models.map(horizonOf).filter((horizon) => horizon !== null);
   return [...new Set(horizons)].sort((a, b) => horizonSeconds(a) - horizonSeconds(b));
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { PlantView } from '../api/types';
+import type { PlantView, WarningState } from '../api/types';
 import {
   assessmentAt,
   limitAlarm,
@@ -212,8 +212,8 @@ test('of warnings within minutes, the one with the shortest horizon is shown', (
 });
 
 test('a horizon that is only given in hours is the same duration', () => {
-  const [warning] = warningsOf(MINUTES_PLANT, ['10min']);
-  const warnings = [{ ...warning!, horizon: undefined }];
+  const { horizon: _, ...inHours } = warningsOf(MINUTES_PLANT, ['10min'])[0]!;
+  const warnings = [inHours as WarningState];
   const quick = context({ plant: MINUTES_PLANT, state: stateWith({ warnings }) });
   expect(headline(quick).title).toBe('Alarm possible within 10 min');
 });

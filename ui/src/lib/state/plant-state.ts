@@ -39,7 +39,7 @@ export type Context = {
 
 /** After so many intervals without a new assessment, the last one is too old. */
 const OLD_AFTER_INTERVALS = 3;
-/** The same while the server states a reason why it cannot assess. */
+/** The same while the server states why it cannot assess. */
 const OLD_WITH_REASON_INTERVALS = 1;
 
 /** The state of the plant as the server knows it, or the reason why it is unknown. */
