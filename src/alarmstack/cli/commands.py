@@ -512,7 +512,7 @@ def promote(
 
     Example: alarmstack promote plant_alarm_champion --version 2
     """
-    from alarmstack.registry.bundles import Registry
+    from alarmstack.registry import Registry
 
     if rollback + challenger + withdraw > 1 or (version is not None and (rollback or withdraw)):
         raise RegistryError(
@@ -562,7 +562,7 @@ def export(
 
     Example: alarmstack export --out models
     """
-    from alarmstack.registry.bundles import Registry
+    from alarmstack.registry import Registry
     from alarmstack.services.inference.exported import export as publish
     from alarmstack.storage.files import Store
 

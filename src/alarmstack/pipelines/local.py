@@ -28,7 +28,8 @@ from alarmstack.preparation.datasets import LABEL, write_csv
 from alarmstack.preparation.derived import any_rule
 from alarmstack.preparation.intake import Intake, take_in
 from alarmstack.preparation.labels import RegimeBands
-from alarmstack.registry.bundles import BLOCK, Bundle, Registry
+from alarmstack.registry import Bundle, Registry
+from alarmstack.registry.bundle import BLOCK
 from alarmstack.reports.timeline import timeline
 from alarmstack.sources import guarded
 from alarmstack.storage.files import Store

@@ -13,7 +13,8 @@ from alarmstack.core.model_list import OPERATING, Expected, expected
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.features.matrix import GROUPS, build
 from alarmstack.preparation.labels import REGIMES
-from alarmstack.registry.bundles import BLOCK, Bundle
+from alarmstack.registry import Bundle
+from alarmstack.registry.bundle import BLOCK
 
 Scores = Mapping[str, Floats]
 """What models said, by registry name: float64 [rows], or [rows, regimes]."""

@@ -31,7 +31,7 @@ from alarmstack.pipelines.local import latest_examples, newest
 from alarmstack.pipelines.scoring import score_block
 from alarmstack.preparation.derived import any_rule
 from alarmstack.preparation.intake import Intake, ingest, known_periods, take_in
-from alarmstack.registry.bundles import Bundle, Registry
+from alarmstack.registry import Bundle, Registry
 from alarmstack.reports import plots as figures
 from alarmstack.reports.terminal import write_rows
 from alarmstack.reports.timeline import draw_timeline, save

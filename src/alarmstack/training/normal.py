@@ -29,7 +29,8 @@ from alarmstack.models.normality import (
     threshold_for,
 )
 from alarmstack.preparation.derived import any_rule
-from alarmstack.registry.bundles import Bundle, make_normal_bundle
+from alarmstack.registry import Bundle
+from alarmstack.registry.bundle import make_normal_bundle
 from alarmstack.training.card import write_card
 
 

@@ -26,7 +26,7 @@ from alarmstack.features.examples import Examples, examples
 from alarmstack.features.matrix import build
 from alarmstack.preparation.interval_closer import close_intervals
 from alarmstack.preparation.labels import in_alarm
-from alarmstack.registry.bundles import Bundle
+from alarmstack.registry import Bundle
 from alarmstack.simulator import simulate
 from alarmstack.training.trial import announced
 

@@ -22,7 +22,7 @@ from alarmstack.features.examples import Examples
 from alarmstack.features.matrix import build, feature_names, source_of
 from alarmstack.models import Recipe, fit, recipes
 from alarmstack.models.normality import learn_normal
-from alarmstack.registry.bundles import Bundle
+from alarmstack.registry import Bundle
 from alarmstack.training.normal import normal_lesson, normal_thresholds
 from alarmstack.training.train import OPERATING, choose_thresholds, target_of
 from alarmstack.training.trial import Trial

@@ -21,7 +21,9 @@ from alarmstack.evaluation.splits import inner_folds
 from alarmstack.features.examples import Examples
 from alarmstack.features.matrix import feature_names, source_of
 from alarmstack.models import Fitted, More, Recipe, fit, recipes, refit, side_by_side
-from alarmstack.registry.bundles import BEATS_BASELINE, Bundle, Registry, make_bundle
+from alarmstack.registry import Bundle, Registry
+from alarmstack.registry.bundle import make_bundle
+from alarmstack.registry.mlflow_registry import BEATS_BASELINE
 from alarmstack.training.card import write_card
 from alarmstack.training.normal import make_normal
 
@@ -101,7 +103,7 @@ def train(
         done.append(
             Trained(
                 bundle,
-                registry.publish(bundle, _judged(comparison), verdict=comparison.compared),
+                registry.publish(bundle, _judged(comparison), comparison=comparison.compared),
                 bundle.metrics,
                 comparison,
             )
@@ -161,7 +163,7 @@ def _register(
         bundle,
         _judged(comparison),
         {"estimator": fitted.chosen, **tried},
-        verdict=comparison.compared,
+        comparison=comparison.compared,
     )
     return Trained(bundle, version, metrics, comparison)
 
