@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from alarmstack.alarms import WarningRule, standing
+from alarmstack.alarms import WarningRule, warning_active
 from alarmstack.core.intervals import Floats, IntervalBlock, Mask
 from alarmstack.core.model_list import OPERATING, Expected, expected
 from alarmstack.core.plant import Plant, write_duration
@@ -70,7 +70,7 @@ def results(
         if one.horizon is not None:
             rule = warning_rule(plant, bundles.get(one.name))
             score = columns[one.column]
-            on = standing(rule, score, plant.time.cadence.total_seconds(), in_alarm, block.segment)
+            on = warning_active(rule, score, plant.time.cadence.total_seconds(), in_alarm, block.segment)
             columns[warning_column(one)] = on.astype(np.int64)
     stamps = pl.Series("timestamp", block.start.astype("datetime64[us]")).dt.replace_time_zone(
         "UTC"

@@ -14,8 +14,9 @@ from rich.table import Table
 
 from alarmstack.core.plant import Plant
 from alarmstack.evaluation.baselines import BASELINES, fit_baseline, out_of_fold
-from alarmstack.evaluation.events import outcome, threshold_for
+from alarmstack.evaluation.events import outcome
 from alarmstack.evaluation.splits import inner_folds
+from alarmstack.evaluation.thresholds import threshold_for
 from alarmstack.training.trial import simulated_trial
 
 BUDGET = 0.5

@@ -20,8 +20,8 @@ from alarmstack.core.errors import PlantError
 from alarmstack.core.intervals import NO_SEGMENT, Floats, IntervalBlock, Mask
 from alarmstack.core.plant import Plant, phases, write_duration
 from alarmstack.core.progress import Progress, silent
-from alarmstack.evaluation.events import BUDGETS, thresholds_for
-from alarmstack.evaluation.table import Contestant, Row, evaluate
+from alarmstack.evaluation.table import ScoredModel, TableRow, evaluate
+from alarmstack.evaluation.thresholds import BUDGETS, thresholds_for
 from alarmstack.features.examples import Examples, examples
 from alarmstack.features.matrix import build
 from alarmstack.preparation.interval_closer import close_intervals
@@ -63,7 +63,7 @@ def evaluate_stride(
     threshold_seeds: Sequence[int],
     stride: timedelta,
     progress: Progress = silent,
-) -> list[Row]:
+) -> list[TableRow]:
     """Every forecaster at every stride, beside itself once a cadence, which stands in the baseline's place.
 
     Both get thresholds for each budget on the plants of `threshold_seeds`, which are not those they are judged on. A third line is
@@ -86,17 +86,17 @@ def evaluate_stride(
         rolled.append(_rolled(plant, speaking, start, days, stride, seed))
     choice, trial = join(rolled[: len(threshold_seeds)]), join(rolled[len(threshold_seeds) :])
     data = f"simulated plant, seeds {', '.join(map(str, seeds))}, every {write_duration(stride)}"
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for name in speaking:
         often, hourly = (
             _thresholds(choice, scores[name]) for scores in (choice.scores, choice.held)
         )
         target = np.full(len(trial), np.nan)
         models = [
-            Contestant(name, trial.scores[name], often, target),
-            Contestant(name + AS_REGISTERED, trial.scores[name], hourly, target),
+            ScoredModel(name, trial.scores[name], often, target),
+            ScoredModel(name + AS_REGISTERED, trial.scores[name], hourly, target),
         ]
-        beside = Contestant(
+        beside = ScoredModel(
             f"every {write_duration(plant.time.cadence)}", trial.held[name], hourly, target
         )
         rows += evaluate(data, trial, models, [beside], trial.precursor)

@@ -18,9 +18,10 @@ from alarmstack.core.intervals import Floats
 from alarmstack.core.plant import Plant
 from alarmstack.core.progress import Progress, silent
 from alarmstack.evaluation.baselines import BASELINES, fit_baseline, out_of_fold
-from alarmstack.evaluation.events import Outcome, outcome, threshold_for
+from alarmstack.evaluation.events import Outcome, outcome
 from alarmstack.evaluation.splits import GAP, Fold, inner_folds, walk_forward
-from alarmstack.evaluation.table import Contestant, Row, evaluate, row_figures
+from alarmstack.evaluation.table import ScoredModel, TableRow, evaluate, row_metrics_of
+from alarmstack.evaluation.thresholds import threshold_for
 from alarmstack.features.examples import Examples, join
 from alarmstack.features.matrix import feature_names, source_of
 from alarmstack.models import Recipe, fit, recipes
@@ -178,21 +179,21 @@ def _two_kinds(target: Floats) -> bool:
     return len(np.unique(target[~np.isnan(target)])) > 1
 
 
-def walk_rows(data: str, found: Walk) -> list[Row]:
+def walk_rows(data: str, found: Walk) -> list[TableRow]:
     """The evaluation table of a walk at the plant's budget: forecasters beside baselines by events, all models by rows."""
     budget = found.examples.plant.warnings.false_alarms_per_day
     nothing = np.full(len(found.examples), np.nan)
 
-    def contestant(one: Walked) -> Contestant:
-        return Contestant(one.name, found.levelled(one), {budget: 1.0}, nothing, one.horizon)
+    def contestant(one: Walked) -> ScoredModel:
+        return ScoredModel(one.name, found.levelled(one), {budget: 1.0}, nothing, one.horizon)
 
     models, baselines = (
         [contestant(one) for one in group] for group in (found.forecasters, found.baselines)
     )
     rows = evaluate(data, found.examples, models, baselines, budgets=(budget,))
     for one in found.models:
-        rows += row_figures(
-            data, Contestant(one.name, one.scores, {}, one.target, one.horizon, one.probability)
+        rows += row_metrics_of(
+            data, ScoredModel(one.name, one.scores, {}, one.target, one.horizon, one.probability)
         )
     return rows
 
@@ -210,7 +211,7 @@ def row_metrics(found: Walk, one: Walked) -> dict[str, float]:
     }
 
 
-def walk_metrics(found: Walk, rows: Sequence[Row]) -> dict[str, float]:
+def walk_metrics(found: Walk, rows: Sequence[TableRow]) -> dict[str, float]:
     """All figures of a walk as a registry logs them: `<model>.<metric>`; what is not measurable is left out."""
     named = {f"{row.model}.{row.metric}": row.value for row in rows if "gain" not in row.metric}
     named |= {

@@ -13,13 +13,13 @@ from pydantic import TypeAdapter, dataclasses
 from alarmstack.core.errors import PlantError
 from alarmstack.core.intervals import Floats, IntervalBlock, Mask
 from alarmstack.core.plant import Expert, Normality, Plant
-from alarmstack.models.normality.budget import HeldBack
 from alarmstack.models.normality.evidence import Weighing
 from alarmstack.models.normality.experts import UNTAUGHT, Residuals, Taught, learn
 from alarmstack.models.normality.preprocessing import Inputs, Preprocessor, monitored
 from alarmstack.models.normality.segment import TrainingSegment
 from alarmstack.models.normality.stored import NUMBERS, Array
 from alarmstack.models.normality.tail import Tail
+from alarmstack.models.normality.threshold import HeldBack
 
 FOLDS = 10
 FUSIONS: dict[str, Callable[[Floats], Floats]] = {
