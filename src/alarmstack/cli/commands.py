@@ -234,7 +234,7 @@ def hardness(plant: PlantFile = None, json_file: JsonFile = None) -> None:
 
     Example: alarmstack hardness
     """
-    from alarmstack.training.predictability import hardness as measure
+    from alarmstack.training.predictability import predictability as measure
     from alarmstack.training.predictability import render
 
     lines = measure(_plant(plant), FIRST_DAY.replace(tzinfo=UTC), 365, 1, [101, 102])

@@ -24,7 +24,7 @@ from alarmstack.features.matrix import LIMIT_OUT_OF_REACH, feature_names
 Scorer = Callable[[Examples], Floats]
 BASELINES = ("random", "static limit", "slope", "last value")
 STEEPNESS = 4.0
-"""Slope of the logistic curve that maps a distance to a score: 0.5 at the median, 0.98 at the limit."""
+"""Slope of the curve that maps a distance to a score: 0.5 at the median, 0.98 at the limit."""
 NO_DISTANCE = -10.0
 """Distance for a row without any value: the lowest score."""
 

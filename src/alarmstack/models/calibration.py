@@ -36,7 +36,7 @@ LEAST_DOUBT = 1e-4
 
 @dataclass(frozen=True)
 class Calibration:
-    """A monotone map from log-odds `x` to probability `y`: linear between knots, constant beyond."""
+    """A monotone map from log-odds `x` to probability `y`: linear between knots."""
 
     x: tuple[float, ...]
     y: tuple[float, ...]

@@ -267,7 +267,7 @@ def _balanced(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 def _calibrate(
     recipe: Recipe, raw: Floats, target: Floats, folds: Sequence[tuple[Rows, Rows]]
 ) -> tuple[Calibration | None, Floats]:
-    """The calibration of the final estimator, and scores that were calibrated without their fold."""
+    """The final estimator's calibration, and scores that were calibrated without their fold."""
     known = ~np.isnan(raw) & ~np.isnan(target)
     if recipe.calibrated is None or len(np.unique(target[known])) < 2:
         return None, raw

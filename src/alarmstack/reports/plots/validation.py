@@ -37,7 +37,7 @@ from alarmstack.reports.plots.style import (
 )
 from alarmstack.reports.timeline import INK
 from alarmstack.training.studies import WEEK, Bin, tenths
-from alarmstack.training.walk_forward import FOLD_FIGURES, Walk, Walked, row_metrics
+from alarmstack.training.walk_forward import FOLD_METRICS, Walk, Walked, row_metrics
 
 BEFORE, AFTER = timedelta(hours=12), timedelta(hours=1)
 """What the event view shows around an onset."""
@@ -442,7 +442,7 @@ def folds_table(walk: Walk) -> pl.DataFrame:
             }
             | {
                 name.removeprefix("fold_"): round(figure(told), 3)
-                for name, figure in FOLD_FIGURES.items()
+                for name, figure in FOLD_METRICS.items()
             }
             for one in (*walk.forecasters, *walk.baselines)
             for number, (fold, told) in enumerate(zip(walk.folds, walk.by_fold(one), strict=True))
