@@ -234,7 +234,7 @@ def hardness(plant: PlantFile = None, json_file: JsonFile = None) -> None:
 
     Example: alarmstack hardness
     """
-    from alarmstack.training.predictability import hardness as measure
+    from alarmstack.training.predictability import predictability as measure
     from alarmstack.training.predictability import render
 
     lines = measure(_plant(plant), FIRST_DAY.replace(tzinfo=UTC), 365, 1, [101, 102])
@@ -513,7 +513,7 @@ def promote(
 
     Example: alarmstack promote plant_alarm_champion --version 2
     """
-    from alarmstack.registry.bundles import Registry
+    from alarmstack.registry import Registry
 
     if rollback + challenger + withdraw > 1 or (version is not None and (rollback or withdraw)):
         raise RegistryError(
@@ -563,7 +563,7 @@ def export(
 
     Example: alarmstack export --out models
     """
-    from alarmstack.registry.bundles import Registry
+    from alarmstack.registry import Registry
     from alarmstack.services.inference.exported import export as publish
     from alarmstack.storage.files import Store
 

@@ -76,7 +76,7 @@ def inference(port: Port = None, host: Host = None) -> None:
 
     Example: alarmstack serve inference --port 7502
     """
-    from alarmstack.registry.bundles import Registry
+    from alarmstack.registry import Registry
     from alarmstack.services.inference import Shelf, create_app
     from alarmstack.services.inference.exported import fetch
     from alarmstack.services.runtime.hosts import Hosts
