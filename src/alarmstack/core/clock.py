@@ -6,6 +6,9 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Protocol
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""The instant from which grids of intervals are counted: a grid of one hour begins at whole hours UTC."""
+
 
 class Clock(Protocol):
     """What time it is, and how to wait."""
@@ -31,4 +34,4 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
-__all__ = ["Clock", "SystemClock"]
+__all__ = ["EPOCH", "Clock", "SystemClock"]

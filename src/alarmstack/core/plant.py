@@ -31,40 +31,8 @@ from pydantic import (
 )
 
 from alarmstack.core.errors import PlantError
+from alarmstack.core.units import ABSOLUTE, ALLOWED_UNITS, GAUGE, PRESSURE, TEMPERATURE, quantity_of
 
-ALLOWED_UNITS = tuple(
-    [
-        "°C",
-        "K",
-        "bar",
-        "mbar",
-        "MPa",
-        "kPa",
-        "Pa",
-        "%",
-        "mol%",
-        "m³/h",
-        "km³/h",
-        "L/s",
-        "L/min",
-        "kg/s",
-        "kg/h",
-        "t/h",
-        "kg/m³",
-        "m",
-        "A",
-        "V",
-        "mV",
-        "kW",
-        "Hz",
-        "rpm",
-        "g",
-        "mg/L",
-        "µS/cm",
-        "NTU",
-        "1",
-    ]
-)
 NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
 """What registry names begin with: they are also names of folders."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|min|h|d)")
@@ -157,16 +125,12 @@ OFF_DELAY_CADENCES = 2.0
 """ReferenceDistribution off-delay of a limit alarm in cadences: 2 h for hourly rows, 2 min for rows of a minute. A value that swings about its
 limit as slowly as that plant moves is one alarm: in 20 h of the simulated pressure rise half a cadence gives 8 to 12 alarms,
 one cadence 5 to 7, two cadences 1 or 2."""
+_SHARES = {TEMPERATURE: 0.01, PRESSURE: 0.02, GAUGE: 0.02, ABSOLUTE: 0.02}
 DEADBAND_SHARE = {
-    "°C": 0.01,
-    "K": 0.01,
-    "bar": 0.02,
-    "mbar": 0.02,
-    "MPa": 0.02,
-    "kPa": 0.02,
-    "Pa": 0.02,
+    unit: _SHARES[quantity_of(unit)] for unit in ALLOWED_UNITS if quantity_of(unit) in _SHARES
 }
-"""ReferenceDistribution deadbands as a share of the span, by unit: temperature 1 %, pressure 2 % (initial values that EEMUA 191 suggests)."""
+"""Default deadbands as a share of the span, by unit: temperature 1 %, pressure 2 % (initial
+values that EEMUA 191 suggests)."""
 OTHER_DEADBAND_SHARE = 0.05
 """The same for level, flow and all else."""
 

@@ -19,6 +19,8 @@ from alarmstack.core.errors import AlarmstackError
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
 """Seconds before a failed task is restarted: doubled after each failure in a row, up to the longest."""
+MOST_DOUBLINGS = 10
+"""Keeps the power small however often a task fails; 2**10 s is longer than any pause."""
 STALLS_AFTER = 60.0
 """Seconds without progress after which a task counts as stalled, unless it names its own limit."""
 CHECK_SECONDS = 1.0
@@ -193,9 +195,14 @@ class Tasks:
                 await asyncio.wait({running}, timeout=CANCEL_SECONDS)
 
 
-def pause(failures: int) -> float:
-    """Seconds to wait after so many failures in a row: 1, 2, 4 … 10."""
-    return min(FIRST_PAUSE * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE)
+def pause(failures: int, longest: float = LONGEST_PAUSE) -> float:
+    """Seconds to wait after this many failures in a row: twice as long each time, up to `longest`.
+
+    >>> [pause(failures) for failures in (1, 2, 3, 4, 5, 6)]
+    [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    """
+    doublings = min(failures - 1, MOST_DOUBLINGS)
+    return min(FIRST_PAUSE * 2.0**doublings, longest)
 
 
 def reason_of(error: BaseException) -> str:

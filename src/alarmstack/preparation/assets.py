@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alarmstack.sources.grids import SUFFIXES
+from alarmstack.core.formats import is_data_file
 
 ONE = ""
 """Name of the asset of a source that holds one plant."""
@@ -28,7 +28,7 @@ def place(url: str, asset: str) -> str:
 
 
 def _holds_exports(folder: Path) -> bool:
-    return any(entry.is_file() and entry.suffix.lower() in SUFFIXES for entry in folder.iterdir())
+    return any(entry.is_file() and is_data_file(entry) for entry in folder.iterdir())
 
 
 __all__ = ["ONE", "assets_in", "place"]

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from alarmstack.sources.clock import to_utc
-from alarmstack.sources.problems import Kind
+from alarmstack.sources.problems import ProblemKind
 
 MOMENT = pl.Datetime("us")
 INSTANT = pl.Datetime("us", "UTC")
@@ -268,7 +268,9 @@ def _from_serial(days: pl.Series) -> pl.Series:
     return (milliseconds.cast(pl.Duration("ms")) + EXCEL_EPOCH).cast(MOMENT)
 
 
-def _judged(values: pl.Series, cells: Cells, faults: Sequence[tuple[pl.Series, Kind, str]]) -> Read:
+def _judged(
+    values: pl.Series, cells: Cells, faults: Sequence[tuple[pl.Series, ProblemKind, str]]
+) -> Read:
     """Values without the faulty ones; the first fault that fits a row names it."""
     nothing = pl.repeat(None, len(values), dtype=pl.String, eager=True)
     present = [(mask, kind, advice) for mask, kind, advice in faults if mask.any()]

@@ -20,16 +20,11 @@ import polars as pl
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum
 
 from alarmstack.core.errors import SourceError
+from alarmstack.core.formats import PACKED, PARQUET, TEXT
 from alarmstack.sources.cells import Cells, cells_of, cells_of_objects, cells_of_series
 from alarmstack.sources.limits import Limits
 from alarmstack.sources.packed import check_unpacked
 
-PACKED = (".xlsx", ".xlsm")
-EXCEL = (*PACKED, ".xls")
-TEXT = (".csv",)
-PARQUET = (".parquet",)
-SUFFIXES = EXCEL + TEXT + PARQUET
-"""Of every file that may hold data: the watcher, the readers and the documents take them from here."""
 _VALUE_LIKE = re.compile(r"[+-]?[\d.,:\-/ TZ]*\d[\d.,:\-/ TZ+]*")
 _ENCODINGS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _LINES_SNIFFED = 50
@@ -218,10 +213,6 @@ def _parquet(path: Path, limits: Limits) -> Grid:
 
 __all__ = [
     "DEFAULT_LIMITS",
-    "EXCEL",
-    "PARQUET",
-    "SUFFIXES",
-    "TEXT",
     "Grid",
     "read_grid",
     "readable",

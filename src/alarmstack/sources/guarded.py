@@ -26,10 +26,11 @@ from typing import Any, NoReturn, Protocol
 import polars as pl
 
 from alarmstack.core.errors import ServiceError, SourceError
+from alarmstack.core.formats import EXCEL
 from alarmstack.core.plant import Plant
 from alarmstack.core.settings import Settings
 from alarmstack.sources.drop import Access, Drop, read_source
-from alarmstack.sources.grids import DEFAULT_LIMITS, EXCEL
+from alarmstack.sources.grids import DEFAULT_LIMITS
 from alarmstack.sources.limits import MEGABYTE, Limits
 from alarmstack.sources.problems import Problem, printable
 

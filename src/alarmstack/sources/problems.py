@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import polars as pl
 
-Kind = Literal[
+ProblemKind = Literal[
     "text",
     "bad number",
     "blank",
@@ -22,6 +22,7 @@ Kind = Literal[
     "unordered time",
     "future time",
     "unit mismatch",
+    "unit converted",
     "unknown tag",
     "unknown column",
     "unknown file",
@@ -32,7 +33,7 @@ Kind = Literal[
     "missing instrument",
     "bad period",
 ]
-KINDS: tuple[str, ...] = get_args(Kind)
+KINDS: tuple[str, ...] = get_args(ProblemKind)
 FINDING_SCHEMA = pl.Schema({"row": pl.Int64(), "kind": pl.String(), "reason": pl.String()})
 SHOWN_OF_A_KIND = 20
 LONGEST = 500
@@ -93,7 +94,7 @@ def _escaped(character: str) -> str:
     )
 
 
-def finding(kind: Kind, reason: str, row: int | None = None) -> pl.DataFrame:
+def finding(kind: ProblemKind, reason: str, row: int | None = None) -> pl.DataFrame:
     """One finding."""
     return pl.DataFrame({"row": [row], "kind": [kind], "reason": [reason]}, schema=FINDING_SCHEMA)
 
@@ -124,8 +125,8 @@ __all__ = [
     "FINDING_SCHEMA",
     "KINDS",
     "SHOWN_OF_A_KIND",
-    "Kind",
     "Problem",
+    "ProblemKind",
     "as_problems",
     "file_name",
     "finding",
