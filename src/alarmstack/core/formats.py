@@ -1,4 +1,5 @@
-"""File formats that alarmstack reads. Every reader, message and document takes the suffixes from here."""
+"""File formats that alarmstack reads. Every reader, message and document takes the suffixes from
+here."""
 
 from __future__ import annotations
 

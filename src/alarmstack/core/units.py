@@ -1,9 +1,9 @@
 """Units of measurement: how plants spell them, and how values are converted from one to another.
 
-`UNITS` is the table of all units that are understood, grouped by the quantity that they measure. The
-library pint calculates the conversions. It never reads a spelling from a file: to pint, `Nm3/h` is
-newton metres and `rpm` is an angle. Units of different groups are never converted into each other, so
-gauge and absolute pressures, or frequency and rotational speed, are groups of their own.
+`UNITS` is the table of all units that are understood, grouped by the quantity that they measure.
+The library pint calculates the conversions. It never reads a spelling from a file: to pint, `Nm3/h`
+is newton metres and `rpm` is an angle. Units of different groups are never converted into each
+other, so gauge and absolute pressures, or frequency and rotational speed, are groups of their own.
 """
 
 from __future__ import annotations
