@@ -66,7 +66,8 @@ class UpstreamError(ServiceError):
     """Another service did not answer a request as it must.
 
     `status` is what the caller gets: the 4xx of the other service, 502 for an unreadable answer,
-    503 for no answer, 504 for a late one."""
+    503 for no answer, 504 for a late one.
+    """
 
     def __init__(self, status: int, detail: str, title: str = "", model: str | None = None) -> None:
         super().__init__(detail)

@@ -1,8 +1,8 @@
-"""A data folder has one owner for each use. A second one is refused, and the message names the
-first.
+"""A data folder has one owner for each use. A second owner is refused; the message names the first.
 
 Two demos in one folder would be two monitors that write to one database, and two plants that set
-one clock."""
+one clock.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""File formats that alarmstack reads. Every reader, message and document takes the suffixes from
-here."""
+"""The file formats that alarmstack reads: the one list of suffixes."""
 
 from __future__ import annotations
 

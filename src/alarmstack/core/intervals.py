@@ -6,7 +6,8 @@ frame with `READING_SCHEMA`. Instants are UTC. A bad value never becomes a readi
 An *interval* is [start, start + cadence). For each signal it has the median, minimum and maximum of
 the readings inside, their count, and the age of the last reading at the interval's end. A row has
 the start of its interval as timestamp and is known at the interval's end. Without a reading inside,
-all three statistics are the held value (count 0), or missing (NaN) when that value is stale."""
+all three statistics are the held value (count 0), or missing (NaN) when that value is stale.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ class IntervalBlock:
 
     `values` is float64 [rows, signals, 3] in the order of `STATISTICS`; `count` int32 [rows,
     signals] (−1: unknown); `age` float64 seconds [rows, signals] (NaN: unknown); `segment` int32
-    [rows]: rows with the same number may share a window, rows of a long gap have `NO_SEGMENT`."""
+    [rows]: rows with the same number may share a window, rows of a long gap have `NO_SEGMENT`.
+    """
 
     start: npt.NDArray[np.datetime64]
     cadence: timedelta
@@ -81,7 +83,8 @@ def number_segments(
 
     A row is empty when it has no reading of any instrument. A run of more than `longest_gap_rows`
     empty rows cuts the series. Causal: the rows of a gap keep their segment until it has lasted
-    that long."""
+    that long.
+    """
     segment = np.zeros(len(empty), np.int32)
     for row, is_empty in enumerate(empty):
         if is_empty:

@@ -1,5 +1,4 @@
-"""Progress of long work: a step reports what it does and how much is done; the terminal shows a
-bar."""
+"""Progress of long work: a step reports what it does and which share is done."""
 
 from __future__ import annotations
 
@@ -13,8 +12,7 @@ from rich.progress import Progress as Bars
 
 
 class Progress(Protocol):
-    """Called by long work at intervals: `what` it does next, and the `share` that is done, 0 …
-    1."""
+    """Called by long work: `what` it does next, and the `share` that is done, 0 … 1."""
 
     def __call__(self, what: str, share: float) -> None:
         """Show it."""

@@ -1,14 +1,14 @@
-"""Long-running tasks run under `Tasks.keep_running`: no error stops them for good, no error is
-silent.
+"""Supervision of long-running tasks: no error stops a task for good, and no error is silent.
 
-A task that fails is logged with its traceback, shown with its reason, and restarted after a pause
-that doubles with each failure in a row. A task that makes no progress counts as stalled. It is
-shown as stalled and restarted too. Data that a task must not lose when it restarts is in a database
-or a file, never in the task.
+A task runs under `Tasks.keep_running`. When it fails, the error is logged with its traceback, shown
+with its reason, and the task is restarted after a pause that doubles with each failure in a row. A
+task that makes no progress counts as stalled. It is shown as stalled and restarted too. Data that a
+task must not lose when it restarts is in a database or a file, never in the task.
 
 This is supervision, not a retry of one call, so it does not use stamina as bounded retries do. The
 number of restarts has no bound, the state between them is part of the health of the process, and
-the pause begins again at its shortest once the task has made progress."""
+the pause begins again at its shortest once the task has made progress.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ from alarmstack.core.clock import Clock, SystemClock
 from alarmstack.core.errors import AlarmstackError
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
-"""Seconds before a failed task is restarted: doubled with each failure in a row, up to the
-longest."""
+"""Seconds until a failed task is restarted: doubled with each failure in a row."""
 MOST_DOUBLINGS = 10
 """Keeps the power small however often a task fails; 2**10 s is longer than any pause."""
 STALLS_AFTER = 60.0
@@ -40,8 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class TaskStatus(NamedTuple):
-    """One task at one instant. `since`: when it reached this state; `reason`: why it is not
-    running."""
+    """One task at one instant: its state, since when, and why it is not running."""
 
     name: str
     state: State
@@ -73,8 +71,7 @@ class Task:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Report that there is nothing to do at present. The waiting time does not count as a
-        stall."""
+        """Report that there is nothing to do at present: waiting is not a stall."""
         self._waiting += 1
         try:
             yield
@@ -163,8 +160,7 @@ class Tasks:
         stalls_after: float = STALLS_AFTER,
         restart_stalled: bool = True,
     ) -> None:
-        """Run `work(task)` until it returns or this call is cancelled; restart it after every
-        error.
+        """Run `work(task)` until it returns or this call is cancelled. Restart it after an error.
 
         `work` calls `task.progress()` after each piece of work and waits inside `task.waiting()`.
         `restart_stalled=False` is for work in a thread, which cannot be cancelled. A stall is then

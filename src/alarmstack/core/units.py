@@ -100,7 +100,8 @@ UNITS: Mapping[str, Mapping[str, Unit]] = {
     "number without a unit": {"1": Unit("dimensionless")},
 }
 """Quantity → unit → what it is. Spellings are compared without regard to case. A unit that differs
-from another one in case alone (mW, MW) is therefore left out."""
+from another one in case alone (mW, MW) is therefore left out.
+"""
 ALLOWED_UNITS = tuple(
     name for units in UNITS.values() for name, unit in units.items() if unit.in_plant
 )
