@@ -71,8 +71,7 @@ def cleaned_table(plant: Plant, block: IntervalBlock) -> pl.DataFrame:
 
 
 def block_from_table(plant: Plant, table: pl.DataFrame) -> IntervalBlock:
-    """The block of a cleaned dataset; rows that the file does not have are missing rows of the
-    grid.
+    """The block of a cleaned dataset; rows that the file lacks are missing rows of the grid.
 
     Counts are −1 and ages NaN (unknown). Only instruments have columns `_max` and `_min`; outputs
     and setpoints use their one value for all statistics. Raises SourceError when signals are absent
@@ -118,9 +117,7 @@ def block_from_table(plant: Plant, table: pl.DataFrame) -> IntervalBlock:
 
 
 def write_csv(plant: Plant, table: pl.DataFrame, path: Path) -> None:
-    """Write a table in plant time, with UTC offsets when they differ. The file is replaced as a
-    whole.
-    """
+    """Write a table in plant time, with UTC offsets when they differ. Old file or new, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     _in_plant_time(plant, table).write_csv(partial)

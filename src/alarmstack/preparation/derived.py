@@ -82,9 +82,7 @@ class ColumnName(NamedTuple):
 
 
 def read_column(plant: Plant, name: str) -> ColumnName:
-    """A column of the cleaned dataset by its name. Raises PlantError when the plant has no such
-    column.
-    """
+    """The meaning of a column of the cleaned dataset. Raises PlantError for an unknown column."""
     read = _derived_column(plant, name) or _own_column(name)
     if read.signal not in plant.signals:
         raise PlantError(

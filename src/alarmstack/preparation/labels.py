@@ -48,18 +48,16 @@ def in_alarm(plant: Plant, block: IntervalBlock, operator_log: pl.DataFrame | No
 
 
 def episodes(alarm: Mask, segment: npt.NDArray[np.int32], quiet_rows: int) -> tuple[Episode, ...]:
-    """Alarm rows joined over gaps shorter than `quiet_rows`. The end of a segment ends an
-    episode.
-    """
+    """Alarm rows joined over gaps shorter than `quiet_rows`, inside a segment."""
     joined: list[Episode] = []
     for row in map(int, np.flatnonzero(alarm)):
-        open_ = joined[-1] if joined else None
+        latest = joined[-1] if joined else None
         if (
-            open_ is not None
-            and row - open_.last <= quiet_rows
-            and segment[row] == segment[open_.last]
+            latest is not None
+            and row - latest.last <= quiet_rows
+            and segment[row] == segment[latest.last]
         ):
-            joined[-1] = replace(open_, last=row)
+            joined[-1] = replace(latest, last=row)
         else:
             before = slice(max(row - quiet_rows, 0), row)
             quiet_before = row >= quiet_rows and bool((segment[before] == segment[row]).all())
@@ -67,22 +65,22 @@ def episodes(alarm: Mask, segment: npt.NDArray[np.int32], quiet_rows: int) -> tu
     return tuple(joined)
 
 
-def onset_within(alarm: Mask, episodes: tuple[Episode, ...], horizon_rows: int) -> Mask:
+def onset_within(alarm: Mask, joined: tuple[Episode, ...], horizon_rows: int) -> Mask:
     """The forecast target: an onset in rows t+1 … t+horizon_rows.
 
     Rows in alarm have no target (see `forecastable`).
     """
     target = np.zeros(len(alarm), bool)
-    for episode in episodes:
+    for episode in joined:
         if episode.onset:
             target[max(episode.first - horizon_rows, 0) : episode.first] = True
     return target & ~alarm
 
 
-def forecastable(episodes: tuple[Episode, ...], segment: npt.NDArray[np.int32]) -> Mask:
+def forecastable(joined: tuple[Episode, ...], segment: npt.NDArray[np.int32]) -> Mask:
     """Rows for training and scoring of forecasts: outside every episode and inside a segment."""
     usable = segment >= 0
-    for episode in episodes:
+    for episode in joined:
         usable[episode.first : episode.last + 1] = False
     return usable
 

@@ -1,5 +1,4 @@
-"""The running standard deviation of the real month's file, with its rounding noise. Not for
-features.
+"""The running standard deviation of the real month's file with its rounding noise; not for features.
 
 The file of the first plant was made with `rolling(3).std()` of pandas 3. That function moves a mean
 and a sum of squares along the rows by adding one value and removing one (Welford's method). It
@@ -19,9 +18,7 @@ import numpy as np
 from alarmstack.core.intervals import Floats
 
 LEFT_TOO_LITTLE = 1e3 * float(np.finfo(np.float64).eps)
-"""A sum of squares that shrinks below this share of itself has lost its digits (as in pandas
-3.0).
-"""
+"""A sum of squares that shrinks below this share of itself has lost its digits (pandas 3.0)."""
 
 
 @dataclass
