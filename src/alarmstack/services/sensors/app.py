@@ -25,6 +25,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from prometheus_client import Gauge
 
 from alarmstack import __version__
+from alarmstack.core.clock import EPOCH
 from alarmstack.core.errors import ServiceError, StorageError
 from alarmstack.core.intervals import READING_SCHEMA
 from alarmstack.core.plant import Plant
@@ -44,7 +45,6 @@ from alarmstack.services.schemas.sensors import (
     Sensor,
 )
 from alarmstack.services.sensors.live import (
-    EPOCH,
     KEPT_DAYS,
     LivePlant,
     Snapshot,

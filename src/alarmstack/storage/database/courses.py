@@ -1,6 +1,7 @@
-"""The plant's past over thousands of intervals, for charts and for drift: read by a blocking connection of one's own.
+"""Past intervals as columns of numbers, for charts and drift over thousands of intervals.
 
-Only the values asked for are taken out of the stored rows, by the database itself.
+They are read by a blocking connection of its own. The database extracts only the requested values
+from the stored rows.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ Forecasts = list[tuple[str, int, float | None]]
 
 @dataclass(frozen=True)
 class Course:
-    """A stretch of the past, oldest first. Missing numbers are NaN.
+    """Past intervals, oldest first. Missing numbers are NaN.
 
-    `values` by key of the rows, `scores` by model column; `forecasts[versions[i]]`: the forecasters behind interval i, none
-    where `versions[i]` is -1 because the interval was not assessed.
+    `values` by key of the rows, `scores` by model column; `forecasts[versions[i]]`: the forecasters
+    of interval i. `versions[i]` is -1 when the interval was not assessed.
     """
 
     starts: list[datetime]
@@ -63,7 +64,7 @@ def read_course(
         PlantAssessed.in_alarm,
         PlantAssessed.versions_id,
     )
-    asked = (
+    query = (
         select(*first, *values, *scores)
         .outerjoin(
             PlantAssessed,
@@ -75,30 +76,33 @@ def read_course(
         .limit(most)
     )
     if begin is not None:
-        asked = asked.where(PlantInterval.start >= begin)
+        query = query.where(PlantInterval.start >= begin)
     if end is not None:
-        asked = asked.where(PlantInterval.start < end)
+        query = query.where(PlantInterval.start < end)
     with _engine(url).connect() as connection:
-        found = connection.execute(asked).all()[::-1]
-        known = connection.execute(select(PlantVersions.id, PlantVersions.versions)).tuples().all()
-    taken = list(zip(*found, strict=True)) or [()] * (len(first) + len(values) + len(scores))
-    starts, segment, in_alarm, versions = taken[: len(first)]
-    numbers = [_floats(column) for column in taken[len(first) :]]
+        rows = connection.execute(query).all()[::-1]
+        shared = connection.execute(select(PlantVersions.id, PlantVersions.versions)).tuples().all()
+    columns_read = list(zip(*rows, strict=True)) or [()] * (len(first) + len(values) + len(scores))
+    starts, segment, in_alarm, versions = columns_read[: len(first)]
+    numbers = [_floats(column) for column in columns_read[len(first) :]]
+    forecasts = {
+        number: [tuple(forecast) for forecast in content["forecasts"]] for number, content in shared
+    }
     return Course(
         list(starts),
-        np.array([0 if one is None else one for one in segment], np.int64),
+        np.array([0 if number is None else number for number in segment], np.int64),
         np.array(in_alarm, dtype=bool),
-        np.array([-1 if one is None else one for one in versions], np.int64),
+        np.array([-1 if number is None else number for number in versions], np.int64),
         dict(zip(keys, numbers[: len(keys)], strict=True)),
         dict(zip(columns, numbers[len(keys) :], strict=True)),
-        {number: [tuple(one) for one in shared["forecasts"]] for number, shared in known},
+        forecasts,
     )
 
 
 def read_past(
     url: str, plant: str, keys: Sequence[str], end: datetime | None, most: int
 ) -> list[Past]:
-    """The newest `most` intervals that start before `end`, oldest first; of each row the values of `keys` alone."""
+    """The newest `most` intervals that start before `end`, oldest first, with the values of `keys`."""
     values = [PlantInterval.row[key].as_float() for key in keys]
     first = (
         PlantInterval.start,
@@ -106,7 +110,7 @@ def read_past(
         PlantAssessed.said,
         PlantAssessed.versions_id,
     )
-    asked = (
+    query = (
         select(*first, *values)
         .outerjoin(
             PlantAssessed,
@@ -118,9 +122,9 @@ def read_past(
         .limit(most)
     )
     if end is not None:
-        asked = asked.where(PlantInterval.start < end)
+        query = query.where(PlantInterval.start < end)
     with _engine(url).connect() as connection:
-        found = connection.execute(asked).all()[::-1]
+        rows = connection.execute(query).all()[::-1]
         known = connection.execute(select(PlantVersions.id, PlantVersions.versions)).tuples().all()
     shared = dict(known)
     return [
@@ -130,17 +134,17 @@ def read_past(
             None if own is None else join(own, shared[number]),
             bool(in_alarm),
         )
-        for start, in_alarm, own, number, *numbers in found
+        for start, in_alarm, own, number, *numbers in rows
     ]
 
 
 def _floats(column: Iterable[Any]) -> Floats:
-    return np.array([np.nan if one is None else one for one in column], float)
+    return np.array([np.nan if number is None else number for number in column], float)
 
 
 @cache
 def _engine(url: str) -> Engine:
-    """One engine for a process."""
+    """One engine for each database of a process."""
     return plain_engine(url)
 
 
