@@ -25,7 +25,7 @@ def alarmstack(home: Path, *words: str, check: bool = True) -> subprocess.Comple
 
 def furnish(home: Path) -> Path:
     """Simulate a year, train and promote; simulate a month beside it."""
-    home.mkdir(exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
     alarmstack(
         home,
         "simulate",
@@ -43,3 +43,9 @@ def furnish(home: Path) -> Path:
     alarmstack(home, "simulate", "--days", "28", "--seed", "7", "--out", str(home / "drop"))
     (home / FURNISHED).touch()
     return home
+
+
+if __name__ == "__main__":
+    shared = Path(os.environ["ALARMSTACK_TEST_HOME"])
+    if not (shared / FURNISHED).exists():
+        furnish(shared)
