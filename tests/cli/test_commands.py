@@ -1,6 +1,5 @@
 """The command line: readable help, errors on one line, no traceback for any input."""
 
-import json
 import re
 import subprocess
 import sys
@@ -51,37 +50,29 @@ def test_each_example_begins_a_line_of_the_help(
     assert len(re.findall(r"(?m)^\s*Example:", out)) == examples
 
 
-def rows_of(path: Path) -> Any:
-    return json.loads(path.read_text())
+OLD_NAMES = [("similarity", "likeness", "--against"), ("predictability", "hardness", "--plant")]
 
 
-def test_the_old_name_of_predictability_still_works(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize(("name", "old_name", "option"), OLD_NAMES)
+def test_an_old_name_runs_the_renamed_command(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    name: str,
+    old_name: str,
+    option: str,
 ) -> None:
-    monkeypatch.setattr("alarmstack.cli.simulate.DAYS", 56)
-    for name in ("predictability", "hardness"):
-        status, out, _ = run(monkeypatch, capsys, name, "--json", str(tmp_path / f"{name}.json"))
-        assert status == 0 and "announced onsets" in out
-    assert rows_of(tmp_path / "predictability.json") == rows_of(tmp_path / "hardness.json") != []
+    missing = str(tmp_path / "missing")
+    results = [run(monkeypatch, capsys, word, option, missing) for word in (name, old_name)]
+    assert results[0] == results[1]
+    assert results[0][0] in (1, 3) and f"{missing}: no such file" in results[0][2]
 
 
-def test_the_old_name_of_similarity_still_works(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    for name in ("similarity", "likeness"):
-        missing = tmp_path / "none.csv"
-        status, _, err = run(monkeypatch, capsys, name, "--against", str(missing))
-        assert status == 3 and f"{missing}: no such file" in err
-
-
-@pytest.mark.parametrize(
-    ("name", "old_name"), [("similarity", "likeness"), ("predictability", "hardness")]
-)
-def test_the_help_lists_the_new_name_only(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, old_name: str
+def test_the_help_lists_the_new_names_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, out, _ = run(monkeypatch, capsys, "--help")
-    assert name in out and old_name not in out
+    assert all(name in out and old_name not in out for name, old_name, _ in OLD_NAMES)
 
 
 def test_the_help_needs_no_library_that_only_a_command_needs() -> None:
