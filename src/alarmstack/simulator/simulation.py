@@ -142,7 +142,7 @@ def _operator_log(
             since(begin, float(np.ceil(happened.end + random.uniform(low, high)))),
             happened.event.name.replace("_", " "),
         )
-        for one in logged
+        for happened in logged
     ]
     return pl.DataFrame(rows, schema=LOG_SCHEMA, orient="row")
 

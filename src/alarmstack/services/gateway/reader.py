@@ -21,7 +21,7 @@ from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from alarmstack.core.errors import ServiceError
-from alarmstack.services.gateway.shared_reads import SharedReads, Key
+from alarmstack.services.gateway.shared_reads import Key, SharedReads
 
 NICENESS = 10
 """Half of the way to the lowest priority."""

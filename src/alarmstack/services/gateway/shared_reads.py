@@ -48,4 +48,4 @@ class SharedReads:
             del self._answers[key]
 
 
-__all__ = ["SharedReads", "Key"]
+__all__ = ["Key", "SharedReads"]
