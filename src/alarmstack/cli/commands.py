@@ -220,8 +220,7 @@ def likeness(
 
     Example: alarmstack likeness --against cleaned_dataset.csv
     """
-    from alarmstack.simulator.similarity import likeness as compare
-    from alarmstack.simulator.similarity import render
+    from alarmstack.simulator.similarity import compare, render
 
     lines = compare(_plant(plant), against)
     console.print(render(lines))
