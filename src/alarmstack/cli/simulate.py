@@ -84,7 +84,7 @@ def similarity(
     """
     from alarmstack.simulator import similarity as measured
 
-    lines = measured.likeness(plant_of(plant), against)
+    lines = measured.compare(plant_of(plant), against)
     console.print(measured.render(lines))
     write_json(json_file, [line.record() for line in lines])
 
