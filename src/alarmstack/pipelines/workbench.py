@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 
 import polars as pl
-from matplotlib.figure import Figure
 
 from alarmstack.core.errors import AlarmstackError
 from alarmstack.core.intervals import IntervalBlock
@@ -33,6 +32,7 @@ from alarmstack.preparation.derived import any_rule
 from alarmstack.preparation.intake import Intake, ingest, known_periods, take_in
 from alarmstack.registry import Bundle, Registry
 from alarmstack.reports import plots as figures
+from alarmstack.reports.plots import Figure
 from alarmstack.reports.terminal import write_rows
 from alarmstack.reports.timeline import draw_timeline, save
 from alarmstack.simulator import export, simulate

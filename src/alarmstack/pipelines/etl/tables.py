@@ -14,19 +14,20 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from imblearn.over_sampling import SMOTE
-from sklearn.impute import SimpleImputer
 
 from alarmstack.core.errors import SourceError
 from alarmstack.core.intervals import STATISTICS, Floats, IntervalBlock
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.features.examples import Between, Examples
 from alarmstack.features.matrix import Group, feature_names
+from alarmstack.models.balance import (
+    enough_to_balance,
+    filled_with_medians,
+    with_synthetic_rows,
+)
 from alarmstack.storage.files import Store
 
 BETWEEN = "between"
-NEIGHBOURS = 5
-"""SMOTE's default number of neighbours (Chawla et al. 2002, section 4.2)."""
 
 
 def tables(examples: Examples, block: IntervalBlock) -> dict[str, pl.DataFrame]:
@@ -74,11 +75,9 @@ def evened_out(plant: Plant, train: pl.DataFrame) -> pl.DataFrame:
         )
     names = list(feature_names(plant, "point"))
     label = train["anomaly_label"].to_numpy()
-    values = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(
-        train.select(names).to_numpy()
-    )
-    if np.bincount(label, minlength=2).min() > NEIGHBOURS:
-        values, label = SMOTE(random_state=0, k_neighbors=NEIGHBOURS).fit_resample(values, label)
+    values = filled_with_medians(train.select(names).to_numpy())
+    if enough_to_balance(label):
+        values, label = with_synthetic_rows(values, label)
     synthetic = np.arange(len(label)) >= len(train)
     return pl.DataFrame(values, schema=names).with_columns(
         pl.Series("anomaly_label", label, pl.Int64), pl.Series("synthetic", synthetic)

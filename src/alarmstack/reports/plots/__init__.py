@@ -3,6 +3,8 @@
 Units stand at every axis, limits are drawn, alarms and known periods are shaded, and colours are told apart by any eye.
 """
 
+from matplotlib.figure import Figure
+
 from alarmstack.reports.plots.models import (
     calibration_figure,
     contributions_figure,
@@ -38,6 +40,7 @@ from alarmstack.reports.plots.validation import (
 )
 
 __all__ = [
+    "Figure",
     "calibration_figure",
     "contributions_figure",
     "controllers_figure",
