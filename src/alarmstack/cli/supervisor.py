@@ -24,7 +24,7 @@ import psutil
 
 from alarmstack.core.errors import ServiceError
 from alarmstack.core.tasks import Task, Tasks
-from alarmstack.services.runtime.http import SUPERVISED
+from alarmstack.services.runtime.server import SUPERVISED
 
 HEALTHY_WITHIN = 90.0
 STOPS_WITHIN = 8.0

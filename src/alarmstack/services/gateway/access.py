@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from alarmstack.services.gateway.credentials import read_access
 from alarmstack.services.gateway.quota import refuse_beyond
 from alarmstack.services.gateway.state import Gateway, State
-from alarmstack.services.monitor.hub import Listener
+from alarmstack.services.runtime.broadcast import Listener
 from alarmstack.services.schemas.gateway import ROLES, Person, Role
 from alarmstack.storage.database import sessions
 from alarmstack.storage.database.tables import User

@@ -31,9 +31,11 @@ from alarmstack.services.gateway.retention import Retention
 from alarmstack.services.gateway.routes import ROUTERS
 from alarmstack.services.gateway.state import State
 from alarmstack.services.gateway.throttle import Throttle
-from alarmstack.services.monitor import Bounds, Clock, Hub, Monitor, SystemClock, Upstream
+from alarmstack.services.monitor import Bounds, Clock, Monitor, SystemClock, Upstream
 from alarmstack.services.runtime.api_docs import serve_docs
-from alarmstack.services.runtime.http import Meter
+from alarmstack.services.runtime.bodies import limit_bodies
+from alarmstack.services.runtime.broadcast import Hub
+from alarmstack.services.runtime.metrics import Meter
 from alarmstack.storage.database import Database, migrate
 
 log = logging.getLogger(__name__)
@@ -94,6 +96,7 @@ def create_app(
             [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)],
         ),
     )
+    limit_bodies(app)
     meter.measure(app)
     if settings.proxies:
         app.add_middleware(Proxied, proxies=settings.proxies)
@@ -104,7 +107,7 @@ def create_app(
 
 
 def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State:
-    plant, hub = load_plant(settings.plant), Hub()
+    plant, hub = load_plant(settings.plant), Hub(replay=True)
     database = Database(settings.database, settings.database_busy_seconds)
     tasks = Tasks(clock)
     sensors = Upstream("sensor API", settings.sensors_url, "alarmstack serve sensors")

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from alarmstack.services.monitor import Hub, Monitor
+from alarmstack.services.monitor import Monitor
+from alarmstack.services.runtime.broadcast import Hub
 from alarmstack.services.schemas.gateway import PlantState
 
 

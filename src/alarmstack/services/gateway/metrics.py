@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from alarmstack.core.settings import Settings
-from alarmstack.services.runtime.http import Meter
+from alarmstack.services.runtime.metrics import Meter
 
 
 def figures(meter: Meter, settings: Settings, page_port: int | None) -> APIRouter:
@@ -25,7 +25,7 @@ def figures(meter: Meter, settings: Settings, page_port: int | None) -> APIRoute
             _with_token(request, settings) or _from_here(request)
         ):
             raise HTTPException(404, "Not Found")
-        return await meter.figures()
+        return await meter.exposition()
 
     return router
 

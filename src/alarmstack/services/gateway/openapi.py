@@ -44,7 +44,7 @@ def written() -> str:
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
-    made = get_openapi(
+    described = get_openapi(
         title=app.title,
         version=app.version,
         summary="Everything the screen talks to.",
@@ -52,16 +52,15 @@ def _document(app: FastAPI) -> dict[str, Any]:
         servers=[{"url": "/api", "description": "As the page reaches it"}, {"url": "/"}],
     )
     _, streamed = models_json_schema(
-        [(one, "serialization") for one in STREAMED], ref_template="#/components/schemas/{model}"
+        [(body, "serialization") for body in STREAMED], ref_template="#/components/schemas/{model}"
     )
-    schemas = made["components"]["schemas"]
+    schemas = described["components"]["schemas"]
     for name, schema in streamed["$defs"].items():
         schemas.setdefault(name, schema)
-    events = made["paths"]["/stream"]["get"]["responses"]["200"]["content"]["text/event-stream"]
-    events["schema"] = {
-        "oneOf": [{"$ref": f"#/components/schemas/{one.__name__}"} for one in STREAMED]
-    }
-    return made
+    references = [{"$ref": f"#/components/schemas/{body.__name__}"} for body in STREAMED]
+    stream = described["paths"]["/stream"]["get"]["responses"]["200"]
+    stream["content"] = {"text/event-stream": {"schema": {"oneOf": references}}}
+    return described
 
 
 __all__ = ["describe", "document", "written"]

@@ -8,8 +8,8 @@ from sqlalchemy.exc import OperationalError
 
 from alarmstack.core.errors import UpstreamError
 from alarmstack.core.tasks import reason_of
-from alarmstack.services.runtime import http as service
-from alarmstack.services.runtime.http import PROBLEM, TITLES, speak_problems
+from alarmstack.services.runtime import problems as runtime
+from alarmstack.services.runtime.problems import PROBLEM, TITLES, handle_errors
 from alarmstack.services.schemas.inference import Problem
 
 UPSTREAM = (502, 503, 504)
@@ -17,12 +17,12 @@ UPSTREAM = (502, 503, 504)
 
 def answers(*statuses: int) -> dict[int | str, dict[str, object]]:
     """OpenAPI entries for error statuses. Who must be logged in may also have sent too many requests."""
-    return service.answers(*statuses, *((429,) if 401 in statuses else ()))
+    return runtime.answers(*statuses, *((429,) if 401 in statuses else ()))
 
 
 def install(app: FastAPI) -> None:
     """Make every error of the app a problem."""
-    speak_problems(app, secret_paths=("/auth", "/api/auth"))
+    handle_errors(app, secret_paths=("/auth", "/api/auth"))
     app.add_exception_handler(UpstreamError, _upstream)
     app.add_exception_handler(OperationalError, _database)
     app.add_exception_handler(Exception, _bug)

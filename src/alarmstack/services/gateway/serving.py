@@ -7,7 +7,7 @@ import logging
 from alarmstack.core.settings import Settings
 from alarmstack.services.gateway.app import create_app
 from alarmstack.services.runtime.hosts import Hosts
-from alarmstack.services.runtime.http import listen, run
+from alarmstack.services.runtime.server import listen, run
 
 PORT, PAGE_PORT = 7501, 5173
 

@@ -17,7 +17,8 @@ from alarmstack.services.gateway.reader import Reader
 from alarmstack.services.gateway.refusals import Refusals
 from alarmstack.services.gateway.retention import Retention
 from alarmstack.services.gateway.throttle import Throttle
-from alarmstack.services.monitor import Clock, Hub, Monitor, Upstream
+from alarmstack.services.monitor import Clock, Monitor, Upstream
+from alarmstack.services.runtime.broadcast import Hub
 from alarmstack.storage.database import Database
 
 

@@ -6,7 +6,6 @@ challengers, `status` says how the sources are: pure.
 """
 
 from alarmstack.core.clock import Clock, SystemClock
-from alarmstack.services.monitor.hub import Event, Hub
 from alarmstack.services.monitor.loop import RECALIBRATED, Monitor
 from alarmstack.services.monitor.upstream import Upstream
 from alarmstack.services.monitor.validation import Bounds
@@ -17,8 +16,6 @@ __all__ = [
     "RECALIBRATED",
     "Bounds",
     "Clock",
-    "Event",
-    "Hub",
     "Monitor",
     "SystemClock",
     "Upstream",

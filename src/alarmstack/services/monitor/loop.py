@@ -24,8 +24,6 @@ from alarmstack.core.errors import ObservationError, UpstreamError
 from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import Task, Tasks, reason_of
 from alarmstack.services.monitor.alarm_state import AlarmState, Heard, Warned
-from alarmstack.services.monitor.hub import Event, Hub
-from alarmstack.services.monitor.listening import events
 from alarmstack.services.monitor.living import WINDOWS, Recalibration, compare, drift
 from alarmstack.services.monitor.overview import Seen, overview
 from alarmstack.services.monitor.plan import MOST_PULLED, block, missing
@@ -40,6 +38,7 @@ from alarmstack.services.monitor.validation import (
     written,
 )
 from alarmstack.services.monitor.warning import LEAD_IN, said, warned, warnings
+from alarmstack.services.runtime.broadcast import Event, Hub
 from alarmstack.services.schemas.gateway import (
     Comparison,
     Drift,
@@ -210,14 +209,14 @@ class Monitor:
         try:
             await self._connect()
             task.stalls_after = STALL_SILENCES * self._sources.silence
-            async with self._sensors.lines("/sensors/stream") as lines:
+            async with self._sensors.events("/sensors/stream") as events:
                 await self._fill(MOST_PULLED)
                 await self._resume_alarms()
                 self._sources.caught_up()
                 self._tell_status()
                 self._note_progress(task)
-                async for event in events(lines):
-                    await self._hear(event)
+                async for event in events:
+                    await self._hear(event.event, event.data)
                     self._note_progress(task)
             raise UpstreamError(503, f"the {self._sensors.title} closed its stream")
         except Exception as error:
@@ -251,19 +250,19 @@ class Monitor:
                 502, f"the clock of the feed at {self._sensors.url}: {error}"
             ) from error
 
-    async def _hear(self, event: Event) -> None:
-        """An event of the feed."""
-        if event.name in ("reading", "scenario"):
-            await self._read(event)
-        elif event.name == "rolling":
+    async def _hear(self, name: str, data: str) -> None:
+        """Process an event of the feed."""
+        if name in ("reading", "scenario"):
+            await self._read(data)
+        elif name == "rolling":
             self._rolled.set()
-        elif event.name == "interval":
-            for interval in await self._valid([_content(event.data)], self._plant.time.cadence):
+        elif name == "interval":
+            for interval in await self._valid([_content(data)], self._plant.time.cadence):
                 await self._arrived(interval)
 
-    async def _read(self, event: Event) -> None:
-        """A reading, or the same with another scenario: the plant's clock runs."""
-        content, now = _content(event.data), self._clock.now()
+    async def _read(self, data: str) -> None:
+        """Process a reading, or the same reading with another scenario: the plant's clock runs."""
+        content, now = _content(data), self._clock.now()
         try:
             live = Live.model_validate(content)
             self._validator.check(live.reading, self._sources.plant_clock(now))
@@ -272,7 +271,7 @@ class Monitor:
             return
         self._sources.heard(now, live.reading.timestamp)
         self.alarms.heard(Heard(live.reading, live.ages, live.setpoints))
-        self._hub.publish(Event("reading", event.data))
+        self._hub.publish(Event("reading", data))
         self._tell_state()
 
     async def _arrived(self, interval: Observation) -> None:

@@ -29,7 +29,11 @@ from alarmstack.core.intervals import READING_SCHEMA
 from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import Task, Tasks, reason_of
 from alarmstack.services.runtime.api_docs import serve_docs
-from alarmstack.services.runtime.http import Hub, Meter, answers, serve_ready, speak_problems
+from alarmstack.services.runtime.bodies import limit_bodies
+from alarmstack.services.runtime.broadcast import Event, Hub
+from alarmstack.services.runtime.metrics import Meter
+from alarmstack.services.runtime.problems import answers, handle_errors
+from alarmstack.services.runtime.readiness import serve_ready
 from alarmstack.services.schemas.inference import Health
 from alarmstack.services.schemas.observations import Reading, to_rows
 from alarmstack.services.schemas.sensors import (
@@ -88,7 +92,7 @@ class Player:
         unflushed: int = UNFLUSHED_READINGS,
     ) -> None:
         self.live, self.speed, self.saved, self.flush = live, speed, saved, flush
-        self.hub: Hub[ServerSentEvent] = Hub()
+        self.hub = Hub(replay=False)
         self._clock = clock
         self._origin = (clock(), live.hours)
         self._unflushed: deque[Spoken] = deque(maxlen=unflushed)
@@ -115,7 +119,7 @@ class Player:
         live, closed, spoken = self.live, self.live.closed_hours, self.live.spoken_until
         self._collect(live.advance(min(self.due, live.hours + LONGEST_MOVE)))
         if live.snapshot is not None:
-            self.hub.publish(ServerSentEvent(event="reading", data=self.now()))
+            self.hub.publish(Event("reading", self.now().model_dump_json()))
         if live.closed_hours > closed:
             self._tell_closed(closed)
         if live.spoken_until > spoken:
@@ -130,7 +134,7 @@ class Player:
             len(live.intervals) - (live.closed_hours - closed), len(live.intervals)
         )
         for row in to_rows(live.plant, fresh):
-            self.hub.publish(ServerSentEvent(event="interval", data=row))
+            self.hub.publish(Event("interval", row.model_dump_json()))
         self._closed.set()
         self._changed.set()
 
@@ -154,7 +158,8 @@ class Player:
         between = (live.spoken_until - EPOCH) % live.plant.time.cadence
         newest = live.rolling(1) if between else None
         if newest is not None:
-            self.hub.publish(ServerSentEvent(event="rolling", data=to_rows(live.plant, newest)[0]))
+            row = to_rows(live.plant, newest)[0]
+            self.hub.publish(Event("rolling", row.model_dump_json()))
 
     async def keep_clock(self, task: Task) -> None:
         """Drive the plant until cancelled."""
@@ -220,7 +225,7 @@ class Player:
         """Play another scenario from now on."""
         self.tick()
         self.live.activate(scenario)
-        self.hub.publish(ServerSentEvent(event="scenario", data=self.now()))
+        self.hub.publish(Event("scenario", self.now().model_dump_json()))
         self._changed.set()
 
     def now(self) -> Live:
@@ -321,7 +326,8 @@ def create_app(player: Player) -> FastAPI:
         redoc_url=None,
     )
     serve_docs(app)
-    speak_problems(app)
+    handle_errors(app)
+    limit_bodies(app)
     meter = Meter()
     meter.watch(app)
     clock = Gauge(
@@ -417,10 +423,16 @@ def create_app(player: Player) -> FastAPI:
 
     @app.get("/sensors/stream", response_class=EventSourceResponse)
     async def stream() -> AsyncIterator[ServerSentEvent]:
-        """Events as they happen: `reading` and `scenario` (Live); `interval` (closed), `rolling` (one that ends between two)."""
-        yield ServerSentEvent(event="reading", data=player.now())
-        async for event in player.hub.listen():
-            yield event
+        """Events as they happen.
+
+        `reading` and `scenario` carry Live. `interval` carries a closed interval, `rolling` one
+        that ends between two closed ones.
+        """
+        with player.hub.listen() as listener:
+            yield ServerSentEvent(event="reading", data=player.now())
+            while True:
+                for event in await listener.take():
+                    yield event.server_sent()
 
     @app.get("/scenarios")
     async def scenarios() -> list[Scenario]:

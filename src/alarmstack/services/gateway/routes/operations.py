@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from alarmstack import __version__
 from alarmstack.services.gateway.state import Gateway
-from alarmstack.services.runtime.http import READY_RESPONSES, readiness
+from alarmstack.services.runtime.readiness import READY_RESPONSES, readiness
 from alarmstack.services.schemas.gateway import GatewayHealth
 from alarmstack.services.schemas.inference import Readiness
 
