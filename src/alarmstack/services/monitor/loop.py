@@ -24,7 +24,7 @@ from alarmstack.core.errors import ObservationError, UpstreamError
 from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import Task, Tasks, reason_of
 from alarmstack.services.monitor.alarm_state import AlarmState, Heard, Warned
-from alarmstack.services.monitor.living import WINDOWS, Recalibration, compare, drift
+from alarmstack.services.monitor.model_checks import WINDOWS, Recalibration, compare, drift
 from alarmstack.services.monitor.overview import Seen, overview
 from alarmstack.services.monitor.plan import MOST_PULLED, block, missing
 from alarmstack.services.monitor.status import Sources
