@@ -1,4 +1,4 @@
-"""How good the warnings of models in service are: false alarms, and the champion/challenger comparison.
+"""How good the warnings of models in service are: false alarms, champion/challenger comparison.
 
 A *challenger* is a version that scores the same intervals as the champion without raising warnings.
 Both are judged by what their scores would have raised at their own threshold: warnings, the onsets

@@ -1,4 +1,4 @@
-"""Should the models be trained again? Yes where the plant has drifted, or warnings are too often false.
+"""Whether the models should be trained again: drift of the plant, and too many false alarms.
 
 `drift` measures one quantity. Here the last days of every instrument and of every model's score are
 measured against training, and the reasons for a new training are collected.
@@ -32,7 +32,7 @@ After a recalibration an instrument needs one for its new reference; comparisons
 ROWS_PER_BIN = 2
 """Rows that a PSI needs for each bin of its reference."""
 State = Literal["usual", "drifted", "few rows", "learning"]
-"""`usual`: no drift; `learning`: recalibrated, with too few rows since. API bodies have these values."""
+"""`usual`: no drift; `learning`: recalibrated, too few rows since. API bodies use these values."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class QuantityDrift:
 
 @dataclass(frozen=True)
 class DriftReport:
-    """Drift of the last `rows` rows, false alarms, and the reasons to train again; none: no need."""
+    """Drift of the last `rows` rows, false alarms, and the reasons to train again, if any."""
 
     rows: int
     since: datetime | None

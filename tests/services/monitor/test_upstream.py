@@ -17,7 +17,9 @@ pytestmark = pytest.mark.anyio
 Answer = Callable[[Request], Response]
 
 
-def streaming(content: Callable[[], AsyncIterator[str]], media: str = "text/event-stream") -> Answer:
+def streaming(
+    content: Callable[[], AsyncIterator[str]], media: str = "text/event-stream"
+) -> Answer:
     return lambda _: StreamingResponse(content(), media_type=media)
 
 

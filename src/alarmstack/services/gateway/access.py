@@ -149,8 +149,8 @@ def _dependencies(dependant: Dependant) -> Iterator[Dependant]:
 def check_origin(state: State, request: Request, *, cookie: bool = False) -> None:
     """Refuse what another site's page sends.
 
-    A page names its origin in every request that changes something. A program names none, and may do so where no cookie speaks for
-    it: a bearer token is sent on purpose, a cookie by itself.
+    A page names its origin in every request that changes something. A program names none, and may
+    do so where no cookie speaks for it: a bearer token is sent on purpose, a cookie by itself.
     """
     origin = request.headers.get("origin")
     if origin is None:

@@ -39,7 +39,8 @@ class Access:
 class Device:
     """What a device token says: which browser this is, and which accounts have logged in with it (as hashes, newest last).
 
-    It opens nothing. Attempts to log in from a known browser are counted apart from those of strangers (`throttle`).
+    It opens nothing. Attempts to log in from a known browser are counted apart from those of
+    strangers (`throttle`).
     """
 
     number: str

@@ -52,7 +52,8 @@ class Login:
 async def register(state: State, wanted: Registration, address: str) -> Login:
     """Make an account, as far as registration is open, and log in to it.
 
-    The password, which takes time to hash, comes last: nobody without an invitation gets that far where one is needed.
+    The password, which takes time to hash, comes last: nobody without an invitation gets that far
+    where one is needed.
     """
     if state.settings.registration == "closed":
         raise HTTPException(403, "registration is closed: ask an admin for an account")
@@ -123,7 +124,8 @@ async def _begin_checked(state: State, checked: User, address: str) -> Login | N
 async def refresh(state: State, token: str) -> Login:
     """Trade a refresh token for the next one.
 
-    One that was used before ends the whole login, except within the grace in which two tabs may wake up together.
+    One that was used before ends the whole login, except within the grace in which two tabs may
+    wake up together.
     """
     now = state.clock.now()
     async with state.database.begin() as session:
@@ -155,7 +157,8 @@ async def change_password(
 ) -> Login:
     """Another password for one's own account. All its logins end, and a new one begins for who asked.
 
-    Attempts count like logins: whoever found an open screen must not be able to guess the password there.
+    Attempts count like logins: whoever found an open screen must not be able to guess the password
+    there.
     """
     device = read_device(state.secret, device_token, state.clock.now())
     number = device.number if device is not None and device.knows(person.username) else None

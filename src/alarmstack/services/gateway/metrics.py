@@ -14,8 +14,9 @@ from alarmstack.services.runtime.metrics import Meter
 def figures(meter: Meter, settings: Settings, page_port: int | None) -> APIRouter:
     """A router with that one endpoint.
 
-    Neighbours on this computer may read it, others with ALARMSTACK_METRICS_TOKEN as their bearer token. What comes through the
-    page's port, through a proxy or from a page is answered as if there were nothing.
+    Neighbours on this computer may read it, others with ALARMSTACK_METRICS_TOKEN as their bearer
+    token. What comes through the page's port, through a proxy or from a page is answered as if
+    there were nothing.
     """
     router = APIRouter()
 

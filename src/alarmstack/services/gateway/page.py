@@ -81,8 +81,8 @@ class Page:
 class Compressed:
     """Compresses pages, scripts and answers for those who accept that.
 
-    Never a stream of events, which would wait in the compressor, and never an answer of a login: its length would tell of the
-    secret in it (BREACH).
+    Never a stream of events, which would wait in the compressor, and never an answer of a login:
+    its length would tell of the secret in it (BREACH).
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,7 +1,8 @@
 """Who asks, where a proxy asks for them.
 
-A proxy names the address of its client in `X-Forwarded-For` and the client's scheme in `X-Forwarded-Proto`. Anybody can send these
-headers, so they count only where the connection comes from a proxy that the settings name (ALARMSTACK_TRUSTED_PROXIES).
+A proxy names the address of its client in `X-Forwarded-For` and the client's scheme in
+`X-Forwarded-Proto`. Anybody can send these headers, so they count only where the connection comes
+from a proxy that the settings name (ALARMSTACK_TRUSTED_PROXIES).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Heavy reads of the plant's past, in a process of their own: neither the event loop nor its interpreter lock waits for them.
 
-The process has one connection to the database, which it only reads, and a lower priority than the services: while both cores are
-busy, assessments come first. It is started by the first heavy read. One read runs at a time; what was read is kept until the
-plant's past changes, so that many viewers of one chart cost one read.
+The process has one connection to the database, which it only reads, and a lower priority than the
+services: while both cores are busy, assessments come first. It is started by the first heavy read.
+One read runs at a time; what was read is kept until the plant's past changes, so that many viewers
+of one chart cost one read.
 """
 
 from __future__ import annotations

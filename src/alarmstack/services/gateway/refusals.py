@@ -1,8 +1,8 @@
 """Refused logins, counted and summarised.
 
-Somebody who guesses passwords must not be able to fill the journal, and thousands of lines would hide the few that matter.
-Refusals are counted by account and address; at the end of each period one journal line for each pair says how many there were,
-and when.
+Somebody who guesses passwords must not be able to fill the journal, and thousands of lines would
+hide the few that matter. Refusals are counted by account and address; at the end of each period one
+journal line for each pair says how many there were, and when.
 """
 
 from __future__ import annotations

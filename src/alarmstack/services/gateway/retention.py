@@ -1,7 +1,8 @@
 """What is kept for how long: one task of the gateway removes what is older, a little at a time, so that no writer waits for it.
 
-Whole assessments are kept for a time of the plant's clock; of older intervals values, scores and warnings stay, for a much longer
-time. A deleted history entry can be restored for a time of the wall clock. The journal is kept for good.
+Whole assessments are kept for a time of the plant's clock; of older intervals values, scores and
+warnings stay, for a much longer time. A deleted history entry can be restored for a time of the
+wall clock. The journal is kept for good.
 """
 
 from __future__ import annotations

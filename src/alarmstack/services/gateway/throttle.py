@@ -1,10 +1,12 @@
 """How often somebody may try: to log in, per account and per address; to register, per address.
 
-An account's limit holds over all addresses, so that many computers together cannot guess faster than one. It must not become a
-means to lock a person out: a browser that has logged in to the account before brings a *device token*, and its attempts are
-counted apart from those of everybody else.
+An account's limit holds over all addresses, so that many computers together cannot guess faster
+than one. It must not become a means to lock a person out: a browser that has logged in to the
+account before brings a *device token*, and its attempts are counted apart from those of everybody
+else.
 
-The counts take a bounded amount of memory: a flood of names or addresses replaces those that were touched longest ago.
+The counts take a bounded amount of memory: a flood of names or addresses replaces those that were
+touched longest ago.
 """
 
 from __future__ import annotations

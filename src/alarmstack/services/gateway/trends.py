@@ -1,6 +1,7 @@
 """Trends out of the plant's past: series on one axis, thinned without losing peaks, with limits and spans of alarm and warning.
 
-`draw` runs in the reader's process and gives JSON, so that a long past costs the event loop nothing.
+`draw` runs in the reader's process and gives JSON, so that a long past costs the event loop
+nothing.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ def trends(
 def active(plant: Plant, course: Course, column: str) -> Mask:
     """Whether a forecaster's warning is active after each interval: the same fold as `monitor.warning.warnings`.
 
-    Only a score at or above its threshold ends idleness, so that the fold goes from one such interval to the next.
+    Only a score at or above its threshold ends idleness, so that the fold goes from one such
+    interval to the next.
     """
     thresholds, cut = _thresholds(course, column), _cuts(plant, course)
     scores = np.where(np.isnan(thresholds), np.nan, course.scores[column])

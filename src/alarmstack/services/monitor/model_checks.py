@@ -73,7 +73,7 @@ def assessed(interval: Past) -> AssessedInterval:
 
 def _outputs(stored: Mapping[str, Sequence[object] | None]) -> dict[str, VersionOutput]:
     return {
-        column: VersionOutput._make(output)  # type: ignore[arg-type]
+        column: VersionOutput._make(output)
         for column, output in stored.items()
         if output is not None
     }

@@ -1,4 +1,4 @@
-"""Request bodies: a limit to their size, and a fast way to read them for endpoints that are called very often."""
+"""Request bodies: a limit to their size, and a fast way to parse them for busy endpoints."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def parsed(model: type[M], body: bytes) -> M:
 
 
 class Plain(APIRoute):
-    """A route without FastAPI's dependencies and conversions, for an endpoint that is called very often.
+    """A route without FastAPI's dependencies and conversions, for a busy endpoint.
 
     The endpoint takes the request alone and returns a Response. The OpenAPI document describes it
     like any other.

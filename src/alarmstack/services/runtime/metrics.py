@@ -43,7 +43,7 @@ class Meter:
             registry=self.registry,
         )
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        """The labelled series of each outcome: a look-up by label takes longer than an increment."""
+        """The series of each outcome: a look-up by labels takes longer than an increment."""
 
     def watch(self, app: FastAPI) -> None:
         """Measure every request of the app and serve the metrics at /metrics."""

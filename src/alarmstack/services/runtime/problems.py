@@ -1,4 +1,4 @@
-"""Errors as `application/problem+json` (RFC 9457): one body, one title for each status, one handler for each kind of error."""
+"""Errors as `application/problem+json` (RFC 9457): one body, one title for each status."""
 
 from __future__ import annotations
 

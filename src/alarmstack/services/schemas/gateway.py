@@ -14,7 +14,7 @@ from alarmstack.services.schemas.inference import (
     Prediction,
     TaskState,
 )
-from alarmstack.services.schemas.instants import Moment
+from alarmstack.services.schemas.instants import Instant
 from alarmstack.services.schemas.observations import Observation
 
 Role = Literal["viewer", "operator", "engineer", "admin"]
@@ -485,7 +485,7 @@ class Recalibrated(_Body):
     """An instrument was recalibrated; without `at`: now, on the plant's clock."""
 
     key: str = Field(max_length=100)
-    at: Moment | None = None
+    at: Instant | None = None
     note: str = Field(default="", max_length=500)
 
 

@@ -1,9 +1,10 @@
 """Which passwords are refused: those that somebody who guesses tries first.
 
-`common.txt.gz` lists the 20,000 most common passwords of published leaks, in lower case: Royce Williams' selection from Pwned
-Passwords, as Django 5.2 ships it (`django/contrib/auth/common-passwords.txt.gz`, BSD licence in `LICENSE.django`). A short list is
-enough because the number of guesses is limited. Composition rules there are none: they make passwords harder to remember, not to
-guess (NIST SP 800-63B, 5.1.1.2).
+`common.txt.gz` lists the 20,000 most common passwords of published leaks, in lower case: Royce
+Williams' selection from Pwned Passwords, as Django 5.2 ships it
+(`django/contrib/auth/common-passwords.txt.gz`, BSD licence in `LICENSE.django`). A short list is
+enough because the number of guesses is limited. Composition rules there are none: they make
+passwords harder to remember, not to guess (NIST SP 800-63B, 5.1.1.2).
 """
 
 from __future__ import annotations

@@ -13,12 +13,12 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import Row
 
 from alarmstack.services.gateway.access import Viewer
-from alarmstack.services.gateway.instants import Moment
 from alarmstack.services.gateway.problems import answers
 from alarmstack.services.gateway.quota import refuse_beyond
 from alarmstack.services.gateway.sheet import csv_lines
 from alarmstack.services.gateway.state import Gateway, State
 from alarmstack.services.schemas.gateway import Entry, EntryType, History
+from alarmstack.services.schemas.instants import Instant
 from alarmstack.storage.database import entries
 from alarmstack.storage.database.tables import HistoryEntry
 
@@ -41,8 +41,8 @@ async def history(
     person: Viewer,
     request: Request,
     type: Annotated[EntryType | None, Query(description="Only these.")] = None,
-    since: Annotated[Moment | None, Query(description="Made at or after.")] = None,
-    until: Annotated[Moment | None, Query(description="Made before.")] = None,
+    since: Annotated[Instant | None, Query(description="Made at or after.")] = None,
+    until: Annotated[Instant | None, Query(description="Made before.")] = None,
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     size: Annotated[int, Query(ge=1, le=100)] = 50,
     deleted: Annotated[bool, Query(description="The deleted ones instead.")] = False,

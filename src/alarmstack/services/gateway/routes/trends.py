@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Response
 
 from alarmstack.services.gateway.access import HeavyReader
-from alarmstack.services.gateway.instants import Moment
 from alarmstack.services.gateway.problems import answers
 from alarmstack.services.gateway.reader import BusyError
 from alarmstack.services.gateway.state import Gateway, State
 from alarmstack.services.gateway.trends import Wanted, draw, tracks
 from alarmstack.services.schemas.gateway import Trends
+from alarmstack.services.schemas.instants import Instant
 
 router = APIRouter(tags=["plant"])
 BUSY_SECONDS = 5
@@ -33,10 +33,10 @@ async def trend(
         ),
     ],
     begin: Annotated[
-        Moment | None, Query(alias="from", description="Default: 48 intervals before `to`.")
+        Instant | None, Query(alias="from", description="Default: 48 intervals before `to`.")
     ] = None,
     end: Annotated[
-        Moment | None, Query(alias="to", description="Default: now on the plant's clock.")
+        Instant | None, Query(alias="to", description="Default: now on the plant's clock.")
     ] = None,
     points: Annotated[
         int,
