@@ -1,8 +1,9 @@
-"""What is kept for how long: one task of the gateway removes what is older, a little at a time, so that no writer waits for it.
+"""What is kept for how long.
 
-Whole assessments are kept for a time of the plant's clock; of older intervals values, scores and
-warnings stay, for a much longer time. A deleted history entry can be restored for a time of the
-wall clock. The journal is kept for good.
+One task of the gateway removes what is older, a little at a time, so that no writer waits for it.
+Whole assessments are kept for a time on the plant's clock. Of older intervals, values, scores and
+warnings are kept much longer. A deleted history entry can be restored for a time on the wall clock.
+The journal is kept forever.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from alarmstack.core.tasks import Task
 from alarmstack.storage.database import Database, entries, plant_history
 
 EVERY_SECONDS = 60.0
-"""Wall seconds between two passes: half a day of the demo's plant."""
+"""Wall seconds between two runs: half a day on the plant clock of the demo."""
 BATCH = 200
-"""Rows that one transaction removes: a few milliseconds, for which other writers wait."""
+"""Rows that one transaction removes: other writers wait a few milliseconds."""
 Removal = Callable[[AsyncSession, datetime, int], Awaitable[int]]
-"""Removes at most so many rows that are older than an instant; how many it removed."""
+"""Removes rows older than an instant, at most the given number. Returns how many."""
 log = logging.getLogger(__name__)
 
 
 class Retention:
-    """The task. `run` it under a supervising function."""
+    """The task. `run` it under a function that restarts it."""
 
     def __init__(self, plant: str, database: Database, settings: Settings, clock: Clock) -> None:
         self._plant, self._database, self._settings, self._clock = plant, database, settings, clock
@@ -36,14 +37,14 @@ class Retention:
         """Rows removed since the start."""
 
     async def run(self, task: Task) -> None:
-        """Remove what is too old, again and again, until cancelled."""
+        """Remove rows that are too old, again and again, until cancelled."""
         while True:
             await self.once(task)
             with task.waiting():
                 await self._clock.sleep(EVERY_SECONDS)
 
     async def once(self, task: Task | None = None) -> int:
-        """Remove everything that is too old now, and give its space back; how many rows were removed."""
+        """Remove all rows that are too old now, and free their space. Returns how many."""
         removed = 0
         for removal, before in await self._due():
             removed += await self._all(removal, before, task)
@@ -51,12 +52,15 @@ class Retention:
         if task is not None:
             task.progress()
         if removed:
-            log.info("%d rows older than they are kept were removed", removed)
+            log.info("%d rows were removed because of their age", removed)
         self.removed += removed
         return removed
 
     async def _due(self) -> list[tuple[Removal, datetime]]:
-        """What is removed, and from before which instant. The plant's past is as old as its newest interval says."""
+        """What to remove, and from before which instant.
+
+        The age of the plant's past is measured from its newest interval.
+        """
         settings = self._settings
         due: list[tuple[Removal, datetime]] = [
             (entries.remove_deleted, self._clock.now() - timedelta(days=settings.keep_deleted_days))
@@ -71,7 +75,7 @@ class Retention:
         return due
 
     async def _all(self, removal: Removal, before: datetime, task: Task | None) -> int:
-        """Remove in short transactions until nothing is left that is too old."""
+        """Remove in short transactions until no row is too old."""
         removed = 0
         while True:
             async with self._database.begin() as session:
@@ -90,7 +94,7 @@ class Retention:
 
 
 def before(newest: datetime, days: float) -> datetime:
-    """So many days earlier; not before the calendar begins."""
+    """The instant so many days earlier, but not before the calendar begins."""
     kept, all_of_it = timedelta(days=days), newest - datetime.min.replace(tzinfo=newest.tzinfo)
     return newest - min(kept, all_of_it)
 

@@ -1,4 +1,4 @@
-"""What every request needs, made once at the start and handed to the routes."""
+"""Everything that requests need, created once at the start."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from alarmstack.storage.database import Database
 
 @dataclass(frozen=True)
 class State:
-    """The gateway's collaborators."""
+    """The parts of the gateway."""
 
     settings: Settings
     secret: str
@@ -46,7 +46,7 @@ class State:
 
     @property
     def plant_time(self) -> datetime | None:
-        """What the plant's clock says, as far as is known."""
+        """The plant time of the last reading; None before the first one."""
         return self.monitor.status().plant_time
 
 

@@ -352,7 +352,7 @@ class AlarmState:
         self.plant_time = starts[-1] + cadence
 
     def _missed(self, past: Sequence[Past], until: datetime | None) -> list[Past]:
-        """Intervals after the newest evaluation that end by `until`, as many as a block can have."""
+        """Intervals after the newest evaluation that end by `until`, as many as fit a block."""
         cadence, since = self._plant.time.cadence, self.plant_time
         missed = [
             one

@@ -48,7 +48,7 @@ class Sources:
         self.feed_reason = None
 
     def reading_received(self, now: datetime, plant_time: datetime | None) -> None:
-        """A reading arrived. The same plant time again means that the plant's clock stands still."""
+        """A reading arrived. The same plant time again: the plant's clock does not run."""
         if plant_time is not None and plant_time != self.plant_time:
             self.last_reading_at, self.plant_time = now, plant_time
 
