@@ -218,12 +218,12 @@ def test_a_service_that_does_not_become_healthy_is_reported_with_its_last_log_li
 
 
 def test_services_stop_when_the_supervisor_is_killed(tmp_path: Path) -> None:
-    """A service run by `alarmstack.services.runtime.http.run` watches the pipe to its
+    """A service run by `alarmstack.services.runtime.server.run` watches the pipe to its
     supervisor.
     """
     port = free_port()
     child = (
-        "from fastapi import FastAPI; from alarmstack.services.runtime.http import listen, run;"
+        "from fastapi import FastAPI; from alarmstack.services.runtime.server import listen, run;"
         f"print('up', flush=True); run(FastAPI(), [listen('127.0.0.1', {port})])"
     )
     parent = subprocess.Popen(

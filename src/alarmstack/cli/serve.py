@@ -58,7 +58,7 @@ def sensors(
     Example: alarmstack serve sensors --speed 3600
     """
     from alarmstack.services.runtime.hosts import Hosts
-    from alarmstack.services.runtime.http import listen, run
+    from alarmstack.services.runtime.server import listen, run
     from alarmstack.services.sensors.app import create_app, start_player
     from alarmstack.storage.files import Store
 
@@ -89,7 +89,7 @@ def inference(port: Port = None, host: Host = None) -> None:
     from alarmstack.services.inference import Shelf, create_app
     from alarmstack.services.inference.exported import fetch
     from alarmstack.services.runtime.hosts import Hosts
-    from alarmstack.services.runtime.http import listen, run
+    from alarmstack.services.runtime.server import listen, run
     from alarmstack.storage.files import Store
 
     settings = _listening(host)

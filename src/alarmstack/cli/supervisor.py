@@ -27,7 +27,7 @@ import stamina
 
 from alarmstack.core.errors import ServiceError
 from alarmstack.core.tasks import Task, Tasks
-from alarmstack.services.runtime.http import SUPERVISED
+from alarmstack.services.runtime.server import SUPERVISED
 
 HEALTHY_WITHIN = 90.0
 """Seconds within which a service must become healthy after its start."""

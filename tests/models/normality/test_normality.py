@@ -124,7 +124,9 @@ def _alarms_per_day(plant: Plant, threshold: float, model, days: int) -> float:
     from alarmstack.alarms import WarningRule, activations, warning_active
 
     block = normal_block(days * DAY, seed=9)
-    on = warning_active(WarningRule.of(plant, threshold), model(block).score, 60.0, None, block.segment)
+    on = warning_active(
+        WarningRule.of(plant, threshold), model(block).score, 60.0, None, block.segment
+    )
     return len(activations(on)) / days
 
 

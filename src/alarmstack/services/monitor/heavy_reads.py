@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from alarmstack.core.plant import Plant
-from alarmstack.services.monitor.living import WINDOWS, Recalibration, compare, drift
+from alarmstack.services.monitor.model_checks import WINDOWS, Recalibration, compare, drift
 from alarmstack.services.schemas.gateway import Comparison, Drift
 from alarmstack.services.schemas.inference import References
 from alarmstack.storage.database.courses import read_past
