@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alarmstack.alarms import IDLE, WarningRule, activations, standing, step
+from alarmstack.alarms import IDLE, WarningRule, activations, step, warning_active
 
 NAN = float("nan")
 HOUR = 3600.0
@@ -56,19 +56,19 @@ def drawn(on: np.ndarray) -> str:
     ("what", "rule", "scores", "expected"), STORIES, ids=[s[0] for s in STORIES]
 )
 def test_stories(what: str, rule: WarningRule, scores: list[float], expected: str) -> None:
-    assert drawn(standing(rule, np.array(scores, float), HOUR)) == expected
+    assert drawn(warning_active(rule, np.array(scores, float), HOUR)) == expected
 
 
 def test_an_alarm_takes_the_warnings_place() -> None:
     alarm = np.array([False, False, True, True, False])
-    on = standing(WarningRule(0.5, minimum_on=9 * HOUR), np.full(5, 0.9), HOUR, alarm)
+    on = warning_active(WarningRule(0.5, minimum_on=9 * HOUR), np.full(5, 0.9), HOUR, alarm)
     assert drawn(on) == "WW..W"
     assert activations(on).tolist() == [0, 4]
 
 
 def test_a_cut_in_the_data_clears_the_warning() -> None:
     segment = np.array([0, 0, -1, 1, 1], np.int32)
-    on = standing(WarningRule(0.5, on_delay=HOUR), np.full(5, 0.9), HOUR, segment=segment)
+    on = warning_active(WarningRule(0.5, on_delay=HOUR), np.full(5, 0.9), HOUR, segment=segment)
     assert drawn(on) == ".W..W"
 
 
@@ -85,7 +85,7 @@ def test_live_and_batch_are_the_same_fold(hours: list[tuple[float, bool]], cut: 
     scores, alarm = (np.array(column) for column in zip(*hours, strict=True))
     assert (
         live
-        == standing(
+        == warning_active(
             rule, scores, HOUR, alarm, (np.arange(len(hours)) >= cut).astype(np.int32)
         ).tolist()
     )
@@ -93,6 +93,6 @@ def test_live_and_batch_are_the_same_fold(hours: list[tuple[float, bool]], cut: 
 
 @given(scores=st.lists(st.floats(0, 1), min_size=1, max_size=60))
 def test_a_warning_stands_at_least_its_minimum(scores: list[float]) -> None:
-    on = standing(WarningRule(0.5, 0.8, 0, HOUR, 3 * HOUR), np.array(scores, float), HOUR)
+    on = warning_active(WarningRule(0.5, 0.8, 0, HOUR, 3 * HOUR), np.array(scores, float), HOUR)
     for begin in activations(on):
         assert on[begin : begin + 3].all()

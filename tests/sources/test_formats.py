@@ -193,7 +193,7 @@ def test_only_the_first_sheet_is_read_and_the_others_are_named(
     drop = read_source(plant, tmp_path, now=NOW)
     assert drop.readings is not None and len(drop.readings) == 1
     assert [p.reason for p in drop.problems if p.kind == "unread sheet"] == [
-        "sheet 'Notes' is not read: one sheet a workbook"
+        "sheet 'Notes' is not read: one sheet for each workbook"
     ]
 
 

@@ -69,14 +69,14 @@ def test_which_log_counts(plant: Plant, tmp_path: Path) -> None:
 def test_a_log_that_was_named_must_be_readable(plant: Plant, tmp_path: Path) -> None:
     writers.simple(tmp_path / "PDT31008.xlsx", [(229.5, BEGIN)])
     with pytest.raises(
-        SourceError, match="no such operator log: give a CSV with the columns start,end,description"
+        SourceError, match="no such operator log: use a CSV with the columns start,end,description"
     ):
         read_source(plant, tmp_path, operator_log=tmp_path / "nowhere.csv")
     strange = writers.write(
         tmp_path / "strange.csv", [("from", "to"), ("2024-05-01", "2024-05-02")]
     )
     with pytest.raises(
-        SourceError, match="columns from, to, an operator log needs start,end,description"
+        SourceError, match="columns from, to: an operator log needs start,end,description"
     ):
         read_source(plant, tmp_path, operator_log=strange)
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from alarmstack.alarms.engine import WarningRule, activations, standing
+from alarmstack.alarms.engine import WarningRule, activations, warning_active
 from alarmstack.core.intervals import Floats, Mask
 from alarmstack.core.model_list import expected
 from alarmstack.core.plant import Plant
@@ -144,7 +144,7 @@ def _performance(
     in_alarm = np.array([interval.in_alarm for interval in intervals], bool)
     segment = _segments(plant, intervals)
     rule = WarningRule.of(plant, float("inf") if newest.threshold is None else newest.threshold)
-    active = standing(rule, scores, plant.time.cadence.total_seconds(), in_alarm, segment)
+    active = warning_active(rule, scores, plant.time.cadence.total_seconds(), in_alarm, segment)
     hits = _hits(plant, activations(active), in_alarm, segment)
     finite = scores[np.isfinite(scores)]
     return WarningPerformance(

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from alarmstack.alarms import WarningRule, standing
+from alarmstack.alarms import WarningRule, warning_active
 from alarmstack.bench.metrics import Judged
 from alarmstack.bench.sets import Run, SetDescription
 from alarmstack.core.intervals import Floats, IntervalBlock
@@ -183,7 +183,7 @@ def _judged(
     counted = run.spoke & (np.arange(len(run.block)) >= own)
     rule = WarningRule.of(plant, threshold)
     said = np.where(counted | ~run.spoke, scores, np.nan)
-    on = standing(rule, said, plant.time.cadence.total_seconds(), None, run.block.segment)
+    on = warning_active(rule, said, plant.time.cadence.total_seconds(), None, run.block.segment)
     shortest = described.protocol.shortest_own
     needed = plant.rows(shortest) if shortest else 0
     events = [

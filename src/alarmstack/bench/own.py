@@ -10,7 +10,7 @@ from alarmstack.bench.sets import FigureWanted, SetDescription
 from alarmstack.core.errors import BenchError
 from alarmstack.core.progress import Progress
 from alarmstack.core.settings import load_settings
-from alarmstack.evaluation.table import Row
+from alarmstack.evaluation.table import TableRow
 from alarmstack.pipelines.local import champions, evaluate_file, evaluate_simulated
 
 FIRST_DAY = datetime(2023, 1, 1, tzinfo=UTC)
@@ -32,7 +32,7 @@ def judge_own(described: SetDescription, data: Path, progress: Progress) -> list
     return [_line(described, wanted, by_name) for wanted in described.figures]
 
 
-def _line(described: SetDescription, wanted: FigureWanted, rows: dict[str, Row]) -> Line:
+def _line(described: SetDescription, wanted: FigureWanted, rows: dict[str, TableRow]) -> Line:
     if wanted.figure not in rows:
         raise BenchError(
             f"{described.name}: figure {wanted.figure!r} is unknown: use one of {', '.join(sorted(rows))}"

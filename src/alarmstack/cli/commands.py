@@ -234,7 +234,7 @@ def hardness(plant: PlantFile = None, json_file: JsonFile = None) -> None:
 
     Example: alarmstack hardness
     """
-    from alarmstack.training.predictability import hardness as measure
+    from alarmstack.training.predictability import predictability as measure
     from alarmstack.training.predictability import render
 
     lines = measure(_plant(plant), FIRST_DAY.replace(tzinfo=UTC), 365, 1, [101, 102])
@@ -287,10 +287,13 @@ def validate(
     Example: alarmstack validate data/labeled_dataset.csv
     """
     from alarmstack.preparation.intake import judge
+    from alarmstack.preparation.quality import forget_refused
     from alarmstack.preparation.quality import set_aside as keep
     from alarmstack.sources import guarded
 
-    verdict, problems = judge(_plant(plant), source, read=guarded(load_settings()))
+    settings = load_settings()
+    refused = settings.data / "refused"
+    verdict, problems = judge(_plant(plant), source, read=guarded(settings))
     _print_problems(problems)
     console.print("\n".join(verdict.lines()), markup=False, highlight=False)
     _write_json(
@@ -301,12 +304,10 @@ def validate(
             "problems": [str(p) for p in problems],
         },
     )
+    if set_aside:
+        forget_refused(refused, settings.keep_drops_days)
     if not verdict.passed:
-        kept = (
-            f"; kept in {keep(source, load_settings().data / 'refused', verdict)}"
-            if set_aside
-            else ""
-        )
+        kept = f"; kept in {keep(source, refused, verdict)}" if set_aside else ""
         raise GateRefused(f"{source}: refused by the gate{kept}")
 
 
@@ -512,7 +513,7 @@ def promote(
 
     Example: alarmstack promote plant_alarm_champion --version 2
     """
-    from alarmstack.registry.bundles import Registry
+    from alarmstack.registry import Registry
 
     if rollback + challenger + withdraw > 1 or (version is not None and (rollback or withdraw)):
         raise RegistryError(
@@ -562,7 +563,7 @@ def export(
 
     Example: alarmstack export --out models
     """
-    from alarmstack.registry.bundles import Registry
+    from alarmstack.registry import Registry
     from alarmstack.services.inference.exported import export as publish
     from alarmstack.storage.files import Store
 

@@ -21,12 +21,15 @@ from time import monotonic
 
 import httpx
 import psutil
+import stamina
 
 from alarmstack.core.errors import ServiceError
 from alarmstack.core.tasks import Task, Tasks
 from alarmstack.services.runtime.server import SUPERVISED
 
 HEALTHY_WITHIN = 90.0
+STARTING_LOOK_SECONDS = 0.2
+"""How often the health of a service that is starting is asked for."""
 STOPS_WITHIN = 8.0
 STEADY_AFTER = 60.0
 """A service that has run this long is started at once when it dies; one that dies sooner waits longer each time. All in seconds."""
@@ -66,7 +69,7 @@ class Supervisor:
     _running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tasks = Tasks(tell=self.say)
+        self.tasks = Tasks(report=self.say)
         self.answered: dict[str, float] = {}
         """When each running service last gave a healthy answer, by the monotonic clock."""
 
@@ -94,21 +97,30 @@ class Supervisor:
             await asyncio.gather(*keepers, asked, starting, return_exceptions=True)
 
     async def _all_healthy(self) -> None:
+        # A service that is starting refuses connections: this is no reason for a warning.
+        stamina.instrumentation.set_on_retry_hooks([])
         async with httpx.AsyncClient(timeout=2) as client:
             for service in self.services:
                 await self._healthy(client, service)
 
     async def _healthy(self, client: httpx.AsyncClient, service: Service) -> None:
-        end = monotonic() + HEALTHY_WITHIN
-        while monotonic() < end:
-            with suppress(httpx.HTTPError):
-                if (await client.get(service.health)).status_code == 200:
-                    return
-            await asyncio.sleep(0.2)
-        log = f"{self._last_line(service)} (see {self._log(service)})"
-        raise ServiceError(
-            f"{service.name} did not become healthy within {HEALTHY_WITHIN:.0f} s: {log}"
+        attempts = stamina.retry_context(
+            on=httpx.HTTPError,
+            attempts=None,
+            timeout=HEALTHY_WITHIN,
+            wait_initial=STARTING_LOOK_SECONDS,
+            wait_max=STARTING_LOOK_SECONDS,
+            wait_jitter=0,
         )
+        try:
+            async for attempt in attempts:
+                with attempt:
+                    (await client.get(service.health)).raise_for_status()
+        except httpx.HTTPError as error:
+            log = f"{self._last_line(service)} (see {self._log(service)})"
+            raise ServiceError(
+                f"{service.name} did not become healthy within {HEALTHY_WITHIN:.0f} s: {log}"
+            ) from error
 
     async def _keep(self, service: Service) -> None:
         """Keep a service running until this is cancelled."""

@@ -16,10 +16,10 @@ from alarmstack.core.plant import Plant
 from alarmstack.core.progress import Progress, silent
 from alarmstack.core.settings import Settings
 from alarmstack.evaluation.baselines import BASELINES, fit_baseline, out_of_fold
-from alarmstack.evaluation.events import BUDGETS, thresholds_for
 from alarmstack.evaluation.splits import inner_folds
-from alarmstack.evaluation.table import Contestant, Row
+from alarmstack.evaluation.table import ScoredModel, TableRow
 from alarmstack.evaluation.table import evaluate as judge
+from alarmstack.evaluation.thresholds import BUDGETS, thresholds_for
 from alarmstack.features.examples import Examples, examples
 from alarmstack.models import Recipe, recipes
 from alarmstack.pipelines.etl.tables import read_examples, read_intervals
@@ -28,7 +28,8 @@ from alarmstack.preparation.datasets import LABEL, write_csv
 from alarmstack.preparation.derived import any_rule
 from alarmstack.preparation.intake import Intake, take_in
 from alarmstack.preparation.labels import RegimeBands
-from alarmstack.registry.bundles import BLOCK, Bundle, Registry
+from alarmstack.registry import Bundle, Registry
+from alarmstack.registry.bundle import BLOCK
 from alarmstack.reports.timeline import timeline
 from alarmstack.sources import guarded
 from alarmstack.storage.files import Store
@@ -108,7 +109,7 @@ def evaluate_simulated(
     days: int,
     seeds: Sequence[int],
     progress: Progress = silent,
-) -> list[Row]:
+) -> list[TableRow]:
     """The evaluation table of those Bundles on simulated plants that nobody trained on."""
     progress("simulating", 0.0)
     trial = simulated_trial(plant, start, days, seeds)
@@ -119,7 +120,7 @@ def evaluate_simulated(
 
 def evaluate_file(
     plant: Plant, settings: Settings, bundles: dict[str, Bundle], source: Path
-) -> list[Row]:
+) -> list[TableRow]:
     """The evaluation table of those Bundles on a historian file, all of whose rows judge."""
     taken = take_in(plant, source, refused=settings.data / "refused", read=guarded(settings))
     return _evaluate(
@@ -141,7 +142,7 @@ def _evaluate(
     found: Examples,
     blocks: tuple[IntervalBlock, ...],
     precursor: np.ndarray | None,
-) -> list[Row]:
+) -> list[TableRow]:
     training, _ = latest_examples(plant, settings)
     judged = [
         recipe
@@ -161,9 +162,9 @@ def _evaluate(
     return judge(data, found, models, _baselines(training, found), precursor)
 
 
-def _contestant(recipe: Recipe, bundle: Bundle, found: Examples) -> Contestant:
+def _contestant(recipe: Recipe, bundle: Bundle, found: Examples) -> ScoredModel:
     scores = bundle.score(found.features(recipe.group))
-    return Contestant(
+    return ScoredModel(
         recipe.name,
         scores,
         _thresholds(bundle),
@@ -175,8 +176,8 @@ def _contestant(recipe: Recipe, bundle: Bundle, found: Examples) -> Contestant:
 
 def _normal(
     plant: Plant, bundle: Bundle, found: Examples, blocks: tuple[IntervalBlock, ...]
-) -> Contestant:
-    return Contestant(
+) -> ScoredModel:
+    return ScoredModel(
         bundle.name,
         normal_scores(plant, bundle, blocks),
         _thresholds(bundle),
@@ -190,7 +191,7 @@ def _thresholds(bundle: Bundle) -> dict[float, float]:
     }
 
 
-def _baselines(training: Examples, found: Examples) -> list[Contestant]:
+def _baselines(training: Examples, found: Examples) -> list[ScoredModel]:
     """Every baseline, learnt from the training rows, its thresholds chosen on rows held back there."""
     folds = inner_folds(training)
     made = []
@@ -198,7 +199,7 @@ def _baselines(training: Examples, found: Examples) -> list[Contestant]:
         held_back = out_of_fold(name, training, folds)
         thresholds = dict(zip(BUDGETS, thresholds_for(training, held_back, BUDGETS), strict=True))
         made.append(
-            Contestant(
+            ScoredModel(
                 name, fit_baseline(name, training)(found), thresholds, np.full(len(found), np.nan)
             )
         )

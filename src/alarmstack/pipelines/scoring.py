@@ -7,13 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from alarmstack.alarms import WarningRule, standing
+from alarmstack.alarms import WarningRule, warning_active
 from alarmstack.core.intervals import Floats, IntervalBlock, Mask
 from alarmstack.core.model_list import OPERATING, Expected, expected
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.features.matrix import GROUPS, build
 from alarmstack.preparation.labels import REGIMES
-from alarmstack.registry.bundles import BLOCK, Bundle
+from alarmstack.registry import Bundle
+from alarmstack.registry.bundle import BLOCK
 
 Scores = Mapping[str, Floats]
 """What models said, by registry name: float64 [rows], or [rows, regimes]."""
@@ -69,7 +70,9 @@ def results(
         if one.horizon is not None:
             rule = warning_rule(plant, bundles.get(one.name))
             score = columns[one.column]
-            on = standing(rule, score, plant.time.cadence.total_seconds(), in_alarm, block.segment)
+            on = warning_active(
+                rule, score, plant.time.cadence.total_seconds(), in_alarm, block.segment
+            )
             columns[warning_column(one)] = on.astype(np.int64)
     stamps = pl.Series("timestamp", block.start.astype("datetime64[us]")).dt.replace_time_zone(
         "UTC"

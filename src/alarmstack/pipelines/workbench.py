@@ -22,7 +22,7 @@ from alarmstack.core.model_list import expected
 from alarmstack.core.plant import Plant, load_plant, write_duration
 from alarmstack.core.settings import Settings, load_settings
 from alarmstack.evaluation.splits import GAP
-from alarmstack.evaluation.table import FEW_EVENTS, Row
+from alarmstack.evaluation.table import FEW_EVENTS, TableRow
 from alarmstack.features.examples import Examples, examples
 from alarmstack.pipelines.demo import DROP_SEED, FIRST_DAY, MONTH, TRAINING_SEED, TRIAL_SEEDS, YEAR
 from alarmstack.pipelines.etl.local import Archive, run, told_of
@@ -31,7 +31,7 @@ from alarmstack.pipelines.local import latest_examples, newest
 from alarmstack.pipelines.scoring import score_block
 from alarmstack.preparation.derived import any_rule
 from alarmstack.preparation.intake import Intake, ingest, known_periods, take_in
-from alarmstack.registry.bundles import Bundle, Registry
+from alarmstack.registry import Bundle, Registry
 from alarmstack.reports import plots as figures
 from alarmstack.reports.terminal import write_rows
 from alarmstack.reports.timeline import draw_timeline, save
@@ -203,7 +203,7 @@ class Workbench:
         bins = figures.reliability_bins(found, fewest)
         return figures.reliability_figure(bins, self.plant.registry_prefix, "rows that came later")
 
-    def log_validation(self, found: Walk, rows: Sequence[Row]) -> Note:
+    def log_validation(self, found: Walk, rows: Sequence[TableRow]) -> Note:
         """Log a walk's figures to the experiment `<prefix>_validation`, its table and drawings beside them; where they went."""
         folder = self.out / "validation"
         drawn = {

@@ -51,7 +51,7 @@ def sensors_document(plant: Plant) -> Document:
 
 def inference_document(plant: Plant) -> Document:
     """The inference API's own description, without a model loaded."""
-    from alarmstack.registry.bundles import Registry
+    from alarmstack.registry import Registry
     from alarmstack.services.inference import Shelf, create_app
 
     return _described(create_app(Shelf(plant, Registry("sqlite://"), Path())))

@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from alarmstack.core.plant import Plant
-from alarmstack.evaluation.table import FEW_EVENTS, Row
+from alarmstack.evaluation.table import FEW_EVENTS, TableRow
 from alarmstack.training.train import Trained
 
 FIGURES = {
@@ -66,7 +66,7 @@ def training_table(trained: Sequence[Trained], promoted: Iterable[str]) -> Table
     return table
 
 
-def evaluation_tables(rows: Sequence[Row]) -> list[Table]:
+def evaluation_tables(rows: Sequence[TableRow]) -> list[Table]:
     """One table a budget: each model with its intervals, the best baseline beside it, and what it gains over that baseline."""
     about = {row.metric: row.value for row in rows if row.model == "all"}
     budgets = sorted(
@@ -81,7 +81,7 @@ def evaluation_tables(rows: Sequence[Row]) -> list[Table]:
 
 
 def _budget_table(
-    rows: Sequence[Row], about: dict[str, float | None], budget: float, claim: str
+    rows: Sequence[TableRow], about: dict[str, float | None], budget: float, claim: str
 ) -> Table:
     data = rows[0].data
     announced = about.get("onsets_with_precursor")
@@ -128,7 +128,7 @@ def _budget_table(
     return table
 
 
-def _figure(found: Mapping[str, Row], metric: str, form: str) -> str:
+def _figure(found: Mapping[str, TableRow], metric: str, form: str) -> str:
     row = found.get(metric)
     if metric not in SPREAD or row is None or row.value is None:
         return _cell(row, form)
@@ -136,7 +136,7 @@ def _figure(found: Mapping[str, Row], metric: str, form: str) -> str:
     return f"{form.format(row.value)}\n{_value(low, '{:g}')}…{_value(high, '{:g}')}"
 
 
-def _cell(row: Row | None, form: str) -> str:
+def _cell(row: TableRow | None, form: str) -> str:
     if row is None:
         return "–"
     if row.value is None:
@@ -152,7 +152,7 @@ def _value(value: float | None, form: str) -> str:
     return "–" if value is None else form.format(value)
 
 
-def write_rows(rows: Sequence[Row], path: Path) -> Path:
+def write_rows(rows: Sequence[TableRow], path: Path) -> Path:
     """Write an evaluation as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([row.record() for row in rows], indent=1, ensure_ascii=False))

@@ -1,8 +1,10 @@
-"""How like the real plant the simulated one is: quartiles, memory, silence and correlation, instrument by instrument.
+"""How like the real plant the simulated one is: quartiles, memory, silence and correlation,
+instrument by instrument.
 
-The bounds were set before the simulator was tuned: each quartile within a quarter of the real interquartile range (IQR), the ratio
-of the IQRs within 0.8 … 1.25, lag-1 autocorrelation within 0.15, the share of hours whose median did not change within 0.1, and the
-pairwise correlations within 0.15 on average. A dead instrument is shown and not held to them.
+The bounds were set before the simulator was tuned: each quartile within a quarter of the real
+interquartile range (IQR), the ratio of the IQRs within 0.8 … 1.25, lag-1 autocorrelation within
+0.15, the share of hours whose median did not change within 0.1, and the pairwise correlations
+within 0.15 on average. A dead instrument is shown and not held to them.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ RATIO_BOUNDS = (0.8, 1.25)
 
 @dataclass(frozen=True)
 class Portrait:
-    """One instrument's hours: quartiles in its unit, lag-1 autocorrelation, share of hours with unchanged median."""
+    """One instrument's hours: quartiles in its unit, lag-1 autocorrelation, share of hours with
+    unchanged median.
+    """
 
     quartiles: tuple[float, float, float]
     lag: float
@@ -47,7 +51,9 @@ class Portrait:
 
 @dataclass(frozen=True)
 class Likeness:
-    """One line of the comparison. `tag` "all" holds what concerns the plant as a whole, with no portraits."""
+    """One line of the comparison. `tag` "all" holds what concerns the plant as a whole, with no
+    portraits.
+    """
 
     tag: str
     real: Portrait | None

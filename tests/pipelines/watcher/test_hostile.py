@@ -31,7 +31,7 @@ from alarmstack.pipelines.watcher.watch import LINK
 from alarmstack.preparation.interval_closer import close_intervals
 from alarmstack.preparation.labels import RegimeBands
 from alarmstack.sources import read_source
-from alarmstack.sources.grids import SUFFIXES
+from alarmstack.core.formats import SUFFIXES
 from alarmstack.sources.limits import Limits
 from tests.blocks import readings
 from tests.conftest import REPOSITORY

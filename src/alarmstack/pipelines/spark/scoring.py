@@ -34,7 +34,8 @@ from alarmstack.pipelines.spark.pieces import (
 from alarmstack.preparation.assets import place
 from alarmstack.preparation.datasets import LABEL, as_csv
 from alarmstack.preparation.derived import any_rule
-from alarmstack.registry.bundles import BLOCK, Bundle
+from alarmstack.registry import Bundle
+from alarmstack.registry.bundle import BLOCK
 from alarmstack.storage.files import Store, fingerprint
 
 if TYPE_CHECKING:

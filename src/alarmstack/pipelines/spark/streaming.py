@@ -39,7 +39,7 @@ from alarmstack.pipelines.spark.pieces import spark_schema
 from alarmstack.pipelines.spark.validation import AssetClock, keep_aside, longest_step, sift
 from alarmstack.preparation.derived import any_rule
 from alarmstack.preparation.interval_closer import CloserState, close, instant_of, open_at
-from alarmstack.registry.bundles import Bundle
+from alarmstack.registry import Bundle
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,8 +20,8 @@ from sklearn.metrics import (
 
 from alarmstack.core.intervals import Floats
 from alarmstack.core.plant import write_duration
-from alarmstack.evaluation.events import sweep
-from alarmstack.evaluation.table import Row
+from alarmstack.evaluation.table import TableRow
+from alarmstack.evaluation.thresholds import sweep
 from alarmstack.reports.plots.style import (
     BLUE,
     DASHES,
@@ -37,7 +37,7 @@ from alarmstack.reports.plots.style import (
 )
 from alarmstack.reports.timeline import INK
 from alarmstack.training.studies import WEEK, Bin, tenths
-from alarmstack.training.walk_forward import FOLD_FIGURES, Walk, Walked, row_metrics
+from alarmstack.training.walk_forward import FOLD_METRICS, Walk, Walked, row_metrics
 
 BEFORE, AFTER = timedelta(hours=12), timedelta(hours=1)
 """What the event view shows around an onset."""
@@ -221,7 +221,7 @@ def reliability_bins(walk: Walk, fewest: int) -> list[Bin]:
     ]
 
 
-def horizons_figure(walk: Walk, rows: Sequence[Row]) -> Figure:
+def horizons_figure(walk: Walk, rows: Sequence[TableRow]) -> Figure:
     """The forecasters beside one another: onsets warned of and every baseline, average precision and base rate, lead times."""
     plant = walk.examples.plant
     budget = plant.warnings.false_alarms_per_day
@@ -259,7 +259,7 @@ TICKS = 9
 BASELINE_MARKS = ("^", "x", "+", "1")
 
 
-def _key(rows: Sequence[Row]) -> list[Line2D]:
+def _key(rows: Sequence[TableRow]) -> list[Line2D]:
     names = list(dict.fromkeys(str(r.baseline) for r in rows if "gain" in r.metric))
     baselines = [
         Line2D(
@@ -282,7 +282,7 @@ def _key(rows: Sequence[Row]) -> list[Line2D]:
     ]
 
 
-def _recall(axis: Axes, place: int, row: Row, gains: Sequence[Row]) -> None:
+def _recall(axis: Axes, place: int, row: TableRow, gains: Sequence[TableRow]) -> None:
     if row.value is None or row.low is None or row.high is None:
         axis.annotate(
             "not\nmeasurable", (place, 0.5), ha="center", va="center", fontsize=SMALL, color=INK
@@ -302,7 +302,7 @@ def _recall(axis: Axes, place: int, row: Row, gains: Sequence[Row]) -> None:
             )
 
 
-def _precision(axis: Axes, place: int, row: Row | None) -> None:
+def _precision(axis: Axes, place: int, row: TableRow | None) -> None:
     if row is None or row.value is None or row.baseline_value is None:
         axis.annotate(
             "not\nmeasurable", (place, 0.5), ha="center", va="center", fontsize=SMALL, color=INK
@@ -442,7 +442,7 @@ def folds_table(walk: Walk) -> pl.DataFrame:
             }
             | {
                 name.removeprefix("fold_"): round(figure(told), 3)
-                for name, figure in FOLD_FIGURES.items()
+                for name, figure in FOLD_METRICS.items()
             }
             for one in (*walk.forecasters, *walk.baselines)
             for number, (fold, told) in enumerate(zip(walk.folds, walk.by_fold(one), strict=True))
@@ -450,7 +450,7 @@ def folds_table(walk: Walk) -> pl.DataFrame:
     )
 
 
-def rows_table(walk: Walk, rows: Sequence[Row]) -> pl.DataFrame:
+def rows_table(walk: Walk, rows: Sequence[TableRow]) -> pl.DataFrame:
     """Row figures of every model on unseen rows. F1: the score against the threshold that its fold chose."""
     prefix = walk.examples.plant.registry_prefix
     told = []
@@ -473,7 +473,7 @@ def rows_table(walk: Walk, rows: Sequence[Row]) -> pl.DataFrame:
     return pl.DataFrame(told, infer_schema_length=None)
 
 
-def events_table(rows: Sequence[Row]) -> pl.DataFrame:
+def events_table(rows: Sequence[TableRow]) -> pl.DataFrame:
     """Event figures of every forecaster with 95 % intervals, and the best baseline beside them."""
     return pl.DataFrame(
         [

@@ -8,19 +8,24 @@ The journal is kept forever.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alarmstack.core.clock import Clock
+from alarmstack.core.plant import Plant
 from alarmstack.core.settings import Settings
 from alarmstack.core.tasks import Task
 from alarmstack.storage.database import Database, entries, plant_history
 
 EVERY_SECONDS = 60.0
-"""Wall seconds between two runs: half a day on the plant clock of the demo."""
+"""The longest wall time between two passes, in seconds."""
+STRETCH = timedelta(hours=12)
+"""Plant time after which a pass is due earlier, so that a fast plant clock keeps no more rows."""
 BATCH = 200
 """Rows that one transaction removes: other writers wait a few milliseconds."""
 Removal = Callable[[AsyncSession, datetime, int], Awaitable[int]]
@@ -31,29 +36,60 @@ log = logging.getLogger(__name__)
 class Retention:
     """The task. `run` it under a function that restarts it."""
 
-    def __init__(self, plant: str, database: Database, settings: Settings, clock: Clock) -> None:
-        self._plant, self._database, self._settings, self._clock = plant, database, settings, clock
+    def __init__(self, plant: Plant, database: Database, settings: Settings, clock: Clock) -> None:
+        self._plant, self._database = plant.name, database
+        self._settings, self._clock = settings, clock
+        self._stretch = plant.rows(STRETCH)
+        self._new = 0
+        """Intervals assessed since the last pass began."""
+        self._stretch_over = asyncio.Event()
         self.removed = 0
         """Rows removed since the start."""
+
+    def assessed(self) -> None:
+        """Count an assessed interval. After half a plant day of them a pass is due."""
+        self._new += 1
+        if self._new >= self._stretch:
+            self._stretch_over.set()
 
     async def run(self, task: Task) -> None:
         """Remove rows that are too old, again and again, until cancelled."""
         while True:
-            await self.once(task)
-            with task.waiting():
-                await self._clock.sleep(EVERY_SECONDS)
+            wall_time = asyncio.ensure_future(self._clock.sleep(EVERY_SECONDS))
+            try:
+                await self.once(task)
+                while not await self._passed(wall_time, task):
+                    # Shortening the log makes writers wait: not as often as a fast plant would.
+                    await self.once(task, shorten_log=False)
+            finally:
+                wall_time.cancel()
 
-    async def once(self, task: Task | None = None) -> int:
+    async def _passed(self, wall_time: asyncio.Future[None], task: Task) -> bool:
+        """Wait for the wall time or the plant time between two passes.
+
+        Returns whether it was the wall time.
+        """
+        plant_time = asyncio.ensure_future(self._stretch_over.wait())
+        waits: list[asyncio.Future[Any]] = [wall_time, plant_time]
+        try:
+            with task.waiting():
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            plant_time.cancel()
+        return wall_time.done()
+
+    async def once(self, task: Task | None = None, *, shorten_log: bool = True) -> int:
         """Remove all rows that are too old now, and free their space. Returns how many."""
+        self._new = 0
+        self._stretch_over.clear()
         removed = 0
         for removal, before in await self._due():
             removed += await self._all(removal, before, task)
-        await self._database.release()
+        await self._database.release(shorten_log=shorten_log)
         if task is not None:
             task.progress()
         if removed:
             log.info("%d rows were removed because of their age", removed)
-        self.removed += removed
         return removed
 
     async def _due(self) -> list[tuple[Removal, datetime]]:
@@ -81,6 +117,7 @@ class Retention:
             async with self._database.begin() as session:
                 count = await removal(session, before, BATCH)
             removed += count
+            self.removed += count
             if task is not None:
                 task.progress()
             if count < BATCH:
@@ -99,4 +136,4 @@ def before(newest: datetime, days: float) -> datetime:
     return newest - min(kept, all_of_it)
 
 
-__all__ = ["BATCH", "EVERY_SECONDS", "Retention", "before"]
+__all__ = ["BATCH", "EVERY_SECONDS", "STRETCH", "Retention", "before"]

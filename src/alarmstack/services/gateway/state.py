@@ -16,6 +16,7 @@ from alarmstack.services.gateway.quota import Quota
 from alarmstack.services.gateway.reader import Reader
 from alarmstack.services.gateway.refusals import Refusals
 from alarmstack.services.gateway.retention import Retention
+from alarmstack.services.gateway.shared_reads import SharedReads
 from alarmstack.services.gateway.throttle import Throttle
 from alarmstack.services.monitor import Clock, Monitor, Upstream
 from alarmstack.services.runtime.broadcast import Hub
@@ -41,6 +42,7 @@ class State:
     tasks: Tasks
     retention: Retention
     reader: Reader
+    overviews: SharedReads
     requests: Quota
     heavy_reads: Quota
 

@@ -9,6 +9,7 @@ everything. May import `runtime`, `schemas` and the layers below the services.
 
 from alarmstack.core.clock import Clock, SystemClock
 from alarmstack.services.monitor.loop import RECALIBRATED, Monitor
+from alarmstack.services.monitor.overview import RecentAssessments
 from alarmstack.services.monitor.upstream import Upstream
 from alarmstack.services.monitor.validation import Bounds
 from alarmstack.services.monitor.warning import LEAD_IN
@@ -19,6 +20,7 @@ __all__ = [
     "Bounds",
     "Clock",
     "Monitor",
+    "RecentAssessments",
     "SystemClock",
     "Upstream",
 ]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
@@ -26,7 +26,8 @@ from alarmstack.core.errors import ObservationError, UpstreamError
 from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import Task, Tasks, reason_of
 from alarmstack.services.monitor.alarm_state import AlarmState, FeedReading, Warned
-from alarmstack.services.monitor.model_checks import WINDOWS, Recalibration, compare, drift
+from alarmstack.services.monitor.heavy_reads import HeavyReads, find_comparison, find_drift
+from alarmstack.services.monitor.model_checks import Recalibration
 from alarmstack.services.monitor.overview import RecentAssessments, overview
 from alarmstack.services.monitor.plan import MOST_PULLED, block, missing
 from alarmstack.services.monitor.status import Sources
@@ -89,8 +90,11 @@ class Monitor:
         tasks: Tasks,
         bounds: Bounds,
         most_quarantined: int,
+        reader: HeavyReads,
+        url: str,
     ) -> None:
         self._plant, self._database = plant, database
+        self._reader, self._url = reader, url
         self._sensors, self._inference = sensors, inference
         self._hub, self._clock, self._tasks = hub, clock, tasks
         self._validator, self._most_quarantined = Validator(plant, bounds), most_quarantined
@@ -136,6 +140,7 @@ class Monitor:
         """Provisional intervals that end after the newest closed one."""
         self.stored = 0
         self.assessed = 0
+        self._assessed_listeners: list[Callable[[], None]] = []
 
     def status(self) -> FeedStatus:
         """The state of the sources and of the tasks."""
@@ -153,6 +158,10 @@ class Monitor:
     def state(self) -> PlantState:
         """Whether the plant is in alarm, and which warnings are active."""
         return self.alarms.view(self.status(), self._warned())
+
+    def on_assessed(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each assessment that was stored."""
+        self._assessed_listeners.append(listener)
 
     def feed_age(self) -> float | None:
         """Wall seconds since the last reading; None before the first one."""
@@ -182,7 +191,6 @@ class Monitor:
         Raises UpstreamError while inference is unavailable.
         """
         references = await self._inference.get(References, "/reference")
-        past = await self._past(WINDOWS * self._plant.rows(self._plant.drift.window))
         async with self._database.begin() as session:
             lines = await journal.of(session, RECALIBRATED)
         resets = {}
@@ -190,13 +198,20 @@ class Monitor:
             key, at = line.value["key"], line.plant_time
             if at is not None and line.value["plant"] == self._plant.name:
                 resets[key] = Recalibration(key, at, line.user, line.reason)
-        self.drifted = await asyncio.to_thread(drift, self._plant, past, references, resets)
+        models = tuple((model.name, model.version) for model in references.models)
+        state = ("drift", models, tuple(sorted(resets.items())), self.stored, self.assessed)
+        until = self._sources.plant_time
+        self.drifted = await self._reader.read(
+            state, find_drift, self._url, self._plant, until, references, resets, refusable=False
+        )
         return self.drifted
 
     async def comparison(self) -> Comparison:
         """The champion/challenger comparison."""
-        past = await self._past(WINDOWS * self._plant.rows(self._plant.drift.window))
-        return await asyncio.to_thread(compare, self._plant, past)
+        state, until = ("comparison", self.stored, self.assessed), self._sources.plant_time
+        return await self._reader.read(
+            state, find_comparison, self._url, self._plant, until, refusable=False
+        )
 
     async def window(self, until: datetime | None = None) -> list[Observation]:
         """The newest closed intervals, oldest first: the input of a forecast now.
@@ -449,6 +464,8 @@ class Monitor:
             )
             return
         self.assessed += 1
+        for listener in self._assessed_listeners:
+            listener()
         self._sources.answered(assessment)
         published = self._newest_published
         if published is None or start >= published or published > (self._newest or start):

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from alarmstack.core.clock import EPOCH
 from alarmstack.core.intervals import STATISTICS, Floats, IntervalBlock, number_segments
 from alarmstack.core.plant import Plant
 from alarmstack.preparation.interval_closer import instant_of
-from alarmstack.services.schemas.instants import EPOCH
 from alarmstack.services.schemas.observations import Observation, has_reading, to_block
 
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
+from alarmstack.core.clock import EPOCH
 from alarmstack.core.errors import ObservationError
 from alarmstack.core.plant import Plant, write_duration
-from alarmstack.services.schemas.instants import EPOCH
 from alarmstack.services.schemas.observations import Number, Observation, Reading, observation_keys
 from alarmstack.services.schemas.sensors import Age
 

@@ -9,8 +9,6 @@ from pydantic import AfterValidator, AwareDatetime
 
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 """Far from the first and the last year, where sums of times have no date."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""The grid of intervals starts here, as in the interval closer."""
 
 
 def _in_utc(given: datetime) -> datetime:
@@ -25,4 +23,4 @@ def _in_utc(given: datetime) -> datetime:
 
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
-__all__ = ["EARLIEST", "EPOCH", "LATEST", "Instant"]
+__all__ = ["EARLIEST", "LATEST", "Instant"]

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
@@ -25,6 +26,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from prometheus_client import Gauge
 
 from alarmstack import __version__
+from alarmstack.core.clock import EPOCH
 from alarmstack.core.errors import ServiceError, StorageError
 from alarmstack.core.intervals import READING_SCHEMA
 from alarmstack.core.plant import Plant
@@ -36,7 +38,6 @@ from alarmstack.services.runtime.metrics import Meter
 from alarmstack.services.runtime.problems import answers, handle_errors
 from alarmstack.services.runtime.readiness import serve_ready
 from alarmstack.services.schemas.inference import Health
-from alarmstack.services.schemas.instants import EPOCH
 from alarmstack.services.schemas.observations import Reading, to_rows
 from alarmstack.services.schemas.sensors import (
     KEPT_READINGS,
@@ -74,6 +75,12 @@ LONGEST_MOVE = 12.0
 """Plant hours that one step computes: after a pause of the process, requests are still answered."""
 UNFLUSHED_READINGS = 200_000
 """Default of ALARMSTACK_UNFLUSHED_READINGS: readings that wait for a store that does not answer."""
+KEEP_READINGS_DAYS = 90.0
+"""Default of ALARMSTACK_KEEP_READINGS_DAYS: plant days that readings stay in the store."""
+FORGET_EVERY = timedelta(days=1)
+"""Plant time between two removals of old readings from the store."""
+READINGS_NAME = "live/%Y-%m-%dT%H%M%S.parquet"
+"""A file of readings has the time of its first one as its name, in UTC."""
 log = logging.getLogger(__name__)
 
 
@@ -92,10 +99,13 @@ class Player:
         flush: Store | None,
         clock: Callable[[], float] = monotonic,
         unflushed: int = UNFLUSHED_READINGS,
+        keep_days: float = KEEP_READINGS_DAYS,
     ) -> None:
         self.live, self.speed, self.saved, self.flush = live, speed, saved, flush
         self.hub = Hub(replay=False)
-        self._clock = clock
+        self._clock, self._kept = clock, timedelta(days=keep_days)
+        self._forgotten_at: datetime | None = None
+        """Plant time of the last removal of old readings."""
         self._origin = (clock(), live.hours)
         self._unflushed: deque[TagReading] = deque(maxlen=unflushed)
         self._closed = asyncio.Event()
@@ -186,6 +196,7 @@ class Player:
             self._closed.clear()
             try:
                 await self.flush_readings()
+                await self.forget_readings()
             except BaseException:
                 self._closed.set()
                 raise
@@ -203,6 +214,16 @@ class Player:
         self.dropped -= saved
         for _ in range(len(readings) - saved):
             self._unflushed.popleft()
+
+    async def forget_readings(self) -> None:
+        """Remove readings that are too old from the store, once in a plant day."""
+        now, last = self.live.now, self._forgotten_at
+        if self.flush is None or (last is not None and now - last < FORGET_EVERY):
+            return
+        removed = await asyncio.to_thread(_forget, self.flush, now - self._kept)
+        self._forgotten_at = now
+        if removed:
+            log.info("%d files of readings were removed because of their age", removed)
 
     async def run(self, tasks: Tasks) -> None:
         """Run all tasks until cancelled. An error of one task ends neither it nor another one."""
@@ -265,7 +286,27 @@ def _put(store: Store, readings: Sequence[TagReading]) -> None:
     frame = pl.DataFrame(readings, schema=READING_SCHEMA, orient="row")
     file = io.BytesIO()
     frame.write_parquet(file)
-    store.put(f"live/{readings[0][1]:%Y-%m-%dT%H%M%S}.parquet", file.getvalue())
+    store.put(readings[0][1].strftime(READINGS_NAME), file.getvalue())
+
+
+def _forget(store: Store, before: datetime) -> int:
+    """Remove the files that are older than an instant. Returns how many.
+
+    The readings of a file end where the next file begins.
+    """
+    starts = [(_first_reading(name), name) for name in store.names("live")]
+    dated = sorted((start, name) for start, name in starts if start is not None)
+    old = [name for (_, name), (next_start, _) in pairwise(dated) if next_start <= before]
+    store.remove(old)
+    return len(old)
+
+
+def _first_reading(name: str) -> datetime | None:
+    """The instant that a file of readings is named by; None of another file."""
+    try:
+        return datetime.strptime(name, READINGS_NAME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def start_player(
@@ -277,6 +318,7 @@ def start_player(
     flush: Store | None = None,
     begin: datetime | None = None,
     unflushed: int = UNFLUSHED_READINGS,
+    keep_days: float = KEEP_READINGS_DAYS,
 ) -> Player:
     """The saved plant, or a new one with some days of history that end now.
 
@@ -302,7 +344,7 @@ def start_player(
             events=past_events(plant, HISTORY_DAYS - CALM_DAYS, seed),
         )
         live.advance(HISTORY_DAYS * 24)
-    return Player(live, speed, saved, flush, unflushed=unflushed)
+    return Player(live, speed, saved, flush, unflushed=unflushed, keep_days=keep_days)
 
 
 def create_app(player: Player) -> FastAPI:

@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from alarmstack.core.clock import EPOCH
 from alarmstack.core.errors import ServiceError
 from alarmstack.core.intervals import READING_SCHEMA, IntervalBlock, join
 from alarmstack.core.plant import Plant
 from alarmstack.preparation.interval_closer import CloserState, close, instant_of, open_at
-from alarmstack.services.schemas.instants import EPOCH
 from alarmstack.services.schemas.sensors import KEPT_READINGS
 from alarmstack.simulator import SIMULATOR_VERSION
 from alarmstack.simulator.dynamics import Motion, State

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Depends, HTTPException
 
-from alarmstack.services.gateway.access import Engineer, Viewer
+from alarmstack.services.gateway.access import Engineer, HeavyReader, heavy_reader
 from alarmstack.services.gateway.problems import UPSTREAM, answers
 from alarmstack.services.gateway.state import Gateway
 from alarmstack.services.monitor import RECALIBRATED
@@ -19,7 +19,7 @@ router = APIRouter(tags=["models"])
     summary="Drift of the plant since training",
     responses=answers(401, *UPSTREAM),
 )
-async def drift(state: Gateway, _: Viewer) -> Drift:
+async def drift(state: Gateway, _: HeavyReader) -> Drift:
     """Population stability of each instrument and each score over the last days.
 
     Also false alarms, and whether to train the models again.
@@ -31,6 +31,7 @@ async def drift(state: Gateway, _: Viewer) -> Drift:
     "/drift/recalibrated",
     summary="Report a recalibrated instrument",
     responses=answers(400, 401, 403, 413, 422, *UPSTREAM),
+    dependencies=[Depends(heavy_reader)],
 )
 async def recalibrated(state: Gateway, person: Engineer, report: Recalibrated) -> Drift:
     """A recalibrated instrument is compared with its own values since, without rows in alarm.
@@ -54,7 +55,7 @@ async def recalibrated(state: Gateway, person: Engineer, report: Recalibrated) -
 
 
 @router.get("/comparison", summary="Champion/challenger comparison", responses=answers(401))
-async def comparison(state: Gateway, _: Viewer) -> Comparison:
+async def comparison(state: Gateway, _: HeavyReader) -> Comparison:
     """The warnings that both would have raised on the rows that the challenger has scored."""
     return await state.monitor.comparison()
 
