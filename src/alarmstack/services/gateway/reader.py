@@ -58,8 +58,8 @@ class Reader:
         """`work(*arguments)`, or the answer that is kept for the key.
 
         A second request for the same key waits for the same answer. Raises BusyError where too many
-        reads are waiting. `refusable=False` is for the monitor's own reads, which are the same for
-        everybody and so cannot accumulate.
+        reads are waiting. `refusable=False` is for reads of the monitor: they have few keys, so
+        that few can wait.
         """
         if refusable and key not in self._kept and self._waiting >= MOST_WAITING:
             raise BusyError(

@@ -23,11 +23,9 @@ from alarmstack.core.tasks import Task
 from alarmstack.storage.database import Database, entries, plant_history
 
 EVERY_SECONDS = 60.0
-"""Longest wall time between two runs, in seconds."""
+"""The longest wall time between two passes, in seconds."""
 STRETCH = timedelta(hours=12)
-"""Plant time after whose intervals a run is due earlier: the speed of the plant clock must not
-decide how much is kept too long.
-"""
+"""Plant time after which a pass is due earlier, so that a fast plant clock keeps no more rows."""
 BATCH = 200
 """Rows that one transaction removes: other writers wait a few milliseconds."""
 Removal = Callable[[AsyncSession, datetime, int], Awaitable[int]]
@@ -39,21 +37,17 @@ class Retention:
     """The task. `run` it under a function that restarts it."""
 
     def __init__(self, plant: Plant, database: Database, settings: Settings, clock: Clock) -> None:
-        self._plant, self._database, self._settings, self._clock = (
-            plant.name,
-            database,
-            settings,
-            clock,
-        )
+        self._plant, self._database = plant.name, database
+        self._settings, self._clock = settings, clock
         self._stretch = plant.rows(STRETCH)
         self._new = 0
-        """Intervals assessed since the last run began."""
+        """Intervals assessed since the last pass began."""
         self._stretch_over = asyncio.Event()
         self.removed = 0
         """Rows removed since the start."""
 
     def assessed(self) -> None:
-        """One more interval was assessed. A run is due after half a plant day of them."""
+        """Count an assessed interval. After half a plant day of them a pass is due."""
         self._new += 1
         if self._new >= self._stretch:
             self._stretch_over.set()
@@ -65,13 +59,16 @@ class Retention:
             try:
                 await self.once(task)
                 while not await self._passed(wall_time, task):
-                    # Shortening the log waits for readers and blocks writers: only at the wall time.
+                    # Shortening the log makes writers wait: not as often as a fast plant would.
                     await self.once(task, shorten_log=False)
             finally:
                 wall_time.cancel()
 
     async def _passed(self, wall_time: asyncio.Future[None], task: Task) -> bool:
-        """Wait for the wall time or the plant time between two runs. Returns whether it was the former."""
+        """Wait for the wall time or the plant time between two passes.
+
+        Returns whether it was the wall time.
+        """
         plant_time = asyncio.ensure_future(self._stretch_over.wait())
         waits: list[asyncio.Future[Any]] = [wall_time, plant_time]
         try:

@@ -198,19 +198,19 @@ class Monitor:
             key, at = line.value["key"], line.plant_time
             if at is not None and line.value["plant"] == self._plant.name:
                 resets[key] = Recalibration(key, at, line.user, line.reason)
-        versions = tuple((model.name, model.version) for model in references.models)
-        read = ("drift", versions, tuple(sorted(resets.items())), self.stored, self.assessed)
+        models = tuple((model.name, model.version) for model in references.models)
+        state = ("drift", models, tuple(sorted(resets.items())), self.stored, self.assessed)
         until = self._sources.plant_time
         self.drifted = await self._reader.read(
-            read, find_drift, self._url, self._plant, until, references, resets, refusable=False
+            state, find_drift, self._url, self._plant, until, references, resets, refusable=False
         )
         return self.drifted
 
     async def comparison(self) -> Comparison:
         """The champion/challenger comparison."""
-        read, until = ("comparison", self.stored, self.assessed), self._sources.plant_time
+        state, until = ("comparison", self.stored, self.assessed), self._sources.plant_time
         return await self._reader.read(
-            read, find_comparison, self._url, self._plant, until, refusable=False
+            state, find_comparison, self._url, self._plant, until, refusable=False
         )
 
     async def window(self, until: datetime | None = None) -> list[Observation]:

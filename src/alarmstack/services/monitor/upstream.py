@@ -18,11 +18,13 @@ TIMEOUT = httpx.Timeout(30.0, connect=3.0)
 SILENCE = 60.0
 """Seconds without a byte after which a stream counts as dead.
 
-Feeds send a heartbeat more often: a comment, which is no event.
+Feeds send a heartbeat more often: a comment, which is not an event.
 """
 LIMITS = httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=2.0)
-"""An idle connection is closed after 2 s. Services close theirs after 5 s, and a request that is
-sent at that moment gets no answer. That happened in the demo, with an interval every 5 s.
+"""An idle connection is closed after 2 s.
+
+Services close theirs after 5 s, and a request that is sent at that instant gets no answer. With an
+interval every 5 s, as in the demo, that happened.
 """
 Body = TypeVar("Body", bound=BaseModel)
 

@@ -78,9 +78,9 @@ UNFLUSHED_READINGS = 200_000
 KEEP_READINGS_DAYS = 90.0
 """Default of ALARMSTACK_KEEP_READINGS_DAYS: plant days that readings stay in the store."""
 FORGET_EVERY = timedelta(days=1)
-"""Plant time between two removals of readings in the store that are too old."""
+"""Plant time between two removals of old readings from the store."""
 READINGS_NAME = "live/%Y-%m-%dT%H%M%S.parquet"
-"""A file of readings has the name of the instant of its first reading, in UTC."""
+"""A file of readings has the time of its first one as its name, in UTC."""
 log = logging.getLogger(__name__)
 
 
@@ -105,7 +105,7 @@ class Player:
         self.hub = Hub(replay=False)
         self._clock, self._kept = clock, timedelta(days=keep_days)
         self._forgotten_at: datetime | None = None
-        """Plant time of the last removal of readings that are too old."""
+        """Plant time of the last removal of old readings."""
         self._origin = (clock(), live.hours)
         self._unflushed: deque[TagReading] = deque(maxlen=unflushed)
         self._closed = asyncio.Event()
@@ -216,14 +216,14 @@ class Player:
             self._unflushed.popleft()
 
     async def forget_readings(self) -> None:
-        """Remove readings from the store that are older than they are kept, once a day of the plant."""
+        """Remove readings that are too old from the store, once in a plant day."""
         now, last = self.live.now, self._forgotten_at
         if self.flush is None or (last is not None and now - last < FORGET_EVERY):
             return
         removed = await asyncio.to_thread(_forget, self.flush, now - self._kept)
         self._forgotten_at = now
         if removed:
-            log.info("%d files of readings older than they are kept were removed", removed)
+            log.info("%d files of readings were removed because of their age", removed)
 
     async def run(self, tasks: Tasks) -> None:
         """Run all tasks until cancelled. An error of one task ends neither it nor another one."""
@@ -290,9 +290,13 @@ def _put(store: Store, readings: Sequence[TagReading]) -> None:
 
 
 def _forget(store: Store, before: datetime) -> int:
-    """Remove the files whose readings are all older than an instant: the next file begins before it too; how many."""
-    begun = sorted((at, name) for name in store.names("live") if (at := _first_reading(name)))
-    old = [name for (_, name), (following, _) in pairwise(begun) if following <= before]
+    """Remove the files that are older than an instant. Returns how many.
+
+    The readings of a file end where the next file begins.
+    """
+    starts = [(_first_reading(name), name) for name in store.names("live")]
+    dated = sorted((start, name) for start, name in starts if start is not None)
+    old = [name for (_, name), (next_start, _) in pairwise(dated) if next_start <= before]
     store.remove(old)
     return len(old)
 
