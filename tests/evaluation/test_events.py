@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from alarmstack.core.plant import Plant, parse_duration
-from alarmstack.evaluation.events import BUDGETS, outcome, threshold_for, thresholds_for
+from alarmstack.evaluation.events import outcome
+from alarmstack.evaluation.thresholds import BUDGETS, threshold_for, thresholds_for
 from tests.training.stories import drawn, scores
 
 NAN = float("nan")

@@ -52,7 +52,7 @@ def test_no_feature_is_left_as_code(plant: Plant) -> None:
         (0.04, 0.08, False, "No warning within 3 h: 4 % is below the threshold 8 %"),
         (0.004, 0.08, False, "No warning within 3 h: < 1 % is below the threshold 8 %"),
         (0.5, None, False, "Alarm within 3 h: 50 %; the model has no threshold"),
-        (0.9, 0.08, True, "In alarm now: there is nothing left to forecast"),
+        (0.9, 0.08, True, "In alarm now: no forecast"),
     ],
 )
 def test_a_forecast_is_worded_no_stronger_than_its_figure(

@@ -12,7 +12,8 @@ from alarmstack.core.intervals import Floats
 from alarmstack.core.plant import Plant, load_plant
 from alarmstack.models import Fitted, Recipe, fit, parity, recipes, to_graph
 from alarmstack.models.native import read_arrays
-from alarmstack.registry.bundles import Bundle, make_bundle
+from alarmstack.registry import Bundle
+from alarmstack.registry.bundle import make_bundle
 
 PLANT = load_plant(Path(__file__).parents[2] / "plants/gas_treatment/plant.toml")
 NAMES = ("pressure", "pressure_max", "level", "level_std", "steam", "steam_max", "hour")

@@ -5,7 +5,7 @@ import importlib
 import numpy as np
 import pytest
 
-from alarmstack.models import More, fit
+from alarmstack.models import ExtraRows, fit
 from alarmstack.models.catalogue import Recipe
 
 fitting = importlib.import_module("alarmstack.models.fit")
@@ -42,10 +42,10 @@ def test_looks_that_touch_a_held_back_row_are_left_out_and_an_hour_counts_once()
     x, target = np.arange(ROWS, dtype=float)[:, None], (np.arange(ROWS) % 7 == 0).astype(float)
     target[5] = np.nan
     row = np.arange(ROWS - 1)
-    more = More(row[:, None] + 0.5, np.where(row == 30, np.nan, 0.0), row, looks=2)
+    more = ExtraRows(row[:, None] + 0.5, np.where(row == 30, np.nan, 0.0), row, looks=2)
     held_back = np.arange(20, 30)
     train = np.concatenate([np.arange(18), np.arange(32, ROWS)])
-    fitted = fit(RECIPE, ["f"], [None], x, target, [(train, held_back)], more=more)
+    fitted = fit(RECIPE, ["f"], [None], x, target, [(train, held_back)], extra=more)
     # Estimators learn side by side: the one that learns from all rows may be first.
     first, final = sorted(Heard.taught, key=lambda one: len(one[0]))
     between = first[0][first[0] % 1 == 0.5]
@@ -58,5 +58,7 @@ def test_looks_that_touch_a_held_back_row_are_left_out_and_an_hour_counts_once()
 
 @pytest.mark.parametrize("looks", [1, 4])
 def test_what_lies_within_some_rows(looks: int) -> None:
-    more = More(np.zeros((4, 1)), np.array([0.0, 1.0, np.nan, 1.0]), np.array([3, 4, 4, 7]), looks)
+    more = ExtraRows(
+        np.zeros((4, 1)), np.array([0.0, 1.0, np.nan, 1.0]), np.array([3, 4, 4, 7]), looks
+    )
     assert more.within(np.array([3, 4, 5])).tolist() == [0, 1]

@@ -9,7 +9,8 @@ from alarmstack.core.plant import Plant
 from alarmstack.features.examples import Examples
 from alarmstack.features.matrix import feature_names, source_of
 from alarmstack.models import fit, recipes
-from alarmstack.registry.bundles import Bundle, make_bundle
+from alarmstack.registry import Bundle
+from alarmstack.registry.bundle import make_bundle
 from alarmstack.reports import plots
 from alarmstack.training.studies import tenths
 from tests.reports.test_signals import words

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from alarmstack.alarms import WarningRule, standing
+from alarmstack.alarms import WarningRule, warning_active
 from alarmstack.bench.metrics import EvaluatedRun
 from alarmstack.bench.sets import Run, SetDescription
 from alarmstack.core.intervals import Floats, IntervalBlock
@@ -201,7 +201,7 @@ def _evaluated(
     rule = WarningRule.of(plant, threshold)
     alarm_input = np.where(counted | ~run.has_reading, scores, np.nan)
     cadence = plant.time.cadence.total_seconds()
-    active = standing(rule, alarm_input, cadence, None, run.block.segment)
+    active = warning_active(rule, alarm_input, cadence, None, run.block.segment)
     shortest = description.protocol.shortest_own
     needed = plant.rows(shortest) if shortest else 0
     events = [

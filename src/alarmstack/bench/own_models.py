@@ -10,7 +10,7 @@ from alarmstack.bench.sets import SetDescription, WantedMetric
 from alarmstack.core.errors import BenchError
 from alarmstack.core.progress import Progress
 from alarmstack.core.settings import load_settings
-from alarmstack.evaluation.table import Row
+from alarmstack.evaluation.table import TableRow
 from alarmstack.pipelines.local import champions, evaluate_file, evaluate_simulated
 
 FIRST_DAY = datetime(2023, 1, 1, tzinfo=UTC)
@@ -32,7 +32,7 @@ def evaluate_own_models(description: SetDescription, data: Path, progress: Progr
     return [_line(description, wanted, by_name) for wanted in description.metrics]
 
 
-def _line(description: SetDescription, wanted: WantedMetric, rows: dict[str, Row]) -> Line:
+def _line(description: SetDescription, wanted: WantedMetric, rows: dict[str, TableRow]) -> Line:
     if wanted.metric not in rows:
         raise BenchError(
             f"{description.name}: metric {wanted.metric!r} is unknown: "

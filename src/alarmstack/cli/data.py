@@ -62,6 +62,7 @@ def validate(
     Example: alarmstack validate data/labeled_dataset.csv
     """
     from alarmstack.preparation.intake import judge
+    from alarmstack.preparation.quality import forget_refused
     from alarmstack.preparation.quality import set_aside as keep
     from alarmstack.sources import guarded
 
@@ -77,9 +78,12 @@ def validate(
             "problems": [str(problem) for problem in problems],
         },
     )
+    refused = settings.data / "refused"
+    if set_aside:
+        forget_refused(refused, settings.keep_drops_days)
     if verdict.passed:
         return
-    copy = keep(source, settings.data / "refused", verdict) if set_aside else None
+    copy = keep(source, refused, verdict) if set_aside else None
     note = f"; kept in {copy}" if set_aside else ""
     raise GateRefused(f"{source}: refused by the gate{note}")
 

@@ -72,6 +72,7 @@ def sensors(
             saved=settings.data / "live" / f"plant-{seed}.json",
             flush=Store.of(settings, settings.raw) if settings.flush_readings else None,
             unflushed=settings.unflushed_readings,
+            keep_days=settings.keep_readings_days,
         )
         run(Hosts(create_app(player), settings.hosts), [socket])
 
@@ -84,7 +85,7 @@ def inference(port: Port = None, host: Host = None) -> None:
 
     Example: alarmstack serve inference --port 7502
     """
-    from alarmstack.registry.bundles import Registry
+    from alarmstack.registry import Registry
     from alarmstack.services.inference import Shelf, create_app
     from alarmstack.services.inference.exported import fetch
     from alarmstack.services.runtime.hosts import Hosts

@@ -84,7 +84,7 @@ def similarity(
     """
     from alarmstack.simulator import similarity as measured
 
-    lines = measured.likeness(plant_of(plant), against)
+    lines = measured.compare(plant_of(plant), against)
     console.print(measured.render(lines))
     write_json(json_file, [line.record() for line in lines])
 
@@ -100,7 +100,7 @@ def predictability(plant: PlantFile = None, json_file: JsonFile = None) -> None:
     """
     from alarmstack.training import predictability as measured
 
-    lines = measured.hardness(
+    lines = measured.predictability(
         plant_of(plant), FIRST_DAY.replace(tzinfo=UTC), DAYS, TRAINING_SEED, UNSEEN_SEEDS
     )
     console.print(measured.render(lines))

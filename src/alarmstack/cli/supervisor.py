@@ -23,6 +23,7 @@ from time import monotonic
 
 import httpx
 import psutil
+import stamina
 
 from alarmstack.core.errors import ServiceError
 from alarmstack.core.tasks import Task, Tasks
@@ -83,7 +84,7 @@ class Supervisor:
     _running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tasks = Tasks(tell=self.say)
+        self.tasks = Tasks(report=self.say)
         self.answered: dict[str, float] = {}
         """Monotonic time of the last healthy answer of each running service."""
 
@@ -111,20 +112,30 @@ class Supervisor:
             await asyncio.gather(*keepers, stopping, starting, return_exceptions=True)
 
     async def _all_healthy(self) -> None:
+        # A service that is starting refuses connections: this is no reason for a warning.
+        stamina.instrumentation.set_on_retry_hooks([])
         async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
             for service in self.services:
                 await self._wait_until_healthy(client, service)
 
     async def _wait_until_healthy(self, client: httpx.AsyncClient, service: Service) -> None:
-        end = monotonic() + HEALTHY_WITHIN
-        while monotonic() < end:
-            if await _is_healthy(client, service):
-                return
-            await asyncio.sleep(START_CHECK_SECONDS)
-        log = f"{self._last_line(service)} (see {self._log(service)})"
-        raise ServiceError(
-            f"{service.name} did not become healthy within {HEALTHY_WITHIN:.0f} s: {log}"
+        attempts = stamina.retry_context(
+            on=httpx.HTTPError,
+            attempts=None,
+            timeout=HEALTHY_WITHIN,
+            wait_initial=START_CHECK_SECONDS,
+            wait_max=START_CHECK_SECONDS,
+            wait_jitter=0,
         )
+        try:
+            async for attempt in attempts:
+                with attempt:
+                    (await client.get(service.health)).raise_for_status()
+        except httpx.HTTPError as error:
+            log = f"{self._last_line(service)} (see {self._log(service)})"
+            raise ServiceError(
+                f"{service.name} did not become healthy within {HEALTHY_WITHIN:.0f} s: {log}"
+            ) from error
 
     async def _keep(self, service: Service) -> None:
         """Keep a service running until the task is cancelled."""

@@ -26,7 +26,7 @@ from alarmstack.core.progress import bar
 from alarmstack.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from alarmstack.registry.bundles import Registry
+    from alarmstack.registry import Registry
 
 commands = typer.Typer(rich_markup_mode=None)
 
@@ -160,7 +160,7 @@ def promote(
 
     Example: alarmstack promote plant_alarm_champion --rollback
     """
-    from alarmstack.registry.bundles import Registry
+    from alarmstack.registry import Registry
 
     if rollback + challenger + withdraw > 1 or (version is not None and (rollback or withdraw)):
         raise RegistryError(
@@ -231,7 +231,7 @@ def export(
 
     Example: alarmstack export --out models
     """
-    from alarmstack.registry.bundles import Registry
+    from alarmstack.registry import Registry
     from alarmstack.services.inference.exported import export as publish
     from alarmstack.storage.files import Store
 

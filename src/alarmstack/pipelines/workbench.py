@@ -15,7 +15,6 @@ from functools import cached_property
 from pathlib import Path
 
 import polars as pl
-from matplotlib.figure import Figure
 
 from alarmstack.core.errors import AlarmstackError
 from alarmstack.core.intervals import IntervalBlock
@@ -23,7 +22,7 @@ from alarmstack.core.model_list import expected
 from alarmstack.core.plant import Plant, load_plant, write_duration
 from alarmstack.core.settings import Settings, load_settings
 from alarmstack.evaluation.splits import GAP
-from alarmstack.evaluation.table import FEW_EVENTS, Row
+from alarmstack.evaluation.table import FEW_EVENTS, TableRow
 from alarmstack.features.examples import Examples, examples
 from alarmstack.pipelines.demo import DROP_SEED, FIRST_DAY, MONTH, TRAINING_SEED, TRIAL_SEEDS, YEAR
 from alarmstack.pipelines.etl.local import Archive, run, told_of
@@ -32,8 +31,9 @@ from alarmstack.pipelines.local import latest_examples, newest
 from alarmstack.pipelines.scoring import score_block
 from alarmstack.preparation.derived import any_rule
 from alarmstack.preparation.intake import Intake, ingest, known_periods, take_in
-from alarmstack.registry.bundles import Bundle, Registry
+from alarmstack.registry import Bundle, Registry
 from alarmstack.reports import plots
+from alarmstack.reports.plots import Figure
 from alarmstack.reports.terminal import write_rows
 from alarmstack.reports.timeline import save, timeline_plot
 from alarmstack.simulator import export, simulate
@@ -207,7 +207,7 @@ class Workbench:
         bins = plots.reliability_bins(validation, fewest)
         return plots.reliability_plot(bins, self.plant.registry_prefix, "later rows")
 
-    def log_validation(self, validation: Walk, rows: Sequence[Row]) -> Note:
+    def log_validation(self, validation: Walk, rows: Sequence[TableRow]) -> Note:
         """Log the metrics of a validation to the experiment `<prefix>_validation`.
 
         The evaluation table and the plots are logged with them. Returns a note with the run.

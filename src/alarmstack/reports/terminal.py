@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from alarmstack.core.plant import Plant
-from alarmstack.evaluation.table import FEW_EVENTS, Row
+from alarmstack.evaluation.table import FEW_EVENTS, TableRow
 from alarmstack.training.train import Trained
 
 METRICS = {
@@ -68,7 +68,7 @@ def _promotion(model: Trained, promoted: Iterable[str]) -> str:
     return "no" if model.comparison.better else "no: not better than its baseline"
 
 
-def evaluation_tables(rows: Sequence[Row]) -> list[Table]:
+def evaluation_tables(rows: Sequence[TableRow]) -> list[Table]:
     """One table per budget: each model with its intervals, the best baseline, the gain over it."""
     about = {row.metric: row.value for row in rows if row.model == "all"}
     budgets = sorted(
@@ -80,7 +80,7 @@ def evaluation_tables(rows: Sequence[Row]) -> list[Table]:
 
 
 def _budget_table(
-    rows: Sequence[Row], about: dict[str, float | None], budget: float, claim: str
+    rows: Sequence[TableRow], about: dict[str, float | None], budget: float, claim: str
 ) -> Table:
     data = rows[0].data
     announced = about.get("onsets_with_precursor")
@@ -123,7 +123,7 @@ def _budget_table(
     return table
 
 
-def _metric(by_metric: Mapping[str, Row], metric: str, form: str) -> str:
+def _metric(by_metric: Mapping[str, TableRow], metric: str, form: str) -> str:
     row = by_metric.get(metric)
     if metric not in SPREAD or row is None or row.value is None:
         return _cell(row, form)
@@ -131,7 +131,7 @@ def _metric(by_metric: Mapping[str, Row], metric: str, form: str) -> str:
     return f"{form.format(row.value)}\n{_value(low, '{:g}')}…{_value(high, '{:g}')}"
 
 
-def _cell(row: Row | None, form: str) -> str:
+def _cell(row: TableRow | None, form: str) -> str:
     if row is None:
         return "–"
     if row.value is None:
@@ -148,7 +148,7 @@ def _value(value: float | None, form: str) -> str:
     return "–" if value is None else form.format(value)
 
 
-def write_rows(rows: Sequence[Row], path: Path) -> Path:
+def write_rows(rows: Sequence[TableRow], path: Path) -> Path:
     """Write an evaluation as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([row.record() for row in rows], indent=1, ensure_ascii=False))

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from alarmstack.core.intervals import IntervalBlock, Mask
 from alarmstack.core.plant import Plant, write_duration
-from alarmstack.evaluation.table import Row
+from alarmstack.evaluation.table import TableRow
 from alarmstack.preparation.derived import column, holds
 from alarmstack.preparation.labels import Episode
 
@@ -83,7 +83,7 @@ def timeline_plot(
     return figure
 
 
-def recall_plot(rows: Sequence[Row], path: Path) -> None:
+def recall_plot(rows: Sequence[TableRow], path: Path) -> None:
     """Write a PNG: event recall of each model and every baseline at each budget, with 95 %
     intervals.
     """
@@ -119,7 +119,7 @@ def recall_plot(rows: Sequence[Row], path: Path) -> None:
     save(figure, path)
 
 
-def _recall_line(axis: Axes, rows: Sequence[Row], place: int) -> None:
+def _recall_line(axis: Axes, rows: Sequence[TableRow], place: int) -> None:
     recall = next(r for r in rows if r.metric.startswith("event_recall"))
     if recall.value is None or recall.low is None or recall.high is None:
         axis.annotate("not measurable", (0.3, place), fontsize=8, color=INK, va="center")

@@ -6,7 +6,7 @@ import numpy as np
 
 from alarmstack.core.intervals import Floats
 from alarmstack.core.plant import Expert
-from alarmstack.models.normality.experts import Taught, learn
+from alarmstack.models.normality.experts import TrainingInputs, learn
 from alarmstack.models.normality.held import Held
 from alarmstack.models.normality.preprocessing import Inputs, standstill
 from tests.models.normality.rigs import rig
@@ -15,13 +15,15 @@ from tests.models.normality.rigs import rig
 def seen(rows: int, seed: int) -> Inputs:
     random = np.random.default_rng(seed)
     tags = random.normal(size=(rows, 4)) @ random.normal(size=(4, 4))
-    return Inputs(tags, random.normal(size=(rows, 1)), np.zeros((rows, 2)), np.zeros(rows, np.int32))
+    return Inputs(
+        tags, random.normal(size=(rows, 1)), np.zeros((rows, 2)), np.zeros(rows, np.int32)
+    )
 
 
 def test_relations_are_the_ridge_regression_of_each_tag_on_all_the_others() -> None:
     given = seen(300, 0)
     expert = Expert(name="relations", kind="relations", ridge=10.0)
-    residuals = learn(rig(), expert, [Taught(given, np.ones(300, bool))])(given)
+    residuals = learn(rig(), expert, [TrainingInputs(given, np.ones(300, bool))])(given)
     spread, centre = given.tags.std(axis=0), given.tags.mean(axis=0)
     z = (given.tags - centre) / spread
     u = (given.inputs - given.inputs.mean()) / given.inputs.std()
@@ -41,7 +43,7 @@ def test_dynamics_follow_a_plant_that_moves_by_a_law() -> None:
         tags[row] = 1.2 * tags[row - 1] - 0.5 * tags[row - 2] + noise[row]
     given = Inputs(tags, np.zeros((rows, 0)), np.zeros((rows, 2)), np.zeros(rows, np.int32))
     expert = Expert(name="dynamics", kind="dynamics", lags=2, ridge=0.01)
-    residuals = learn(rig(), expert, [Taught(given, np.ones(rows, bool))])(given)
+    residuals = learn(rig(), expert, [TrainingInputs(given, np.ones(rows, bool))])(given)
     np.testing.assert_allclose(residuals[10:, 0], noise[10:], atol=0.3)
 
 
@@ -68,7 +70,7 @@ def held(given: Inputs, normal: int) -> Held:
     learnt = learn(
         rig(),
         Expert(name="held", kind="held", window="60min"),
-        [Taught(given, np.arange(len(given.tags)) < normal)],
+        [TrainingInputs(given, np.arange(len(given.tags)) < normal)],
     )
     assert isinstance(learnt, Held)
     return learnt

@@ -121,10 +121,10 @@ def test_a_budget_in_alarms_a_day_holds_on_unseen_normal_days_within_a_factor_of
 
 
 def _alarms_per_day(plant: Plant, threshold: float, model, days: int) -> float:
-    from alarmstack.alarms import WarningRule, activations, standing
+    from alarmstack.alarms import WarningRule, activations, warning_active
 
     block = normal_block(days * DAY, seed=9)
-    on = standing(WarningRule.of(plant, threshold), model(block).score, 60.0, None, block.segment)
+    on = warning_active(WarningRule.of(plant, threshold), model(block).score, 60.0, None, block.segment)
     return len(activations(on)) / days
 
 

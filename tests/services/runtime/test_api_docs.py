@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from alarmstack.core.plant import Plant
 from alarmstack.core.settings import Settings
-from alarmstack.registry.bundles import Registry
+from alarmstack.registry import Registry
 from alarmstack.services import gateway, inference
 from alarmstack.services.runtime.http import listen
 from alarmstack.services.sensors.app import create_app as sensors_app

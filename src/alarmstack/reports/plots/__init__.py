@@ -4,6 +4,8 @@ Every axis has its unit, limits are drawn, alarms and known periods are shaded. 
 distinguished with any colour vision.
 """
 
+from matplotlib.figure import Figure
+
 from alarmstack.reports.plots.models import (
     calibration_plot,
     contributions_plot,
@@ -39,6 +41,7 @@ from alarmstack.reports.plots.validation import (
 )
 
 __all__ = [
+    "Figure",
     "calibration_plot",
     "contributions_plot",
     "controllers_plot",

@@ -14,7 +14,8 @@ from alarmstack.core.intervals import Floats
 from alarmstack.core.model_list import OPERATING
 from alarmstack.features.examples import Examples
 from alarmstack.models.contributions import explain, importance
-from alarmstack.registry.bundles import BLOCK, Bundle
+from alarmstack.registry import Bundle
+from alarmstack.registry.bundle import BLOCK
 from alarmstack.reports.plots.style import (
     BLUE,
     GREY,

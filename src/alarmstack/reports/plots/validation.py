@@ -20,8 +20,8 @@ from sklearn.metrics import (
 
 from alarmstack.core.intervals import Floats
 from alarmstack.core.plant import write_duration
-from alarmstack.evaluation.events import sweep
-from alarmstack.evaluation.table import Row
+from alarmstack.evaluation.table import TableRow
+from alarmstack.evaluation.thresholds import sweep
 from alarmstack.reports.plots.style import (
     BLUE,
     DASHES,
@@ -37,7 +37,7 @@ from alarmstack.reports.plots.style import (
 )
 from alarmstack.reports.timeline import INK
 from alarmstack.training.studies import WEEK, Bin, tenths
-from alarmstack.training.walk_forward import FOLD_FIGURES, Walk, Walked, row_metrics
+from alarmstack.training.walk_forward import FOLD_METRICS, Walk, Walked, row_metrics
 
 BEFORE, AFTER = timedelta(hours=12), timedelta(hours=1)
 """Time shown before and after an onset."""
@@ -122,7 +122,7 @@ def curves_plot(walk: Walk) -> Figure:
                 axis.legend(fontsize=SMALL, loc=corner, framealpha=0.9, edgecolor="none")
     return entitle(
         figure,
-        "Row metrics on unseen rows (dotted: chance; right panels, tick at the edge: base rate)",
+        "TableRow metrics on unseen rows (dotted: chance; right panels, tick at the edge: base rate)",
     )
 
 
@@ -238,7 +238,7 @@ def reliability_bins(walk: Walk, fewest: int) -> list[Bin]:
     return bins
 
 
-def horizons_plot(walk: Walk, rows: Sequence[Row]) -> Figure:
+def horizons_plot(walk: Walk, rows: Sequence[TableRow]) -> Figure:
     """The forecasters side by side: recall and baselines, average precision and base
     rate, leads.
     """
@@ -275,7 +275,7 @@ def horizons_plot(walk: Walk, rows: Sequence[Row]) -> Figure:
     return entitle(figure, "Horizons")
 
 
-def _key(rows: Sequence[Row]) -> list[Line2D]:
+def _key(rows: Sequence[TableRow]) -> list[Line2D]:
     names = list(dict.fromkeys(str(r.baseline) for r in rows if "gain" in r.metric))
     baselines = [
         Line2D(
@@ -298,7 +298,7 @@ def _key(rows: Sequence[Row]) -> list[Line2D]:
     ]
 
 
-def _recall(axis: Axes, place: int, row: Row, gains: Sequence[Row]) -> None:
+def _recall(axis: Axes, place: int, row: TableRow, gains: Sequence[TableRow]) -> None:
     if row.value is None or row.low is None or row.high is None:
         axis.annotate(
             "not\nmeasurable", (place, 0.5), ha="center", va="center", fontsize=SMALL, color=INK
@@ -318,7 +318,7 @@ def _recall(axis: Axes, place: int, row: Row, gains: Sequence[Row]) -> None:
             )
 
 
-def _precision(axis: Axes, place: int, row: Row | None) -> None:
+def _precision(axis: Axes, place: int, row: TableRow | None) -> None:
     if row is None or row.value is None or row.baseline_value is None:
         axis.annotate(
             "not\nmeasurable", (place, 0.5), ha="center", va="center", fontsize=SMALL, color=INK
@@ -463,14 +463,14 @@ def folds_table(walk: Walk) -> pl.DataFrame:
             }
             metrics = {
                 name.removeprefix("fold_"): round(metric(outcome), 3)
-                for name, metric in FOLD_FIGURES.items()
+                for name, metric in FOLD_METRICS.items()
             }
             table.append(head | metrics)
     return pl.DataFrame(table)
 
 
-def rows_table(walk: Walk, rows: Sequence[Row]) -> pl.DataFrame:
-    """Row metrics of every model on unseen rows. F1 uses the threshold chosen in each fold."""
+def rows_table(walk: Walk, rows: Sequence[TableRow]) -> pl.DataFrame:
+    """TableRow metrics of every model on unseen rows. F1 uses the threshold chosen in each fold."""
     prefix = walk.examples.plant.registry_prefix
     table: list[dict[str, object]] = []
     for model in walk.models:
@@ -489,7 +489,7 @@ def rows_table(walk: Walk, rows: Sequence[Row]) -> pl.DataFrame:
     return pl.DataFrame(table, infer_schema_length=None)
 
 
-def events_table(rows: Sequence[Row]) -> pl.DataFrame:
+def events_table(rows: Sequence[TableRow]) -> pl.DataFrame:
     """Event metrics of every forecaster with 95 % intervals, and the best baseline."""
     return pl.DataFrame(
         [

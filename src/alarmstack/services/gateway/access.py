@@ -197,6 +197,7 @@ __all__ = [
     "caller",
     "check_origin",
     "ended_with_login",
+    "heavy_reader",
     "least_role",
     "recognise",
 ]

@@ -29,6 +29,8 @@ from alarmstack.services.gateway.reader import Reader
 from alarmstack.services.gateway.refusals import Refusals
 from alarmstack.services.gateway.retention import Retention
 from alarmstack.services.gateway.routes import ROUTERS
+from alarmstack.services.gateway.routes.plant import OVERVIEWS
+from alarmstack.services.gateway.shared_reads import SharedReads
 from alarmstack.services.gateway.state import State
 from alarmstack.services.gateway.throttle import Throttle
 from alarmstack.services.monitor import Bounds, Clock, Hub, Monitor, SystemClock, Upstream
@@ -111,10 +113,14 @@ def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State
     inference = Upstream("inference API", settings.inference_url, "alarmstack serve inference")
     ahead, behind = settings.feed_ahead_seconds, settings.feed_behind_seconds
     bounds = Bounds(timedelta(seconds=ahead), timedelta(seconds=behind))
+    reader, most = Reader(), settings.quarantine_rows
+    url = settings.database
     monitor = Monitor(
-        plant, database, sensors, inference, hub, clock, tasks, bounds, settings.quarantine_rows
+        plant, database, sensors, inference, hub, clock, tasks, bounds, most, reader, url
     )
     measures, refusals = Measures(meter.registry), Refusals(database, clock)
+    retention = Retention(plant, database, settings, clock)
+    monitor.on_assessed(retention.assessed)
     measures.watch(hub, monitor)
     meter.watch_tasks(tasks)
     return State(
@@ -131,8 +137,9 @@ def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State
         measures=measures,
         clock=clock,
         tasks=tasks,
-        retention=Retention(plant.name, database, settings, clock),
-        reader=Reader(),
+        retention=retention,
+        reader=reader,
+        overviews=SharedReads(len(OVERVIEWS)),
         requests=Quota(settings.requests_per_minute),
         heavy_reads=Quota(settings.heavy_reads_per_minute),
     )
@@ -155,6 +162,7 @@ async def _end(state: State, running: Sequence[asyncio.Task[None]]) -> None:
             await task
     await _write_refusals(state)
     state.hub.close()
+    state.overviews.close()
     await state.reader.close()
     await state.sensors.close()
     await state.inference.close()

@@ -11,27 +11,27 @@ import asyncio
 import os
 import signal
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from alarmstack.core.errors import ServiceError
+from alarmstack.services.gateway.shared_reads import Key, SharedReads
 
 NICENESS = 10
 """Half of the way to the lowest priority."""
-LOADED = "alarmstack.services.gateway.trends"
+LOADED = ["alarmstack.services.gateway.trends", "alarmstack.services.monitor.heavy_reads"]
 """What the process has imported when it begins."""
 KEPT = 64
 """Answers that are kept."""
 MOST_WAITING = 20
 """Reads that may wait; further ones are refused."""
 T = TypeVar("T")
-Key = tuple[Any, ...]
 
 
 class BusyError(ServiceError):
@@ -44,38 +44,30 @@ class Reader:
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
         self._turn = asyncio.Lock()
-        self._kept: OrderedDict[Key, asyncio.Future[Any]] = OrderedDict()
+        self._kept = SharedReads(KEPT)
         self._waiting = 0
 
     def start(self) -> None:
         """Start the process before somebody waits for it."""
         self._started().submit(os.getpid)
 
-    async def read(self, key: Key, work: Callable[..., T], *arguments: Any) -> T:
+    async def read(
+        self, key: Key, work: Callable[..., T], *arguments: Any, refusable: bool = True
+    ) -> T:
         """`work(*arguments)`, or the answer that was kept for the key. Raises BusyError where too many wait.
 
-        Whoever asks for what is being read already waits for the same answer.
+        Whoever asks for what is being read already waits for the same answer. `refusable=False` is for the
+        monitor's own reads: the same for everybody, so that they cannot pile up.
         """
-        known = self._kept.get(key)
-        if known is None:
-            if self._waiting >= MOST_WAITING:
-                raise BusyError(
-                    f"{self._waiting} reads of the past are waiting: try again in some seconds"
-                )
-            known = self._kept[key] = asyncio.ensure_future(self._run(work, arguments))
-            known.add_done_callback(lambda done: self._forget_failed(key, done))
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        # One of several askers may go away; the others still wait.
-        answer: T = await asyncio.shield(known)
-        return answer
+        if refusable and key not in self._kept and self._waiting >= MOST_WAITING:
+            raise BusyError(
+                f"{self._waiting} reads of the past are waiting: try again in some seconds"
+            )
+        return await self._kept.get(key, partial(self._run, work, arguments))
 
     async def close(self) -> None:
         """End the process."""
-        for task in self._kept.values():
-            task.cancel()
-        self._kept.clear()
+        self._kept.close()
         self._end()
 
     async def _run(self, work: Callable[..., T], arguments: tuple[Any, ...]) -> T:
@@ -99,7 +91,7 @@ class Reader:
         if self._pool is None:
             # Not forked from this process, which has threads and open connections, but from one that has only imported.
             context = get_context("forkserver")
-            context.set_forkserver_preload([LOADED])
+            context.set_forkserver_preload(LOADED)
             self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin)
         return self._pool
 
@@ -107,10 +99,6 @@ class Reader:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
-
-    def _forget_failed(self, key: Key, done: asyncio.Future[Any]) -> None:
-        if (done.cancelled() or done.exception() is not None) and self._kept.get(key) is done:
-            del self._kept[key]
 
 
 def _begin() -> None:

@@ -16,6 +16,7 @@ from alarmstack.services.gateway.quota import Quota
 from alarmstack.services.gateway.reader import Reader
 from alarmstack.services.gateway.refusals import Refusals
 from alarmstack.services.gateway.retention import Retention
+from alarmstack.services.gateway.shared_reads import SharedReads
 from alarmstack.services.gateway.throttle import Throttle
 from alarmstack.services.monitor import Clock, Hub, Monitor, Upstream
 from alarmstack.storage.database import Database
@@ -40,6 +41,7 @@ class State:
     tasks: Tasks
     retention: Retention
     reader: Reader
+    overviews: SharedReads
     requests: Quota
     heavy_reads: Quota
 

@@ -21,7 +21,7 @@ from alarmstack.features.wording import in_words
 from alarmstack.models.contributions import explain, importance
 from alarmstack.models.normality import Assessed, NormalModel
 from alarmstack.preparation.derived import any_rule, column, holds
-from alarmstack.registry.bundles import Bundle
+from alarmstack.registry import Bundle
 from alarmstack.services.inference.shelf import Shelf, Speaker
 from alarmstack.services.schemas.inference import (
     Assessment,

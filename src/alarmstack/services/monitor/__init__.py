@@ -8,6 +8,7 @@ challengers, `status` says how the sources are: pure.
 from alarmstack.core.clock import Clock, SystemClock
 from alarmstack.services.monitor.hub import Event, Hub
 from alarmstack.services.monitor.loop import RECALIBRATED, Monitor
+from alarmstack.services.monitor.overview import Seen
 from alarmstack.services.monitor.upstream import Upstream
 from alarmstack.services.monitor.validation import Bounds
 from alarmstack.services.monitor.warning import LEAD_IN
@@ -20,6 +21,7 @@ __all__ = [
     "Event",
     "Hub",
     "Monitor",
+    "Seen",
     "SystemClock",
     "Upstream",
 ]

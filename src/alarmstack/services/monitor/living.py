@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alarmstack.alarms import WarningRule, activations, standing
+from alarmstack.alarms import WarningRule, activations, warning_active
 from alarmstack.alarms.drift import ReferenceDistribution, psi, reference_distribution
 from alarmstack.core.intervals import Floats
 from alarmstack.core.model_list import expected
@@ -145,7 +145,9 @@ def _side(plant: Plant, past: Sequence[Past], spoken: Sequence[_Spoken | None]) 
     )
     alarm = np.array([interval.in_alarm for interval in past], bool)
     rule = WarningRule.of(plant, float("inf") if last.threshold is None else last.threshold)
-    on = standing(rule, values, plant.time.cadence.total_seconds(), alarm, _segments(plant, past))
+    on = warning_active(
+        rule, values, plant.time.cadence.total_seconds(), alarm, _segments(plant, past)
+    )
     began = activations(on)
     longest = plant.rows(plant.time.longest_useful_lead)
     found = episodes(alarm, _segments(plant, past), plant.rows(plant.time.quiet_gap))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
@@ -24,9 +24,10 @@ from alarmstack.core.errors import ObservationError, UpstreamError
 from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import Task, Tasks, reason_of
 from alarmstack.services.monitor.alarm_state import AlarmState, Heard, Warned
+from alarmstack.services.monitor.heavy_reads import HeavyReads, find_comparison, find_drift
 from alarmstack.services.monitor.hub import Event, Hub
 from alarmstack.services.monitor.listening import events
-from alarmstack.services.monitor.living import WINDOWS, Recalibration, compare, drift
+from alarmstack.services.monitor.living import Recalibration
 from alarmstack.services.monitor.overview import Seen, overview
 from alarmstack.services.monitor.plan import MOST_PULLED, block, missing
 from alarmstack.services.monitor.status import Sources
@@ -88,8 +89,11 @@ class Monitor:
         tasks: Tasks,
         bounds: Bounds,
         most_quarantined: int,
+        reader: HeavyReads,
+        url: str,
     ) -> None:
         self._plant, self._database = plant, database
+        self._reader, self._url = reader, url
         self._sensors, self._inference = sensors, inference
         self._hub, self._clock, self._tasks = hub, clock, tasks
         self._validator, self._most_quarantined = Validator(plant, bounds), most_quarantined
@@ -129,6 +133,7 @@ class Monitor:
         self._since_closed: list[Past] = []
         self.stored = 0
         self.assessed = 0
+        self._assessed_listeners: list[Callable[[], None]] = []
 
     def status(self) -> FeedStatus:
         """How the sources and the tasks are now."""
@@ -146,6 +151,10 @@ class Monitor:
     def state(self) -> PlantState:
         """Whether the plant is in alarm, and which warnings are active."""
         return self.alarms.view(self.status(), self._warned())
+
+    def on_assessed(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each assessment that was stored."""
+        self._assessed_listeners.append(listener)
 
     def feed_age(self) -> float | None:
         """Wall seconds since the feed was last heard; None before the first time."""
@@ -172,7 +181,6 @@ class Monitor:
     async def drift(self) -> Drift:
         """How far the plant has drifted from what the models learnt. Raises UpstreamError while inference is away."""
         references = await self._inference.get(References, "/reference")
-        past = await self._past(WINDOWS * self._plant.rows(self._plant.drift.window))
         async with self._database.begin() as session:
             lines = await journal.of(session, RECALIBRATED)
         resets = {
@@ -182,13 +190,20 @@ class Monitor:
             for line in lines
             if line.plant_time is not None and line.value["plant"] == self._plant.name
         }
-        self.drifted = await asyncio.to_thread(drift, self._plant, past, references, resets)
+        learnt = tuple((one.name, one.version) for one in references.models)
+        key = ("drift", learnt, tuple(sorted(resets.items())), self.stored, self.assessed)
+        until = self._sources.plant_time
+        self.drifted = await self._reader.read(
+            key, find_drift, self._url, self._plant, until, references, resets, refusable=False
+        )
         return self.drifted
 
     async def comparison(self) -> Comparison:
         """Champions beside their challengers."""
-        past = await self._past(WINDOWS * self._plant.rows(self._plant.drift.window))
-        return await asyncio.to_thread(compare, self._plant, past)
+        key, until = ("comparison", self.stored, self.assessed), self._sources.plant_time
+        return await self._reader.read(
+            key, find_comparison, self._url, self._plant, until, refusable=False
+        )
 
     async def window(self, until: datetime | None = None) -> list[Observation]:
         """The newest closed intervals as they are sent to be assessed, oldest first: what any forecast of now rests on.
@@ -425,6 +440,8 @@ class Monitor:
             )
             return
         self.assessed += 1
+        for listener in self._assessed_listeners:
+            listener()
         self._sources.answered(assessment)
         if self._told is None or start >= self._told or self._told > (self._newest or start):
             await self._tell_newest(start)

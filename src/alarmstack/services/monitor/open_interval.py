@@ -12,13 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from alarmstack.core.clock import EPOCH
 from alarmstack.core.intervals import STATISTICS, Floats, IntervalBlock, number_segments
 from alarmstack.core.plant import Plant
 from alarmstack.preparation.interval_closer import instant_of
 from alarmstack.services.schemas.observations import Observation, to_block
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""Intervals begin at whole cadences since then, until a closed one shows the feed's own grid."""
 
 
 class Measured(NamedTuple):

@@ -16,7 +16,9 @@ TIMEOUT = httpx.Timeout(30.0, connect=3.0)
 """An explanation of a busy inference service takes seconds; a service that is there connects at once."""
 SILENCE = 60.0
 """Seconds without a byte after which a stream counts as dead; feeds send a heartbeat more often."""
-LIMITS = httpx.Limits(max_connections=50, max_keepalive_connections=20)
+LIMITS = httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=2.0)
+"""An idle connection is given up after 2 s. Services close theirs after 5 s, and a request that is sent just then gets no answer:
+with an interval every 5 s, as in the demo, that happened."""
 Body = TypeVar("Body", bound=BaseModel)
 
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
+from alarmstack.core.clock import EPOCH
 from alarmstack.core.errors import ObservationError
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.services.schemas.observations import Number, Observation, Reading, observation_keys
 from alarmstack.services.schemas.sensors import Age
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""Grids are counted from here, as the interval closer counts them."""
 NAMED_KEYS, LONGEST_KEY = 5, 60
 """How many unknown keys a reason names, and how much of each."""
 Read = tuple[Reading, dict[str, Age | None], dict[str, Number | None]]

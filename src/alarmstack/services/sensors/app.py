@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
@@ -24,6 +25,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from prometheus_client import Gauge
 
 from alarmstack import __version__
+from alarmstack.core.clock import EPOCH
 from alarmstack.core.errors import ServiceError, StorageError
 from alarmstack.core.intervals import READING_SCHEMA
 from alarmstack.core.plant import Plant
@@ -43,7 +45,6 @@ from alarmstack.services.schemas.sensors import (
     Sensor,
 )
 from alarmstack.services.sensors.live import (
-    EPOCH,
     KEPT_DAYS,
     LivePlant,
     Snapshot,
@@ -69,6 +70,12 @@ LONGEST_MOVE = 12.0
 """Plant hours that one look moves the plant by, so that a clock that was stopped does not hold up requests."""
 UNFLUSHED_READINGS = 200_000
 """Readings that wait for a store that cannot be written, unless ALARMSTACK_UNFLUSHED_READINGS says otherwise."""
+KEEP_READINGS_DAYS = 90.0
+"""Plant days that readings stay in the store, unless ALARMSTACK_KEEP_READINGS_DAYS says otherwise."""
+FORGET_EVERY = timedelta(days=1)
+"""Plant time between two looks for readings in the store that are too old."""
+READINGS_NAME = "live/%Y-%m-%dT%H%M%S.parquet"
+"""A file of readings is named by the instant of its first one, in UTC."""
 log = logging.getLogger(__name__)
 
 
@@ -86,10 +93,13 @@ class Player:
         flush: Store | None,
         clock: Callable[[], float] = monotonic,
         unflushed: int = UNFLUSHED_READINGS,
+        keep_days: float = KEEP_READINGS_DAYS,
     ) -> None:
         self.live, self.speed, self.saved, self.flush = live, speed, saved, flush
         self.hub: Hub[ServerSentEvent] = Hub()
-        self._clock = clock
+        self._clock, self._kept = clock, timedelta(days=keep_days)
+        self._forgotten_at: datetime | None = None
+        """Plant time of the last look for readings that are too old."""
         self._origin = (clock(), live.hours)
         self._unflushed: deque[Spoken] = deque(maxlen=unflushed)
         self._closed = asyncio.Event()
@@ -180,6 +190,7 @@ class Player:
             self._closed.clear()
             try:
                 await self.flush_readings()
+                await self.forget_readings()
             except BaseException:
                 self._closed.set()
                 raise
@@ -197,6 +208,16 @@ class Player:
         self.dropped -= saved
         for _ in range(len(readings) - saved):
             self._unflushed.popleft()
+
+    async def forget_readings(self) -> None:
+        """Remove readings from the store that are older than they are kept, once a day of the plant."""
+        now, last = self.live.now, self._forgotten_at
+        if self.flush is None or (last is not None and now - last < FORGET_EVERY):
+            return
+        removed = await asyncio.to_thread(_forget, self.flush, now - self._kept)
+        self._forgotten_at = now
+        if removed:
+            log.info("%d files of readings older than they are kept were removed", removed)
 
     async def run(self, tasks: Tasks) -> None:
         """Drive the plant until cancelled. No error of a task ends it or another one."""
@@ -260,7 +281,23 @@ def _put(store: Store, readings: Sequence[Spoken]) -> None:
     frame = pl.DataFrame(readings, schema=READING_SCHEMA, orient="row")
     file = io.BytesIO()
     frame.write_parquet(file)
-    store.put(f"live/{readings[0][1]:%Y-%m-%dT%H%M%S}.parquet", file.getvalue())
+    store.put(readings[0][1].strftime(READINGS_NAME), file.getvalue())
+
+
+def _forget(store: Store, before: datetime) -> int:
+    """Remove the files whose readings are all older than an instant: the next file begins before it too; how many."""
+    begun = sorted((at, name) for name in store.names("live") if (at := _first_reading(name)))
+    old = [name for (_, name), (following, _) in pairwise(begun) if following <= before]
+    store.remove(old)
+    return len(old)
+
+
+def _first_reading(name: str) -> datetime | None:
+    """The instant that a file of readings is named by; None of another file."""
+    try:
+        return datetime.strptime(name, READINGS_NAME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def start_player(
@@ -272,6 +309,7 @@ def start_player(
     flush: Store | None = None,
     begin: datetime | None = None,
     unflushed: int = UNFLUSHED_READINGS,
+    keep_days: float = KEEP_READINGS_DAYS,
 ) -> Player:
     """The plant that was saved, or a new one with some days of history behind it, ending now.
 
@@ -297,7 +335,7 @@ def start_player(
             found=past_events(plant, HISTORY_DAYS - CALM_DAYS, seed),
         )
         live.advance(HISTORY_DAYS * 24)
-    return Player(live, speed, saved, flush, unflushed=unflushed)
+    return Player(live, speed, saved, flush, unflushed=unflushed, keep_days=keep_days)
 
 
 def create_app(player: Player) -> FastAPI:

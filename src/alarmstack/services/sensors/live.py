@@ -14,7 +14,7 @@ import json
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from alarmstack.core.clock import EPOCH
 from alarmstack.core.errors import ServiceError
 from alarmstack.core.intervals import READING_SCHEMA, IntervalBlock, join
 from alarmstack.core.plant import Plant
@@ -34,8 +35,6 @@ from alarmstack.simulator.historian import since, written
 from alarmstack.simulator.parameters import Parameters, load_parameters
 
 CALM = "normal"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""Grids are counted from here."""
 KEPT_DAYS = 10
 """Days of closed intervals that a reader can still get."""
 Last = dict[str, tuple[float, int]]

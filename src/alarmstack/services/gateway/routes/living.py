@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Depends, HTTPException
 
-from alarmstack.services.gateway.access import Engineer, Viewer
+from alarmstack.services.gateway.access import Engineer, HeavyReader, heavy_reader
 from alarmstack.services.gateway.problems import UPSTREAM, answers
 from alarmstack.services.gateway.state import Gateway
 from alarmstack.services.monitor import RECALIBRATED
@@ -19,7 +19,7 @@ router = APIRouter(tags=["models"])
     summary="How far the plant is from what the models learnt",
     responses=answers(401, *UPSTREAM),
 )
-async def drift(state: Gateway, _: Viewer) -> Drift:
+async def drift(state: Gateway, _: HeavyReader) -> Drift:
     """Population stability of each instrument and each score over the last days, false warnings, and whether to train again."""
     return await state.monitor.drift()
 
@@ -28,6 +28,7 @@ async def drift(state: Gateway, _: Viewer) -> Drift:
     "/drift/recalibrated",
     summary="An instrument was recalibrated",
     responses=answers(400, 401, 403, 413, 422, *UPSTREAM),
+    dependencies=[Depends(heavy_reader)],
 )
 async def recalibrated(state: Gateway, person: Engineer, told: Recalibrated) -> Drift:
     """From then on it is measured against what it says since, alarms left out. Engineers and admins only; journalled."""
@@ -47,7 +48,7 @@ async def recalibrated(state: Gateway, person: Engineer, told: Recalibrated) -> 
 
 
 @router.get("/comparison", summary="Champions beside their challengers", responses=answers(401))
-async def comparison(state: Gateway, _: Viewer) -> Comparison:
+async def comparison(state: Gateway, _: HeavyReader) -> Comparison:
     """What both would have raised on the rows that the challenger has scored in shadow."""
     return await state.monitor.comparison()
 
