@@ -35,13 +35,13 @@ def demo(
 
     Example: alarmstack demo
     """
-    from alarmstack.pipelines.demo import run_tour
+    from alarmstack.pipelines.demo import run_demo
 
     settings = load_settings()
     if serve:
         check_demo(settings)
     with claimed(settings.data, "demo"):
-        run_tour(settings, console)
+        run_demo(settings, console)
     if serve:
         _become_serve_all()
 
