@@ -176,7 +176,7 @@ def test_heights_of_high_low_and_absolute_limits() -> None:
     [
         ({}, "needs one limit"),
         ({"above": 1.0, "below": 0.0}, "needs one limit"),
-        ({"below": 1.0, "absolute": True}, "for `above` alone"),
+        ({"below": 1.0, "absolute": True}, "`absolute` needs `above`"),
         ({"above": 1.0, "deadband": -1.0}, "greater than or equal to 0"),
         ({"above": 1.0, "off_delay": "soon"}, "not a duration"),
     ],

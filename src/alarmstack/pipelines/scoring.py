@@ -70,7 +70,9 @@ def results(
         if one.horizon is not None:
             rule = warning_rule(plant, bundles.get(one.name))
             score = columns[one.column]
-            on = warning_active(rule, score, plant.time.cadence.total_seconds(), in_alarm, block.segment)
+            on = warning_active(
+                rule, score, plant.time.cadence.total_seconds(), in_alarm, block.segment
+            )
             columns[warning_column(one)] = on.astype(np.int64)
     stamps = pl.Series("timestamp", block.start.astype("datetime64[us]")).dt.replace_time_zone(
         "UTC"

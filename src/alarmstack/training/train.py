@@ -184,7 +184,9 @@ def _score(plant: Plant, fitted: Fitted, examples: Examples) -> dict[str, Refere
     if not np.isfinite(raw).any():
         raw = fitted.estimator.raw(examples.features(fitted.recipe.group))
     # By the calibration that speaks: those of the folds have steps of their own.
-    found = reference_of_scores(plant, raw if fitted.calibration is None else fitted.calibration(raw))
+    found = reference_of_scores(
+        plant, raw if fitted.calibration is None else fitted.calibration(raw)
+    )
     return {} if found is None else {SCORE: found}
 
 

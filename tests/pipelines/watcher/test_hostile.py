@@ -21,6 +21,7 @@ import polars as pl
 import pytest
 
 from alarmstack.core.errors import ServiceError, SourceError, StorageError
+from alarmstack.core.formats import SUFFIXES
 from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import Tasks
 from alarmstack.pipelines.watcher import Airflow, Watcher, keep_watching
@@ -31,7 +32,6 @@ from alarmstack.pipelines.watcher.watch import LINK
 from alarmstack.preparation.interval_closer import close_intervals
 from alarmstack.preparation.labels import RegimeBands
 from alarmstack.sources import read_source
-from alarmstack.sources.grids import SUFFIXES
 from alarmstack.sources.limits import Limits
 from tests.blocks import readings
 from tests.conftest import REPOSITORY

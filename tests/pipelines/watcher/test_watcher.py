@@ -368,8 +368,13 @@ def test_a_dataset_becomes_a_run_and_a_bad_one_is_set_aside(running: Running, ho
     manifest = json.loads((running.home / "data/store/latest/manifest.json").read_text())
     assert manifest["drop"]["name"] == "good.csv" and manifest["rows"] == good.count(b"\n") - 1
     running.kill()
+    old = running.home / "data/refused/old-1"
+    old.mkdir(parents=True)
+    (old / "verdict.json").write_text("{}")
+    os.utime(old / "verdict.json", (0, 0))
     (running.home / "data_drop/mislabelled.csv").write_bytes(good.replace(b",0,0\n", b",7,0\n", 1))
     running.start()
     running.has_entries(4)
     assert (running.entries[-1].name, running.entries[-1].outcome) == ("mislabelled.csv", "refused")
     assert list((running.home / "data/refused").glob("mislabelled-*/verdict.txt"))
+    assert not old.exists(), "refused drops are kept for their time"

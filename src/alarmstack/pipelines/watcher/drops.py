@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alarmstack.sources.grids import SUFFIXES
+from alarmstack.core.formats import is_data_file
 
 UNFINISHED = ("~$", ".")
 """How names begin that programs use while they write: Excel's lock files, hidden files."""
@@ -121,14 +121,13 @@ def _all_inside(folder: Path) -> Iterator[Path]:
 def _is_data(file: Path) -> bool:
     if file.name.startswith(UNFINISHED):
         return False
-    known = file.suffix.lower() in SUFFIXES
+    known = is_data_file(file)
     if file.is_symlink():
         return known or file.is_dir()
     return known and file.is_file()
 
 
 __all__ = [
-    "SUFFIXES",
     "Look",
     "Settling",
     "fingerprint",

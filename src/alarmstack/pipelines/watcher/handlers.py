@@ -17,6 +17,7 @@ from alarmstack.core.settings import Settings
 from alarmstack.pipelines.etl.local import Archive, run
 from alarmstack.pipelines.watcher.ledger import Entry
 from alarmstack.preparation.intake import take_in
+from alarmstack.preparation.quality import forget_refused
 from alarmstack.sources import guarded
 from alarmstack.sources.problems import file_name, printable
 from alarmstack.storage.files import Store
@@ -56,9 +57,9 @@ class InProcess:
         latest = store.latest()
         if latest is not None and latest.get("drop") == drop:
             return Entry(path.name, sha256, "taken", str(latest["run"]))
-        taken = take_in(
-            self.plant, path, refused=self.settings.data / "refused", read=guarded(self.settings)
-        )
+        refused = self.settings.data / "refused"
+        forget_refused(refused, self.settings.keep_drops_days)
+        taken = take_in(self.plant, path, refused=refused, read=guarded(self.settings))
         manifest = run(
             self.plant, taken, store, archive=Archive.of(self.settings), about={"drop": drop}
         )

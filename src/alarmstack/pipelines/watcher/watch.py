@@ -16,7 +16,7 @@ from time import monotonic
 from watchfiles import awatch as changes
 
 from alarmstack.core.errors import AlarmstackError, GateRefused, SourceError, StorageError
-from alarmstack.core.tasks import Task, Tasks, reason_of
+from alarmstack.core.tasks import Task, Tasks, pause, reason_of
 from alarmstack.pipelines.watcher.drops import (
     Look,
     Settling,
@@ -31,8 +31,8 @@ from alarmstack.pipelines.watcher.ledger import Entry, Ledger
 from alarmstack.sources.limits import MEGABYTE, Limits
 from alarmstack.sources.problems import printable
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Wall seconds before a drop that could not be taken is tried again: doubled each time."""
+LONGEST_PAUSE = 60.0
+"""Wall seconds, at most, before a drop that could not be taken is tried again."""
 IDLE_LOOK_MS = 5000
 """With nothing in the folder, a look every so often all the same: no system of notices is perfect."""
 MOST_BEGUN = 3
@@ -56,8 +56,8 @@ class Watcher:
     settling: Settling
     limits: Limits = field(default_factory=Limits)
     _dealt: dict[Path, Look] = field(default_factory=dict)
-    _tries: dict[Path, tuple[float, float]] = field(default_factory=dict)
-    """When a drop may be tried again, and the pause after that."""
+    _tries: dict[Path, tuple[float, int]] = field(default_factory=dict)
+    """When a drop may be tried again, and how often it could not be taken."""
 
     def look(self, now: float) -> list[Entry]:
         """One look at the folder; what was dealt with. `now`: seconds of a monotonic clock.
@@ -75,7 +75,7 @@ class Watcher:
         done = []
         for path in self._in_order(self.settling.whole(now, fresh)):
             if (
-                now >= self._tries.get(path, (now, 0.0))[0]
+                now >= self._tries.get(path, (now, 0))[0]
                 and (entry := self._deal(path, now)) is not None
             ):
                 done.append(entry)
@@ -152,10 +152,11 @@ class Watcher:
             self.ledger.finish(path.name, sha256)
 
     def _postpone(self, path: Path, now: float, error: Exception) -> None:
-        pause = self._tries.get(path, (0.0, FIRST_PAUSE))[1]
-        self._tries[path] = (now + pause, min(2 * pause, LONGEST_PAUSE))
+        failures = self._tries.get(path, (now, 0))[1] + 1
+        seconds = pause(failures, LONGEST_PAUSE)
+        self._tries[path] = (now + seconds, failures)
         self.tell(
-            f"{printable(path.name)}: not now ({printable(reason_of(error))}); again in {pause:.0f} s"
+            f"{printable(path.name)}: not now ({printable(reason_of(error))}); again in {seconds:.0f} s"
         )
 
 
@@ -199,13 +200,15 @@ async def _change(watcher: Watcher, polling: bool) -> None:
 
     Folders in it are not watched: the library would follow links in them over the whole computer. The next look sees their changes.
     """
-    pause = round(max(50, 1000 * watcher.settling.seconds / 2)) if watcher.waiting else IDLE_LOOK_MS
+    timeout = (
+        round(max(50, 1000 * watcher.settling.seconds / 2)) if watcher.waiting else IDLE_LOOK_MS
+    )
     notices = changes(
         watcher.folder,
         force_polling=polling,
         yield_on_timeout=True,
-        rust_timeout=pause,
-        debounce=pause,
+        rust_timeout=timeout,
+        debounce=timeout,
         recursive=False,
     )
     async for _ in notices:

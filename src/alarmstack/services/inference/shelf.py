@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+import alarmstack
 from alarmstack import __version__
 from alarmstack.core.errors import AlarmstackError, NotPromotedError, RegistryError, ServiceError
 from alarmstack.core.model_list import Expected, expected
@@ -447,8 +448,8 @@ def _without(models: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 @cache
 def code_fingerprint() -> str:
-    """SHA-256 of the version and of every source file of this package, as they were when it was first asked for."""
-    home = Path(__file__).parent.parent
+    """SHA-256 of the version and of every source file of alarmstack, as they were when it was first asked for."""
+    home = Path(alarmstack.__file__).parent
     sources = {
         str(file.relative_to(home)): sha256(file.read_bytes())
         for file in sorted(home.rglob("*.py"))
