@@ -19,7 +19,7 @@ import polars as pl
 import pyarrow as pa
 
 from alarmstack.features.examples import examples, sealed_row
-from alarmstack.pipelines.etl.local import Archive, run_name, schemas, manifest_facts
+from alarmstack.pipelines.etl.local import Archive, manifest_facts, run_name, schemas
 from alarmstack.pipelines.etl.tables import as_parquet, evened_out, row_tables
 from alarmstack.pipelines.spark.pieces import ANSWER, REFUSED, Chunk, Job, answer, chunk_of, cut
 from alarmstack.preparation.intake import Intake
