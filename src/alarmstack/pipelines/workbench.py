@@ -25,7 +25,7 @@ from alarmstack.evaluation.splits import GAP
 from alarmstack.evaluation.table import FEW_EVENTS, TableRow
 from alarmstack.features.examples import Examples, examples
 from alarmstack.pipelines.demo import DROP_SEED, FIRST_DAY, MONTH, TRAINING_SEED, TRIAL_SEEDS, YEAR
-from alarmstack.pipelines.etl.local import Archive, run, manifest_facts
+from alarmstack.pipelines.etl.local import Archive, manifest_facts, run
 from alarmstack.pipelines.etl.tables import read_intervals
 from alarmstack.pipelines.local import latest_examples, newest
 from alarmstack.pipelines.scoring import score_block

@@ -161,9 +161,8 @@ class Watcher:
         failures = self._tries.get(path, (now, 0))[1] + 1
         seconds = pause(failures, LONGEST_PAUSE)
         self._tries[path] = (now + seconds, failures)
-        self.tell(
-            f"{printable(path.name)}: not now ({printable(reason_of(error))}); again in {seconds:.0f} s"
-        )
+        reason = printable(reason_of(error))
+        self.tell(f"{printable(path.name)}: not now ({reason}); again in {seconds:.0f} s")
 
 
 def watch(watcher: Watcher, *, polling: bool, once: bool = False) -> None:
