@@ -25,7 +25,7 @@ from alarmstack.evaluation.splits import GAP
 from alarmstack.evaluation.table import FEW_EVENTS, TableRow
 from alarmstack.features.examples import Examples, examples
 from alarmstack.pipelines.demo import DROP_SEED, FIRST_DAY, MONTH, TRAINING_SEED, TRIAL_SEEDS, YEAR
-from alarmstack.pipelines.etl.local import Archive, run, told_of
+from alarmstack.pipelines.etl.local import Archive, manifest_facts, run
 from alarmstack.pipelines.etl.tables import read_intervals
 from alarmstack.pipelines.local import latest_examples, newest
 from alarmstack.pipelines.scoring import score_block
@@ -125,7 +125,7 @@ class Workbench:
         if self.given:
             intake = self.month
             training = examples(self.plant, intake.block, intake.alarm)
-            facts = told_of(self.plant, intake, training.sealed_from, len(training.onsets))
+            facts = manifest_facts(self.plant, intake, training.sealed_from, len(training.onsets))
             fingerprint = str(facts["data_fingerprint"])
             return Rows(training, intake.block, fingerprint, self.source.name)
         if Store.of(self.settings).latest() is None:
