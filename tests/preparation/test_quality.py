@@ -12,7 +12,14 @@ import pytest
 
 from alarmstack.core.errors import GateRefused, StorageError
 from alarmstack.core.plant import Plant
-from alarmstack.preparation.quality import Check, GateResult, refuse_or_pass, set_aside, validate
+from alarmstack.preparation.quality import (
+    Check,
+    GateResult,
+    forget_refused,
+    refuse_or_pass,
+    set_aside,
+    validate,
+)
 
 BEGIN = datetime(2024, 5, 1, tzinfo=UTC)
 ROWS = 100
@@ -255,6 +262,20 @@ def test_the_same_refusal_is_kept_once_and_another_beside_it(tmp_path: Path) -> 
     drop.write_text("two")
     assert set_aside(drop, tmp_path / "refused", REFUSED) != first_time
     assert len(list((tmp_path / "refused").iterdir())) == 2
+
+
+def test_refused_drops_are_kept_for_their_time(tmp_path: Path) -> None:
+    """Counted from when they were set aside, however old their files are."""
+    drop, refused = tmp_path / "drop.csv", tmp_path / "refused"
+    drop.write_text("one")
+    os.utime(drop, (0, 0))
+    kept = set_aside(drop, refused, REFUSED)
+    (refused / "of-somebody").mkdir()
+    now = datetime.now(UTC)
+    assert forget_refused(refused, 90, now + timedelta(days=89)) == 0 and kept.exists()
+    assert forget_refused(refused, 90, now + timedelta(days=91)) == 1
+    assert [one.name for one in refused.iterdir()] == ["of-somebody"]
+    assert forget_refused(tmp_path / "not there", 90) == 0
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

@@ -49,6 +49,14 @@ def test_stored_files_are_read_back(store: Store) -> None:
     assert store.names("a") == ["a/b.txt", "a/large.bin"]
 
 
+def test_what_is_removed_is_gone_and_what_was_gone_is_no_error(store: Store) -> None:
+    for name in ("a/b.txt", "a/c.txt"):
+        store.put(name, b"hello")
+    store.remove(["a/b.txt", "a/never.txt"])
+    store.remove(["a/b.txt"])
+    assert (store.find("a/b.txt"), store.names("a")) == (None, ["a/c.txt"])
+
+
 def test_readers_follow_the_manifest(store: Store) -> None:
     assert store.latest() is None
     store.publish("one", {"t.parquet": b"1"}, {"rows": 1})

@@ -10,6 +10,11 @@ from alarmstack.core.plant import Plant, spaced, write_duration
 
 Kind = Literal["probability", "classes", "anomaly", "value"]
 """What a score is."""
+Scale = Literal["log-odds", "probability", "score", "unit"]
+"""The scale on which a base value and contributions add up to a score.
+
+"unit" is the unit of the target; "score" is the model's own score.
+"""
 NORMALITY = "normality"
 """Column of the normal-behaviour model, which learns from intervals as they are and needs no label."""
 

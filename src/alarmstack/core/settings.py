@@ -339,7 +339,8 @@ class Settings(BaseSettings):
         ge=1,
         le=1_000_000,
         alias="ALARMSTACK_HEAVY_READS_PER_MINUTE",
-        description="Trends and CSV exports that one account may request in a minute.",
+        description="Trends, views of drift, comparisons and CSV exports that one account may "
+        "request in a minute.",
     )
     keep_assessments_days: Annotated[float, GATEWAY] = Field(
         default=30.0,
@@ -364,6 +365,21 @@ class Settings(BaseSettings):
         alias="ALARMSTACK_KEEP_DELETED_DAYS",
         description="Days that a deleted history entry can be restored. It is then removed "
         "permanently.",
+    )
+    keep_readings_days: Annotated[float, SENSORS] = Field(
+        default=90.0,
+        gt=0,
+        le=LONGEST_KEPT_DAYS,
+        alias="ALARMSTACK_KEEP_READINGS_DAYS",
+        description="Days of plant time that readings written by ALARMSTACK_FLUSH_READINGS are kept.",
+    )
+    keep_drops_days: Annotated[float, STEPS | WATCHER] = Field(
+        default=90.0,
+        gt=0,
+        le=LONGEST_KEPT_DAYS,
+        alias="ALARMSTACK_KEEP_DROPS_DAYS",
+        description="Days that copies of drops are kept in ALARMSTACK_RAW_URL, and refused drops in "
+        "the data folder. The datasets and tables made from them stay.",
     )
     speed: Annotated[float, SENSORS] = Field(
         default=720.0,

@@ -1,4 +1,6 @@
-"""The steps as the command line and the demo run them: settings in, files and registered models out."""
+"""The steps as the command line and the demo run them: settings in, files and registered models
+out.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,10 @@ from alarmstack.core.plant import Plant
 from alarmstack.core.progress import Progress, silent
 from alarmstack.core.settings import Settings
 from alarmstack.evaluation.baselines import BASELINES, fit_baseline, out_of_fold
-from alarmstack.evaluation.events import BUDGETS, thresholds_for
 from alarmstack.evaluation.splits import inner_folds
-from alarmstack.evaluation.table import Contestant, Row
+from alarmstack.evaluation.table import ScoredModel, TableRow
 from alarmstack.evaluation.table import evaluate as judge
+from alarmstack.evaluation.thresholds import BUDGETS, thresholds_for
 from alarmstack.features.examples import Examples, examples
 from alarmstack.models import Recipe, recipes
 from alarmstack.pipelines.etl.tables import read_examples, read_intervals
@@ -28,7 +30,8 @@ from alarmstack.preparation.datasets import LABEL, write_csv
 from alarmstack.preparation.derived import any_rule
 from alarmstack.preparation.intake import Intake, take_in
 from alarmstack.preparation.labels import RegimeBands
-from alarmstack.registry.bundles import BLOCK, Bundle, Registry
+from alarmstack.registry import Bundle, Registry
+from alarmstack.registry.bundle import BLOCK
 from alarmstack.reports.timeline import timeline
 from alarmstack.sources import guarded
 from alarmstack.storage.files import Store
@@ -40,7 +43,9 @@ from alarmstack.training.trial import simulated_trial
 def train_latest(
     plant: Plant, settings: Settings, *, seed: int = 0, progress: Progress = silent
 ) -> tuple[list[Trained], list[str]]:
-    """Train on the store's latest run and register; what was trained, and the names that were promoted."""
+    """Train on the store's latest run and register; what was trained, and the names that were
+    promoted.
+    """
     found, manifest = latest_examples(plant, settings)
     block = read_intervals(plant, Store.of(settings), manifest)
     registry = Registry(settings.registry)
@@ -57,7 +62,9 @@ def train_latest(
 
 
 def latest_examples(plant: Plant, settings: Settings) -> tuple[Examples, dict[str, object]]:
-    """Examples of the store's latest run and its manifest. Raises StorageError before the first run, or of another plant's run."""
+    """Examples of the store's latest run and its manifest. Raises StorageError before the first
+    run, or of another plant's run.
+    """
     store = Store.of(settings)
     manifest = store.latest()
     if manifest is None:
@@ -71,7 +78,9 @@ def latest_examples(plant: Plant, settings: Settings) -> tuple[Examples, dict[st
 
 
 def champions(plant: Plant, settings: Settings) -> dict[str, Bundle]:
-    """The promoted Bundle of every expected model that has one: only these speak. Raises NotPromotedError when none has."""
+    """The promoted Bundle of every expected model that has one: only these speak. Raises
+    NotPromotedError when none has.
+    """
     registry = Registry(settings.registry)
     found = {}
     for one in expected(plant):
@@ -85,7 +94,9 @@ def champions(plant: Plant, settings: Settings) -> dict[str, Bundle]:
 
 
 def newest(plant: Plant, settings: Settings) -> dict[str, Bundle]:
-    """The newest Bundle of every expected model, promoted or not. Raises NotPromotedError when there is none."""
+    """The newest Bundle of every expected model, promoted or not. Raises NotPromotedError when
+    there is none.
+    """
     registry = Registry(settings.registry)
     versions = {one.name: registry.newest(one.name) for one in expected(plant)}
     found = {
@@ -108,7 +119,7 @@ def evaluate_simulated(
     days: int,
     seeds: Sequence[int],
     progress: Progress = silent,
-) -> list[Row]:
+) -> list[TableRow]:
     """The evaluation table of those Bundles on simulated plants that nobody trained on."""
     progress("simulating", 0.0)
     trial = simulated_trial(plant, start, days, seeds)
@@ -119,7 +130,7 @@ def evaluate_simulated(
 
 def evaluate_file(
     plant: Plant, settings: Settings, bundles: dict[str, Bundle], source: Path
-) -> list[Row]:
+) -> list[TableRow]:
     """The evaluation table of those Bundles on a historian file, all of whose rows judge."""
     taken = take_in(plant, source, refused=settings.data / "refused", read=guarded(settings))
     return _evaluate(
@@ -141,7 +152,7 @@ def _evaluate(
     found: Examples,
     blocks: tuple[IntervalBlock, ...],
     precursor: np.ndarray | None,
-) -> list[Row]:
+) -> list[TableRow]:
     training, _ = latest_examples(plant, settings)
     judged = [
         recipe
@@ -161,9 +172,9 @@ def _evaluate(
     return judge(data, found, models, _baselines(training, found), precursor)
 
 
-def _contestant(recipe: Recipe, bundle: Bundle, found: Examples) -> Contestant:
+def _contestant(recipe: Recipe, bundle: Bundle, found: Examples) -> ScoredModel:
     scores = bundle.score(found.features(recipe.group))
-    return Contestant(
+    return ScoredModel(
         recipe.name,
         scores,
         _thresholds(bundle),
@@ -175,8 +186,8 @@ def _contestant(recipe: Recipe, bundle: Bundle, found: Examples) -> Contestant:
 
 def _normal(
     plant: Plant, bundle: Bundle, found: Examples, blocks: tuple[IntervalBlock, ...]
-) -> Contestant:
-    return Contestant(
+) -> ScoredModel:
+    return ScoredModel(
         bundle.name,
         normal_scores(plant, bundle, blocks),
         _thresholds(bundle),
@@ -190,15 +201,17 @@ def _thresholds(bundle: Bundle) -> dict[float, float]:
     }
 
 
-def _baselines(training: Examples, found: Examples) -> list[Contestant]:
-    """Every baseline, learnt from the training rows, its thresholds chosen on rows held back there."""
+def _baselines(training: Examples, found: Examples) -> list[ScoredModel]:
+    """Every baseline, learnt from the training rows, its thresholds chosen on rows
+    held back there.
+    """
     folds = inner_folds(training)
     made = []
     for name in BASELINES:
         held_back = out_of_fold(name, training, folds)
         thresholds = dict(zip(BUDGETS, thresholds_for(training, held_back, BUDGETS), strict=True))
         made.append(
-            Contestant(
+            ScoredModel(
                 name, fit_baseline(name, training)(found), thresholds, np.full(len(found), np.nan)
             )
         )
@@ -217,7 +230,9 @@ def score_source(
 def write_scores(
     plant: Plant, taken: Intake, bundles: dict[str, Bundle], out: Path
 ) -> tuple[Path, Path]:
-    """Write what every model says of every row, and the picture of it. Warnings give way to limit rules, which are known live."""
+    """Write what every model says of every row, and the picture of it. Warnings give way to limit
+    rules, which are known live.
+    """
     results = score_block(plant, taken.block, bundles, any_rule(plant, taken.block))
     labelled = results.with_columns(**{LABEL: taken.alarm.astype(np.int64)})
     table, picture = out / "model_results.csv", out / "timeline.png"

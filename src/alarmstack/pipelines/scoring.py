@@ -1,4 +1,6 @@
-"""What every model says of every row: features once, each Bundle once, warnings by the alarm engine. Batch and live call this."""
+"""What every model says of every row: features once, each Bundle once, warnings by the alarm
+engine. Batch and live call this.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,14 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from alarmstack.alarms import WarningRule, standing
+from alarmstack.alarms import WarningRule, warning_active
 from alarmstack.core.intervals import Floats, IntervalBlock, Mask
 from alarmstack.core.model_list import OPERATING, Expected, expected
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.features.matrix import GROUPS, build
 from alarmstack.preparation.labels import REGIMES
-from alarmstack.registry.bundles import BLOCK, Bundle
+from alarmstack.registry import Bundle
+from alarmstack.registry.bundle import BLOCK
 
 Scores = Mapping[str, Floats]
 """What models said, by registry name: float64 [rows], or [rows, regimes]."""
@@ -24,8 +27,9 @@ def score_block(
 ) -> pl.DataFrame:
     """model_results: `timestamp` and what each model said, one row an interval.
 
-    A model that is not promoted says nothing: its columns are empty. A row's scores rest on that row and earlier ones only, and are
-    known at the row's end. While `in_alarm` no warning stands: the alarm has taken its place.
+    A model that is not promoted says nothing: its columns are empty. A row's scores rest on that
+    row and earlier ones only, and are known at the row's end. While `in_alarm` no warning stands:
+    the alarm has taken its place.
     """
     scores = {**row_scores(plant, block, bundles), **series_scores(plant, block, bundles)}
     return results(plant, block, bundles, scores, in_alarm)
@@ -34,7 +38,9 @@ def score_block(
 def row_scores(
     plant: Plant, block: IntervalBlock, bundles: Mapping[str, Bundle]
 ) -> dict[str, Floats]:
-    """Scores of the models that see a row's features, which look back `plant.lookback` rows at most."""
+    """Scores of the models that see a row's features, which look back `plant.lookback` rows at
+    most.
+    """
     speaking = {name: bundle for name, bundle in bundles.items() if bundle.group != BLOCK}
     matrices: dict[str, Floats] = {
         group: build(plant, block, group)
@@ -69,7 +75,9 @@ def results(
         if one.horizon is not None:
             rule = warning_rule(plant, bundles.get(one.name))
             score = columns[one.column]
-            on = standing(rule, score, plant.time.cadence.total_seconds(), in_alarm, block.segment)
+            on = warning_active(
+                rule, score, plant.time.cadence.total_seconds(), in_alarm, block.segment
+            )
             columns[warning_column(one)] = on.astype(np.int64)
     stamps = pl.Series("timestamp", block.start.astype("datetime64[us]")).dt.replace_time_zone(
         "UTC"

@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +90,12 @@ class Store:
                 for entry in page
             )
 
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove files. One that is gone already is no error."""
+        for name in names:
+            with self._translated(name, "removed"), suppress(FileNotFoundError):
+                obstore.delete(self._store, name)
+
     def publish(
         self, run: str, files: Mapping[str, bytes], about: Mapping[str, Any]
     ) -> dict[str, Any]:
@@ -162,7 +168,7 @@ class Store:
 
 def _opened(url: str, endpoint: str | None) -> ObjectStore:
     if url.startswith("file:"):
-        return LocalStore.from_url(url, mkdir=True)
+        return LocalStore.from_url(url, mkdir=True, automatic_cleanup=True)
     if not url.startswith("s3://"):
         raise ValueError("not a file store")
     config: S3Config = {"region": os.environ.get("AWS_REGION", REGION)}

@@ -16,10 +16,11 @@ from alarmstack.core.intervals import Floats, IntervalBlock, Mask
 from alarmstack.core.model_list import NORMALITY, OPERATING, expected
 from alarmstack.core.plant import Plant
 from alarmstack.evaluation.comparison import BaselineComparison
-from alarmstack.evaluation.events import BUDGETS, SAFETY, outcome
+from alarmstack.evaluation.events import outcome
 from alarmstack.evaluation.metrics import baseline_recalls
-from alarmstack.evaluation.population import score_of
+from alarmstack.evaluation.reference import reference_of_scores
 from alarmstack.evaluation.splits import inner_folds
+from alarmstack.evaluation.thresholds import BUDGETS, SAFETY
 from alarmstack.features.examples import Examples
 from alarmstack.models.normality import (
     HeldBack,
@@ -29,7 +30,8 @@ from alarmstack.models.normality import (
     threshold_for,
 )
 from alarmstack.preparation.derived import any_rule
-from alarmstack.registry.bundles import Bundle, make_normal_bundle
+from alarmstack.registry import Bundle
+from alarmstack.registry.bundle import make_normal_bundle
 from alarmstack.training.card import write_card
 
 
@@ -46,7 +48,7 @@ def make_normal(
     lesson = normal_lesson(plant, block)
     model = learn_normal(plant, [lesson]).with_usual_shares([lesson])
     thresholds = normal_thresholds(plant, model)
-    usual = score_of(plant, model(block).score)
+    usual = reference_of_scores(plant, model(block).score)
     bundle = make_normal_bundle(
         plant,
         about,

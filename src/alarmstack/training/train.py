@@ -14,14 +14,16 @@ from alarmstack.core.model_list import OPERATING, expected
 from alarmstack.core.plant import Plant
 from alarmstack.core.progress import Progress, silent
 from alarmstack.evaluation.comparison import BaselineComparison
-from alarmstack.evaluation.events import BUDGETS, thresholds_for
 from alarmstack.evaluation.metrics import judge
-from alarmstack.evaluation.population import score_of, usual_values
+from alarmstack.evaluation.reference import reference_of_scores, reference_of_values
 from alarmstack.evaluation.splits import inner_folds
+from alarmstack.evaluation.thresholds import BUDGETS, thresholds_for
 from alarmstack.features.examples import Examples
 from alarmstack.features.matrix import feature_names, source_of
-from alarmstack.models import Fitted, More, Recipe, fit, recipes, refit, side_by_side
-from alarmstack.registry.bundles import BEATS_BASELINE, Bundle, Registry, make_bundle
+from alarmstack.models import ExtraRows, Fitted, Recipe, fit, recipes, refit, side_by_side
+from alarmstack.registry import Bundle, Registry
+from alarmstack.registry.bundle import make_bundle
+from alarmstack.registry.mlflow_registry import BEATS_BASELINE
 from alarmstack.training.card import write_card
 from alarmstack.training.normal import make_normal
 
@@ -59,7 +61,7 @@ def train(
     sealed = examples.rows(examples.sealed_from, len(examples))
     folds = inner_folds(open_rows)
     wanted, chosen, judged = recipes(plant), [], []
-    population = usual_values(plant, block)
+    population = reference_of_values(plant, block)
     for number, recipe in enumerate(wanted):
         progress(recipe.name, number / (len(wanted) + 1))
         fitted = fit(
@@ -69,7 +71,7 @@ def train(
             open_rows.features(recipe.group),
             target_of(recipe, open_rows),
             [(f.train, f.held_back) for f in folds],
-            more=_more(recipe, open_rows),
+            extra=_more(recipe, open_rows),
             seed=seed,
         )
         thresholds = choose_thresholds(recipe, fitted.out_of_fold, open_rows)
@@ -101,7 +103,7 @@ def train(
         done.append(
             Trained(
                 bundle,
-                registry.publish(bundle, _judged(comparison), verdict=comparison.compared),
+                registry.publish(bundle, _judged(comparison), comparison=comparison.compared),
                 bundle.metrics,
                 comparison,
             )
@@ -114,7 +116,7 @@ def _again(plant: Plant, chosen: Fitted, examples: Examples, seed: int) -> Fitte
     recipe = chosen.recipe
     x, target = examples.features(recipe.group), target_of(recipe, examples)
     return refit(
-        chosen, _sources(plant, recipe), x, target, more=_more(recipe, examples), seed=seed
+        chosen, _sources(plant, recipe), x, target, extra=_more(recipe, examples), seed=seed
     )
 
 
@@ -161,17 +163,17 @@ def _register(
         bundle,
         _judged(comparison),
         {"estimator": fitted.chosen, **tried},
-        verdict=comparison.compared,
+        comparison=comparison.compared,
     )
     return Trained(bundle, version, metrics, comparison)
 
 
-def _more(recipe: Recipe, examples: Examples) -> More | None:
+def _more(recipe: Recipe, examples: Examples) -> ExtraRows | None:
     """What a forecaster learns on the other phases of the grid, where there are such."""
     between = examples.between
     if between is None or recipe.horizon is None:
         return None
-    return More(between.window, between.target[recipe.horizon], between.row, between.phases)
+    return ExtraRows(between.window, between.target[recipe.horizon], between.row, between.phases)
 
 
 def _score(plant: Plant, fitted: Fitted, examples: Examples) -> dict[str, ReferenceDistribution]:
@@ -182,7 +184,9 @@ def _score(plant: Plant, fitted: Fitted, examples: Examples) -> dict[str, Refere
     if not np.isfinite(raw).any():
         raw = fitted.estimator.raw(examples.features(fitted.recipe.group))
     # By the calibration that speaks: those of the folds have steps of their own.
-    found = score_of(plant, raw if fitted.calibration is None else fitted.calibration(raw))
+    found = reference_of_scores(
+        plant, raw if fitted.calibration is None else fitted.calibration(raw)
+    )
     return {} if found is None else {SCORE: found}
 
 

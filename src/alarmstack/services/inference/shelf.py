@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+import alarmstack
 from alarmstack import __version__
 from alarmstack.core.errors import AlarmstackError, NotPromotedError, RegistryError, ServiceError
 from alarmstack.core.model_list import Expected, expected
@@ -23,9 +24,11 @@ from alarmstack.core.plant import Plant, write_duration
 from alarmstack.core.tasks import reason_of
 from alarmstack.features.matrix import feature_names
 from alarmstack.models.normality import NormalModel, monitored
-from alarmstack.registry.bundles import BLOCK, Bundle, Registry, Speaking
+from alarmstack.registry import Bundle, Registry
+from alarmstack.registry.bundle import BLOCK
 from alarmstack.registry.copies import Copies, Copy
 from alarmstack.registry.manifest import sha256
+from alarmstack.registry.mlflow_registry import ServingVersions
 from alarmstack.services.inference.probe import probed
 from alarmstack.services.schemas.inference import ModelRef, ModelStatus, Ready, TaskState
 
@@ -150,7 +153,7 @@ class Shelf:
         if first:
             self._restock()
         try:
-            speaking = self.registry.speaking(self.plant.registry_prefix, self._names)
+            speaking = self.registry.serving_versions(self.plant.registry_prefix, self._names)
         except RegistryError as error:
             if self.unreachable != str(error):
                 log.warning("%s", error)
@@ -180,7 +183,7 @@ class Shelf:
             self.undelivered = None
         self.open_kept()
 
-    def _follow(self, name: str, speaking: Speaking) -> None:
+    def _follow(self, name: str, speaking: ServingVersions) -> None:
         """Serve what the registry names. An error concerns this model alone, one of its challenger that challenger alone."""
         try:
             self._fetch(name, speaking)
@@ -196,7 +199,7 @@ class Shelf:
             self.shadows = _without(self.shadows, name)
             self.challenger_reasons = {**self.challenger_reasons, name: reason}
 
-    def _fetch(self, name: str, speaking: Speaking) -> None:
+    def _fetch(self, name: str, speaking: ServingVersions) -> None:
         wanted, promoted = self._wanted(speaking), speaking.champion is not None
         if wanted is None:
             self._drop(name, speaking)
@@ -217,7 +220,7 @@ class Shelf:
         )
         self._keep(name)
 
-    def _wanted(self, speaking: Speaking) -> str | None:
+    def _wanted(self, speaking: ServingVersions) -> str | None:
         return speaking.champion or (speaking.newest if self.unpromoted else None)
 
     def _confirmed(self, name: str, current: Speaker) -> bool:
@@ -229,7 +232,7 @@ class Shelf:
             current.digest,
         )
 
-    def _not_usable(self, name: str, speaking: Speaking, reason: str) -> str:
+    def _not_usable(self, name: str, speaking: ServingVersions, reason: str) -> str:
         serving = self.speakers.get(name)
         wanted = self._wanted(speaking)
         instead = (
@@ -251,7 +254,7 @@ class Shelf:
             log.info("%s version %s challenges", name, challenger)
         self.challenger_reasons = _without(self.challenger_reasons, name)
 
-    def _drop(self, name: str, speaking: Speaking) -> None:
+    def _drop(self, name: str, speaking: ServingVersions) -> None:
         """A model that nobody promotes any more falls silent."""
         self.speakers = _without(self.speakers, name)
         self.required, self.outdated = self.required - {name}, self.outdated - {name}
@@ -445,8 +448,8 @@ def _without(models: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 @cache
 def code_fingerprint() -> str:
-    """SHA-256 of the version and of every source file of this package, as they were when it was first asked for."""
-    home = Path(__file__).parent.parent
+    """SHA-256 of the version and of every source file of alarmstack, as they were when it was first asked for."""
+    home = Path(alarmstack.__file__).parent
     sources = {
         str(file.relative_to(home)): sha256(file.read_bytes())
         for file in sorted(home.rglob("*.py"))

@@ -6,11 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from alarmstack.core.model_list import Kind
+from alarmstack.core.model_list import Kind, Scale
 from alarmstack.services.schemas.observations import MOST_ROWS, Number, Observation
 
 MOST_FEATURES = 2000
-Scale = Literal["log-odds", "probability", "score", "unit"]
 
 
 class _Body(BaseModel):

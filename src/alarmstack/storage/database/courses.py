@@ -1,4 +1,4 @@
-"""Past intervals as columns of numbers, for charts over thousands of intervals.
+"""Past intervals as columns of numbers, for charts and drift over thousands of intervals.
 
 They are read by a blocking connection of its own. The database extracts only the requested values
 from the stored rows.
@@ -18,6 +18,8 @@ from sqlalchemy import Engine, select
 
 from alarmstack.core.intervals import Floats, Mask
 from alarmstack.storage.database.engine import plain_engine
+from alarmstack.storage.database.outputs import join
+from alarmstack.storage.database.plant_history import Past
 from alarmstack.storage.database.tables import PlantAssessed, PlantInterval, PlantVersions
 
 Forecasts = list[tuple[str, int, float | None]]
@@ -97,6 +99,45 @@ def read_course(
     )
 
 
+def read_past(
+    url: str, plant: str, keys: Sequence[str], end: datetime | None, most: int
+) -> list[Past]:
+    """The newest `most` intervals that start before `end`, oldest first, with the values of `keys`."""
+    values = [PlantInterval.row[key].as_float() for key in keys]
+    first = (
+        PlantInterval.start,
+        PlantAssessed.in_alarm,
+        PlantAssessed.said,
+        PlantAssessed.versions_id,
+    )
+    query = (
+        select(*first, *values)
+        .outerjoin(
+            PlantAssessed,
+            (PlantAssessed.plant == PlantInterval.plant)
+            & (PlantAssessed.start == PlantInterval.start),
+        )
+        .where(PlantInterval.plant == plant)
+        .order_by(PlantInterval.start.desc())
+        .limit(most)
+    )
+    if end is not None:
+        query = query.where(PlantInterval.start < end)
+    with _engine(url).connect() as connection:
+        rows = connection.execute(query).all()[::-1]
+        known = connection.execute(select(PlantVersions.id, PlantVersions.versions)).tuples().all()
+    shared = dict(known)
+    return [
+        Past(
+            start,
+            dict(zip(keys, numbers, strict=True)),
+            None if own is None else join(own, shared[number]),
+            bool(in_alarm),
+        )
+        for start, in_alarm, own, number, *numbers in rows
+    ]
+
+
 def _floats(column: Iterable[Any]) -> Floats:
     return np.array([np.nan if number is None else number for number in column], float)
 
@@ -107,4 +148,4 @@ def _engine(url: str) -> Engine:
     return plain_engine(url)
 
 
-__all__ = ["Course", "Forecasts", "read_course"]
+__all__ = ["Course", "Forecasts", "read_course", "read_past"]

@@ -47,8 +47,8 @@ class Database:
         """A transaction, committed at the end of its `async with`."""
         return self._sessions.begin()
 
-    async def release(self) -> None:
-        """Release the disk space of removed rows and of SQLite's write-ahead log.
+    async def release(self, *, shorten_log: bool = True) -> None:
+        """Release the disk space of removed rows, and shorten SQLite's write-ahead log.
 
         Postgres does this by itself.
         """
@@ -57,11 +57,10 @@ class Database:
         async with self.engine.connect() as connection:
             driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None
-            # As a script: a plain `execute` runs one step of this statement, which releases one
-            # page.
-            await driver.executescript(
-                f"PRAGMA incremental_vacuum({RELEASED_PAGES}); PRAGMA wal_checkpoint(TRUNCATE)"
-            )
+            # As a script: a plain `execute` runs one step of this statement and releases one page.
+            await driver.executescript(f"PRAGMA incremental_vacuum({RELEASED_PAGES})")
+            if shorten_log:
+                await driver.executescript("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def close(self) -> None:
         """Close the connections."""
