@@ -422,7 +422,9 @@ def _ask(
                 if question.of_grid == of_grid
             ]
             suite = gx.ExpectationSuite(name=name, expectations=expectations)
-            results = batch.get_batch({"dataframe": _to_pandas(frame)}).validate(suite).results
+            table = batch.get_batch({"dataframe": _to_pandas(frame)})
+            # The basic format has all that a Check states and takes half the time of the default.
+            results = table.validate(suite, result_format="BASIC").results
             for result in results:
                 place = result.expectation_config.meta["place"]
                 answers[place] = _answer(questions[place], result, frame)

@@ -1,4 +1,6 @@
-"""docs/api.md: every endpoint of the three services, from the OpenAPI documents that they give themselves."""
+"""docs/api.md: every endpoint of the three services, from the OpenAPI documents that they give
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +128,9 @@ def _answered(document: Document, operation: Document) -> str:
 
 
 def _shape(document: Document, schema: Document, depth: int = 0) -> Any:
-    """A value of a schema, in short: an example where one is given, else what kind of value it is."""
+    """A value of a schema, in short: an example where one is given, else what kind of
+    value it is.
+    """
     if "$ref" in schema:
         return _shape(
             document, document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]], depth

@@ -379,9 +379,9 @@ def test_a_pressure_that_swings_about_its_limit_is_one_alarm_not_twelve(plant: P
             state.add_interval(
                 to_rows(plant, live.intervals.rows(len(live.intervals) - 1, len(live.intervals)))[0]
             )
-        live = player.now()
-        state.add_reading(FeedReading(live.reading, live.ages, live.setpoints))
-        before, above = above, (live.reading.numbers.get("pdt31008") or 0.0) > 300.0
+        newest = player.now()
+        state.add_reading(FeedReading(newest.reading, newest.ages, newest.setpoints))
+        before, above = above, (newest.reading.numbers.get("pdt31008") or 0.0) > 300.0
         crossings += above and not before
     begun = [begin for rule, begin, _ in episodes(state) if rule == "flooding"]
     assert crossings > 5 and len(begun) <= 2

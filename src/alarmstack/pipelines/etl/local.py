@@ -36,9 +36,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Archive:
-    """Where a run's origin is kept, one folder a run: `raw` the files as they came, `curated` the datasets made of them.
+    """Where a run's origin is kept, one folder a run: `raw` the files as they came, `curated` the
+    datasets made of them.
 
-    The files as they came are removed `keep_days` after their run, as soon as another run is kept; the datasets stay.
+    The files as they came are removed `keep_days` after their run, as soon as another run is kept;
+    the datasets stay.
     """
 
     raw: Store
@@ -63,7 +65,9 @@ class Archive:
         return {"raw": f"{self.raw.url}/drops/{run}", "curated": f"{self.curated.url}/runs/{run}"}
 
     def _forget(self, run: str) -> None:
-        """Remove the files of runs that began too long before this one. That it fails is no fault of this run."""
+        """Remove the files of runs that began too long before this one. That it fails is no fault
+        of this run.
+        """
         begun = _begun(run)
         if begun is None:
             return
@@ -83,7 +87,9 @@ def run_assets(
     operator_log: Path | None = None,
     progress: Progress = silent,
 ) -> Iterator[tuple[str, Intake, dict[str, Any]]]:
-    """A run for every asset of a source, one after another: the asset, what was taken in, the manifest."""
+    """A run for every asset of a source, one after another: the asset, what was taken in, the
+    manifest.
+    """
     refused, read = settings.data / "refused", guarded(settings)
     forget_refused(refused, settings.keep_drops_days)
     for asset, drop in assets_in(source).items():
@@ -100,7 +106,9 @@ def run(
     archive: Archive | None = None,
     about: Mapping[str, object] | None = None,
 ) -> dict[str, Any]:
-    """Build and publish a run's tables; the manifest, with `about` in it, is returned. An interrupted run publishes nothing."""
+    """Build and publish a run's tables; the manifest, with `about` in it, is returned. An
+    interrupted run publishes nothing.
+    """
     progress("features", 0.0)
     found = with_between(examples(plant, taken.block, taken.alarm), taken.between)
     made = tables(found, taken.block)

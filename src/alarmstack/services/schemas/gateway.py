@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from alarmstack.core.model_list import Kind
 from alarmstack.services.schemas.inference import (
     Assessment,
     Explanation,
     Forecast,
-    Kind,
     Prediction,
     TaskState,
 )

@@ -98,7 +98,7 @@ class RefreshSession(Table):
 
 
 class Invitation(Table):
-    """An invitation to register once, with a role; the token's hash is stored. Writer: `accounts`."""
+    """An invitation to register once; only its token's hash is stored. Writer: `accounts`."""
 
     __tablename__ = "invitations"
     id: Mapped[int] = mapped_column(primary_key=True)
