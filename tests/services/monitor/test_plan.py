@@ -14,7 +14,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 GAPS = [
-    ("nothing known yet", None, NOON, 240),
+    ("nothing stored yet", None, NOON, 240),
     ("the next one", NOON - HOUR, NOON, 0),
     ("the same again", NOON, NOON, 0),
     ("one was missed", NOON - 2 * HOUR, NOON, 1),
@@ -26,13 +26,13 @@ GAPS = [
 @pytest.mark.parametrize(
     ("what", "newest", "arrived", "wanted"), GAPS, ids=[gap[0] for gap in GAPS]
 )
-def test_what_is_missing_is_asked_for(
+def test_missing_intervals_are_requested(
     what: str, newest: datetime | None, arrived: datetime, wanted: int
 ) -> None:
     assert missing(newest, arrived, HOUR) == wanted
 
 
-def test_segments_travel_unless_they_were_numbered_anew(plant: Plant) -> None:
+def test_segments_are_sent_unless_their_numbers_decrease(plant: Plant) -> None:
     def sent(*rows: dict[str, object]) -> list[dict[str, object]]:
         dated = [
             {"timestamp": (NOON + hour * HOUR).isoformat(), **row} for hour, row in enumerate(rows)
@@ -68,9 +68,9 @@ def test_a_long_gap_clears_a_warning_and_a_short_one_keeps_it(plant: Plant) -> N
             {"scores": {}, "forecasts": forecasts} if score is not None else None,
         )
 
-    def standing(*hours: tuple[int, float | None]) -> list[bool]:
+    def active(*hours: tuple[int, float | None]) -> list[bool]:
         return [states[0].standing for states in warnings(plant, [past(*hour) for hour in hours])]
 
-    assert standing((0, 0.9), (1, None), (2, 0.45)) == [True, True, True]
-    assert standing((0, 0.9), (6, 0.45)) == [True, True]
-    assert standing((0, 0.9), (7, 0.45)) == [True, False]
+    assert active((0, 0.9), (1, None), (2, 0.45)) == [True, True, True]
+    assert active((0, 0.9), (6, 0.45)) == [True, True]
+    assert active((0, 0.9), (7, 0.45)) == [True, False]
