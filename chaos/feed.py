@@ -1,4 +1,6 @@
-"""A proxy between the gateway and the sensor API. It can stall as a dead connection does, and change the rows that pass."""
+"""A proxy between the gateway and the sensor API. It can stall as a dead connection does, and
+change the rows that pass.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from alarmstack.services.runtime.http import listen
+from alarmstack.services.runtime.server import listen
 
 Row = dict[str, Any]
 Change = Callable[[Row], Row]

@@ -1,4 +1,4 @@
-"""The table tells the truth about contestants whose skill we know."""
+"""The table shows the known skill of constructed models."""
 
 import numpy as np
 import pytest
@@ -43,22 +43,22 @@ def test_recall_lead_and_the_best_baseline(table: dict[tuple[str, str], TableRow
     assert table["false_alarms_per_day@0.5/day", ""].value == 0.0
 
 
-def test_a_gain_is_paired_and_signed(table: dict[tuple[str, str], TableRow]) -> None:
-    over_blind, over_seeing = (
-        table["recall_gain@0.5/day", "blind"],
-        table["recall_gain@0.5/day", "seeing"],
-    )
+def test_a_gain_is_paired_and_has_a_sign(table: dict[tuple[str, str], TableRow]) -> None:
+    over_blind = table["recall_gain@0.5/day", "blind"]
+    over_seeing = table["recall_gain@0.5/day", "seeing"]
     assert over_blind.value == 0.5 and over_blind.low is not None and over_blind.low > 0
     assert over_seeing.value == -0.5 and over_seeing.high is not None and over_seeing.high < 0
 
 
-def test_a_budget_that_cannot_be_measured_has_no_figure(
+def test_a_budget_that_cannot_be_measured_has_no_value(
     table: dict[tuple[str, str], TableRow],
 ) -> None:
     assert table["event_recall@0.01/day", ""].value is None
 
 
-def test_rows_are_judged_against_the_base_rate(table: dict[tuple[str, str], TableRow]) -> None:
+def test_row_metrics_are_compared_with_the_base_rate(
+    table: dict[tuple[str, str], TableRow],
+) -> None:
     brier = table["brier_skill", "base rate"].value
     precision = table["average_precision", "base rate"]
     assert brier is not None and 0 < brier < 1

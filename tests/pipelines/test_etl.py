@@ -1,4 +1,6 @@
-"""One ETL run: what it publishes, that nothing synthetic strays, and that training reads back what was made."""
+"""One ETL run: what it publishes, that nothing synthetic strays, and that training reads back what
+was made.
+"""
 
 import json
 import shutil
@@ -147,7 +149,9 @@ def test_the_real_file_is_taken_as_it_is(plant: Plant, real_data: Path, tmp_path
 def test_what_a_run_was_made_from_is_kept_beside_it(
     plant: Plant, taken: Intake, tmp_path: Path
 ) -> None:
-    """The files byte for byte, and the datasets as `ingest` writes them; the manifest names both places."""
+    """The files byte for byte, and the datasets as `ingest` writes them; the manifest names both
+    places.
+    """
     archive = Archive(Store.at(tmp_path / "raw"), Store.at(tmp_path / "curated"))
     manifest = run(plant, taken, Store.at(tmp_path / "store"), archive=archive)
     (came,) = archive.raw.names("drops")
@@ -160,7 +164,9 @@ def test_what_a_run_was_made_from_is_kept_beside_it(
 def test_the_files_of_a_run_are_kept_for_their_time_and_its_datasets_for_good(
     plant: Plant, taken: Intake, tmp_path: Path
 ) -> None:
-    """By the wall clock of the runs, as soon as another run is kept; what others put there stays."""
+    """By the wall clock of the runs, as soon as another run is kept; what others put
+    there stays.
+    """
     raw, curated = Store.at(tmp_path / "raw"), Store.at(tmp_path / "curated")
     archive = Archive(raw, curated, keep_days=90)
     raw.put("drops/of-somebody/notes.txt", b"their own")

@@ -1,4 +1,4 @@
-"""Every kind of fault: good rows are loaded, the bad one is reported with its file, row and reason."""
+"""Faults of every kind: good rows are loaded, bad ones reported with file, row and reason."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ def values(drop: Drop, tag: str = "PDT31008") -> list[float]:
         ("", "blank"),
     ],
 )
-def test_a_cell_that_is_no_number(
+def test_a_cell_that_is_not_a_number(
     plant: Plant, tmp_path: Path, suffix: str, cell: str, kind: str
 ) -> None:
     writers.simple(tmp_path / f"PDT31008{suffix}", writers.hours(BEGIN, [229.5, cell, 231.0]))
@@ -189,12 +189,12 @@ def test_files_that_are_no_readings(plant: Plant, tmp_path: Path) -> None:
 
 def test_many_equal_faults_end_in_a_count(plant: Plant, tmp_path: Path) -> None:
     writers.simple(tmp_path / "PDT31008.csv", writers.hours(BEGIN, ["Bad"] * 57 + [229.5]))
-    found = [p for p in read(plant, tmp_path).problems if p.kind == "text"]
-    assert len(found) == 21
-    assert found[-1].row is None and found[-1].reason.startswith("37 more")
+    faults = [p for p in read(plant, tmp_path).problems if p.kind == "text"]
+    assert len(faults) == 21
+    assert faults[-1].row is None and faults[-1].reason.startswith("37 more")
 
 
-def test_a_column_and_a_tag_nobody_knows(plant: Plant, tmp_path: Path) -> None:
+def test_an_unknown_column_and_an_unknown_tag(plant: Plant, tmp_path: Path) -> None:
     writers.write(tmp_path / "a.csv", [("timestamp", "PDT31008", "PDT99999"), (BEGIN, 229.5, 1.0)])
     writers.write(
         tmp_path / "b.csv",
@@ -221,7 +221,7 @@ def test_nothing_at_all_can_be_read(plant: Plant, tmp_path: Path, what: str) -> 
     assert "PDT31008.xlsx" not in str(caught.value) or what == "only a broken workbook"
 
 
-def test_a_finished_dataset_is_passed_on_as_it_stands(plant: Plant, tmp_path: Path) -> None:
+def test_a_finished_dataset_is_passed_on_unchanged(plant: Plant, tmp_path: Path) -> None:
     rows = [
         ("timestamp", "PDT31008", "PDT31008_max", "anomaly_label"),
         (BEGIN, 229.5, 231.0, 0),
@@ -246,6 +246,6 @@ def test_the_real_plant_s_files(plant: Plant, real_data: Path) -> None:
         assert cleaned.table[name].to_list() == expected[name].cast(pl.Float64).to_list()
 
 
-def test_every_kind_has_been_shown(plant: Plant) -> None:
+def test_every_kind_of_problem_has_a_test(plant: Plant) -> None:
     here = "".join(p.read_text() for p in Path(__file__).parent.glob("test_*.py"))
     assert [kind for kind in KINDS if here.count(f'"{kind}"') == 0] == []

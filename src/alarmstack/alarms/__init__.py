@@ -1,7 +1,8 @@
 """The rules of warnings and alarms, as pure functions.
 
 `engine` turns scores into warnings, `limits` turns values into limit alarms, `drift` compares
-recent values with those in training, and `wording` writes probabilities as text.
+recent values with those in training, `comparison` compares the warnings of two versions of a model,
+`retraining` decides whether to train again, and `wording` writes probabilities as text.
 In: scores and values. Out: states of warnings and alarms. Imports `preparation` and `core`.
 """
 

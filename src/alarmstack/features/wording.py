@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from alarmstack.core.plant import Plant, spaced, write_duration
 from alarmstack.features.matrix import source_of
@@ -98,7 +99,10 @@ def _rule(plant: Plant, feature: str) -> tuple[str, str]:
             unit = "h" if part == "hours_to_limit" else rule.unit
             return f"{rule.name.replace('_', ' ')}: {words.get(part, part.replace('_', ' '))}", unit
     if feature.startswith("failure_frequency_"):
-        return f"rows beyond a limit in the last {feature.removeprefix('failure_frequency_')}", ""
+        rows = int(feature.removeprefix("failure_frequency_"))
+        cadence = plant.time.cadence
+        counted = "hours" if cadence == timedelta(hours=1) else "rows"
+        return f"{counted} over a limit, last {spaced(write_duration(rows * cadence))}", ""
     return feature.replace("_", " "), ""
 
 

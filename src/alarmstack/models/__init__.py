@@ -1,8 +1,9 @@
 """The models: which there are, how they are fitted, and how they are exported.
 
-`catalogue` lists the recipes, `estimators` builds their estimators, `fit` fits them, `calibration`
-turns scores into probabilities, `graph` exports to ONNX, `native` to the library's own format,
-`contributions` explains scores, and `normality` learns normal behaviour without labels.
+`catalogue` lists the recipes, `estimators` builds their estimators, `fit` fits them, `balance` adds
+rows of the rarer label, `calibration` turns scores into probabilities, `graph` exports to ONNX,
+`native` to the library's own format, `contributions` explains scores, and `normality` learns normal
+behaviour without labels.
 In: features or intervals. Out: fitted models and scores. Imports `features` and the layers below.
 """
 

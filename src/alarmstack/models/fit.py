@@ -15,11 +15,14 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from imblearn.over_sampling import SMOTE
-from sklearn.impute import SimpleImputer
 from sklearn.metrics import average_precision_score
 
 from alarmstack.core.intervals import Floats
+from alarmstack.models.balance import (
+    enough_to_balance,
+    filled_with_medians,
+    with_synthetic_rows,
+)
 from alarmstack.models.calibration import Calibration
 from alarmstack.models.catalogue import Recipe
 from alarmstack.models.estimators import Estimator
@@ -30,8 +33,6 @@ CHOICE_FOLDS = 3
 """Folds that candidates are compared on; scores for thresholds come from all folds."""
 THINNED_WEIGHT = 0.5
 """Weight of the copy of a row with dropped inputs; the row itself has the weight 1."""
-NEIGHBOURS = 5
-"""Neighbours that SMOTE interpolates between: the default of its authors and of imblearn."""
 SCORED = ("alarm", "onset", "none")
 """Targets whose scores get thresholds, which are chosen on rows that the model did not see."""
 INSTRUMENTS_LOST = (0.1, 0.6)
@@ -253,15 +254,10 @@ def _thinned(x: Floats, sources: Sequence[str | None], random: np.random.Generat
 
 
 def _balanced(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Rows without missing values, and as many of the rarer label, added by SMOTE.
-
-    Unchanged if there are too few rows of the rarer label to find neighbours.
-    """
-    if np.bincount(y.astype(int), minlength=2).min() <= NEIGHBOURS:
+    """Rows without missing values and with balanced labels; unchanged if there are too few."""
+    if not enough_to_balance(y):
         return x, y
-    filled = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(x)
-    balanced_x, balanced_y = SMOTE(random_state=0, k_neighbors=NEIGHBOURS).fit_resample(filled, y)
-    return balanced_x, balanced_y
+    return with_synthetic_rows(filled_with_medians(x), y)
 
 
 def _calibrate(

@@ -1,4 +1,6 @@
-"""The steps as the command line and the demo run them: settings in, files and registered models out."""
+"""The steps as the command line and the demo run them: settings in, files and registered models
+out.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ from alarmstack.training.trial import simulated_trial
 def train_latest(
     plant: Plant, settings: Settings, *, seed: int = 0, progress: Progress = silent
 ) -> tuple[list[Trained], list[str]]:
-    """Train on the store's latest run and register; what was trained, and the names that were promoted."""
+    """Train on the store's latest run and register; what was trained, and the names that were
+    promoted.
+    """
     found, manifest = latest_examples(plant, settings)
     block = read_intervals(plant, Store.of(settings), manifest)
     registry = Registry(settings.registry)
@@ -58,7 +62,9 @@ def train_latest(
 
 
 def latest_examples(plant: Plant, settings: Settings) -> tuple[Examples, dict[str, object]]:
-    """Examples of the store's latest run and its manifest. Raises StorageError before the first run, or of another plant's run."""
+    """Examples of the store's latest run and its manifest. Raises StorageError before the first
+    run, or of another plant's run.
+    """
     store = Store.of(settings)
     manifest = store.latest()
     if manifest is None:
@@ -72,7 +78,9 @@ def latest_examples(plant: Plant, settings: Settings) -> tuple[Examples, dict[st
 
 
 def champions(plant: Plant, settings: Settings) -> dict[str, Bundle]:
-    """The promoted Bundle of every expected model that has one: only these speak. Raises NotPromotedError when none has."""
+    """The promoted Bundle of every expected model that has one: only these speak. Raises
+    NotPromotedError when none has.
+    """
     registry = Registry(settings.registry)
     found = {}
     for one in expected(plant):
@@ -86,7 +94,9 @@ def champions(plant: Plant, settings: Settings) -> dict[str, Bundle]:
 
 
 def newest(plant: Plant, settings: Settings) -> dict[str, Bundle]:
-    """The newest Bundle of every expected model, promoted or not. Raises NotPromotedError when there is none."""
+    """The newest Bundle of every expected model, promoted or not. Raises NotPromotedError when
+    there is none.
+    """
     registry = Registry(settings.registry)
     versions = {one.name: registry.newest(one.name) for one in expected(plant)}
     found = {
@@ -192,7 +202,9 @@ def _thresholds(bundle: Bundle) -> dict[float, float]:
 
 
 def _baselines(training: Examples, found: Examples) -> list[ScoredModel]:
-    """Every baseline, learnt from the training rows, its thresholds chosen on rows held back there."""
+    """Every baseline, learnt from the training rows, its thresholds chosen on rows
+    held back there.
+    """
     folds = inner_folds(training)
     made = []
     for name in BASELINES:
@@ -218,7 +230,9 @@ def score_source(
 def write_scores(
     plant: Plant, taken: Intake, bundles: dict[str, Bundle], out: Path
 ) -> tuple[Path, Path]:
-    """Write what every model says of every row, and the picture of it. Warnings give way to limit rules, which are known live."""
+    """Write what every model says of every row, and the picture of it. Warnings give way to limit
+    rules, which are known live.
+    """
     results = score_block(plant, taken.block, bundles, any_rule(plant, taken.block))
     labelled = results.with_columns(**{LABEL: taken.alarm.astype(np.int64)})
     table, picture = out / "model_results.csv", out / "timeline.png"

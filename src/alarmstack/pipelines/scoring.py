@@ -1,4 +1,6 @@
-"""What every model says of every row: features once, each Bundle once, warnings by the alarm engine. Batch and live call this."""
+"""What every model says of every row: features once, each Bundle once, warnings by the alarm
+engine. Batch and live call this.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,9 @@ def score_block(
 ) -> pl.DataFrame:
     """model_results: `timestamp` and what each model said, one row an interval.
 
-    A model that is not promoted says nothing: its columns are empty. A row's scores rest on that row and earlier ones only, and are
-    known at the row's end. While `in_alarm` no warning stands: the alarm has taken its place.
+    A model that is not promoted says nothing: its columns are empty. A row's scores rest on that
+    row and earlier ones only, and are known at the row's end. While `in_alarm` no warning stands:
+    the alarm has taken its place.
     """
     scores = {**row_scores(plant, block, bundles), **series_scores(plant, block, bundles)}
     return results(plant, block, bundles, scores, in_alarm)
@@ -35,7 +38,9 @@ def score_block(
 def row_scores(
     plant: Plant, block: IntervalBlock, bundles: Mapping[str, Bundle]
 ) -> dict[str, Floats]:
-    """Scores of the models that see a row's features, which look back `plant.lookback` rows at most."""
+    """Scores of the models that see a row's features, which look back `plant.lookback` rows at
+    most.
+    """
     speaking = {name: bundle for name, bundle in bundles.items() if bundle.group != BLOCK}
     matrices: dict[str, Floats] = {
         group: build(plant, block, group)

@@ -1,5 +1,4 @@
-"""A simulated plant: dynamics, faults with known onsets, and the files that a historian would
-write.
+"""A simulated plant: dynamics, faults with known onsets, and the files of its historian.
 
 In: the plant and its simulation.toml. Out: readings, an operator log, and the truth about all
 events. The package imports `core` and `preparation`.

@@ -161,9 +161,7 @@ def _controlled(
 
 
 def jittered(parameters: Parameters, asset: str) -> Parameters:
-    """Parameters of one of several plants, whose bases and amplitudes differ by the asset's
-    name.
-    """
+    """Parameters of one of several plants: the asset's name varies bases and amplitudes."""
     spread = parameters.asset_spread
     random = np.random.default_rng([ord(letter) for letter in asset])
 

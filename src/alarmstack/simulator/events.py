@@ -1,5 +1,4 @@
-"""Events of a simulated plant: faults with or without a precursor, and events that only look like
-one.
+"""Events of a simulated plant: faults, and events that only look like faults.
 
 A fault with a precursor begins at its *physical onset*, with a small effect on several signals. At
 the end of the precursor it breaks out. A fault without a precursor breaks out at once. The course

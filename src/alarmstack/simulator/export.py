@@ -26,8 +26,7 @@ Series = tuple[list[datetime], list[float]]
 
 
 def export(simulation: Simulation, plant: Plant, folder: Path, form: str = "xlsx") -> Path:
-    """Write a drop: files of instruments and controllers, operator_log.csv, simulation.json,
-    truth.csv.
+    """Write a drop: data files, operator_log.csv, simulation.json and truth/truth.csv.
 
     Raises StorageError for an unknown format, or when the folder holds other files than an earlier
     export.

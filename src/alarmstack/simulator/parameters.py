@@ -61,9 +61,7 @@ class Signal(_Part):
 
 
 class Loop(_Part):
-    """A PI controller: OP = bias + gain · (PV − SP) + integral; its OP moves the PV back towards
-    SP.
-    """
+    """A PI controller: OP = bias + gain · (PV − SP) + integral. OP moves the PV towards SP."""
 
     setpoint: float
     output: float

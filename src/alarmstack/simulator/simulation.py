@@ -25,6 +25,9 @@ from alarmstack.simulator.historian import since, written
 from alarmstack.simulator.parameters import Parameters, load_parameters
 
 SIMULATOR_VERSION = "1"
+HOURS_A_DAY = 24
+ASSET_PRIME = 1_000_003
+"""Separates the seeds of assets further than any number of seeds in use."""
 UTC_TIME = pl.Datetime("us", "UTC")
 TRUTH_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "asset": pl.String,
@@ -45,9 +48,7 @@ LOG_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 @dataclass(frozen=True)
 class Simulation:
-    """Readings (READING_SCHEMA), operator log (LOG_SCHEMA) and truth (TRUTH_SCHEMA) of one
-    plant.
-    """
+    """Readings (READING_SCHEMA), operator log (LOG_SCHEMA), truth (TRUTH_SCHEMA) of one plant."""
 
     asset: str
     seed: int
@@ -72,14 +73,13 @@ def simulate(
     random = np.random.default_rng([seed, sum(ord(letter) for letter in asset)])
     measured = [i.tag for i in plant.modelled]
     happenings = schedule(parameters, days, random, measured)
-    # One hour more than the days: like the real month, an export ends at the hour at which it
-    # began.
+    # One hour more than the days: like the real month, an export ends at the hour of its start.
     readings = _run(
         plant,
         parameters,
         begin,
-        days * 24 + 1,
-        seed + sum(ord(c) for c in asset) * 1_000_003,
+        days * HOURS_A_DAY + 1,
+        seed + sum(ord(letter) for letter in asset) * ASSET_PRIME,
         happenings,
     )
     truth = _truth(plant, parameters, begin, days, asset, readings, happenings)
@@ -131,7 +131,7 @@ def _operator_log(
     logged = [
         happened
         for happened in happenings
-        if happened.fault and happened.event.logged and happened.end < days * 24
+        if happened.fault and happened.event.logged and happened.end < days * HOURS_A_DAY
     ]
     if len(logged) > 1:
         logged.pop(int(random.integers(len(logged))))
@@ -142,7 +142,7 @@ def _operator_log(
             since(begin, float(np.ceil(happened.end + random.uniform(low, high)))),
             happened.event.name.replace("_", " "),
         )
-        for one in logged
+        for happened in logged
     ]
     return pl.DataFrame(rows, schema=LOG_SCHEMA, orient="row")
 
@@ -157,32 +157,26 @@ def _truth(
     happenings: Sequence[Happening],
 ) -> pl.DataFrame:
     block = close_intervals(plant, readings)
-    broken = block.start[any_rule(plant, block)]
+    exceeded = block.start[any_rule(plant, block)]
     rows = []
     for happened in happenings:
-        first, last = (
-            np.datetime64(since(begin, h).replace(tzinfo=None), "us")
-            for h in (happened.begin, happened.end)
-        )
-        hit = broken[(broken >= first - np.timedelta64(plant.time.cadence)) & (broken <= last)]
-        crossed = (
-            None
-            if not (happened.fault and len(hit))
-            else datetime.fromisoformat(str(hit[0])).replace(tzinfo=UTC)
-        )
-        times = (
-            since(begin, happened.begin),
-            since(begin, happened.breakout),
-            crossed,
-            since(begin, happened.end),
-        )
+        times = (since(begin, happened.begin), since(begin, happened.end))
+        first, last = (np.datetime64(time.replace(tzinfo=None), "us") for time in times)
+        near = (exceeded >= first - np.timedelta64(plant.time.cadence)) & (exceeded <= last)
+        crossings = exceeded[near]
+        crossed = None
+        if happened.fault and len(crossings):
+            crossed = datetime.fromisoformat(str(crossings[0])).replace(tzinfo=UTC)
         rows.append(
             (
                 asset,
                 happened.event.name,
                 happened.fault,
                 happened.has_precursor and happened.fault,
-                *times,
+                since(begin, happened.begin),
+                since(begin, happened.breakout),
+                crossed,
+                since(begin, happened.end),
             )
         )
     ends = begin + timedelta(days=days)

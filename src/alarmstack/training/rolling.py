@@ -39,7 +39,7 @@ AS_REGISTERED = ", threshold of the hourly grid"
 class Rolling:
     """Rows that are one stride apart.
 
-    `quiet` bool [rows]: evaluated, and not in alarm as far as is known at the row. `onsets`: rows in
+    `quiet` bool [rows]: evaluated, and not in alarm as far as the row shows. `onsets`: rows in
     which an alarm is first visible. `segment` int32 [rows]. `scores`: of each model at every
     stride. `held`: of each model once per cadence, held until the next. `precursor` bool [onsets].
     """

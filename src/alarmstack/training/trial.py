@@ -38,7 +38,7 @@ class Trial:
 def simulated_trial(
     plant: Plant, start: datetime, days: int, seeds: Sequence[int], workers: int = 2
 ) -> Trial:
-    """One simulated plant per seed, computed in parallel processes and joined as separate series."""
+    """One simulated plant per seed, from parallel processes, joined as separate series."""
     # Spawn, because a fork would inherit the locks of the tree libraries' threads.
     with ProcessPoolExecutor(
         max_workers=min(workers, len(seeds)), mp_context=get_context("spawn")

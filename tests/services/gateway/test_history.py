@@ -1,4 +1,4 @@
-"""One's own results: kept, found again, taken away, deleted, restored; nobody else's."""
+"""A person's own results: stored, filtered, exported, deleted, restored; never another person's."""
 
 import csv
 import io
@@ -120,7 +120,7 @@ async def test_csv_has_every_entry_and_opens_safely(plant: Plant, database_url: 
 
 
 async def test_a_long_export_needs_little_memory() -> None:
-    """Of a real process: 10,000 entries with a window each took 850 MB where they were read together."""
+    """A real process: 10,000 entries with windows took 850 MB when they were read together."""
     row = await csv_export.run(10_000)
     assert row["entries"] == 10_000 and row["met"], row
 
@@ -147,7 +147,7 @@ async def test_a_refusal_of_the_models_is_passed_on_and_not_kept(
         assert (await anna.get("/history")).json()["total"] == 0
 
 
-async def test_a_service_that_is_away_is_named_with_the_command_that_starts_it(
+async def test_an_unreachable_service_is_named_with_the_command_that_starts_it(
     plant: Plant, tmp_path: object
 ) -> None:
     async with world(plant, f"sqlite:///{tmp_path}/a.db", inference_url="http://127.0.0.1:9") as w:

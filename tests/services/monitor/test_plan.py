@@ -1,13 +1,10 @@
 """What the monitor fetches and sends: tables."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from alarmstack.core.plant import Plant
-from alarmstack.services.monitor.hub import QUEUE, Event, Hub
-from alarmstack.services.monitor.listening import events
 from alarmstack.services.monitor.plan import block, missing
 from alarmstack.services.monitor.validation import Bounds, Validator
 from alarmstack.services.monitor.warning import warnings
@@ -17,7 +14,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 GAPS = [
-    ("nothing known yet", None, NOON, 240),
+    ("nothing stored yet", None, NOON, 240),
     ("the next one", NOON - HOUR, NOON, 0),
     ("the same again", NOON, NOON, 0),
     ("one was missed", NOON - 2 * HOUR, NOON, 1),
@@ -29,13 +26,13 @@ GAPS = [
 @pytest.mark.parametrize(
     ("what", "newest", "arrived", "wanted"), GAPS, ids=[gap[0] for gap in GAPS]
 )
-def test_what_is_missing_is_asked_for(
+def test_missing_intervals_are_requested(
     what: str, newest: datetime | None, arrived: datetime, wanted: int
 ) -> None:
     assert missing(newest, arrived, HOUR) == wanted
 
 
-def test_segments_travel_unless_they_were_numbered_anew(plant: Plant) -> None:
+def test_segments_are_sent_unless_their_numbers_decrease(plant: Plant) -> None:
     def sent(*rows: dict[str, object]) -> list[dict[str, object]]:
         dated = [
             {"timestamp": (NOON + hour * HOUR).isoformat(), **row} for hour, row in enumerate(rows)
@@ -71,46 +68,9 @@ def test_a_long_gap_clears_a_warning_and_a_short_one_keeps_it(plant: Plant) -> N
             {"scores": {}, "forecasts": forecasts} if score is not None else None,
         )
 
-    def standing(*hours: tuple[int, float | None]) -> list[bool]:
+    def active(*hours: tuple[int, float | None]) -> list[bool]:
         return [states[0].standing for states in warnings(plant, [past(*hour) for hour in hours])]
 
-    assert standing((0, 0.9), (1, None), (2, 0.45)) == [True, True, True]
-    assert standing((0, 0.9), (6, 0.45)) == [True, True]
-    assert standing((0, 0.9), (7, 0.45)) == [True, False]
-
-
-def test_a_listener_that_sleeps_keeps_the_newest_of_each_kind() -> None:
-    hub = Hub()
-    with hub.listen() as slow:
-        hub.publish(Event("assessment", "noon"))
-        for number in range(QUEUE):
-            hub.publish(Event("reading", str(number)))
-        assert list(slow._waiting) == [
-            Event("assessment", "noon"),
-            Event("reading", str(QUEUE - 1)),
-        ]
-        assert slow.dropped == QUEUE - 1
-
-
-@pytest.mark.anyio
-async def test_server_sent_events_are_read_as_the_standard_says() -> None:
-    async def lines() -> AsyncIterator[str]:
-        for line in (
-            ": ping",
-            "event: a",
-            "data: 1",
-            "data:2",
-            "",
-            "",
-            "data: 3",
-            "id: 7",
-            "",
-            "event: lost",
-        ):
-            yield line
-
-    assert [event async for event in events(lines())] == [
-        Event("", ""),
-        Event("a", "1\n2"),
-        Event("message", "3"),
-    ]
+    assert active((0, 0.9), (1, None), (2, 0.45)) == [True, True, True]
+    assert active((0, 0.9), (6, 0.45)) == [True, True]
+    assert active((0, 0.9), (7, 0.45)) == [True, False]

@@ -1,4 +1,4 @@
-"""Faults around the simulated plant: its clock goes on, and what could not be written is written later."""
+"""Faults around the simulated plant: its clock continues, and failed writes are repeated."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -228,7 +228,7 @@ async def test_a_scenario_of_any_name_gets_one_line(
 
 @pytest.mark.parametrize("speed", [0.0, -1.0, float("nan"), float("inf"), 1e308])
 async def test_a_speed_that_cannot_be_played_is_refused(plant: Plant, speed: float) -> None:
-    with pytest.raises(ServiceError, match="cannot be played"):
+    with pytest.raises(ServiceError, match="cannot be used"):
         start_player(plant, speed=speed)
 
 

@@ -117,7 +117,7 @@ _JSON = TypeAdapter(_Content)
 def _shares(by_tag: Floats) -> Floats:
     """The share of each tag in the evidence of its row; 0 in rows without evidence."""
     total = by_tag.sum(axis=1, keepdims=True)
-    return np.divide(by_tag, total, out=np.zeros_like(by_tag), where=total > 0)
+    return np.asarray(np.divide(by_tag, total, out=np.zeros_like(by_tag), where=total > 0))
 
 
 def learn_normal(plant: Plant, segments: Sequence[TrainingSegment]) -> NormalModel:

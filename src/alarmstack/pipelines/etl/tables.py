@@ -1,9 +1,11 @@
-"""The feature store's tables, and back: what one ETL run publishes and what training reads.
+"""The tables of the feature store: what an ETL run publishes and training reads.
 
-`train` and `valid` hold point features and labels of the first four fifths and the sealed last fifth; `train_smote` the training
-part evened out with synthetic rows, marked as such; `windows_<horizon>` the window features of all rows with that horizon's target;
-`intervals` the closed intervals themselves, which the normal-behaviour model learns from. With `[training] phases` above 1 there is
-`between`: window features and targets on the other phases of the grid, each with the base row in which its interval begins.
+`train` and `valid`: point features and labels of the first four fifths and of the sealed last
+fifth. `train_smote`: the training part, balanced with synthetic rows, which are marked.
+`windows_<horizon>`: the window features of all rows with the target of that horizon. `intervals`:
+the closed intervals, from which the normal-behaviour model learns. `between`, with `[training]
+phases` above 1: window features and targets on the other phases of the grid, each with the base row
+in which its interval begins.
 """
 
 from __future__ import annotations
@@ -14,19 +16,20 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from imblearn.over_sampling import SMOTE
-from sklearn.impute import SimpleImputer
 
 from alarmstack.core.errors import SourceError
 from alarmstack.core.intervals import STATISTICS, Floats, IntervalBlock
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.features.examples import Between, Examples
 from alarmstack.features.matrix import Group, feature_names
+from alarmstack.models.balance import (
+    enough_to_balance,
+    filled_with_medians,
+    with_synthetic_rows,
+)
 from alarmstack.storage.files import Store
 
 BETWEEN = "between"
-NEIGHBOURS = 5
-"""SMOTE's default number of neighbours (Chawla et al. 2002, section 4.2)."""
 
 
 def tables(examples: Examples, block: IntervalBlock) -> dict[str, pl.DataFrame]:
@@ -43,7 +46,10 @@ def tables(examples: Examples, block: IntervalBlock) -> dict[str, pl.DataFrame]:
 def row_tables(
     examples: Examples, block: IntervalBlock, sealed_from: int
 ) -> dict[str, pl.DataFrame]:
-    """The tables whose rows are made one by one: all but `train_smote`. `sealed_from`: the first sealed row of these."""
+    """All tables except `train_smote`. Each of their rows depends on one example only.
+
+    `sealed_from`: the first sealed row of these examples.
+    """
     plant = examples.plant
     sealed = min(max(sealed_from, 0), len(examples))
     point = _point_table(examples)
@@ -63,10 +69,12 @@ def row_tables(
 
 
 def evened_out(plant: Plant, train: pl.DataFrame) -> pl.DataFrame:
-    """Training rows with missing values filled by their medians and the rarer label filled up by SMOTE; `synthetic` marks new rows.
+    """Training rows with missing values filled by their medians and the rarer label filled up by
+    SMOTE; `synthetic` marks new rows.
 
-    Its rows have no time: they belong in no sequence, no calibration set and no test. With too few alarms to find neighbours among,
-    no row is added. Raises SourceError without any row: nothing can be learned from such a drop.
+    Its rows have no time: they belong in no sequence, no calibration set and no test. With too few
+    alarms to find neighbours among, no row is added. Raises SourceError without any row: nothing
+    can be learned from such a drop.
     """
     if train.is_empty():
         raise SourceError(
@@ -74,11 +82,9 @@ def evened_out(plant: Plant, train: pl.DataFrame) -> pl.DataFrame:
         )
     names = list(feature_names(plant, "point"))
     label = train["anomaly_label"].to_numpy()
-    values = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(
-        train.select(names).to_numpy()
-    )
-    if np.bincount(label, minlength=2).min() > NEIGHBOURS:
-        values, label = SMOTE(random_state=0, k_neighbors=NEIGHBOURS).fit_resample(values, label)
+    values = filled_with_medians(train.select(names).to_numpy())
+    if enough_to_balance(label):
+        values, label = with_synthetic_rows(values, label)
     synthetic = np.arange(len(label)) >= len(train)
     return pl.DataFrame(values, schema=names).with_columns(
         pl.Series("anomaly_label", label, pl.Int64), pl.Series("synthetic", synthetic)
@@ -86,7 +92,7 @@ def evened_out(plant: Plant, train: pl.DataFrame) -> pl.DataFrame:
 
 
 def read_examples(plant: Plant, store: Store, manifest: Mapping[str, Any]) -> Examples:
-    """The examples behind a run: training and sealed rows, in time order."""
+    """Read the examples of a run: training and sealed rows, in time order."""
     point = pl.concat([read_table(store, manifest, "train"), read_table(store, manifest, "valid")])
     window = read_table(store, manifest, f"windows_{write_duration(plant.time.horizons[0])}")
     return Examples(
@@ -119,7 +125,7 @@ def _read_between(plant: Plant, store: Store, manifest: Mapping[str, Any]) -> Be
 
 
 def read_intervals(plant: Plant, store: Store, manifest: Mapping[str, Any]) -> IntervalBlock:
-    """The closed intervals behind a run, without counts and ages."""
+    """Read the closed intervals of a run, without counts and ages."""
     table = read_table(store, manifest, "intervals")
     values = np.stack(
         [
@@ -168,7 +174,7 @@ def _columns_of(plant: Plant, part: str) -> list[str]:
 
 
 def read_table(store: Store, manifest: Mapping[str, Any], name: str) -> pl.DataFrame:
-    """One table of a run: one file, or the parts that a cluster wrote, in their order."""
+    """Read one table of a run: one file, or the parts that a cluster wrote, in their order."""
     files = [
         file
         for file in sorted(manifest["files"])
@@ -178,7 +184,7 @@ def read_table(store: Store, manifest: Mapping[str, Any], name: str) -> pl.DataF
 
 
 def as_parquet(table: pl.DataFrame) -> bytes:
-    """A table's bytes in the store."""
+    """A table as the bytes of a Parquet file."""
     buffer = io.BytesIO()
     table.write_parquet(buffer, compression="zstd", statistics=False)
     return buffer.getvalue()

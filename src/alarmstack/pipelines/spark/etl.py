@@ -1,8 +1,10 @@
-"""The ETL on a cluster: the local job's functions on pieces of the data, the same tables row for row and bit for bit.
+"""The ETL on a cluster: the local job's functions on pieces of the data, the same tables row for
+row and bit for bit.
 
-Each chunk becomes a part of every table in a task of its own, which writes it to the store. The driver sees names, sizes and
-fingerprints, never a row of data. A task that is run again, because a worker died, writes the same bytes to the same names; a run
-is announced when all its parts are there.
+Each chunk becomes a part of every table in a task of its own, which writes it to the store. The
+driver sees names, sizes and fingerprints, never a row of data. A task that is run again, because a
+worker died, writes the same bytes to the same names; a run is announced when all its parts are
+there.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import polars as pl
 import pyarrow as pa
 
 from alarmstack.features.examples import examples, sealed_row
-from alarmstack.pipelines.etl.local import Archive, run_name, schemas, told_of
+from alarmstack.pipelines.etl.local import Archive, manifest_facts, run_name, schemas
 from alarmstack.pipelines.etl.tables import as_parquet, evened_out, row_tables
 from alarmstack.pipelines.spark.pieces import ANSWER, REFUSED, Chunk, Job, answer, chunk_of, cut
 from alarmstack.preparation.intake import Intake
@@ -31,7 +33,9 @@ SMOTE = "train_smote"
 
 
 def run_assets(spark: SparkSession, job: Job, source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A run for every asset of a source: the asset and its manifest, or {"refused": reason} where the gate turned its drop away."""
+    """A run for every asset of a source: the asset and its manifest, or {"refused": reason} where
+    the gate turned its drop away.
+    """
 
     def write(key: Any, rows: pa.Table) -> pa.Table:
         chunk = chunk_of(job, rows)
@@ -73,7 +77,7 @@ def _facts(job: Job, asset: str, taken: Intake) -> dict[str, Any]:
     plant = job.plant
     found = episodes(taken.alarm, taken.block.segment, plant.rows(plant.time.quiet_gap))
     sealed = sealed_row(found, len(taken.block))
-    told = told_of(plant, taken, sealed, sum(e.onset for e in found))
+    told = manifest_facts(plant, taken, sealed, sum(e.onset for e in found))
     run = run_name(told, job.begun)
     told |= {"run": run, **Archive.of(job.settings, asset).keep(plant, taken, run)}
     return {"bands": asdict(RegimeBands.fit(plant, taken.block.rows(0, sealed))), "told": told}

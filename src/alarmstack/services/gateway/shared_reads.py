@@ -1,4 +1,4 @@
-"""Reads whose result is the same for everybody until the stored past changes: each is made once, for any number of clients."""
+"""Reads whose result is the same for every client until the stored past changes: each runs once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Key = tuple[Any, ...]
 
 
 class SharedReads:
-    """The last `most` answers by key. The key holds everything that the answer depends on."""
+    """The last `most` answers by key. A key contains everything that its answer depends on."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -24,21 +24,21 @@ class SharedReads:
     async def get(self, key: Key, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The answer that is kept for the key, or a new one.
 
-        A client that asks while the answer is being made waits for the same answer. A failure is not kept.
+        A second request waits for the answer of the first. A failure is not kept.
         """
-        known = self._answers.get(key)
-        if known is None:
-            known = self._answers[key] = asyncio.ensure_future(make())
-            known.add_done_callback(lambda done: self._forget_failed(key, done))
+        pending = self._answers.get(key)
+        if pending is None:
+            pending = self._answers[key] = asyncio.ensure_future(make())
+            pending.add_done_callback(lambda done: self._forget_failed(key, done))
             while len(self._answers) > self._most:
                 self._answers.popitem(last=False)
         self._answers.move_to_end(key)
-        # One of several askers may go away; the others still wait.
-        answer: T = await asyncio.shield(known)
+        # A client may disconnect while others wait for the same answer.
+        answer: T = await asyncio.shield(pending)
         return answer
 
     def close(self) -> None:
-        """Stop making answers."""
+        """Cancel the reads in progress."""
         for task in self._answers.values():
             task.cancel()
         self._answers.clear()
@@ -48,4 +48,4 @@ class SharedReads:
             del self._answers[key]
 
 
-__all__ = ["SharedReads", "Key"]
+__all__ = ["Key", "SharedReads"]

@@ -1,4 +1,4 @@
-"""What every request needs, made once at the start and handed to the routes."""
+"""Everything that requests need, created once at the start."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from alarmstack.services.gateway.refusals import Refusals
 from alarmstack.services.gateway.retention import Retention
 from alarmstack.services.gateway.shared_reads import SharedReads
 from alarmstack.services.gateway.throttle import Throttle
-from alarmstack.services.monitor import Clock, Hub, Monitor, Upstream
+from alarmstack.services.monitor import Clock, Monitor, Upstream
+from alarmstack.services.runtime.broadcast import Hub
 from alarmstack.storage.database import Database
 
 
 @dataclass(frozen=True)
 class State:
-    """The gateway's collaborators."""
+    """The parts of the gateway."""
 
     settings: Settings
     secret: str
@@ -47,7 +48,7 @@ class State:
 
     @property
     def plant_time(self) -> datetime | None:
-        """What the plant's clock says, as far as is known."""
+        """The plant time of the last reading; None before the first one."""
         return self.monitor.status().plant_time
 
 

@@ -42,7 +42,7 @@ from alarmstack.services.schemas.inference import (
     Shadowed,
     TagQuality,
 )
-from alarmstack.services.schemas.observations import Observation, moment, to_block
+from alarmstack.services.schemas.observations import Observation, to_block, to_instant
 
 log = logging.getLogger(__name__)
 DRIVERS = 5
@@ -232,7 +232,7 @@ def assess(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Assessmen
         said.append(output)
         drivers += driving
     return Assessment(
-        timestamp=moment(block.start[-1]),
+        timestamp=to_instant(block.start[-1]),
         known_at=_known_at(block),
         n_intervals=len(rows),
         in_alarm_now=bool(any_rule(plant, block)[-1]),
@@ -494,7 +494,7 @@ def _quality_of(plant: Plant, block: IntervalBlock, instrument: Instrument) -> T
 
 
 def _known_at(block: IntervalBlock) -> datetime | None:
-    start = moment(block.start[-1])
+    start = to_instant(block.start[-1])
     return None if start is None else start + block.cadence
 
 

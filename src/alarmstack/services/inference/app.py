@@ -20,17 +20,10 @@ from alarmstack.core.tasks import Task, Tasks
 from alarmstack.services.inference import answers as say
 from alarmstack.services.inference.shelf import Shelf
 from alarmstack.services.runtime.api_docs import serve_docs
-from alarmstack.services.runtime.http import (
-    TITLES,
-    Meter,
-    Plain,
-    answers,
-    body_of,
-    parsed,
-    problem,
-    speak_problems,
-    task_states,
-)
+from alarmstack.services.runtime.bodies import Plain, body_of, limit_bodies, parsed
+from alarmstack.services.runtime.metrics import Meter
+from alarmstack.services.runtime.problems import TITLES, answers, handle_errors, problem
+from alarmstack.services.runtime.readiness import task_states
 from alarmstack.services.schemas.inference import (
     Assessment,
     AssessRequest,
@@ -147,7 +140,8 @@ def create_app(
         openapi_extra=body,
     )
     app.router.routes.insert(0, route)
-    speak_problems(app)
+    handle_errors(app)
+    limit_bodies(app)
     _speak_own_errors(app)
     meter.watch(app)
 

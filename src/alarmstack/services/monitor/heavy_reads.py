@@ -1,4 +1,4 @@
-"""Heavy reads of the stored past: drift and the champion/challenger comparison. Run them beside the event loop."""
+"""Heavy reads of the stored past, to be run in another process than the event loop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from alarmstack.core.plant import Plant
-from alarmstack.services.monitor.living import WINDOWS, Recalibration, compare, drift
+from alarmstack.services.monitor.model_checks import WINDOWS, Recalibration, compare, drift
 from alarmstack.services.schemas.gateway import Comparison, Drift
 from alarmstack.services.schemas.inference import References
 from alarmstack.storage.database.courses import read_past
@@ -16,12 +16,12 @@ T = TypeVar("T")
 
 
 class HeavyReads(Protocol):
-    """Runs functions of plain arguments beside the event loop, and keeps their answers by key."""
+    """Runs functions of plain arguments in another process, and keeps their answers by key."""
 
     async def read(
         self, key: tuple[Any, ...], work: Callable[..., T], *arguments: Any, refusable: bool = True
     ) -> T:
-        """`work(*arguments)`, or the answer that was kept for the key."""
+        """`work(*arguments)`, or the answer that is kept for the key."""
         ...
 
 
@@ -38,7 +38,7 @@ def find_drift(
 
 
 def find_comparison(url: str, plant: Plant, until: datetime | None) -> Comparison:
-    """Champions beside their challengers before `until`, from the database at `url`."""
+    """The champion/challenger comparison before `until`, from the database at `url`."""
     return compare(plant, read_past(url, plant.name, (), until, _rows(plant)))
 
 

@@ -57,7 +57,7 @@ def read_course(
 ) -> Course:
     """The newest `most` intervals that start in [begin, end)."""
     values = [PlantInterval.row[key].as_float() for key in keys]
-    scores = [PlantAssessed.said["scores", column].as_float() for column in columns]
+    scores = [PlantAssessed.outputs["scores", column].as_float() for column in columns]
     first = (
         PlantInterval.start,
         PlantInterval.row["segment"].as_integer(),

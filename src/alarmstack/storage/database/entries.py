@@ -103,7 +103,7 @@ async def count(session: AsyncSession, user_id: int, wanted: Filter) -> int:
 async def mark(
     session: AsyncSession, user_id: int, number: int, deleted_at: datetime | None
 ) -> HistoryEntry | None:
-    """Delete an entry of the user, or restore it (None). Returns None when there is no such entry."""
+    """Delete an entry of the user, or restore it (None). None when there is no such entry."""
     marked = await session.scalars(
         update(HistoryEntry)
         .where(HistoryEntry.id == number, HistoryEntry.user_id == user_id)

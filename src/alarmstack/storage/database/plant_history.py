@@ -74,7 +74,7 @@ async def store_assessment(
     plant: str,
     start: datetime,
     body: Body,
-    said: Body,
+    outputs: Body,
     in_alarm: bool,
     now: datetime,
     made_from: Sequence[Version] | None = None,
@@ -84,10 +84,10 @@ async def store_assessment(
     `made_from`: the rows that it was computed from. When they are no longer the newest ones,
     nothing is stored and the result is False.
     """
-    own, shared = split(said)
+    own, shared = split(outputs)
     number = await _versions_id(session, shared)
     assessed = PlantAssessed(
-        plant=plant, start=start, said=own, versions_id=number, in_alarm=in_alarm, stored_at=now
+        plant=plant, start=start, outputs=own, versions_id=number, in_alarm=in_alarm, stored_at=now
     )
     await session.merge(assessed)
     await session.merge(PlantBody(plant=plant, start=start, body=body))
@@ -248,7 +248,7 @@ def _within(
     query = (
         query.add_columns(
             PlantInterval.start,
-            PlantAssessed.said,
+            PlantAssessed.outputs,
             PlantAssessed.in_alarm,
             PlantAssessed.versions_id,
         )

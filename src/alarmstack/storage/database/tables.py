@@ -98,7 +98,7 @@ class RefreshSession(Table):
 
 
 class Invitation(Table):
-    """An invitation to register once, with a role; the token's hash is stored. Writer: `accounts`."""
+    """An invitation to register once; only its token's hash is stored. Writer: `accounts`."""
 
     __tablename__ = "invitations"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -166,7 +166,7 @@ class Quarantined(Table):
 class PlantAssessed(Table):
     """The model outputs of an assessed interval. Writer: `plant_history` (monitor).
 
-    `said` has the values of this interval (scores, exceeded limits, scores of challengers). Values
+    `outputs` has the values of this interval (scores, exceeded limits, scores of challengers). Values
     that many intervals share are stored once, in `plant_versions`. Trends and warnings need no
     more, so that a long past stays small.
     """
@@ -174,7 +174,7 @@ class PlantAssessed(Table):
     __tablename__ = "plant_assessments"
     plant: Mapped[str] = mapped_column(String(100), primary_key=True)
     start: Mapped[datetime] = mapped_column(primary_key=True)
-    said: Mapped[Body]
+    outputs: Mapped[Body] = mapped_column("said")
     versions_id: Mapped[int] = mapped_column(ForeignKey("plant_versions.id"))
     in_alarm: Mapped[bool]
     stored_at: Mapped[datetime]

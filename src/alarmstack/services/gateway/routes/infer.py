@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from alarmstack.core.errors import UpstreamError
 from alarmstack.core.model_list import expected
 from alarmstack.services.gateway.access import Caller, Viewer
-from alarmstack.services.gateway.instants import Moment
 from alarmstack.services.gateway.problems import UPSTREAM, answers
 from alarmstack.services.gateway.state import Gateway, State
 from alarmstack.services.monitor.plan import MOST_PULLED
@@ -34,6 +33,7 @@ from alarmstack.services.schemas.inference import (
     Prediction,
     PredictRequest,
 )
+from alarmstack.services.schemas.instants import Instant
 from alarmstack.services.schemas.observations import Observation
 from alarmstack.services.schemas.sensors import Intervals
 from alarmstack.storage.database import entries
@@ -80,7 +80,7 @@ async def window(
     state: Gateway,
     _: Viewer,
     until: Annotated[
-        Moment | None, Query(description="Of the forecast of that instant; default: of now.")
+        Instant | None, Query(description="Of the forecast of that instant; default: of now.")
     ] = None,
 ) -> Intervals:
     """The closed intervals that the monitor assesses the newest one with, oldest first: `/infer/auto` forecasts from them."""

@@ -11,7 +11,7 @@ from alarmstack.services.gateway.access import Engineer, Viewer
 from alarmstack.services.gateway.plant_view import plant_view
 from alarmstack.services.gateway.problems import UPSTREAM, answers
 from alarmstack.services.gateway.state import Gateway, State
-from alarmstack.services.monitor import Seen
+from alarmstack.services.monitor import RecentAssessments
 from alarmstack.services.schemas.gateway import Overview, PlantView
 from alarmstack.services.schemas.inference import Models
 from alarmstack.services.schemas.sensors import Activation, Live, Scenario
@@ -46,7 +46,7 @@ async def overview(
     )
 
 
-async def _seen(state: State, intervals: int) -> Seen:
+async def _seen(state: State, intervals: int) -> RecentAssessments:
     """The newest intervals, read once for everybody until another one is stored, assessed or begun."""
     monitor, now, cadence = state.monitor, state.plant_time, state.plant.time.cadence
     begun = None if now is None else now.timestamp() // cadence.total_seconds()

@@ -136,7 +136,7 @@ def _journal() -> None:
 
 
 def downgrade() -> None:
-    """Remove everything, youngest first."""
+    """Remove all tables, newest first."""
     for table in (
         "journal",
         "plant_assessments",

@@ -1,4 +1,4 @@
-"""Limit alarms: every episode, and the state that a restart resumes from."""
+"""Limit alarms: every episode, and the state for a restart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "limit_alarms",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -39,6 +39,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove them."""
+    """Remove the tables."""
     op.drop_table("limit_states")
     op.drop_table("limit_alarms")

@@ -36,7 +36,7 @@ VERSIONS = sa.table(
 
 
 def upgrade() -> None:
-    """Make the new tables and convert what is stored."""
+    """Create the new tables and convert the stored rows."""
     op.create_table(
         "plant_versions",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -57,8 +57,8 @@ def upgrade() -> None:
     with op.batch_alter_table("plant_assessments") as table:
         table.add_column(sa.Column("versions_id", sa.Integer))
         table.drop_column("body")
-    for plant, start, said in _assessments():
-        own, shared = split(said)
+    for plant, start, outputs in _assessments():
+        own, shared = split(outputs)
         _update(plant, start, said=own, versions_id=_number(shared))
     with op.batch_alter_table("plant_assessments") as table:
         table.alter_column("versions_id", existing_type=sa.Integer, nullable=False)
@@ -72,7 +72,7 @@ def downgrade() -> None:
     with op.batch_alter_table("plant_assessments") as table:
         table.add_column(sa.Column("body", sa.JSON, nullable=False, server_default="{}"))
         table.drop_constraint("fk_plant_assessments_versions_id", type_="foreignkey")
-    known = dict(
+    shared = dict(
         op.get_bind().execute(sa.select(VERSIONS.c.id, VERSIONS.c.versions)).tuples().all()
     )
     numbers = {
@@ -82,7 +82,7 @@ def downgrade() -> None:
         )
     }
     for plant, start, own in _assessments():
-        _update(plant, start, said=join(own, known[numbers[plant, start]]))
+        _update(plant, start, said=join(own, shared[numbers[plant, start]]))
     whole = sa.select(BODIES.c.body).where(
         BODIES.c.plant == ASSESSED.c.plant, BODIES.c.start == ASSESSED.c.start
     )
@@ -116,10 +116,10 @@ def _is(plant: str, start: Any) -> tuple[Any, Any]:
 
 
 def _number(shared: dict[str, Any]) -> int:
-    """The number that thresholds and versions are kept under."""
-    asked = sa.select(VERSIONS.c.id).where(VERSIONS.c.digest == digest(shared))
-    found = op.get_bind().execute(asked).scalar_one_or_none()
-    if found is None:
+    """The number of stored thresholds and versions; new ones are added."""
+    query = sa.select(VERSIONS.c.id).where(VERSIONS.c.digest == digest(shared))
+    number = op.get_bind().execute(query).scalar_one_or_none()
+    if number is None:
         op.get_bind().execute(sa.insert(VERSIONS).values(digest=digest(shared), versions=shared))
-        found = op.get_bind().execute(asked).scalar_one()
-    return int(found)
+        number = op.get_bind().execute(query).scalar_one()
+    return int(number)

@@ -1,4 +1,4 @@
-"""Rows of the feed that were set aside, and the revision of each interval's row."""
+"""Quarantined rows of the feed, and the revision of each interval's row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """A table for rows that are not valid; a number that counts the corrections of a row."""
+    """Add a table of invalid rows, and a count of the corrections of a row."""
     op.add_column(
         "plant_intervals", sa.Column("revision", sa.Integer, nullable=False, server_default="1")
     )
@@ -31,6 +31,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove both."""
+    """Remove the table and the count."""
     op.drop_table("plant_quarantine")
     op.drop_column("plant_intervals", "revision")

@@ -1,12 +1,17 @@
-"""One source of events, any number of listeners. A slow listener loses old events, never the newest, and slows nobody down."""
+"""One source of events, any number of listeners: each listener has a bounded queue of its own.
+
+A slow listener loses old events, never the newest event of each name, and delays nobody else.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
+
+from fastapi.sse import ServerSentEvent
 
 QUEUE = 64
 """Events that wait for one listener."""
@@ -18,19 +23,23 @@ class Event(NamedTuple):
     name: str
     data: str
 
+    def server_sent(self) -> ServerSentEvent:
+        """The event as FastAPI's EventSourceResponse writes it to a stream."""
+        return ServerSentEvent(event=self.name, raw_data=self.data)
+
 
 class Listener:
-    """One browser's queue."""
+    """The queue of one listener. `replayed`: events that it gets first."""
 
-    def __init__(self, known: list[Event]) -> None:
-        self._waiting = deque(known)
+    def __init__(self, replayed: Iterable[Event] = ()) -> None:
+        self._waiting = deque(replayed)
         self._woken = asyncio.Event()
-        self._woken.set()
         self.dropped = 0
+        """Events that the listener lost because it was too slow."""
         self.closed = False
 
     def put(self, event: Event) -> None:
-        """Add an event; a full queue keeps only the newest event of each name."""
+        """Add an event. A full queue keeps only the newest event of each name."""
         self._waiting.append(event)
         if len(self._waiting) > QUEUE:
             newest = _newest_of_each(self._waiting)
@@ -39,12 +48,12 @@ class Listener:
         self._woken.set()
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """End the stream: no event follows."""
         self.closed = True
         self._woken.set()
 
     async def take(self) -> list[Event]:
-        """All waiting events; waits for one. Empty once closed."""
+        """All waiting events; waits until there is one. Empty once closed."""
         while not self._waiting and not self.closed:
             self._woken.clear()
             await self._woken.wait()
@@ -54,26 +63,31 @@ class Listener:
 
 
 class Hub:
-    """Where the monitor publishes and the streams listen. A new listener first hears the newest event of each name."""
+    """Where a service publishes events and its streams listen.
 
-    def __init__(self) -> None:
+    With `replay` a new listener first gets the newest event of each name.
+    """
+
+    def __init__(self, *, replay: bool) -> None:
+        self._replay = replay
         self._listeners: set[Listener] = set()
-        self._known: dict[str, Event] = {}
+        self._newest: dict[str, Event] = {}
         self._closed = False
 
     def __len__(self) -> int:
         return len(self._listeners)
 
     def publish(self, event: Event) -> None:
-        """Pass an event on to everybody."""
-        self._known[event.name] = event
+        """Give an event to every listener."""
+        if self._replay:
+            self._newest[event.name] = event
         for listener in self._listeners:
             listener.put(event)
 
     @contextmanager
     def listen(self) -> Iterator[Listener]:
-        """A queue of one's own, for as long as the `with` lasts."""
-        listener = Listener(list(self._known.values()))
+        """A queue that gets every event until the `with` block ends."""
+        listener = Listener(self._newest.values())
         if self._closed:
             listener.close()
         self._listeners.add(listener)
@@ -83,7 +97,7 @@ class Hub:
             self._listeners.discard(listener)
 
     def close(self) -> None:
-        """End every stream; the service is going down."""
+        """End every stream: the service stops."""
         self._closed = True
         for listener in self._listeners:
             listener.close()
@@ -91,8 +105,8 @@ class Hub:
 
 def _newest_of_each(events: deque[Event]) -> list[Event]:
     """The last event of each name, in the order they came."""
-    newest = {event.name: place for place, event in enumerate(events)}
-    return [event for place, event in enumerate(events) if newest[event.name] == place]
+    last_place = {event.name: place for place, event in enumerate(events)}
+    return [event for place, event in enumerate(events) if last_place[event.name] == place]
 
 
 __all__ = ["QUEUE", "Event", "Hub", "Listener"]
