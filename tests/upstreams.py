@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from alarmstack.core.errors import ObservationError
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.features.matrix import feature_names
 from alarmstack.services.runtime.http import listen
@@ -375,7 +375,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
                 model=None if self.silent else self._spoke(one.name),
                 reason="not promoted" if self.silent else None,
             )
-            for one in expected(self.plant)
+            for one in model_list(self.plant)
         ]
         return Assessment(
             timestamp=last.timestamp,
@@ -404,7 +404,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
                 status=status,
                 reason="not promoted" if status == "missing" else None,
             )
-            for one in expected(self.plant)
+            for one in model_list(self.plant)
         ]
 
     async def _ready(self, _: Request) -> Response:
@@ -429,13 +429,13 @@ class Models_:  # noqa: N801 - beside the wire's Models
         values = {i.key: usual for i in self.plant.modelled}
         models = [
             Reference(name=o.name, column=o.column, version="7", score=usual, values=values)
-            for o in expected(self.plant)
+            for o in model_list(self.plant)
         ]
         return said(References(models=models))
 
     async def _importance(self, request: Request) -> Response:
         name = request.query_params["model"]
-        if name not in {one.name for one in expected(self.plant)}:
+        if name not in {one.name for one in model_list(self.plant)}:
             return refusal(404, f"model {name!r} is unknown")
         return said(Importances(model=self._spoke(name), method="m", features=[]))
 

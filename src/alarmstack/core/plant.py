@@ -114,6 +114,20 @@ def write_duration(duration: timedelta) -> str:
     return f"{seconds:g}s"
 
 
+HOUR_DIGITS = 4
+"""Digits after the point of hours that are not whole: they give back every duration of whole seconds."""
+
+
+def duration_in_hours(duration: timedelta) -> int | float:
+    """A duration in hours: a whole number where it is one.
+
+    >>> duration_in_hours(timedelta(hours=3)), duration_in_hours(timedelta(minutes=10))
+    (3, 0.1667)
+    """
+    hours = duration / timedelta(hours=1)
+    return int(hours) if hours.is_integer() else round(hours, HOUR_DIGITS)
+
+
 def spaced(written: str) -> str:
     """A written duration with the blank that people set between number and unit.
 
@@ -337,7 +351,7 @@ class Time(_Part):
     cadence: Duration
     stride: Duration
     window: Duration
-    horizons: tuple[Duration, ...] = Field(min_length=1, max_length=24)
+    horizons: tuple[Duration, ...] = Field(max_length=24)
     quiet_gap: Duration
     longest_useful_lead: Duration
     longest_gap: Duration
@@ -366,6 +380,19 @@ class Time(_Part):
             | {"horizons": [write_duration(cadences * cadence) for cadences in HORIZON_CADENCES]}
             | content
         )
+
+    @property
+    def farthest_horizon(self) -> timedelta:
+        """How far ahead labels look: the farthest horizon or, without horizons, the longest useful lead."""
+        return max(self.horizons, default=self.longest_useful_lead)
+
+    @model_validator(mode="after")
+    def _horizons_differ(self) -> Time:
+        durations = [write_duration(horizon) for horizon in self.horizons]
+        for duration in durations:
+            if durations.count(duration) > 1:
+                raise ValueError(f"time.horizons contains {duration!r} twice: remove one")
+        return self
 
     @model_validator(mode="after")
     def _multiples_of_cadence(self) -> Time:
@@ -706,12 +733,17 @@ class Plant(_Part):
             by_tag |= {c.op: by_tag[c.pv], c.sp: c.setpoint_stale_after}
         return by_tag
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether this description defines what an alarm is: by limit rules, or by an operator log."""
+        return bool(self.labels.rules) or self.operator_log is not None
+
     @cached_property
     def deviation_controller(self) -> Controller:
-        """The controller whose next deviation is predicted. Raises PlantError where the plant names none."""
+        """The controller whose next deviation is predicted. Raises PlantError if the plant names none."""
         if self.deviation_target is None:
             raise PlantError(
-                f"{self.name}: no [deviation_target]: name the controller whose deviation is to be predicted"
+                f"{self.name}: no [deviation_target]: name the controller whose deviation is predicted"
             )
         return next(c for c in self.controllers if c.name == self.deviation_target.controller)
 
@@ -803,6 +835,7 @@ __all__ = [
     "PredictInput",
     "Screen",
     "Unit",
+    "duration_in_hours",
     "load_plant",
     "parse_duration",
     "phases",

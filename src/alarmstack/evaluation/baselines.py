@@ -38,7 +38,7 @@ def fit_baseline(
         "slope": _slope,
         "last value": _last_value,
     }
-    return makers[name](examples, taken, horizon or max(examples.plant.time.horizons))
+    return makers[name](examples, taken, horizon or examples.plant.time.farthest_horizon)
 
 
 def out_of_fold(
@@ -60,6 +60,8 @@ def _random(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
 def _static_limit(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
     """How far each limit's column has come from its median towards the limit; the farthest counts."""
     places = [_place(examples, f"{rule.name}_margin") for rule in examples.plant.labels.rules]
+    if not places:
+        return _constant
     calm = examples.quiet[rows]
     usual = np.array([np.nanmedian(examples.window[rows][calm, p]) for p in places])
     return lambda new: _squash(np.fmax.reduce(1 - new.window[:, places] / usual, axis=1))
@@ -69,6 +71,8 @@ def _slope(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
     places = [
         _place(examples, f"{rule.name}_hours_to_limit") for rule in examples.plant.labels.rules
     ]
+    if not places:
+        return _constant
     return lambda new: 1 - np.fmin.reduce(new.window[:, places], axis=1) / FARTHEST
 
 
@@ -78,7 +82,7 @@ def _last_value(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
     target = examples.onset_target(horizon)[rows]
     known = ~np.isnan(target)
     if len(np.unique(target[known])) < 2:
-        return lambda new: np.zeros(len(new))
+        return _constant
     model = make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
         StandardScaler(),
@@ -86,6 +90,11 @@ def _last_value(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
     )
     model.fit(examples.window[rows][known][:, places], target[known])
     return lambda new: np.asarray(model.predict_proba(new.window[:, places])[:, 1])
+
+
+def _constant(examples: Examples) -> Floats:
+    """The scores of a baseline that has nothing to learn from: no limit rule, or no onset."""
+    return np.zeros(len(examples))
 
 
 def _squash(value: Floats) -> Floats:

@@ -34,7 +34,7 @@ class Fold:
 
 def purge_rows(plant: Plant) -> int:
     """Rows between training and held-back rows: a window and the farthest horizon."""
-    return plant.rows(plant.time.window) + plant.rows(max(plant.time.horizons))
+    return plant.rows(plant.time.window) + plant.rows(plant.time.farthest_horizon)
 
 
 def inner_folds(examples: Examples, count: int = FOLDS) -> tuple[Fold, ...]:
@@ -75,9 +75,8 @@ def _edge(examples: Examples, share: float, fewest: int = FOLDS) -> int:
         if len(onsets) >= fewest
         else int(len(examples) * share)
     )
-    return examples.before_episode(
-        max(row - max(examples.plant.rows(h) for h in examples.plant.time.horizons), 0)
-    )
+    ahead = examples.plant.rows(examples.plant.time.farthest_horizon)
+    return examples.before_episode(max(row - ahead, 0))
 
 
 __all__ = ["FOLDS", "GAP", "Fold", "inner_folds", "purge_rows", "walk_forward"]

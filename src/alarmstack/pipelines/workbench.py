@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from alarmstack.core.errors import AlarmstackError
 from alarmstack.core.intervals import IntervalBlock
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant, load_plant, write_duration
 from alarmstack.core.settings import Settings, load_settings
 from alarmstack.evaluation.splits import GAP
@@ -167,7 +167,9 @@ class Workbench:
         """Registry name of the forecaster of the middle horizon."""
         horizons = sorted(self.plant.time.horizons)
         return next(
-            one.name for one in expected(self.plant) if one.horizon == horizons[len(horizons) // 2]
+            one.name
+            for one in model_list(self.plant)
+            if one.horizon == horizons[len(horizons) // 2]
         )
 
     def reliability_figure(self, bundles: Mapping[str, Bundle]) -> Figure | Note:

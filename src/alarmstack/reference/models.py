@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alarmstack.core.model_list import NORMALITY, expected
+from alarmstack.core.model_list import NORMALITY, model_list
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.features.matrix import GROUPS, feature_names
 from alarmstack.models import Recipe, recipes
@@ -33,7 +33,7 @@ def models_page(plant: Plant) -> str:
     return page(
         "# Models",
         "",
-        f"What {plant.title} is expected to have: {len(expected(plant))} names in the registry. Those that learn from features are",
+        f"What {plant.title} is expected to have: {len(model_list(plant))} names in the registry. Those that learn from features are",
         "recipes of `models/catalogue.py`, fitted by one loop. This page is the overview; **the card** of a version, with its",
         "figures, thresholds and limits, is written when it is trained: it stands on the page Models of the screen, in",
         "`GET :7502/models`, and in MLflow as the version's description.",
@@ -80,7 +80,7 @@ def _score(recipe: Recipe) -> str:
 def _normality(plant: Plant) -> list[tuple[str, ...]]:
     if plant.normality is None:
         return []
-    name = next(one.name for one in expected(plant) if one.column == NORMALITY)
+    name = next(one.name for one in model_list(plant) if one.column == NORMALITY)
     experts = ", ".join(expert.name for expert in plant.normality.experts)
     said = (
         "rows that break no limit; no label is used",

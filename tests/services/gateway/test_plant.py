@@ -6,7 +6,7 @@ import httpx
 import pytest
 from prometheus_client import generate_latest
 
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.features.matrix import feature_names
 from alarmstack.services.gateway.page import HEADERS
@@ -123,7 +123,7 @@ async def test_the_screen_learns_everything_about_the_plant(plant: Plant, tmp_pa
         level = next(tag for tag in view["tags"] if tag["key"] == "lic31002_pv")
         assert (level["setpoint"], level["output"]) == ("lic31002_sp", "lic31002_op")
         assert [(m["name"], m["column"], m["label"], m["title"]) for m in view["models"]] == [
-            (one.name, one.column, one.label, one.title) for one in expected(plant)
+            (one.name, one.column, one.label, one.title) for one in model_list(plant)
         ]
         assert [m["label"] for m in view["models"] if m["horizon_hours"]] == [
             f"Alarm within {hours} h" for hours in (1, 3, 6)
@@ -256,7 +256,7 @@ async def test_drift_a_recalibration_and_who_may_tell_of_it(
         anna, eva = await w.person("anna", "operator"), await w.person("eva", "engineer")
         found = (await anna.get("/drift")).json()
         assert [one["key"] for one in found["tags"]] == [i.key for i in plant.modelled]
-        assert [one["title"] for one in found["models"]] == [one.name for one in expected(plant)]
+        assert [one["title"] for one in found["models"]] == [one.name for one in model_list(plant)]
         assert {one["state"] for one in found["tags"]} == {"drifted"} and found["retrain"]
         told = {"key": "te301020", "at": "2026-03-01T00:00:00Z", "note": "new element"}
         assert (await anna.post("/drift/recalibrated", json=told)).status_code == 403

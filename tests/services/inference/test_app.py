@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.registry.bundles import Registry
 from alarmstack.services.inference import Shelf, create_app
@@ -309,7 +309,7 @@ def test_an_explanation_of_both_or_neither_is_refused(client: TestClient) -> Non
 def test_all_models_answer_in_one_assessment(client: TestClient, plant: Plant) -> None:
     rows = intervals(plant)
     told = client.post("/assess", json={"intervals": rows}).json()
-    assert [m["name"] for m in told["models"]] == [one.name for one in expected(plant)] and all(
+    assert [m["name"] for m in told["models"]] == [one.name for one in model_list(plant)] and all(
         m["model"] for m in told["models"]
     )
     assert {m["horizon_hours"] for m in told["models"]} == {None, 1, 3, 6}
@@ -384,7 +384,7 @@ def test_importances_are_shares_and_unknown_models_are_named(client: TestClient)
 
 def test_models_tell_version_metrics_and_card(client: TestClient, plant: Plant) -> None:
     models = client.get("/models").json()["models"]
-    assert [m["name"] for m in models] == [one.name for one in expected(plant)]
+    assert [m["name"] for m in models] == [one.name for one in model_list(plant)]
     assert all(
         m["status"] in ("loaded", "unpromoted")
         and m["version"] == "1"

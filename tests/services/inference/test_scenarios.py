@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.pipelines.scoring import score_block
 from alarmstack.preparation.derived import any_rule
@@ -23,7 +23,7 @@ SHARE = 0.75
 
 def test_most_rises_of_pressure_are_foreseen(shelf: Shelf, plant: Plant) -> None:
     bundles = {name: speaker.bundle for name, speaker in shelf.speakers.items()}
-    forecaster = next(one for one in expected(plant) if one.horizon == timedelta(hours=3))
+    forecaster = next(one for one in model_list(plant) if one.horizon == timedelta(hours=3))
     threshold = bundles[forecaster.name].thresholds[OPERATING]
     foreseen = []
     for seed in range(21, 21 + PLANTS):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.services.sensors.app import Player
 from alarmstack.services.sensors.app import create_app as create_sensors
@@ -177,7 +177,7 @@ async def test_models_that_are_silent_are_named(plant: Plant, tmp_path: object) 
         status = w.state.monitor.status()
         assert (
             status.inference == "down"
-            and f"{len(expected(plant))} of {len(expected(plant))}"
+            and f"{len(model_list(plant))} of {len(model_list(plant))}"
             in (status.inference_reason or "")
         )
 

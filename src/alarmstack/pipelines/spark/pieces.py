@@ -57,7 +57,7 @@ class Job:
     def ahead(self) -> int:
         """Rows after a chunk that its targets look ahead to, and the episodes that those rows may belong to."""
         return (
-            self.plant.rows(max(self.plant.time.horizons))
+            self.plant.rows(self.plant.time.farthest_horizon)
             + self.plant.rows(self.plant.time.quiet_gap)
             + 1
         )

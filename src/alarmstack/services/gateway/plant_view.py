@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from alarmstack.alarms.limits import deadband, limit_title, off_delay
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Controller, Instrument, Limit, Plant
 from alarmstack.preparation.derived import instrument_of
 from alarmstack.services.schemas.gateway import (
@@ -37,7 +37,7 @@ def plant_view(plant: Plant, *, simulated: bool) -> PlantView:
         units=[PlantUnit(key=unit.key, title=unit.title) for unit in plant.units],
         tags=[_tag(plant, instrument) for instrument in plant.modelled],
         limits=[_limit(plant, rule) for rule in plant.labels.rules],
-        models=[PlantModel.model_validate(one, from_attributes=True) for one in expected(plant)],
+        models=[PlantModel.model_validate(one, from_attributes=True) for one in model_list(plant)],
         predict_fields=[
             PredictField(**field.model_dump()) for field in plant.screen.predict_fields
         ],

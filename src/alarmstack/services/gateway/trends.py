@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from alarmstack.alarms import IDLE, WarningRule, step
 from alarmstack.core.intervals import Floats, Mask
-from alarmstack.core.model_list import NORMALITY, Expected, expected
+from alarmstack.core.model_list import NORMALITY, ModelEntry, model_list
 from alarmstack.core.plant import Instrument, Plant
 from alarmstack.services.gateway.plant_view import controller_of, limits_of
 from alarmstack.services.monitor import LEAD_IN
@@ -80,7 +80,7 @@ def draw(url: str, plant: Plant, wanted: Wanted) -> bytes:
 def tracks(plant: Plant) -> dict[str, Track]:
     """Everything that can be drawn, by key: instruments, setpoints, outputs, and the models' columns."""
     drawn = [track for instrument in plant.modelled for track in _of_instrument(plant, instrument)]
-    drawn += [_of_model(model) for model in expected(plant) if model.kind != "classes"]
+    drawn += [_of_model(model) for model in model_list(plant) if model.kind != "classes"]
     return {track.series.key: track for track in drawn}
 
 
@@ -152,7 +152,7 @@ def _of_instrument(plant: Plant, instrument: Instrument) -> list[Track]:
     return found
 
 
-def _of_model(model: Expected) -> Track:
+def _of_model(model: ModelEntry) -> Track:
     low_high = {"probability": (0.0, 1.0), "anomaly": (-1.0, 1.0), "value": (-50.0, 50.0)}[
         model.kind
     ]
@@ -177,7 +177,7 @@ def _series(key: str, title: str, unit: str, kind: str, low_high: tuple[float, f
 
 
 def _forecasters(plant: Plant) -> list[str]:
-    return [model.column for model in expected(plant) if model.horizon]
+    return [model.column for model in model_list(plant) if model.horizon]
 
 
 def _before(course: Course, begin: datetime) -> int:
@@ -248,7 +248,7 @@ def _listed(values: Floats) -> list[float | None]:
 
 def _spans(plant: Plant, course: Course, lead_in: int) -> list[Span]:
     """Stretches in alarm, and those in which a forecaster's warning was active."""
-    titles = {model.column: model.title for model in expected(plant)}
+    titles = {model.column: model.title for model in model_list(plant)}
     flags: dict[tuple[str, str], Mask] = {("alarm", "In alarm by a limit rule"): course.in_alarm}
     for column in _forecasters(plant):
         flags["warning", titles.get(column, column)] = active(plant, course, column)

@@ -13,7 +13,7 @@ from alarmstack.alarms.drift import SCORE
 from alarmstack.alarms.wording import forecast_verdict
 from alarmstack.core.errors import FeatureError, NotPromotedError, ObservationError
 from alarmstack.core.intervals import Floats, IntervalBlock
-from alarmstack.core.model_list import NORMALITY, OPERATING, Expected
+from alarmstack.core.model_list import NORMALITY, OPERATING, ModelEntry
 from alarmstack.core.plant import Instrument, Plant
 from alarmstack.core.tasks import reason_of
 from alarmstack.features.matrix import GROUPS, build, source_of
@@ -246,7 +246,7 @@ def assess(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Assessmen
 
 def _output(
     plant: Plant,
-    one: Expected,
+    one: ModelEntry,
     speaker: Speaker,
     block: IntervalBlock,
     matrices: Mapping[str, Floats],
@@ -274,7 +274,7 @@ def _shadows(
                 log.exception("the challenger of %s failed", one.name)
 
 
-def _forecaster(shelf: Shelf, horizon: int) -> Expected:
+def _forecaster(shelf: Shelf, horizon: int) -> ModelEntry:
     known = {one.horizon_hours: one for one in shelf.expected if one.horizon is not None}
     if horizon not in known:
         raise ObservationError(
@@ -297,7 +297,7 @@ def _window(plant: Plant, rows: Sequence[Observation]) -> IntervalBlock:
     return block
 
 
-def _said(one: Expected, speaker: Speaker, scores: Floats, missing: list[str]) -> ModelOutput:
+def _said(one: ModelEntry, speaker: Speaker, scores: Floats, missing: list[str]) -> ModelOutput:
     """What a model says, from its scores of the last row: [1] or [1, classes]."""
     bundle = speaker.bundle
     threshold = bundle.thresholds.get(OPERATING)
@@ -321,7 +321,7 @@ def _said(one: Expected, speaker: Speaker, scores: Floats, missing: list[str]) -
 
 
 def _shadowed(
-    one: Expected, speaker: Speaker, block: IntervalBlock, matrices: Mapping[str, Floats]
+    one: ModelEntry, speaker: Speaker, block: IntervalBlock, matrices: Mapping[str, Floats]
 ) -> Shadowed:
     """What a challenger says of the last row."""
     if speaker.normal is not None:
@@ -357,7 +357,7 @@ def references(shelf: Shelf) -> References:
     return References(models=told)
 
 
-def _about(one: Expected) -> ModelOutput:
+def _about(one: ModelEntry) -> ModelOutput:
     return ModelOutput(
         name=one.name,
         column=one.column,
@@ -374,7 +374,7 @@ def _unknown(model: NormalModel, block: IntervalBlock) -> list[str]:
 
 
 def _deviating(
-    plant: Plant, one: Expected, model: NormalModel, block: IntervalBlock, assessed: Assessed
+    plant: Plant, one: ModelEntry, model: NormalModel, block: IntervalBlock, assessed: Assessed
 ) -> list[Driver]:
     """The tags that a deviation from normal is about."""
     return [
@@ -396,7 +396,7 @@ def _tags(
     ]
 
 
-def _drivers(plant: Plant, one: Expected, speaker: Speaker, row: Floats) -> list[Driver]:
+def _drivers(plant: Plant, one: ModelEntry, speaker: Speaker, row: Floats) -> list[Driver]:
     """The inputs that raised a score most, for the models that speak of alarms."""
     if one.kind != "probability":
         return []

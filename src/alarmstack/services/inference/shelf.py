@@ -18,7 +18,7 @@ from typing import Any
 
 from alarmstack import __version__
 from alarmstack.core.errors import AlarmstackError, NotPromotedError, RegistryError, ServiceError
-from alarmstack.core.model_list import Expected, expected
+from alarmstack.core.model_list import ModelEntry, model_list
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.core.tasks import reason_of
 from alarmstack.features.matrix import feature_names
@@ -92,7 +92,7 @@ class Shelf:
     """Puts copies of exported models into `folder`, of the damaged ones or into an empty one: see `exported.fetch`."""
 
     def __post_init__(self) -> None:
-        self.expected: tuple[Expected, ...] = expected(self.plant)
+        self.expected: tuple[ModelEntry, ...] = model_list(self.plant)
         fit = [
             one.name for one in self.expected if one.horizon is None and one.kind == "probability"
         ]
@@ -386,7 +386,7 @@ class Shelf:
         """What became of every expected model."""
         return [self._status(one) for one in self.expected]
 
-    def _status(self, one: Expected) -> ModelStatus:
+    def _status(self, one: ModelEntry) -> ModelStatus:
         about = {
             "name": one.name,
             "column": one.column,

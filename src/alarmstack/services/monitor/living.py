@@ -16,7 +16,7 @@ import numpy as np
 from alarmstack.alarms import WarningRule, activations, standing
 from alarmstack.alarms.drift import ReferenceDistribution, psi, reference_distribution
 from alarmstack.core.intervals import Floats
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Instrument, Plant, write_duration
 from alarmstack.preparation.labels import episodes, forecastable
 from alarmstack.services.schemas.gateway import (
@@ -82,7 +82,7 @@ def nuisance(plant: Plant, past: Sequence[Past]) -> list[Nuisance]:
     budget = plant.warnings.false_alarms_per_day
     sides = {
         one.column: _side(plant, past, [_champion(i, one.column) for i in past])
-        for one in expected(plant)
+        for one in model_list(plant)
         if one.horizon
     }
     return [
@@ -97,7 +97,7 @@ def nuisance(plant: Plant, past: Sequence[Past]) -> list[Nuisance]:
 def compare(plant: Plant, past: Sequence[Past]) -> Comparison:
     """Champions and their challengers, on the rows that the present challenger has scored."""
     contests = []
-    for one in expected(plant):
+    for one in model_list(plant):
         version = next(
             (told.version for i in reversed(past) if (told := _challenger(i, one.column))), None
         )

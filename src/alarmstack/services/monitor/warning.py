@@ -8,7 +8,7 @@ from math import nan
 
 from alarmstack.alarms import IDLE, State, WarningRule, step
 from alarmstack.alarms.wording import forecast_text
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.services.monitor.alarm_state import Warned
 from alarmstack.services.schemas.gateway import PlantAssessment, WarningState
@@ -121,7 +121,7 @@ def _shown(
     )
     told = _forecast(interval, column) or {}
     score = told.get("score")
-    horizon = next((one.horizon for one in expected(plant) if one.column == column), None)
+    horizon = next((one.horizon for one in model_list(plant) if one.column == column), None)
     ahead = horizon or timedelta(hours=horizon_hours)
     return WarningState(
         column=column,

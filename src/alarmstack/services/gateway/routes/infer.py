@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from alarmstack.core.errors import UpstreamError
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.services.gateway.access import Caller, Viewer
 from alarmstack.services.gateway.instants import Moment
 from alarmstack.services.gateway.problems import UPSTREAM, answers
@@ -133,7 +133,7 @@ async def importance(
 ) -> Importances:
     """Global importance of a model's features, largest first."""
     return await state.inference.get(
-        Importances, "/importance", model=model or expected(state.plant)[0].name
+        Importances, "/importance", model=model or model_list(state.plant)[0].name
     )
 
 
