@@ -323,8 +323,10 @@ class Models_:  # noqa: N801 - beside the wire's Models
         )
 
     def _forecast(self, asked: ForecastRequest) -> Forecast:
-        if asked.horizon not in (1, 3, 6):
-            raise ValueError(f"horizon {asked.horizon}: use 1, 3 or 6")
+        horizons = {one.horizon: one for one in model_list(self.plant) if one.horizon}
+        forecaster = horizons.get(asked.ahead)
+        if forecaster is None:
+            raise ValueError(f"horizon {asked.horizon}: use 1h, 3h or 6h")
         if len(asked.recent_observations) < 12:
             raise ValueError(f"{len(asked.recent_observations)} rows: at least 12")
         to_block(self.plant, asked.recent_observations)
@@ -332,7 +334,8 @@ class Models_:  # noqa: N801 - beside the wire's Models
         return Forecast(
             anomaly_probability=self.score(last),
             alarm=0,
-            horizon_hours=asked.horizon,
+            horizon=forecaster.horizon_text,
+            horizon_hours=forecaster.horizon_hours,
             n_observations=len(asked.recent_observations),
             in_alarm_now=False,
             threshold=0.5,
@@ -340,7 +343,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
             missing=[],
             out_of_range=[],
             stale=[],
-            model=self._spoke(f"plant_alarm_forecaster_{asked.horizon}h"),
+            model=self._spoke(forecaster.name),
         )
 
     def _explain(self, asked: ExplainRequest) -> Explanation:
@@ -369,6 +372,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
                 column=one.column,
                 title=one.title,
                 kind=one.kind,
+                horizon=one.horizon_text,
                 horizon_hours=one.horizon_hours,
                 score=None if one.kind == "classes" else score,
                 threshold=0.5,
@@ -399,6 +403,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
                 column=one.column,
                 title=one.title,
                 kind=one.kind,
+                horizon=one.horizon_text,
                 horizon_hours=one.horizon_hours,
                 version=None if status == "missing" else self.version,
                 status=status,

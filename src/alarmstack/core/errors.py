@@ -8,6 +8,7 @@ AlarmstackError
 ├── ClusterError        there is no Spark to run on
 ├── BenchError          a benchmark's set is described wrongly or its files are not there
 ├── FeatureError        a feature was asked for by a name nobody defined
+├── NoModelError        the plant has no model for the request
 ├── ObservationError    rows of plant data on the wire that cannot be taken: unknown keys, wrong order, wrong cadence
 ├── ServiceError        a service cannot start or cannot be reached
 │   └── UpstreamError   another service did not give what was asked of it; carries the status to answer with
@@ -52,6 +53,10 @@ class BenchError(AlarmstackError):
 
 class FeatureError(AlarmstackError):
     """An unknown feature name, or a block that features cannot be built from."""
+
+
+class NoModelError(AlarmstackError):
+    """The plant has no model for a request: its plant.toml lacks what such a model learns from."""
 
 
 class ObservationError(AlarmstackError):
@@ -106,6 +111,7 @@ __all__ = [
     "FeatureError",
     "GateRefused",
     "NameTakenError",
+    "NoModelError",
     "NotPromotedError",
     "ObservationError",
     "ParityError",

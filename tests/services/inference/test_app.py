@@ -231,7 +231,7 @@ def test_a_column_that_begins_to_flood_is_seen_before_the_limit(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"horizon": 2}, "use one of 1, 3, 6"),
+        ({"horizon": 2}, "use one of 1h, 3h, 6h"),
         ({"rows": 11}, "at least 12"),
         ({"step": timedelta(seconds=2)}, "cadence 1h"),
         ({"step": -timedelta(hours=1)}, "oldest first"),

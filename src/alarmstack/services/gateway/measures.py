@@ -123,7 +123,7 @@ class _Assessed:
             labels = [
                 one.column,
                 one.kind,
-                "" if one.horizon_hours is None else f"{one.horizon_hours}h",
+                one.horizon or "",
             ]
             if one.score is not None:
                 score.add_metric(labels, one.score)
@@ -157,7 +157,7 @@ def _state(state: PlantState) -> Iterable[Metric]:
         "alarmstack_plant_warning", "1: a warning is active.", labels=["model", "horizon"]
     )
     for warning in state.warnings:
-        active.add_metric([warning.column, f"{warning.horizon_hours}h"], float(warning.standing))
+        active.add_metric([warning.column, warning.horizon], float(warning.standing))
     yield active
 
 

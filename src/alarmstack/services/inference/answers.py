@@ -11,10 +11,15 @@ import numpy as np
 
 from alarmstack.alarms.drift import SCORE
 from alarmstack.alarms.wording import forecast_verdict
-from alarmstack.core.errors import FeatureError, NotPromotedError, ObservationError
+from alarmstack.core.errors import (
+    FeatureError,
+    NoModelError,
+    NotPromotedError,
+    ObservationError,
+)
 from alarmstack.core.intervals import Floats, IntervalBlock
 from alarmstack.core.model_list import NORMALITY, OPERATING, ModelEntry
-from alarmstack.core.plant import Instrument, Plant
+from alarmstack.core.plant import Instrument, Plant, duration_in_hours, write_duration
 from alarmstack.core.tasks import reason_of
 from alarmstack.features.matrix import GROUPS, build, source_of
 from alarmstack.features.wording import in_words
@@ -56,8 +61,11 @@ FLAT_ROWS = 24
 
 
 def predict(shelf: Shelf, features: Mapping[str, float | None]) -> Prediction:
-    """Risk of one row of features, of which any may be missing. Raises FeatureError for unknown names."""
-    speaker, ranges = shelf.speaker(shelf.predictor), shelf.ranges
+    """Risk of one row of features, of which any may be missing.
+
+    Raises FeatureError for unknown names, and NoModelError if the plant has no such model.
+    """
+    speaker, ranges = predictor(shelf), shelf.ranges
     bundle = speaker.bundle
     row = _row(bundle, features)
     missing, of = bundle.missing(row[0]), len(bundle.names)
@@ -82,6 +90,16 @@ def predict(shelf: Shelf, features: Mapping[str, float | None]) -> Prediction:
     )
 
 
+def predictor(shelf: Shelf) -> Speaker:
+    """The model that answers /predict. Raises NoModelError if the plant has none."""
+    if not shelf.predictor:
+        raise NoModelError(
+            f"{shelf.plant.name} has no model of the risk now: its plant.toml has no limit rules and "
+            "no operator log to learn from"
+        )
+    return shelf.speaker(shelf.predictor)
+
+
 def _row(bundle: Bundle, features: Mapping[str, float | None]) -> Floats:
     """A matrix of one row of features. Raises FeatureError for unknown names, and where no feature has a value."""
     row = bundle.row(features)
@@ -98,13 +116,15 @@ def _counted(given: int, of: int) -> str:
     return f"{given} of {of} inputs had a value{rest}."
 
 
-def forecast(plant: Plant, shelf: Shelf, horizon: int, rows: Sequence[Observation]) -> Forecast:
+def forecast(
+    plant: Plant, shelf: Shelf, horizon: timedelta, rows: Sequence[Observation]
+) -> Forecast:
     """Probability that an alarm begins within the horizon after the last row.
 
-    Raises ObservationError for a horizon that has no forecaster, and for rows that cannot be taken or are too few.
+    Raises NoModelError if the plant has no forecaster, and ObservationError for a horizon without
+    one, for too few rows, and for rows that are not valid.
     """
-    forecaster = _forecaster(shelf, horizon)
-    speaker = shelf.speaker(forecaster.name)
+    speaker = shelf.speaker(_forecaster(shelf, horizon).name)
     block = _window(plant, rows)
     matrix = build(plant, block, "window")[-1:]
     score = float(speaker.bundle.score(matrix)[0])
@@ -114,7 +134,8 @@ def forecast(plant: Plant, shelf: Shelf, horizon: int, rows: Sequence[Observatio
     return Forecast(
         anomaly_probability=score,
         alarm=_alarm(score, threshold),
-        horizon_hours=horizon,
+        horizon=write_duration(horizon),
+        horizon_hours=duration_in_hours(horizon),
         n_observations=len(rows),
         in_alarm_now=in_alarm_now,
         threshold=threshold,
@@ -123,9 +144,7 @@ def forecast(plant: Plant, shelf: Shelf, horizon: int, rows: Sequence[Observatio
         out_of_range=[q.key for q in quality if q.status == "out_of_range"],
         stale=[q.key for q in quality if q.status == "stale"],
         model=speaker.spoke,
-        text=forecast_verdict(
-            score, threshold, forecaster.horizon or timedelta(hours=horizon), in_alarm_now
-        ),
+        text=forecast_verdict(score, threshold, horizon, in_alarm_now),
     )
 
 
@@ -148,7 +167,7 @@ def explain_features(
 
 
 def explain_window(
-    plant: Plant, shelf: Shelf, horizon: int, rows: Sequence[Observation]
+    plant: Plant, shelf: Shelf, horizon: timedelta, rows: Sequence[Observation]
 ) -> Explanation:
     """Why a forecaster scored a window as it did."""
     speaker = shelf.speaker(_forecaster(shelf, horizon).name)
@@ -157,7 +176,7 @@ def explain_window(
 
 def explain_normality(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Explanation:
     """Which tags the last row's distance from normal is about. Raises ObservationError where the plant has no such model."""
-    name = next((one.name for one in shelf.expected if one.column == NORMALITY), None)
+    name = next((one.name for one in shelf.entries if one.column == NORMALITY), None)
     if name is None:
         raise ObservationError(
             "give a horizon: this plant has no normal-behaviour model to explain ([normality] in plant.toml)"
@@ -211,9 +230,9 @@ def importances(plant: Plant, speaker: Speaker) -> Importances:
 def assess(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Assessment:
     """What every model says of the last row. A model that cannot speak is listed with the reason."""
     block = to_block(plant, rows)
-    matrices: dict[str, Floats] = {group: build(plant, block, group)[-1:] for group in GROUPS}
+    matrices = _matrices(plant, shelf, block)
     said, drivers = [], []
-    for one in shelf.expected:
+    for one in shelf.entries:
         try:
             output, driving = _output(plant, one, shelf.speaker(one.name), block, matrices)
         except NotPromotedError as error:
@@ -244,6 +263,13 @@ def assess(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Assessmen
     )
 
 
+def _matrices(plant: Plant, shelf: Shelf, block: IntervalBlock) -> dict[str, Floats]:
+    """The last row's features, [1, features] for each group that a loaded model uses."""
+    loaded = (*shelf.speakers.values(), *shelf.shadows.values())
+    used = {model.bundle.group for model in loaded}
+    return {group: build(plant, block, group)[-1:] for group in GROUPS if group in used}
+
+
 def _output(
     plant: Plant,
     one: ModelEntry,
@@ -266,7 +292,7 @@ def _shadows(
 ) -> Iterator[Shadowed]:
     """What the challengers say of the last row. One that fails is left out."""
     shadows = shelf.shadows
-    for one in shelf.expected:
+    for one in shelf.entries:
         if one.name in shadows:
             try:
                 yield _shadowed(one, shadows[one.name], block, matrices)
@@ -274,13 +300,19 @@ def _shadows(
                 log.exception("the challenger of %s failed", one.name)
 
 
-def _forecaster(shelf: Shelf, horizon: int) -> ModelEntry:
-    known = {one.horizon_hours: one for one in shelf.expected if one.horizon is not None}
-    if horizon not in known:
-        raise ObservationError(
-            f"horizon {horizon} is unknown: use one of {', '.join(str(h) for h in known)} (hours)"
+def _forecaster(shelf: Shelf, horizon: timedelta) -> ModelEntry:
+    by_horizon = {entry.horizon: entry for entry in shelf.entries if entry.horizon is not None}
+    if not by_horizon:
+        raise NoModelError(
+            f"{shelf.plant.name} has no forecaster: forecasters need labels (limit rules or an "
+            "operator log) and time.horizons in plant.toml"
         )
-    return known[horizon]
+    if horizon not in by_horizon:
+        allowed = ", ".join(map(write_duration, by_horizon))
+        raise ObservationError(
+            f"horizon {write_duration(horizon)} is unknown: use one of {allowed}"
+        )
+    return by_horizon[horizon]
 
 
 def _window(plant: Plant, rows: Sequence[Observation]) -> IntervalBlock:
@@ -337,7 +369,7 @@ def _shadowed(
 def references(shelf: Shelf) -> References:
     """What was usual when the models that speak were trained."""
     told = []
-    for one in shelf.expected:
+    for one in shelf.entries:
         speaker = shelf.speakers.get(one.name)
         if speaker is not None:
             usual = {
@@ -363,6 +395,7 @@ def _about(one: ModelEntry) -> ModelOutput:
         column=one.column,
         title=one.title,
         kind=one.kind,
+        horizon=one.horizon_text,
         horizon_hours=one.horizon_hours,
         unit=one.unit,
     )

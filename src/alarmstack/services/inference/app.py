@@ -14,7 +14,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alarmstack import __version__
-from alarmstack.core.errors import AlarmstackError, FeatureError, NotPromotedError, ObservationError
+from alarmstack.core.errors import (
+    AlarmstackError,
+    FeatureError,
+    NoModelError,
+    NotPromotedError,
+    ObservationError,
+)
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import Task, Tasks
 from alarmstack.services.inference import answers as say
@@ -31,6 +38,7 @@ from alarmstack.services.runtime.http import (
     speak_problems,
     task_states,
 )
+from alarmstack.services.schemas.horizons import requested_form
 from alarmstack.services.schemas.inference import (
     Assessment,
     AssessRequest,
@@ -79,7 +87,7 @@ class ScoreMeter:
             "alarmstack_registry_reachable", "1: the registry answers.", registry=meter.registry
         )
         self._reachable.set_function(lambda: float(shelf.unreachable is None))
-        names = [one.name for one in shelf.expected]
+        names = [one.name for one in shelf.entries]
         # Looked up once: finding a labelled figure costs as much as a score.
         self._figures = {name: (scores.labels(name), missing.labels(name)) for name in names}
         for name in names:
@@ -127,7 +135,9 @@ def create_app(
     meter = Meter()
     scores = ScoreMeter(meter, shelf)
     plant, champion = shelf.plant, shelf.predictor
-    refused, silent = answers(400, 413, 422), answers(400, 413, 422, 503)
+    default_model = champion or next((entry.name for entry in shelf.entries), "")
+    refused = answers(400, 413, 422)
+    unavailable, without_model = answers(400, 413, 422, 503), answers(400, 404, 413, 422, 503)
 
     async def predict(request: Request) -> Response:
         """Risk of one row of features; any subset of them will do."""
@@ -143,7 +153,7 @@ def create_app(
         predict,
         methods=["POST"],
         response_model=Prediction,
-        responses=silent,
+        responses=without_model,
         openapi_extra=body,
     )
     app.router.routes.insert(0, route)
@@ -176,10 +186,11 @@ def create_app(
         """What was usual when the models were trained: what drift is measured against."""
         return say.references(shelf)
 
-    @app.post("/forecast", responses=silent)
+    @app.post("/forecast", responses=without_model)
     def forecast(asked: ForecastRequest) -> Forecast:
         """Probability that an alarm begins within the horizon after the last of the rows."""
-        answer = say.forecast(plant, shelf, asked.horizon, asked.recent_observations)
+        assert asked.ahead is not None, "the body requires a horizon"
+        answer = say.forecast(plant, shelf, asked.ahead, asked.recent_observations)
         scores.note(answer.model.name, answer.anomaly_probability, len(answer.missing))
         return answer
 
@@ -188,36 +199,33 @@ def create_app(
         """What to do about a risk, and how urgently."""
         return say.recommend(asked.failure_frequency_48, asked.risk_score)
 
-    @app.post("/explain", responses=silent)
+    @app.post("/explain", responses=without_model)
     def explain(asked: ExplainRequest) -> Explanation:
         """Contribution of each input to a score, for the model that gives it."""
-        if (
-            asked.features is not None
-            and asked.recent_observations is None
-            and asked.horizon is None
-        ):
-            return say.explain_features(plant, shelf.speaker(champion), asked.features)
-        if asked.features is None and asked.recent_observations is not None:
-            if asked.horizon is None:
-                return say.explain_normality(plant, shelf, asked.recent_observations)
-            return say.explain_window(plant, shelf, asked.horizon, asked.recent_observations)
+        features, rows, horizon = asked.features, asked.recent_observations, asked.ahead
+        if features is not None and rows is None and horizon is None:
+            return say.explain_features(plant, say.predictor(shelf), features)
+        if features is None and rows is not None:
+            if horizon is None:
+                return say.explain_normality(plant, shelf, rows)
+            return say.explain_window(plant, shelf, horizon, rows)
         raise ObservationError(
             "give either features, or recent_observations with a horizon (a forecaster) or without (normality)"
         )
 
     @app.get("/importance", responses=answers(404, 422, 503))
     def importance(
-        model: str = Query(default=champion, max_length=200, description="Registry name."),
+        model: str = Query(default=default_model, max_length=200, description="Registry name."),
     ) -> Importances:
         """How much each feature matters to a model."""
-        if model not in {one.name for one in shelf.expected}:
+        if model not in {one.name for one in shelf.entries}:
             raise HTTPException(
                 404,
-                f"model {model!r} is unknown: use one of {', '.join(one.name for one in shelf.expected)}",
+                f"model {model!r} is unknown: use one of {', '.join(one.name for one in shelf.entries)}",
             )
         return say.importances(plant, shelf.speaker(model))
 
-    @app.post("/assess", responses=silent)
+    @app.post("/assess", responses=unavailable)
     def assess(asked: AssessRequest) -> Assessment:
         """What all models say of the last of the intervals, in one call."""
         answer = _assess(shelf, asked.intervals)
@@ -249,10 +257,14 @@ def _give_examples(app: FastAPI, plant: Plant) -> None:
         )
         for p in plant.screen.forecast_presets
     }
-    horizon = round(plant.time.horizons[0].total_seconds() / 3600)
+    horizons = [entry.horizon for entry in model_list(plant) if entry.horizon is not None]
     forecasts = {
-        name: {"summary": title, "value": {"horizon": horizon, "recent_observations": rows}}
+        name: {
+            "summary": title,
+            "value": {"horizon": requested_form(horizons[0]), "recent_observations": rows},
+        }
         for name, (title, rows) in windows.items()
+        if horizons
     }
     blocks = {
         name: {"summary": title, "value": {"intervals": rows}}
@@ -281,7 +293,10 @@ def _assess(shelf: Shelf, rows: list[Observation]) -> Assessment:
 def _speak_own_errors(app: FastAPI) -> None:
     @app.exception_handler(AlarmstackError)
     async def _own(request: Request, error: AlarmstackError) -> JSONResponse:
-        status = 422 if isinstance(error, (FeatureError, ObservationError)) else 503
+        if isinstance(error, NoModelError):
+            status = 404
+        else:
+            status = 422 if isinstance(error, FeatureError | ObservationError) else 503
         return problem(status, TITLES[status], str(error))
 
 

@@ -92,15 +92,18 @@ class Shelf:
     """Puts copies of exported models into `folder`, of the damaged ones or into an empty one: see `exported.fetch`."""
 
     def __post_init__(self) -> None:
-        self.expected: tuple[ModelEntry, ...] = model_list(self.plant)
-        fit = [
-            one.name for one in self.expected if one.horizon is None and one.kind == "probability"
+        self.entries: tuple[ModelEntry, ...] = model_list(self.plant)
+        candidates = [
+            entry.name
+            for entry in self.entries
+            if entry.horizon is None and entry.kind == "probability"
         ]
-        self.predictor = self.predictor or fit[0]
-        if self.predictor not in fit:
+        if self.predictor and self.predictor not in candidates:
             raise ServiceError(
-                f"MODEL_NAME={self.predictor!r} cannot stand behind /predict: use one of {', '.join(fit)}"
+                f"MODEL_NAME={self.predictor!r} cannot answer /predict: use one of "
+                f"{', '.join(candidates) or 'none, because this plant has no such model'}"
             )
+        self.predictor = self.predictor or next(iter(candidates), "")
         self.copies = Copies(self.folder)
         self.ranges = {
             f"{i.key}{part}": i.range for i in self.plant.modelled for part in ("", "_max", "_min")
@@ -302,7 +305,7 @@ class Shelf:
         )
 
     def _check_kind(self, name: str, bundle: Bundle) -> None:
-        kind = next(one.kind for one in self.expected if one.name == name)
+        kind = next(one.kind for one in self.entries if one.name == name)
         if bundle.kind != kind or bool(bundle.classes) != (kind == "classes"):
             raise RegistryError(
                 f"{name} gives scores of the kind {bundle.kind!r}, expected is {kind!r}: publish the model again"
@@ -365,13 +368,18 @@ class Shelf:
     @property
     def loading(self) -> bool:
         """Whether a model that is missing may be on its way."""
-        return not self.settled and len(self.speakers) < len(self.expected)
+        return not self.settled and len(self.speakers) < len(self.entries)
 
     @property
     def nothing(self) -> str:
         """Why no model is loaded."""
+        if not self.entries:
+            return (
+                f"{self.plant.name} has none: add [[labels.rules]], an operator_log or [normality] "
+                "to plant.toml"
+            )
         why = [reason for reason in (self.undelivered, self.unreachable) if reason]
-        return "; ".join(why) or next(iter(self.reasons.values()), "none is expected")
+        return "; ".join(why) or next(iter(self.reasons.values()), "none was loaded")
 
     def _why(self, name: str) -> str | None:
         """What there is to say about a model: its own trouble, and that of where it comes from."""
@@ -384,7 +392,7 @@ class Shelf:
 
     def statuses(self) -> list[ModelStatus]:
         """What became of every expected model."""
-        return [self._status(one) for one in self.expected]
+        return [self._status(one) for one in self.entries]
 
     def _status(self, one: ModelEntry) -> ModelStatus:
         about = {
@@ -392,6 +400,7 @@ class Shelf:
             "column": one.column,
             "title": one.title,
             "kind": one.kind,
+            "horizon": one.horizon_text,
             "horizon_hours": one.horizon_hours,
         }
         shadow = self.shadows.get(one.name)
@@ -429,7 +438,7 @@ class Shelf:
 
     @property
     def _names(self) -> list[str]:
-        return [one.name for one in self.expected]
+        return [one.name for one in self.entries]
 
 
 def _told(name: str, error: Exception) -> str:
