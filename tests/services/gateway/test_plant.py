@@ -125,9 +125,11 @@ async def test_the_screen_learns_everything_about_the_plant(plant: Plant, tmp_pa
         assert [(m["name"], m["column"], m["label"], m["title"]) for m in view["models"]] == [
             (one.name, one.column, one.label, one.title) for one in model_list(plant)
         ]
-        assert [m["label"] for m in view["models"] if m["horizon_hours"]] == [
-            f"Alarm within {hours} h" for hours in (1, 3, 6)
+        forecasters = [m for m in view["models"] if m["horizon"]]
+        assert [(m["horizon"], m["horizon_hours"], m["label"]) for m in forecasters] == [
+            (f"{hours}h", hours, f"Alarm within {hours} h") for hours in (1, 3, 6)
         ]
+        assert view["horizons"] == ["1h", "3h", "6h"]
         assert view["horizons_hours"] == [1, 3, 6] and view["window_rows"] == 12
         high = next(preset for preset in view["predict_presets"] if preset["name"] == "high_risk")
         assert high["features"] == {

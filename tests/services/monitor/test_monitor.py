@@ -214,6 +214,7 @@ async def test_a_restart_goes_on_where_it_stood_warnings_included(
         assert len(models.assessed) == asked + 1
         assert event["warnings"][0] == {
             "column": "forecast_1h",
+            "horizon": "1h",
             "horizon_hours": 1,
             "standing": True,
             "since": "2026-03-01T04:00:00Z",
