@@ -1,4 +1,6 @@
-"""From a drop to warnings on paper, by the command line: ETL, training, promotion, scoring, evaluation of a small plant."""
+"""From a drop to warnings on paper, by the command line: ETL, training, promotion, scoring,
+evaluation of a small plant.
+"""
 
 import json
 from pathlib import Path

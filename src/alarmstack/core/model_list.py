@@ -1,9 +1,10 @@
 """The models that a plant can have, and the names that everything else uses for them.
 
-The list follows from plant.toml. Models of the alarm state and forecasters learn from labels, so only a plant with limit rules
-or an operator log has them; the regime classifier also needs transition columns, the deviation predictor a
-`[deviation_target]`, and each horizon gives one forecaster. A `[normality]` section gives the normal-behaviour model, which
-needs no label. This module imports no library that fits models, so that every service can use it.
+The list follows from plant.toml. Models of the alarm state and forecasters learn from labels, so
+only a plant with limit rules or an operator log has them; the regime classifier also needs
+transition columns, the deviation predictor a `[deviation_target]`, and each horizon gives one
+forecaster. A `[normality]` section gives the normal-behaviour model, which needs no label. This
+module imports no library that fits models, so that every service can use it.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ OPERATING = "operating"
 class ModelEntry:
     """One model of a plant.
 
-    `name` is its name in the registry and `column` the name of its score in results. `label` is a short heading for the score,
-    `title` describes it, and `unit` is the unit of a score that is a value. `horizon` is set for forecasters only.
+    `name` is its name in the registry and `column` the name of its score in results. `label` is a
+    short heading for the score, `title` describes it, and `unit` is the unit of a score that is a
+    value. `horizon` is set for forecasters only.
     """
 
     name: str
@@ -52,7 +54,9 @@ class ModelEntry:
 
 
 def model_list(plant: Plant) -> tuple[ModelEntry, ...]:
-    """The plant's models: the champion first, then the other models that learn from labels, then the normal-behaviour model."""
+    """The plant's models: the champion first, then the other models that learn from labels, then
+    the normal-behaviour model.
+    """
     supervised = _supervised(plant) if plant.has_labels else []
     unsupervised = [_normality(plant)] if plant.normality else []
     return (*supervised, *unsupervised)

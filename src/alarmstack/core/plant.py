@@ -74,6 +74,10 @@ LONGEST_DURATION = timedelta(days=3660)
 SHORTEST_CADENCE = timedelta(seconds=1)
 LONGEST_WINDOW = 100_000
 """Cadences that a window, gap or horizon may span: everything that is known of so many rows is held in memory."""
+LONGEST_BLOCK = 1000
+"""Rows that one assessment may span."""
+AVERAGE_REACH = 14
+"""Lengths of an exponential average after which an old value has no weight: e^-14 is 1e-6."""
 LONGEST_NAME, LONGEST_TEXT = 100, 1_000
 """Characters of a name. Names become parts of file names, of which file systems take 255 bytes."""
 
@@ -476,6 +480,15 @@ class Expert(_Part):
     evidence: Duration | None = None
     loudest: bool = False
 
+    @property
+    def reach(self) -> timedelta:
+        """How far back a score depends on the past."""
+        windows = (self.window, self.anchor, self.denoise, self.scale, self.jitter)
+        averages = (self.gather, self.evidence)
+        spans = [window for window in windows if window is not None]
+        spans += [AVERAGE_REACH * average for average in averages if average is not None]
+        return sum(spans, timedelta(0))
+
 
 class Normality(_Part):
     """How normal behaviour is learnt: experts, and how their surprises become one score.
@@ -491,6 +504,13 @@ class Normality(_Part):
     fusion: Literal["mean", "minimum"] = "mean"
     lookback: Duration | None = None
     offset: float = Field(default=0.0, ge=-1, le=1)
+
+    @property
+    def reach(self) -> timedelta:
+        """How much of the past a live row needs: `lookback`, or else what the experts reach back."""
+        if self.lookback is not None:
+            return self.lookback
+        return max((expert.reach for expert in self.experts), default=timedelta(0))
 
 
 class Drift(_Part):
@@ -771,8 +791,12 @@ class Plant(_Part):
         normal-behaviour model looks back on.
         """
         features = self.rows(self.time.frequency_window) + self.rows(self.time.statistics_window)
-        normality = self.normality.lookback if self.normality else None
-        return max(features, self.rows(normality) if normality else 0)
+        if self.normality is None:
+            return features
+        normality = self.rows(self.normality.reach)
+        if self.normality.lookback is None:
+            normality = min(normality, LONGEST_BLOCK)
+        return max(features, normality)
 
 
 def phases(cadence: timedelta, stride: timedelta) -> tuple[timedelta, ...]:

@@ -1,13 +1,14 @@
-"""Row metrics and event metrics of one model on rows that it did not see, and the comparison with its baseline.
+"""Row metrics and event metrics of one model on rows that it did not see, and the comparison with
+its baseline.
 
 | target | metric compared | baseline |
 | --- | --- | --- |
-| in alarm now | `f1_anomaly` on the sealed fifth | always alarm, or the limit rules alone, whichever is better |
-| none (unsupervised) | `roc_auc_anomaly` on the sealed fifth | 0.5 |
-| regime | `f1_macro` on the sealed fifth | the most frequent regime |
-| next deviation | `rmse` on the sealed fifth | the next row equals this one |
-| onset within a horizon | event recall at the plant's budget, held-back rows | the best baseline at that budget |
-| none (normal behaviour) | the same; the threshold needs no labels | the best baseline at as many false alarms |
+| in alarm now | `f1_anomaly`, sealed fifth | the better of always alarm and the limit rules |
+| none (unsupervised) | `roc_auc_anomaly`, sealed fifth | 0.5 |
+| regime | `f1_macro`, sealed fifth | the most frequent regime |
+| next deviation | `rmse`, sealed fifth | the next row equals this one |
+| onset within a horizon | event recall, held-back rows | the best baseline at the plant's budget |
+| none (normal behaviour) | the same | the best baseline with as many false alarms |
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ def judge(
     sealed: Examples,
     folds: Sequence[Fold],
 ) -> Evaluated:
-    """Evaluate a fitted recipe on the sealed rows, and a forecaster also on the held-back open rows."""
+    """Evaluate a fitted recipe on the sealed rows, and a forecaster also on the held-back open
+    rows.
+    """
     score = fitted.predict(sealed.features(recipe.group))
     operating = thresholds.get(OPERATING)
     if recipe.target == "onset":
@@ -161,7 +164,9 @@ def event_metrics(inner: Outcome, later: Outcome) -> dict[str, float]:
 def baseline_recalls(
     examples: Examples, folds: Sequence[Fold], horizon: timedelta | None, budget: float
 ) -> dict[str, float]:
-    """Event recall of every baseline on held-back rows; its threshold is chosen there for the budget."""
+    """Event recall of every baseline on held-back rows; its threshold is chosen there for the
+    budget.
+    """
     recalls = {}
     for name in BASELINES:
         scores = out_of_fold(name, examples, folds, horizon)
@@ -170,7 +175,9 @@ def baseline_recalls(
 
 
 def threshold_or_never(threshold: float | None) -> float:
-    """A threshold as a number: infinity, which no score reaches, where no threshold keeps the budget."""
+    """A threshold as a number: infinity, which no score reaches, where no threshold keeps the
+    budget.
+    """
     return float("inf") if threshold is None else threshold
 
 

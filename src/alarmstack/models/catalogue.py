@@ -1,6 +1,7 @@
 """The catalogue: a recipe for each model that learns from features.
 
-A recipe states what the model learns, from which features, which algorithms are tried, and how scores become probabilities.
+A recipe states what the model learns, from which features, which algorithms are tried, and how
+scores become probabilities.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ Candidates = dict[str, Callable[[int], Estimator]]
 class Recipe:
     """How one model of a plant is made.
 
-    `name` is its name in the registry, `column` its column in model_results.csv. `candidates` maps the name of an algorithm to
-    a function from a seed to an estimator; the best on held-back rows is used. `calibrated`: how scores become probabilities.
-    `smote`: training rows with synthetic alarms are tried as well. `dropout`: training also uses rows with inputs removed at
-    random, so that the model accepts missing inputs.
+    `name` is its name in the registry, `column` its column in model_results.csv. `candidates` maps
+    the name of an algorithm to a function from a seed to an estimator; the best on held-back rows
+    is used. `calibrated`: how scores become probabilities. `smote`: training rows with synthetic
+    alarms are tried as well. `dropout`: training also uses rows with inputs removed at random, so
+    that the model accepts missing inputs.
     """
 
     name: str

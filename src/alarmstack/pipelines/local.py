@@ -1,4 +1,6 @@
-"""The steps of the command line and the demo: settings as input, files and registered models as output."""
+"""The steps of the command line and the demo: settings as input, files and registered models as
+output.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ from alarmstack.training.trial import simulated_trial
 def train_latest(
     plant: Plant, settings: Settings, *, seed: int = 0, progress: Progress = silent
 ) -> tuple[list[Trained], list[str]]:
-    """Train on the store's latest run and register; the trained models, and the names that were promoted."""
+    """Train on the store's latest run and register; the trained models, and the names that were
+    promoted.
+    """
     latest, manifest = latest_examples(plant, settings)
     block = read_intervals(plant, Store.of(settings), manifest)
     registry = Registry(settings.registry)
@@ -76,7 +80,10 @@ def latest_examples(plant: Plant, settings: Settings) -> tuple[Examples, dict[st
 
 
 def champions(plant: Plant, settings: Settings) -> dict[str, Bundle]:
-    """The promoted Bundle of every model that has one: only these are used. Raises NotPromotedError if none has."""
+    """The promoted Bundle of every model that has one: only these are used.
+
+    Raises NotPromotedError if none has.
+    """
     registry = Registry(settings.registry)
     bundles = {}
     for entry in model_list(plant):
@@ -91,7 +98,10 @@ def champions(plant: Plant, settings: Settings) -> dict[str, Bundle]:
 
 
 def newest(plant: Plant, settings: Settings) -> dict[str, Bundle]:
-    """The newest Bundle of every model, promoted or not. Raises NotPromotedError if there is none."""
+    """The newest Bundle of every model, promoted or not.
+
+    Raises NotPromotedError if there is none.
+    """
     registry = Registry(settings.registry)
     bundles = {}
     for entry in model_list(plant):
@@ -183,7 +193,9 @@ def _thresholds(bundle: Bundle) -> dict[float, float]:
 
 
 def _baselines(training: Examples, rows: Examples) -> list[Contestant]:
-    """Every baseline, fitted on the training rows, with thresholds chosen on rows held back there."""
+    """Every baseline, fitted on the training rows, with thresholds chosen on rows held back
+    there.
+    """
     folds = inner_folds(training)
     baselines = []
     for name in BASELINES:

@@ -1,11 +1,13 @@
-"""Training of the normal-behaviour model: it learns from rows that exceed no limit, and uses no label.
+"""Training of the normal-behaviour model: it learns from rows that exceed no limit, without labels.
 
-On a plant with labels it is evaluated by events on held-back rows, beside the same baselines as the forecasters. Its threshold
-is chosen without labels: a warning before an alarm counts against the budget like any other, so it raises fewer false alarms
-than it may. The baselines, whose thresholds use labels, are given as many false alarms as it really raised.
+On a plant with labels it is evaluated by events on held-back rows, beside the same baselines as the
+forecasters. Its threshold is chosen without labels: a warning before an alarm counts against the
+budget like any other, so it raises fewer false alarms than it may. The baselines, whose thresholds
+use labels, are given as many false alarms as it really raised.
 
-On a plant without labels there is no event to find. The model is then compared with its promise: on the sealed fifth, which
-is later than all rows that the threshold was chosen on, it must keep the plant's budget.
+On a plant without labels there is no event to find. The model is then compared with its promise: on
+the sealed fifth, which is later than all rows that the threshold was chosen on, it must keep the
+plant's budget.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ def make_normal(
     data_fingerprint: str,
     population: Mapping[str, ReferenceDistribution],
 ) -> tuple[Bundle, BaselineComparison]:
-    """The normal-behaviour model as a Bundle, learnt from all rows of a block, and the comparison with its baseline."""
+    """The normal-behaviour model as a Bundle, learnt from all rows of a block, and the comparison
+    with its baseline.
+    """
     entry = next(entry for entry in model_list(plant) if entry.column == NORMALITY)
     metrics, comparison = _evaluate(plant, block, examples)
     segment = normal_lesson(plant, block)
@@ -90,7 +94,9 @@ def normal_thresholds(plant: Plant, model: NormalModel) -> dict[str, float | Non
 def _evaluate(
     plant: Plant, block: IntervalBlock, examples: Examples
 ) -> tuple[dict[str, float], BaselineComparison]:
-    """Event metrics on held-back rows and on the sealed fifth, and the comparison with the baseline."""
+    """Event metrics on held-back rows and on the sealed fifth, and the comparison with the
+    baseline.
+    """
     cut, budget = examples.sealed_from, plant.warnings.false_alarms_per_day
     open_rows, sealed = examples.rows(0, cut), examples.rows(cut, len(examples))
     model = learn_normal(plant, [normal_lesson(plant, block.rows(0, cut))])
@@ -101,7 +107,7 @@ def _evaluate(
     if not plant.has_labels:
         metrics["sealed_share_in_warning"] = later.share_in_warning
         return metrics, budget_comparison(plant, later)
-    # The baselines' budgets are held with some standard errors to spare (`events`): here they are given back.
+    # A baseline's threshold keeps its budget with `SAFETY` standard errors to spare: add them here.
     false = float(inner.false.sum())
     baselines = baseline_recalls(
         open_rows, inner_folds(open_rows), None, (false + SAFETY * np.sqrt(false)) / inner.days
@@ -118,8 +124,8 @@ def _evaluate(
 def budget_comparison(plant: Plant, later: Outcome) -> BaselineComparison:
     """Whether warnings on later rows keep the plant's budget.
 
-    The budget is a share of time where plant.toml gives one, else false alarms a day. A count may exceed it by `SAFETY`
-    standard errors: few rows cannot show more.
+    The budget is a share of time where plant.toml gives one, else false alarms a day. A count may
+    exceed it by `SAFETY` standard errors: few rows cannot show more.
     """
     if plant.warnings.time_in_warning is None:
         metric, budget = "false alarms a day", plant.warnings.false_alarms_per_day

@@ -1,7 +1,8 @@
 """Training: one loop fits, calibrates, evaluates and registers every model in the plant's list.
 
-A model is evaluated on the sealed fifth: it was fitted and chosen without these rows, and its thresholds were chosen without
-them. What is registered is the same choice fitted again on all rows; the metrics remain those of the evaluation.
+A model is evaluated on the sealed fifth: it was fitted and chosen without these rows, and its
+thresholds were chosen without them. What is registered is the same choice fitted again on all rows;
+the metrics remain those of the evaluation.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ PARITY_ROWS = 2500
 
 @dataclass(frozen=True)
 class Trained:
-    """A registered version, its metrics, and the comparison with its baseline that decides on promotion."""
+    """A registered version, its metrics, and the comparison with its baseline that decides on
+    promotion.
+    """
 
     bundle: Bundle
     version: str
@@ -63,8 +66,8 @@ def train(
     """
     if not model_list(plant):
         raise PlantError(
-            f"{plant.name} has no model to train: add [[labels.rules]], an operator_log or [normality] "
-            "to plant.toml"
+            f"{plant.name} has no model to train: add [[labels.rules]], an operator_log or "
+            "[normality] to plant.toml"
         )
     open_rows = examples.rows(0, examples.sealed_from)
     sealed = examples.rows(examples.sealed_from, len(examples))
@@ -210,8 +213,8 @@ def target_of(recipe: Recipe, examples: Examples) -> Floats:
 def choose_thresholds(recipe: Recipe, out_of_fold: Floats, examples: Examples) -> Thresholds:
     """A threshold for each false-alarm budget, and the operating one, all on held-back rows.
 
-    None: no threshold keeps the budget. A forecaster operates at the plant's budget, a model of the present where the F1 score
-    of its label is best.
+    None: no threshold keeps the budget. A forecaster operates at the plant's budget, a model of the
+    present where the F1 score of its label is best.
     """
     if recipe.target in ("regime", "next_deviation"):
         return {}
@@ -227,10 +230,11 @@ def choose_thresholds(recipe: Recipe, out_of_fold: Floats, examples: Examples) -
 
 
 def promote(plant: Plant, registry: Registry, mode: str, metric: str) -> list[str]:
-    """Promote the newest version of every model that is better than its baseline; the promoted names.
+    """Promote every newest version that is better than its baseline; the promoted names.
 
-    Nothing is promoted unless the mode is `auto`. For the champion, the version that is best by `metric` is promoted, whether
-    new or old. A model that is no better than its baseline waits for a person.
+    Nothing is promoted unless the mode is `auto`. For the champion, the version that is best by
+    `metric` is promoted, whether new or old. A model that is no better than its baseline waits for
+    a person.
     """
     if mode != "auto":
         return []

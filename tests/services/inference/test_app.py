@@ -207,7 +207,9 @@ def test_a_forecast_of_a_plant_in_alarm_says_so(client: TestClient, plant: Plant
 def test_a_column_that_begins_to_flood_is_seen_before_the_limit(
     client: TestClient, plant: Plant
 ) -> None:
-    """Twelve rows of nine keys; in the last five, pressure drops and flows move together, all far from any limit."""
+    """Twelve rows of nine keys; in the last five, pressure drops and flows move together, all
+    far from any limit.
+    """
     signs = {
         "pdt31008": 12,
         "pdt31007": 9.8,
@@ -297,7 +299,7 @@ def test_an_explanation_adds_up_to_the_score_it_explains(
             c["text"].endswith("missing") == (c["value"] is None) for c in told["contributions"]
         )
         raw = 1 / (1 + math.exp(-total)) if told["scale"] == "log-odds" else total
-        calibration = shelf.speaker(name).bundle.calibration
+        calibration = shelf.model(name).bundle.calibration
         back = raw if calibration is None else float(calibration(np.array([raw]))[0])
         assert back == pytest.approx(score, abs=1e-4)
 

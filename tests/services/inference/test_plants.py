@@ -1,4 +1,6 @@
-"""Other plants, trained and served as the gas plant is: those of the benchmark sets, and one with horizons of minutes."""
+"""Other plants, trained and served as the gas plant is: those of the benchmark sets, and one
+with horizons of minutes.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -38,8 +40,11 @@ BENCHMARKS = (
     "skab",
     "tep",
 )
-INTERVALS = 200
-"""Of each benchmark set: enough to train, few enough for a test."""
+INTERVALS, LONGER = 150, {"cranfield": 620}
+"""Of each benchmark set: enough to train, few enough for a test.
+
+One needs ten minutes of seconds.
+"""
 
 
 def trained(plant: Plant, block: IntervalBlock, home: Path) -> TestClient:
@@ -55,8 +60,8 @@ def trained(plant: Plant, block: IntervalBlock, home: Path) -> TestClient:
     return TestClient(create_app(shelf))
 
 
-def rows_of(plant: Plant, block: IntervalBlock, count: int = 100) -> list[dict[str, Any]]:
-    last = block.rows(len(block) - count, len(block))
+def rows_of(plant: Plant, block: IntervalBlock, count: int) -> list[dict[str, Any]]:
+    last = block.rows(max(len(block) - count, 0), len(block))
     return [row.model_dump(mode="json") for row in to_rows(plant, last)]
 
 
@@ -84,7 +89,8 @@ def slice_of(described: SetDescription, plant: Plant, data: Path, folder: Path) 
     seconds = int(plant.time.cadence.total_seconds())
     per_interval = seconds if described.name == "petrobras_3w" else 1
     folder.mkdir()
-    recording.head(INTERVALS * per_interval).collect().write_parquet(folder / "slice.parquet")
+    intervals = LONGER.get(described.name, INTERVALS)
+    recording.head(intervals * per_interval).collect().write_parquet(folder / "slice.parquet")
     (first,) = load_runs(described, plant, folder)
     return first.block
 
@@ -104,11 +110,11 @@ def test_a_benchmark_plant_without_labels_has_one_model_and_it_answers(
     assert model["name"] == entry.name == f"{plant.registry_prefix}_normality"
     assert (model["horizon"], model["version"]) == (None, "1") and model["card"]
     assert model["status"] in ("loaded", "unpromoted")
-    rows = rows_of(plant, block)
+    rows = rows_of(plant, block, plant.lookback)
     assessed = client.post("/assess", json={"intervals": rows}).json()
     (output,) = assessed["models"]
     assert output["model"]["name"] == entry.name and output["reason"] is None
-    assert -20 < output["score"] < 20 and output["alarm"] in (0, 1)
+    assert np.isfinite(output["score"]) and output["alarm"] in (0, 1)
     disturbed = client.post("/assess", json={"intervals": beyond_normal(plant, rows)}).json()
     assert disturbed["models"][0]["score"] > output["score"]
     assert not assessed["rules"] and not assessed["in_alarm_now"]

@@ -1,4 +1,7 @@
-"""plant.toml as the screen needs it: every title, unit, range, limit and form preset, so that the page itself knows no tag."""
+"""plant.toml for the screen: titles, units, ranges, limits and form presets.
+
+The page itself contains no tag.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ from alarmstack.services.schemas.observations import preset_rows
 
 
 def plant_view(plant: Plant, *, simulated: bool) -> PlantView:
-    """The whole description."""
+    """Everything that the screen needs from plant.toml."""
     time, models = plant.time, model_list(plant)
     horizons = [entry.horizon for entry in models if entry.horizon is not None]
     return PlantView(
@@ -92,7 +95,10 @@ def _predict_fields(plant: Plant) -> list[PredictField]:
 
 
 def limits_of(plant: Plant, instrument: Instrument) -> list[LimitLine]:
-    """The label rules on an instrument's own value, as lines to draw on its trend. Rules on what is derived have no place there."""
+    """The limit rules on an instrument's own value, as lines of its trend.
+
+    Rules on derived values have no line.
+    """
     own = {instrument.tag, f"{instrument.tag}_max", f"{instrument.tag}_min"}
     return [
         line
@@ -103,7 +109,7 @@ def limits_of(plant: Plant, instrument: Instrument) -> list[LimitLine]:
 
 
 def controller_of(plant: Plant, instrument: Instrument) -> Controller | None:
-    """The controller whose process value the instrument is."""
+    """The controller that has this instrument as its process value."""
     return next((one for one in plant.controllers if one.pv == instrument.tag), None)
 
 

@@ -1,4 +1,4 @@
-"""The inference API (port 7502): requests in, what the promoted models say out. See docs/architecture.md for its place."""
+"""The inference API (port 7502): requests to the promoted models. See docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from alarmstack.core.errors import (
 from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import Task, Tasks
-from alarmstack.services.inference import answers as say
+from alarmstack.services.inference import answers as outputs
 from alarmstack.services.inference.shelf import Shelf
 from alarmstack.services.runtime.api_docs import serve_docs
 from alarmstack.services.runtime.http import (
@@ -59,12 +59,12 @@ from alarmstack.services.schemas.inference import (
 from alarmstack.services.schemas.observations import Observation, preset_rows
 
 REFRESH_SECONDS = 5.0
-"""Wall seconds between two looks at the registry."""
+"""Wall seconds between two checks of the registry."""
 BINS = tuple(i / 10 for i in range(1, 11))
 
 
 class ScoreMeter:
-    """What the models said, for Prometheus: scores, versions, inputs that were missing."""
+    """Prometheus metrics of the models: scores, versions, missing inputs."""
 
     def __init__(self, meter: Meter, shelf: Shelf) -> None:
         self._shelf = shelf
@@ -73,13 +73,13 @@ class ScoreMeter:
         )
         missing = Counter(
             "alarmstack_missing_inputs",
-            "Inputs a model did without, counted by score.",
+            "Missing model inputs, by model.",
             ("model",),
             registry=meter.registry,
         )
         self._version = Gauge(
             "alarmstack_model_version",
-            "Version that speaks; 0: none.",
+            "Version in use; 0: none.",
             ("model",),
             registry=meter.registry,
         )
@@ -87,34 +87,35 @@ class ScoreMeter:
             "alarmstack_registry_reachable", "1: the registry answers.", registry=meter.registry
         )
         self._reachable.set_function(lambda: float(shelf.unreachable is None))
-        names = [one.name for one in shelf.entries]
-        # Looked up once: finding a labelled figure costs as much as a score.
-        self._figures = {name: (scores.labels(name), missing.labels(name)) for name in names}
+        names = [entry.name for entry in shelf.entries]
+        # Looked up once: finding a metric by its labels takes as long as a score.
+        self._by_model = {name: (scores.labels(name), missing.labels(name)) for name in names}
         for name in names:
             self._version.labels(name).set_function(partial(self._number, name))
 
     def note(self, model: str, score: float | None, missing: int) -> None:
-        """One score was given."""
-        scores, without = self._figures[model]
+        """Count one score."""
+        scores, without = self._by_model[model]
         if score is not None:
             scores.observe(score)
         without.inc(missing)
 
     def _number(self, name: str) -> float:
-        speaker = self._shelf.speakers.get(name)
-        return float(speaker.version) if speaker else 0.0
+        loaded = self._shelf.loaded.get(name)
+        return float(loaded.version) if loaded else 0.0
 
 
 def create_app(
     shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS, tasks: Tasks | None = None
 ) -> FastAPI:
-    """The inference API over a shelf of models."""
+    """The inference API of a shelf of models."""
     tasks = tasks or Tasks()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(shelf.begin)
-        # In a thread, which cannot be cancelled: a stalled look at the registry is shown, and the models go on.
+        # In a thread, which cannot be cancelled: a stalled check of the registry is reported, and
+        # the loaded models stay in use.
         reload = partial(_keep_up, shelf, refresh_seconds)
         task = asyncio.create_task(tasks.keep_running("models", reload, restart_stalled=False))
         yield
@@ -140,13 +141,14 @@ def create_app(
     unavailable, without_model = answers(400, 413, 422, 503), answers(400, 404, 413, 422, 503)
 
     async def predict(request: Request) -> Response:
-        """Risk of one row of features; any subset of them will do."""
+        """Risk of alarm now from one row of features, or any subset of them."""
         asked = parsed(PredictRequest, await request.body())
-        answer = say.predict(shelf, asked.features)
+        answer = outputs.predict(shelf, asked.features)
         scores.note(champion, answer.risk_score, len(answer.missing))
         return Response(answer.model_dump_json(), media_type="application/json")
 
-    # Asked most: tried before all other routes, and its body is parsed and checked in one pass.
+    # The most frequent request: matched before all other routes, and its body is parsed and
+    # validated in one pass.
     body = body_of(PredictRequest)
     route = Plain(
         "/predict",
@@ -163,77 +165,83 @@ def create_app(
 
     @app.get("/health")
     async def health() -> Health:
-        """The process is alive."""
+        """The process is running."""
         return Health(version=__version__)
 
     @app.get(
         "/ready",
-        responses={503: {"model": Ready, "description": "A promoted model or a task is down"}},
+        responses={
+            503: {"model": Ready, "description": "A promoted model or a task is not available"}
+        },
     )
     async def ready(response: Response) -> Ready:
-        """Which models answer, from where, how old; 503 while a promoted one does not, or a long-running task is down."""
-        found = shelf.ready(task_states(tasks))
-        response.status_code = 200 if found.ready else 503
-        return found
+        """Which models are loaded, and from where.
+
+        503 while a promoted model is not available or a long-running task is not running.
+        """
+        readiness = shelf.ready(task_states(tasks))
+        response.status_code = 200 if readiness.ready else 503
+        return readiness
 
     @app.get("/models")
     async def models() -> Models:
-        """Every expected model: version, alias, load status, metrics, thresholds, card."""
+        """Every model of the plant: version, alias, status, metrics, thresholds, card."""
         return Models(models=shelf.statuses())
 
     @app.get("/reference")
     async def reference() -> References:
-        """What was usual when the models were trained: what drift is measured against."""
-        return say.references(shelf)
+        """Reference distributions of the training data, against which drift is measured."""
+        return outputs.references(shelf)
 
     @app.post("/forecast", responses=without_model)
     def forecast(asked: ForecastRequest) -> Forecast:
         """Probability that an alarm begins within the horizon after the last of the rows."""
         assert asked.ahead is not None, "the body requires a horizon"
-        answer = say.forecast(plant, shelf, asked.ahead, asked.recent_observations)
+        answer = outputs.forecast(plant, shelf, asked.ahead, asked.recent_observations)
         scores.note(answer.model.name, answer.anomaly_probability, len(answer.missing))
         return answer
 
     @app.post("/recommend", responses=refused)
     async def recommend(asked: RecommendRequest) -> Recommendation:
         """What to do about a risk, and how urgently."""
-        return say.recommend(asked.failure_frequency_48, asked.risk_score)
+        return outputs.recommend(asked.failure_frequency_48, asked.risk_score)
 
     @app.post("/explain", responses=without_model)
     def explain(asked: ExplainRequest) -> Explanation:
-        """Contribution of each input to a score, for the model that gives it."""
+        """Contribution of each input to a score."""
         features, rows, horizon = asked.features, asked.recent_observations, asked.ahead
         if features is not None and rows is None and horizon is None:
-            return say.explain_features(plant, say.predictor(shelf), features)
+            return outputs.explain_features(plant, outputs.predictor(shelf), features)
         if features is None and rows is not None:
             if horizon is None:
-                return say.explain_normality(plant, shelf, rows)
-            return say.explain_window(plant, shelf, horizon, rows)
+                return outputs.explain_normality(plant, shelf, rows)
+            return outputs.explain_window(plant, shelf, horizon, rows)
         raise ObservationError(
-            "give either features, or recent_observations with a horizon (a forecaster) or without (normality)"
+            "give either features, or recent_observations with a horizon (a forecaster) or "
+            "without one (normality)"
         )
 
     @app.get("/importance", responses=answers(404, 422, 503))
     def importance(
         model: str = Query(default=default_model, max_length=200, description="Registry name."),
     ) -> Importances:
-        """How much each feature matters to a model."""
-        if model not in {one.name for one in shelf.entries}:
+        """Importance of each input of a model."""
+        if model not in {entry.name for entry in shelf.entries}:
             raise HTTPException(
                 404,
-                f"model {model!r} is unknown: use one of {', '.join(one.name for one in shelf.entries)}",
+                f"model {model!r} is unknown: use one of "
+                f"{', '.join(entry.name for entry in shelf.entries)}",
             )
-        return say.importances(plant, shelf.speaker(model))
+        return outputs.importances(plant, shelf.model(model))
 
     @app.post("/assess", responses=unavailable)
     def assess(asked: AssessRequest) -> Assessment:
-        """What all models say of the last of the intervals, in one call."""
+        """Outputs of all models for the last of the intervals."""
         answer = _assess(shelf, asked.intervals)
-        for said in answer.models:
-            if said.model is not None:
-                scores.note(
-                    said.name, said.score if said.kind == "probability" else None, len(said.missing)
-                )
+        for output in answer.models:
+            if output.model is not None:
+                score = output.score if output.kind == "probability" else None
+                scores.note(output.name, score, len(output.missing))
         return answer
 
     _give_examples(app, plant)
@@ -241,7 +249,7 @@ def create_app(
 
 
 def _give_examples(app: FastAPI, plant: Plant) -> None:
-    """Put the plant's own presets beside the bodies that the OpenAPI document describes."""
+    """Add the plant's presets to the OpenAPI document, as examples of bodies."""
     schema = app.openapi()
     features = {
         p.name: {"summary": p.title, "value": {"features": p.features}}
@@ -283,11 +291,11 @@ def _give_examples(app: FastAPI, plant: Plant) -> None:
 
 
 def _assess(shelf: Shelf, rows: list[Observation]) -> Assessment:
-    if not shelf.speakers:
+    if not shelf.loaded:
         raise NotPromotedError(shelf.nothing)
     if shelf.loading:
-        raise NotPromotedError("the models are still being loaded: ask again in a few seconds")
-    return say.assess(shelf.plant, shelf, rows)
+        raise NotPromotedError("the models are still being loaded: try again in a few seconds")
+    return outputs.assess(shelf.plant, shelf, rows)
 
 
 def _speak_own_errors(app: FastAPI) -> None:
@@ -301,13 +309,13 @@ def _speak_own_errors(app: FastAPI) -> None:
 
 
 async def _keep_up(shelf: Shelf, seconds: float, task: Task) -> None:
-    """Look at the registry again and again, in a thread: requests never wait for it."""
+    """Check the registry at intervals, in a thread, so that requests do not wait for it."""
     settled = False
     while True:
         await asyncio.to_thread(shelf.refresh, task.progress)
         task.progress()
         if not settled:
-            # Models and libraries stay for good: the garbage collector need not walk them between requests.
+            # Models and libraries stay in memory: the garbage collector need not visit them.
             gc.collect()
             gc.freeze()
             settled = True

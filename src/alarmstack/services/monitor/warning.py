@@ -1,4 +1,6 @@
-"""Warnings from stored assessments: the alarm engine runs over the past, so a restart changes nothing."""
+"""Warnings from stored assessments: the alarm engine runs over the past, so a restart changes
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -81,8 +83,8 @@ def warnings(plant: Plant, past: Sequence[Past]) -> list[list[WarningState]]:
 def _horizons(plant: Plant, past: Sequence[Past]) -> dict[str, timedelta]:
     """The horizon of every forecaster in the stored outputs, by column.
 
-    A forecaster that the plant still has takes its horizon from plant.toml, another one from what was
-    stored. Earlier releases stored hours only.
+    A forecaster that the plant still has takes its horizon from plant.toml, another one from what
+    was stored. Earlier releases stored hours only.
     """
     own = {entry.column: entry.horizon for entry in model_list(plant)}
     horizons = {}
@@ -94,7 +96,9 @@ def _horizons(plant: Plant, past: Sequence[Past]) -> dict[str, timedelta]:
 
 
 def warned(plant: Plant, newest: PlantAssessment | None, plant_time: datetime | None) -> Warned:
-    """The warnings after the newest assessment; none if there is no assessment, or it is too old."""
+    """The warnings after the newest assessment; none if there is no assessment, or it is too
+    old.
+    """
     known_at = newest.assessment.known_at if newest else None
     if newest is None or known_at is None:
         return Warned((), "no assessment yet")

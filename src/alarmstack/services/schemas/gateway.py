@@ -1,4 +1,6 @@
-"""Bodies of the gateway: accounts, stored results, the plant's state, and all that the screen shows."""
+"""Bodies of the gateway: accounts, stored results, the plant's state, and all that the screen
+shows.
+"""
 
 from __future__ import annotations
 
@@ -214,7 +216,10 @@ class PlantLimit(_Body):
 
 
 class PlantModel(_Body, WithHorizon):
-    """One of the plant's models. `label`: a short heading for its score; `title`: what the score is."""
+    """One of the plant's models.
+
+    `label`: a short heading for its score; `title`: what the score is.
+    """
 
     name: str
     column: str
@@ -302,7 +307,10 @@ class FeedStatus(_Body):
 
 
 class QuarantinedRow(_Body):
-    """A row of the feed that is not valid. `content`: the row as JSON; `times`: how often it came."""
+    """A row of the feed that is not valid.
+
+    `content`: the row as JSON; `times`: how often it came.
+    """
 
     id: int
     content: str
@@ -324,8 +332,8 @@ class Quarantine(_Body):
 class WarningState(_Body, WithHorizon):
     """A forecaster's warning after on-delay, hysteresis, off-delay and minimum on time.
 
-    `standing`: it is active. `score` and `threshold` are those of its interval; `text` is the warning
-    in words, with the probability.
+    `standing`: it is active. `score` and `threshold` are those of its interval; `text` is the
+    warning in words, with the probability.
     """
 
     column: str
@@ -373,9 +381,9 @@ class LimitGap(_Body):
 class PlantState(_Body):
     """Whether limits are exceeded by the newest readings, and which warnings are active.
 
-    Every view shows this state. `known` is false while the feed is down or stale; all lists are empty
-    then. `pending`: limits that are exceeded for less than their on-delay. `in_alarm_now` of an
-    assessment is different: it is about a whole closed interval.
+    Every view shows this state. `known` is false while the feed is down or stale; all lists are
+    empty then. `pending`: limits that are exceeded for less than their on-delay. `in_alarm_now` of
+    an assessment is different: it is about a whole closed interval.
     """
 
     plant_time: AwareDatetime | None = Field(
@@ -447,7 +455,9 @@ class IntervalSummary(_Body):
 
 
 class Overview(_Body):
-    """What the dashboard needs: the newest assessment in full, and the intervals before it in short."""
+    """What the dashboard needs: the newest assessment in full, and the intervals before it in
+    short.
+    """
 
     latest: PlantAssessment | None = Field(description="The newest assessed interval.")
     past: list[IntervalSummary] = Field(

@@ -1,7 +1,8 @@
 """Horizons in API bodies: a duration such as `1h` or `10min`, and beside it the same in hours.
 
-Bodies carry both, so that clients which count in hours keep working. Either of them can be left out when a body is built or
-was stored by an earlier release: it is derived from the other one. In requests a whole number means hours.
+Bodies carry both, so that clients which count in hours keep working. Either of them can be left out
+when a body is built or was stored by an earlier release: it is derived from the other one. In
+requests a whole number means hours.
 """
 
 from __future__ import annotations
@@ -84,7 +85,10 @@ RequestedHours = Annotated[
 
 
 def requested_horizon(horizon: int | str | None, horizon_hours: float | None) -> timedelta | None:
-    """The horizon of a request; None if it names none. Raises ValueError if both are given and differ."""
+    """The horizon of a request; None if it names none.
+
+    Raises ValueError if both are given and differ.
+    """
     from_hours = None if horizon_hours is None else _from_hours(horizon_hours)
     if horizon is None:
         return from_hours

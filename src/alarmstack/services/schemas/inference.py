@@ -219,7 +219,7 @@ class AssessRequest(_Body):
 
 
 class ModelOutput(_Body, WithHorizon):
-    """The output of one of the plant's models. Without a `model` there is none, and `reason` says why.
+    """The output of one of the plant's models. Without a `model` there is none; see `reason`.
 
     `score` is a probability, an anomaly score or a value in `unit`, depending on `kind`. A model of
     the kind `classes` has `probabilities` instead. Forecasters have a `horizon`.
@@ -285,7 +285,7 @@ class Shadowed(_Body):
 
 
 class ReferenceValues(_Body):
-    """The distribution of a quantity in training: inner edges of the bins, and shares of rows in each.
+    """The distribution of a quantity in training: inner edges of bins, and shares of rows.
 
     `bound`: the population stability index (PSI) that stretches of the training data rarely exceed.
     """
@@ -296,7 +296,9 @@ class ReferenceValues(_Body):
 
 
 class Reference(_Body):
-    """Reference distributions of a model's training: of its score, and of each instrument by key."""
+    """Reference distributions of a model's training: of its score, and of each instrument by
+    key.
+    """
 
     name: str
     column: str

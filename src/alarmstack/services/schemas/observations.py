@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alarmstack.core.errors import ObservationError
 from alarmstack.core.intervals import STATISTICS, Floats, IntervalBlock, number_segments
-from alarmstack.core.plant import Plant, write_duration
+from alarmstack.core.plant import LONGEST_BLOCK, Plant, write_duration
 from alarmstack.services.schemas.instants import Moment
 
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -191,7 +191,7 @@ def _places(plant: Plant, rows: Sequence[Observation]) -> tuple[list[int], int]:
     return places, places[-1] + 1
 
 
-MOST_ROWS = 1000
+MOST_ROWS = LONGEST_BLOCK
 """Longest stretch of intervals that one body may span."""
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
 from alarmstack.core.errors import UpstreamError
@@ -27,6 +27,7 @@ from alarmstack.services.schemas.horizons import (
     RequestedHorizon,
     RequestedHours,
     requested_form,
+    requested_horizon,
 )
 from alarmstack.services.schemas.inference import (
     Assessment,
@@ -79,8 +80,11 @@ async def auto(
     ] = None,
 ) -> StoredForecast:
     """Forecast from the closed intervals of the newest assessment, and store the result."""
-    if horizon is None and horizon_hours is None:
-        horizon = _first_horizon(state.plant)
+    try:
+        if requested_horizon(horizon, horizon_hours) is None:
+            horizon = _first_horizon(state.plant)
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from error
     rows = await _window(state)
     named = {"horizon": horizon, "horizon_hours": horizon_hours}
     given = {name: value for name, value in named.items() if value is not None}
@@ -91,11 +95,11 @@ async def auto(
 
 
 def _first_horizon(plant: Plant) -> int | str:
-    """Raises UpstreamError if the plant has no forecaster."""
+    """The plant's first horizon as a request writes it."""
     for entry in model_list(plant):
         if entry.horizon is not None:
             return requested_form(entry.horizon)
-    raise UpstreamError(404, f"{plant.name} has no forecaster")
+    raise HTTPException(404, f"{plant.name} has no forecaster")
 
 
 @router.get("/window", summary="Rows of a forecast", responses=answers(401, 422, *UPSTREAM))
@@ -155,13 +159,12 @@ async def importance(
     ] = None,
 ) -> Importances:
     """Global importance of a model's features, largest first."""
-    if model is None:
-        return await state.inference.get(Importances, "/importance")
-    return await state.inference.get(Importances, "/importance", model=model)
+    first = next((entry.name for entry in model_list(state.plant)), "")
+    return await state.inference.get(Importances, "/importance", model=model or first)
 
 
 async def _window(state: State) -> list[Observation]:
-    """The rows of the monitor's newest assessment; before the first one, the rows that the feed has.
+    """The rows of the monitor's newest assessment; before the first one, those of the feed.
 
     Raises UpstreamError while the feed is not live: old rows do not describe the present.
     """
@@ -179,7 +182,9 @@ async def _window(state: State) -> list[Observation]:
 
 
 class AutoRequest(BaseModel):
-    """The stored request of a forecast from live data: the horizon, and how many intervals were used."""
+    """The stored request of a forecast from live data: the horizon, and how many intervals were
+    used.
+    """
 
     horizon: RequestedHorizon | None = None
     horizon_hours: RequestedHours | None = None

@@ -1,4 +1,4 @@
-"""The plant: what it is, how it stands, what its models are, and what its simulator plays."""
+"""The plant: its description, its state, its models, and the scenarios of its simulator."""
 
 from __future__ import annotations
 
@@ -24,45 +24,47 @@ async def plant(state: Gateway, _: Viewer) -> PlantView:
     return plant_view(state.plant, simulated=state.monitor.simulated)
 
 
-@router.get("/overview", summary="How the plant stands", responses=answers(401, 422))
+@router.get("/overview", summary="State of the plant", responses=answers(401, 422))
 async def overview(
     state: Gateway,
     _: Viewer,
     n: Annotated[int, Query(ge=1, le=240, description="Intervals, newest kept.")] = 48,
 ) -> Overview:
-    """The newest assessment, the intervals before it in short, the provisional assessment, and the state of the sources."""
+    """The newest assessment, the intervals before it, the provisional assessment, and the sources'
+    state.
+    """
     monitor = state.monitor
-    seen = await monitor.overview(n)
+    overview = await monitor.overview(n)
     return Overview(
-        latest=seen.latest,
-        past=seen.past,
+        latest=overview.latest,
+        past=overview.past,
         provisional=monitor.provisional,
         status=monitor.status(),
         state=monitor.state(),
     )
 
 
-@router.get("/models", summary="Every expected model", responses=answers(401, *UPSTREAM))
+@router.get("/models", summary="Every model of the plant", responses=answers(401, *UPSTREAM))
 async def models(state: Gateway, _: Viewer) -> Models:
-    """Version, metrics and thresholds of each, as inference tells them."""
+    """Version, metrics and thresholds of each model, from the inference service."""
     return await state.inference.get(Models, "/models")
 
 
 @router.get(
-    "/scenarios", summary="What the simulator can play", responses=answers(401, 404, *UPSTREAM)
+    "/scenarios", summary="Scenarios of the simulator", responses=answers(401, 404, *UPSTREAM)
 )
 async def scenarios(state: Gateway, _: Viewer) -> list[Scenario]:
-    """Empty names nothing: a real plant has none."""
+    """Empty for a real plant."""
     return await state.sensors.get_list(Scenario, "/scenarios")
 
 
 @router.post(
     "/scenarios/activate",
-    summary="Play a scenario",
+    summary="Activate a scenario",
     responses=answers(400, 401, 403, 404, 413, 422, *UPSTREAM),
 )
 async def activate(state: Gateway, person: Engineer, wanted: Activation) -> Live:
-    """Engineers and admins only; journalled."""
+    """Engineers and admins only. The activation is written to the journal."""
     live = await state.sensors.post(Live, "/scenarios/activate", wanted)
     async with state.database.begin() as session:
         await journal.write(
