@@ -12,7 +12,7 @@ UI_SOURCES := $(shell find ui/src ui/public -type f 2>/dev/null) ui/index.html u
 
 COMPONENTS := mlflow airflow
 
-.PHONY: help run test check chaos bench bench-skill system-deps components install format docs engine init up down logs ps compose-test notebooks
+.PHONY: help run test test-newest test-home check metrics chaos bench bench-load bench-skill system-deps components install format docs engine init up down logs ps compose-test notebooks
 
 help: ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -51,11 +51,18 @@ check: install ui/node_modules/.package-lock.json ## formatter, linter, types, i
 	$(RUN) lint-imports
 	cd ui && npm run --silent check
 
+metrics: install ## density of the code beside httpx and river: sizes of functions, long lines, comprehensions
+	@$(RUN) python -m tools.code_metrics
+
 chaos: install ## inject faults into the real services and print the table (root: one fault needs a small disk)
 	$(RUN) python -m chaos
 
 bench: install ## figures beside their baselines, written to benchmarks/results.json
 	$(RUN) python -m benchmarks
+
+bench-load: install ## a day at the demo's speed with viewers: services ready, every interval assessed, memory flat
+	$(RUN) alarmstack demo --no-serve
+	$(RUN) python -m benchmarks.day
 
 # ALARMSTACK_NOTEBOOK_DATA names other data than the demo's month.
 NOTEBOOK_HTML := $(or $(ALARMSTACK_DATA_DIR),data)/notebooks

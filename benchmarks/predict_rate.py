@@ -34,7 +34,7 @@ BODY = {
 }
 BARE = """
 from fastapi import FastAPI
-from alarmstack.services.runtime.http import listen, run
+from alarmstack.services.runtime.server import listen, run
 from alarmstack.services.schemas.inference import PredictRequest
 app = FastAPI()
 

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from alarmstack.services.runtime.http import listen
+from alarmstack.services.runtime.server import listen
 
 Row = dict[str, Any]
 Change = Callable[[Row], Row]

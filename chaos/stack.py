@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import httpx
 from sqlalchemy import create_engine, text
 
-from alarmstack.cli.serve import demo_services
+from alarmstack.cli.demo import demo_services
 from alarmstack.cli.supervisor import Service, Supervisor
 from alarmstack.cli.users import demo_login
 from alarmstack.core.folder import claimed

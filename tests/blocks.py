@@ -1,4 +1,4 @@
-"""Interval blocks and readings made up from a seed, for property tests."""
+"""Interval blocks and readings that are generated from a seed, for property tests."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,12 +10,19 @@ from alarmstack.core.plant import Plant
 from alarmstack.preparation.interval_closer import close_intervals
 
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
+STEP = 0.02
+"""Standard deviation of the random walk's steps and of the noise."""
+AMPLITUDE_SHARE = 0.4
+"""Values stay within this share of the range above and below its middle."""
 
 
 def readings(
     plant: Plant, hours: int, seed: int, gap: tuple[int, int] | None = None
 ) -> pl.DataFrame:
-    """Uneven readings of every signal around the middle of its range; hours inside `gap` have none."""
+    """Irregular readings of every signal around the middle of its range.
+
+    The hours inside `gap` have no readings.
+    """
     random = np.random.default_rng(seed)
     ranges = {i.tag: i.range for i in plant.instruments}
     frames = []
@@ -24,14 +31,15 @@ def readings(
         seconds = np.unique(random.integers(0, hours * 3600, hours * 2))
         if gap is not None:
             seconds = seconds[(seconds < gap[0] * 3600) | (seconds >= gap[1] * 3600)]
-        walk = np.cumsum(random.normal(0, 0.02, len(seconds)))
+        walk = np.cumsum(random.normal(0, STEP, len(seconds)))
+        noise = random.normal(0, STEP, len(seconds))
+        middle, amplitude = (low + high) / 2, AMPLITUDE_SHARE * (high - low)
         frames.append(
             pl.DataFrame(
                 {
                     "tag": signal,
                     "time": [BEGIN + timedelta(seconds=int(s)) for s in seconds],
-                    "value": (low + high) / 2
-                    + 0.4 * (high - low) * np.tanh(walk + random.normal(0, 0.02, len(seconds))),
+                    "value": middle + amplitude * np.tanh(walk + noise),
                 },
                 schema=READING_SCHEMA,
             )

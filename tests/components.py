@@ -1,4 +1,7 @@
-"""Programs that the full stack is made of: found, or named as missing. With ALARMSTACK_TEST_ALL=1 a missing one fails."""
+"""Programs of the full stack. A test whose program is missing is skipped, or fails in CI.
+
+With ALARMSTACK_TEST_ALL=1 a missing program is a failure.
+"""
 
 import os
 import shutil
@@ -7,15 +10,15 @@ from pathlib import Path
 import pytest
 
 
-def missing(what: str, cure: str) -> None:
-    """Leave a test out because a component is missing, or fail where nothing may be left out."""
+def missing(what: str, fix: str) -> None:
+    """Skip a test because a component is missing, or fail when no test may be skipped."""
     if os.environ.get("ALARMSTACK_TEST_ALL") == "1":
-        pytest.fail(f"{what} is missing, and ALARMSTACK_TEST_ALL=1 leaves nothing out: {cure}")
-    pytest.skip(f"{what} is missing: {cure}")
+        pytest.fail(f"{what} is missing, and ALARMSTACK_TEST_ALL=1 allows no skipped test: {fix}")
+    pytest.skip(f"{what} is missing: {fix}")
 
 
 def own_environment(name: str) -> Path:
-    """Folder of the programs of a component that has an environment of its own (`infra/<name>`)."""
+    """Folder of the programs of a component with its own environment (`infra/<name>`)."""
     folder = Path(__file__).parent.parent / "infra" / name / ".venv" / "bin"
     if not folder.is_dir():
         missing(f"the environment of {name}", "`make components` installs it")
@@ -24,8 +27,8 @@ def own_environment(name: str) -> Path:
 
 def program(name: str) -> str:
     """A program of the system."""
-    found = shutil.which(name)
-    if found is None:
+    path = shutil.which(name)
+    if path is None:
         missing(name, "`make system-deps` installs it")
         raise AssertionError
-    return found
+    return path

@@ -26,18 +26,19 @@ __all__ = [
 
 REPOSITORY = Path(__file__).parent.parent
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # A worker's main module has neither file nor spec, which PySpark takes for a run of its own doctests, and ends the process.
+    # The main module of a worker has neither file nor spec. PySpark takes this for a run of its own
+    # doctests and ends the process.
     sys.modules["__main__"].__spec__ = ModuleSpec("__main__", None)
 FURNISHED = "furnished"
-"""Written last into the test home."""
+"""The last file that is written to the test home."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test has a name of its own, and files that take long come first: what is begun last should not keep the run waiting."""
+    """Check that test names are unique, and sort slow files first, so that they do not end last."""
     twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
     if twice:
         raise pytest.UsageError(
-            f"tests of one name, of which workers would run one: {', '.join(twice)}"
+            f"tests with the same name, of which workers would run one: {', '.join(twice)}"
         )
     long = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in long)
@@ -50,25 +51,26 @@ def plant() -> Plant:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The public yardstick data, which lies beside the repository and is never part of it."""
+    """The public benchmark data, which is beside the repository and never part of it."""
     folder = Path(os.environ.get("ALARMSTACK_DATA", REPOSITORY.parent / "shared" / "data"))
     if not folder.is_dir():
         if os.environ.get("ALARMSTACK_TEST_ALL") == "1":
-            pytest.fail(f"{folder} is missing, and ALARMSTACK_TEST_ALL=1 leaves nothing out")
-        pytest.skip(f"yardstick data not found at {folder}: set ALARMSTACK_DATA")
+            pytest.fail(f"{folder} is missing, and ALARMSTACK_TEST_ALL=1 allows no skipped test")
+        pytest.skip(f"benchmark data not found at {folder}: set ALARMSTACK_DATA")
     return folder
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with promoted models; making it takes a minute. `ALARMSTACK_TEST_HOME` names one to use again.
+    """A data folder with promoted models, which takes a minute to make.
 
-    Workers of one run share it: who comes first makes it, the other waits.
+    `ALARMSTACK_TEST_HOME` names an existing one. Workers of one run share it: the first one makes
+    it, the others wait.
     """
     from tests.home import furnish
 
-    if known := os.environ.get("ALARMSTACK_TEST_HOME"):
-        return Path(known)
+    if existing := os.environ.get("ALARMSTACK_TEST_HOME"):
+        return Path(existing)
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return furnish(tmp_path_factory.mktemp("home"))
     shared = tmp_path_factory.getbasetemp().parent / "home"

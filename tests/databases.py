@@ -1,4 +1,4 @@
-"""The databases every test of stored things runs on: a fresh SQLite file, and a fresh database of a real Postgres."""
+"""The databases of storage tests: a new SQLite file, and a new database of a real Postgres."""
 
 import os
 import shutil
@@ -14,14 +14,14 @@ import pytest
 
 KINDS = ("sqlite", "postgres")
 ROLES = ("alarmstack", "mlflow", "airflow")
-"""Services that keep their things in the full stack's one Postgres."""
+"""Services that have a database in the Postgres server of the full stack."""
 EXPORTER_PASSWORD = "exporter-password"
-"""Without a blank, which the exporter takes for a malformed address; `make init` draws none."""
+"""Without a blank, which the exporter does not accept in its address. `make init` uses none."""
 NewUrl = Callable[[], str]
 
 
 class Postgres:
-    """A server of the test run's own."""
+    """A server that belongs to the test run."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -49,8 +49,11 @@ class Postgres:
         self.resume()
 
     def resume(self) -> None:
-        """Start again with the data of before."""
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off -c unix_socket_directories={self.folder}"
+        """Start again with the existing data."""
+        options = (
+            f"-p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off "
+            f"-c unix_socket_directories={self.folder}"
+        )
         self._run(
             "pg_ctl",
             "-D",
@@ -75,15 +78,15 @@ class Postgres:
         return f"postgresql+psycopg://test@127.0.0.1:{self.port}/{name}"
 
     def run_script(self, script: Path, **environment: str) -> None:
-        """Run a script of psql commands as the image does when its data folder is new."""
-        told = {
+        """Run a script of psql commands, as the image does with a new data folder."""
+        variables = {
             "PGHOST": "127.0.0.1",
             "PGPORT": str(self.port),
             "POSTGRES_USER": "test",
             **environment,
         }
         path = os.pathsep.join([str(Path(str(find("psql"))).parent), os.environ["PATH"]])
-        subprocess.run(["sh", str(script)], env=os.environ | told | {"PATH": path}, check=True)
+        subprocess.run(["sh", str(script)], env=os.environ | variables | {"PATH": path}, check=True)
 
     def _run(self, program: str, *options: str) -> None:
         as_postgres = (
@@ -102,7 +105,7 @@ class Postgres:
 
 
 def find(program: str) -> str | None:
-    """A program of Postgres, which Debian keeps off the path."""
+    """A program of Postgres. On Debian they are not on the path."""
     places = [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
     return shutil.which(program, path=os.pathsep.join([*places, os.environ["PATH"]]))
 
@@ -112,10 +115,11 @@ def postgres() -> Iterator[Postgres]:
     if find("initdb") is None or find("pg_ctl") is None:
         if os.environ.get("ALARMSTACK_TEST_ALL") == "1":
             pytest.fail(
-                "Postgres is missing, and ALARMSTACK_TEST_ALL=1 leaves nothing out: `make system-deps`"
+                "Postgres is missing, and ALARMSTACK_TEST_ALL=1 allows no skipped test: "
+                "`make system-deps` installs it"
             )
         pytest.skip("Postgres is not installed: `make system-deps`")
-    # Not below pytest's own folder: another test run closes that to the user postgres.
+    # Not below pytest's folder: another test run makes that inaccessible for the user postgres.
     with TemporaryDirectory(prefix="alarmstack-postgres-") as folder:
         server = Postgres(Path(folder) / "server")
         server.start()
@@ -125,7 +129,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def role_urls(postgres: Postgres) -> dict[str, str]:
-    """A URL for each service, on one server: made by the script that the full stack runs."""
+    """A URL for each service on one server, set up by the script of the full stack."""
     from tests.conftest import REPOSITORY
 
     passwords = {f"{name.upper()}_DB_PASSWORD": f"{name} password" for name in ROLES} | {
@@ -140,7 +144,7 @@ def role_urls(postgres: Postgres) -> dict[str, str]:
 
 @pytest.fixture(params=KINDS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database, once of each kind."""
+    """An empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'alarmstack.db'}"
     server: Postgres = request.getfixturevalue("postgres")

@@ -1,4 +1,4 @@
-"""A data folder in which everything up to the promoted models has been done by the command line, once for all tests."""
+"""A data folder with promoted models, made by the command line once for all tests."""
 
 import os
 import subprocess
@@ -8,14 +8,14 @@ from pathlib import Path
 from tests.conftest import FURNISHED, REPOSITORY
 
 
-def alarmstack(home: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def alarmstack(home: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run the command line on a data folder of its own."""
     environment = os.environ | {
         "ALARMSTACK_DATA_DIR": str(home),
         "MODEL_PROMOTION_MODE": "auto",
         "COLUMNS": "160",
     }
-    command = [str(Path(sys.executable).with_name("alarmstack")), *words]
+    command = [str(Path(sys.executable).with_name("alarmstack")), *arguments]
     done = subprocess.run(
         command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
@@ -24,7 +24,7 @@ def alarmstack(home: Path, *words: str, check: bool = True) -> subprocess.Comple
 
 
 def furnish(home: Path) -> Path:
-    """Simulate a year, train and promote; simulate a month beside it."""
+    """Simulate a year, train and promote. Also simulate a month."""
     home.mkdir(exist_ok=True)
     alarmstack(
         home,

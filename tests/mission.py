@@ -1,4 +1,4 @@
-"""The founding text, taken apart: every command, port, endpoint, name and file that it promises, by kind."""
+"""The promises of the founding text: commands, ports, endpoints, names and files, by kind."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -22,26 +22,28 @@ STARTS = (
 
 def section(text: Text, number: int) -> Text:
     """The text below a numbered heading, up to the next one."""
-    found = re.search(
+    match = re.search(
         rf"^{number}\. [^\n]+\n\n(?!\s+\d+\.)(.*?)(?=^{number + 1}\. [A-Z]|\Z)",
         text,
         re.MULTILINE | re.DOTALL,
     )
-    assert found, f"section {number} was not found"
-    return found[1]
+    assert match, f"section {number} was not found"
+    return match[1]
 
 
 def braced(names: Iterator[str]) -> Iterator[str]:
     """Names with `{1,3,6}` spelled out."""
     for name in names:
-        found = re.search(r"\{([\d,]+)\}", name)
-        yield from (
-            (name.replace(found[0], one) for one in found[1].split(",")) if found else (name,)
-        )
+        match = re.search(r"\{([\d,]+)\}", name)
+        if match is None:
+            yield name
+            continue
+        for number in match[1].split(","):
+            yield name.replace(match[0], number)
 
 
 def commands(text: Text) -> Iterator[str]:
-    """Lines to be typed, without what follows on other lines, comments and addresses of their own."""
+    """Command lines, without continuation lines, comments and addresses."""
     for line in text.splitlines():
         typed = re.sub(r"\s{2,}.*|\s+#.*|\s*\\$", "", line.strip())
         if typed.startswith(STARTS) and not typed.endswith((":", ".")):
@@ -55,7 +57,7 @@ def below(text: Text, heading: str) -> Iterator[str]:
 
 
 def services(text: Text) -> Iterator[str]:
-    """Names of containers: of the table, and of the command that starts them."""
+    """Names of containers in the table and in the command that starts them."""
     listed = re.findall(r"^(?:ML Infra|Frontend) ([a-z/ -]+?) [A-Z]", text, re.MULTILINE)
     for name in " / ".join(listed).split("/"):
         if name.strip() not in ("scheduler", "worker"):
@@ -66,7 +68,7 @@ def services(text: Text) -> Iterator[str]:
 
 
 def files(text: Text) -> Iterator[str]:
-    """Names of files anywhere, and of the folders that the last section draws."""
+    """Names of files in all sections, and of the folders in the drawing of the last section."""
     for name in re.findall(rf"[\w{{}},./~-]*[\w*]\.(?:{ENDINGS})\b", text):
         if not name.startswith("/"):
             yield name.removeprefix("./")
@@ -111,5 +113,5 @@ KINDS: Mapping[str, Callable[[Text], Iterator[str]]] = {
 
 
 def promises(text: Text) -> dict[str, list[str]]:
-    """What the text promises, by kind, each once, in its order."""
-    return {kind: list(dict.fromkeys(found(text))) for kind, found in KINDS.items()}
+    """The promises of the text by kind, each once, in their order."""
+    return {kind: list(dict.fromkeys(find(text))) for kind, find in KINDS.items()}

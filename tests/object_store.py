@@ -1,4 +1,4 @@
-"""A real S3 server of the test run's own: SeaweedFS, with somebody who may do all and somebody who may only read."""
+"""A real S3 server for the tests: SeaweedFS, with an owner and a user who may only read."""
 
 import json
 import os
@@ -26,9 +26,6 @@ PORTS = (
     "master.port",
     "master.port.grpc",
     "volume.port",
-)
-PORTS = (
-    *PORTS,
     "volume.port.grpc",
     "filer.port",
     "filer.port.grpc",
@@ -40,7 +37,7 @@ PORTS = (
 
 @dataclass(frozen=True)
 class Identity:
-    """Who asks."""
+    """A user of the server."""
 
     key: str
     secret: str
@@ -59,7 +56,7 @@ STRANGER = Identity("owner-key", "not-the-secret", ())
 
 
 class ObjectStore:
-    """The server: started, killed without warning, started again on the same files."""
+    """The server, which can be killed and started again on the same files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -68,15 +65,15 @@ class ObjectStore:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Run until it answers somebody who may list and read."""
+        """Start, and wait until the owner can list and read."""
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
         identities = [
             {
-                "name": f"one-{i}",
-                "credentials": [{"accessKey": who.key, "secretKey": who.secret}],
-                "actions": who.actions,
+                "name": f"user-{number}",
+                "credentials": [{"accessKey": user.key, "secretKey": user.secret}],
+                "actions": user.actions,
             }
-            for i, who in enumerate((OWNER, READER))
+            for number, user in enumerate((OWNER, READER))
         ]
         (self.folder / "identities.json").write_text(json.dumps({"identities": identities}))
         weed = str(Path(sys.executable).with_name("weed"))
@@ -98,13 +95,13 @@ class ObjectStore:
         until(self._answers, lambda: end_of(self.folder / "log"), process=self._process)
 
     def kill(self) -> None:
-        """End it as a power cut does."""
+        """End the server as a power cut would."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
 
     def client(self, who: Identity = OWNER) -> object:
-        """Amazon's own client, to look at the server from outside."""
+        """Amazon's client, to look at the server from outside."""
         quick = Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 0})
         keys = {
             "aws_access_key_id": who.key,
@@ -114,32 +111,32 @@ class ObjectStore:
         return boto3.client("s3", endpoint_url=self.endpoint, config=quick, **keys)
 
     def _answers(self) -> bool:
-        """Whether what it keeps can be read: it lists files before it has found the volumes that they lie in."""
+        """Whether stored files can be read. The server lists files before it has their volumes."""
         client: Any = self.client()
         try:
             for bucket in client.list_buckets()["Buckets"]:
-                for kept in client.list_objects_v2(Bucket=bucket["Name"], MaxKeys=1).get(
-                    "Contents", ()
-                ):
-                    client.get_object(Bucket=bucket["Name"], Key=kept["Key"])["Body"].read()
+                name = bucket["Name"]
+                page = client.list_objects_v2(Bucket=name, MaxKeys=1)
+                for stored in page.get("Contents", ()):
+                    client.get_object(Bucket=name, Key=stored["Key"])["Body"].read()
         except (BotoCoreError, ClientError):
             return False
         return True
 
 
 def free_ports(number: int) -> list[int]:
-    """Ports nobody listens on, all different."""
+    """Free ports, all different."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(number)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for bound in sockets:
+            bound.bind(("127.0.0.1", 0))
+        return [bound.getsockname()[1] for bound in sockets]
 
 
 def listens(port: int) -> bool:
-    """Whether somebody answers there."""
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
+    """Whether a server listens on the port."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="session")
@@ -151,7 +148,7 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSto
 
 
 def as_identity(monkeypatch: pytest.MonkeyPatch, who: Identity) -> None:
-    """Speak to servers as that identity from now on."""
+    """Use this identity for servers during the test."""
     for name, value in who.environment.items():
         monkeypatch.setenv(name, value)
     for name in [n for n in os.environ if n.startswith("AWS_") and n not in who.environment]:

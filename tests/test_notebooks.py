@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from alarmstack.registry.bundles import Registry
+from alarmstack.registry import Registry
 from tests.components import missing
 from tests.conftest import REPOSITORY
 from tests.home import alarmstack

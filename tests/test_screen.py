@@ -1,4 +1,4 @@
-"""The screen in a real browser, over the real services and the models of the test home: the stories of ui/e2e."""
+"""The stories of ui/e2e: the screen in a real browser, with real services and the models of the test home."""
 
 import os
 import re
@@ -41,7 +41,7 @@ class Running:
     supervisor: int
 
     def story(self, script: str, **more: str) -> None:
-        """Run one of the page's scripts in a browser."""
+        """Run a browser script of the screen, such as `e2e`."""
         environment = os.environ | {
             "ALARMSTACK_UI_URL": self.page,
             "ALARMSTACK_UI_USER": self.user,
@@ -63,7 +63,7 @@ class Running:
 
 def needed(what: str, found: bool) -> None:
     if not found and os.environ.get("ALARMSTACK_TEST_ALL") == "1":
-        pytest.fail(f"{what}, and ALARMSTACK_TEST_ALL=1 leaves nothing out")
+        pytest.fail(f"{what}, and ALARMSTACK_TEST_ALL=1 allows no skipped test")
     if not found:
         pytest.skip(what)
 
@@ -115,7 +115,7 @@ def test_the_screen_while_services_hang(running: Running) -> None:
 
 
 class Named(BaseHTTPRequestHandler):
-    """Answers with the name of its server and the path that was asked for."""
+    """Responds with the name of its server and the requested path."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -123,12 +123,12 @@ class Named(BaseHTTPRequestHandler):
         self.wfile.write(f"{self.server.name} {self.path}".encode())  # type: ignore[attr-defined]
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 @contextmanager
 def answering(name: str) -> Iterator[str]:
-    """Address of a server that answers with its name."""
+    """The address of a server that responds with its name."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Named)
     server.name = name  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever)

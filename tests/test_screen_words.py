@@ -1,7 +1,10 @@
-"""The page repeats a few numbers of the server in its words; here they are compared."""
+"""The texts of the screen: numbers that it repeats from the server, and words that it avoids."""
 
 import re
 from datetime import timedelta
+from pathlib import Path
+
+import pytest
 
 from alarmstack.alarms.wording import LIKELY, VERY_LIKELY
 from alarmstack.services.gateway.credentials import INVITATION_LIFE
@@ -10,14 +13,39 @@ from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "ui/src/lib"
 
+STRING = re.compile(r"""'[^'\n]*'|"[^"\n]*"|`[^`]*`""")
+MARKUP_TEXT = re.compile(r">([^<>{}]+)[<{]")
+INVISIBLE = re.compile(
+    r"<style>.*?</style>|<!--.*?-->|/\*.*?\*/"  # styles and comments
+    r"|^\s*//[^\n]*|^\s*import [^;]*;"  # comments and imports
+    r"|\b[A-Z]\w+\['\w+'\]"  # types of fields
+    r"|\$\{[^{}]*\}",  # expressions within texts
+    re.S | re.M,
+)
+
+WORDS = (
+    r"said|says|told|tells?|tell of|spoken|speaks?|silent",
+    r"stands?|standing",
+    r"asked|nothing asked",
+    r"floors?|beats its",
+    r"contests?",
+    r"mend(ed)?|broken|warns from",
+    r"usual|unlike|learnt",
+    r"moments?|figures?",
+    r"mainly|made from|deleted ones|of the feed|auto off",
+    r"is no \w+|there is an account",
+)
+"""Words that the screen avoids, as regular expressions: metaphors, and parts of its old texts."""
+REJECTED = re.compile(rf"\b({'|'.join(WORDS)})\b", re.I)
+
 
 def number(pattern: str, path: str) -> float:
-    found = re.search(pattern, (PAGE / path).read_text())
-    assert found, f"{path} has no {pattern}"
-    return float(found[1])
+    match = re.search(pattern, (PAGE / path).read_text())
+    assert match, f"{path} has no {pattern}"
+    return float(match[1])
 
 
-def test_a_probability_has_the_same_word_on_the_page_and_in_messages() -> None:
+def test_a_probability_has_the_same_word_on_the_screen_and_in_messages() -> None:
     assert number(r" LIKELY = ([\d.]+);", "state/wording.ts") == LIKELY
     assert number(r" VERY_LIKELY = ([\d.]+);", "state/wording.ts") == VERY_LIKELY
 
@@ -34,3 +62,39 @@ def test_the_registration_page_states_the_length_of_passwords() -> None:
     assert number(r"\((\d+) or more characters", form) == SHORTEST_PASSWORD
     assert number(r'autocomplete="new-password"[^/]*minlength="(\d+)"', form) == SHORTEST_PASSWORD
     assert number(r'autocomplete="new-password"[^/]*maxlength="(\d+)"', form) == LONGEST_PASSWORD
+
+
+def texts_of(path: Path) -> list[str]:
+    """The texts that a user can see: string literals and the text of the markup."""
+    visible = INVISIBLE.sub("", path.read_text())
+    markup = re.sub(r"<script.*?</script>", "", visible, flags=re.S)
+    return [*STRING.findall(visible), *MARKUP_TEXT.findall(markup)]
+
+
+def sources() -> list[Path]:
+    """The sources of the screen without its tests and the generated client."""
+    files = [*PAGE.parent.rglob("*.svelte"), *PAGE.parent.rglob("*.ts")]
+    left_out = ("schema.d.ts", "fixtures.ts", "test-setup.ts")
+    return [path for path in files if not path.name.endswith((".test.ts", *left_out))]
+
+
+def test_the_screen_has_no_rejected_word() -> None:
+    texts = [(path, text) for path in sources() for text in texts_of(path)]
+    assert len(texts) > 1000
+    rejected = [f"{path.name}: {text}" for path, text in texts if REJECTED.search(text)]
+    assert rejected == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<h2>No limit is broken, no warning stands</h2>",
+        "<p>\n  It beats its floor.\n</p>",
+        "const note = `Warning stands since ${time}`;",
+        '<button title="Last 20 of the feed">{count}</button>',
+    ],
+)
+def test_a_rejected_word_is_noticed(source: str, tmp_path: Path) -> None:
+    path = tmp_path / "Panel.svelte"
+    path.write_text(f"{source}\n<p>No limit exceeded. No active warning.</p>")
+    assert [bool(REJECTED.search(text)) for text in texts_of(path)].count(True) == 1

@@ -18,7 +18,7 @@ from alarmstack.core.errors import ObservationError
 from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.features.matrix import feature_names
-from alarmstack.services.runtime.http import listen
+from alarmstack.services.runtime.server import listen
 from alarmstack.services.schemas.inference import (
     Assessment,
     AssessRequest,

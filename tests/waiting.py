@@ -1,4 +1,4 @@
-"""Waiting for what a real component does in its own time."""
+"""Waiting for a real component, always with a time limit."""
 
 import asyncio
 import time
@@ -9,34 +9,40 @@ from typing import Any
 
 import pytest
 
+LOG_CHARACTERS = 4000
+"""Characters at the end of a log that a failure shows."""
+
 
 def until(
     true: Callable[[], object],
-    told: Callable[[], object],
+    state: Callable[[], object],
     *,
     seconds: float = 60,
     every: float = 0.1,
     process: Popen[Any] | None = None,
 ) -> None:
-    """Ask until the answer is true; fail with what `told` says after so many seconds, or as soon as the process has ended."""
+    """Check until `true` gives a true value.
+
+    Fail with the `state` after this many seconds, or as soon as the process has ended.
+    """
     end = time.monotonic() + seconds
     while not true():
         if process is not None and process.poll() is not None:
-            pytest.fail(f"ended with {process.returncode}: {told()}")
+            pytest.fail(f"ended with {process.returncode}: {state()}")
         if time.monotonic() > end:
-            pytest.fail(f"not within {seconds:g} s: {told()}")
+            pytest.fail(f"not within {seconds:g} s: {state()}")
         time.sleep(every)
 
 
 async def eventually(
     true: Callable[[], Awaitable[object]], *, seconds: float = 60, every: float = 0.02
 ) -> None:
-    """The same for a test that shares its event loop with what it waits for."""
+    """The same for a test that shares its event loop with the component."""
     async with asyncio.timeout(seconds):
         while not await true():
             await asyncio.sleep(every)
 
 
 def end_of(log: Path) -> str:
-    """What a component wrote last."""
-    return log.read_text(errors="replace")[-4000:]
+    """The last part of a log file."""
+    return log.read_text(errors="replace")[-LOG_CHARACTERS:]

@@ -17,7 +17,7 @@ from alarmstack.core.settings import Settings
 from alarmstack.services.gateway import create_app
 from alarmstack.services.gateway.credentials import hash_password
 from alarmstack.services.gateway.state import State
-from alarmstack.services.monitor.hub import Event, Listener
+from alarmstack.services.runtime.broadcast import Event, Listener
 from alarmstack.storage.database import Database
 from alarmstack.storage.database import accounts as stored
 from tests.conftest import REPOSITORY

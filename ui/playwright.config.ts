@@ -1,6 +1,6 @@
 import { defineConfig } from '@playwright/test';
 
-/** Against a screen that is already running: `ALARMSTACK_UI_URL`, with the login `ALARMSTACK_UI_USER` (an engineer). */
+/** Needs a running stack at `ALARMSTACK_UI_URL`. `ALARMSTACK_UI_USER` is an engineer. */
 export default defineConfig({
   testDir: 'e2e',
   workers: 1,

@@ -7,7 +7,7 @@ export default defineConfig(({ mode }) => {
   const env = loadEnv(mode, process.cwd(), 'VITE_');
   const gateway = env.VITE_FRONTEND_API_URL ?? 'http://localhost:7501';
   const sensors = env.VITE_SENSOR_API_URL ?? 'http://localhost:7500';
-  // The page asks the gateway alone; the feed behind it is there for who works on the page and wants to see what comes in.
+  // The page uses only the gateway. The sensor API is for developers who inspect the feed.
   const proxy = {
     '/api': { target: gateway, changeOrigin: false },
     '/sensors': { target: sensors, rewrite: (path: string) => path.replace(/^\/sensors/, '') },

@@ -1,10 +1,10 @@
-"""A second plant: rows of a minute, other tags, and a limit of every kind."""
+"""A second plant: rows of one minute, other tags, and limits of all kinds."""
 
 from alarmstack.core.plant import Plant
 
 
 def mill() -> Plant:
-    """A mill with a hot bearing, a bin that runs empty, a controlled speed and an unsteady temperature."""
+    """A mill with a hot bearing, an empty bin, a controlled speed and an unsteady temperature."""
     return Plant.model_validate(
         {
             "name": "mill",

@@ -1,4 +1,7 @@
-"""Limit alarms as an operator sees them: tables of values, one letter a minute (A: active, p: exceeded, r: active and back)."""
+"""Limit alarms as an operator sees them: values and expected states, one letter per minute.
+
+A: active, p: exceeded while the on-delay runs, r: active while the off-delay runs.
+"""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -27,12 +30,12 @@ from tests.upstreams import BEGIN
 NAN = float("nan")
 MINUTE = 60.0
 
-STORIES = [
+CASES = [
     # what happens, rule, values, expected
-    ("no delay: the alarm is there with its reading", LimitRule(300), [299, 301, 300], ".A."),
+    ("without delays the reading raises the alarm", LimitRule(300), [299, 301, 300], ".A."),
     ("a value at the limit does not exceed it", LimitRule(300), [300, 300], ".."),
     (
-        "an on-delay waits for persistence",
+        "an on-delay suppresses a short excursion",
         LimitRule(300, on_delay=2 * MINUTE),
         [301, 301, 301, 299],
         "ppA.",
@@ -71,7 +74,7 @@ def letter(state: LimitState) -> str:
     return "." if state.since is None else "p"
 
 
-def folded(
+def states_of(
     rule: LimitRule, values: list[float], state: LimitState = QUIET, begin: float = 0.0
 ) -> list[LimitState]:
     states = []
@@ -81,26 +84,26 @@ def folded(
     return states
 
 
-@pytest.mark.parametrize(
-    ("what", "rule", "values", "expected"), STORIES, ids=[s[0] for s in STORIES]
-)
-def test_stories(what: str, rule: LimitRule, values: list[float], expected: str) -> None:
-    assert "".join(map(letter, folded(rule, values))) == expected
+@pytest.mark.parametrize(("what", "rule", "values", "expected"), CASES, ids=[c[0] for c in CASES])
+def test_states_of_a_series_of_values(
+    what: str, rule: LimitRule, values: list[float], expected: str
+) -> None:
+    assert "".join(map(letter, states_of(rule, values))) == expected
 
 
-def test_an_alarm_dates_from_the_reading_that_exceeded_the_limit() -> None:
+def test_an_alarm_is_dated_to_the_reading_that_exceeded_the_limit() -> None:
     rule = LimitRule(300, on_delay=MINUTE)
     state = step(rule, QUIET, 0.0, 280)
     state = step(rule, state, 600.0, 310, read_at=430.0)
     assert state == LimitState(True, 430.0, None, 600.0), (
-        "measured 170 s ago and not seen since: the on-delay is over"
+        "measured 170 s ago without a later value: the on-delay is over"
     )
     assert step(rule, LimitState(at=500.0), 600.0, 310, read_at=430.0).since == 500.0, (
-        "the last look saw another value"
+        "the previous value was within the limit"
     )
 
 
-def test_a_value_from_the_past_changes_nothing() -> None:
+def test_an_older_value_changes_nothing() -> None:
     state = step(LimitRule(300), QUIET, 600.0, 310)
     assert step(LimitRule(300), state, 540.0, 200) is state
 
@@ -123,7 +126,7 @@ RULES = st.builds(
 
 @given(rule=RULES, values=VALUES)
 def test_no_alarm_chatters_faster_than_its_off_delay(rule: LimitRule, values: list[float]) -> None:
-    states = folded(rule, values)
+    states = states_of(rule, values)
     before = [QUIET, *states]
     raised = [
         at * MINUTE for at, state in enumerate(states) if state.active and not before[at].active
@@ -132,25 +135,25 @@ def test_no_alarm_chatters_faster_than_its_off_delay(rule: LimitRule, values: li
 
 
 @given(rule=RULES, values=VALUES, minutes=st.integers(1, 6))
-def test_what_is_above_the_limit_for_the_on_delay_raises(
+def test_a_value_above_the_limit_for_the_on_delay_raises_an_alarm(
     rule: LimitRule, values: list[float], minutes: int
 ) -> None:
     lasting = int(rule.on_delay / MINUTE) + minutes
-    states = folded(rule, [*values, *[11.0] * lasting])
+    states = states_of(rule, [*values, *[11.0] * lasting])
     assert states[-1].active and states[-1].since is not None
     assert states[-1].since <= (len(values) + minutes - 1) * MINUTE
 
 
 @given(rule=RULES, values=VALUES, cut=st.integers(1, 80), again=st.integers(0, 10))
-def test_a_replay_in_chunks_that_overlap_is_one_pass(
+def test_overlapping_chunks_give_the_result_of_one_pass(
     rule: LimitRule, values: list[float], cut: int, again: int
 ) -> None:
-    state = folded(rule, values[:cut])[-1]
+    state = states_of(rule, values[:cut])[-1]
     begin = max(min(cut, len(values)) - 1 - again, 0)
-    assert folded(rule, values[begin:], state, begin * MINUTE)[-1] == folded(rule, values)[-1]
+    assert states_of(rule, values[begin:], state, begin * MINUTE)[-1] == states_of(rule, values)[-1]
 
 
-def test_high_low_and_absolute_limits_are_one_case() -> None:
+def test_heights_of_high_low_and_absolute_limits() -> None:
     high, low = (
         Limit(name="h", column="T1", above=80, unit="°C"),
         Limit(name="l", column="L1", below=20, unit="%"),
@@ -173,22 +176,22 @@ def test_high_low_and_absolute_limits_are_one_case() -> None:
     [
         ({}, "needs one limit"),
         ({"above": 1.0, "below": 0.0}, "needs one limit"),
-        ({"below": 1.0, "absolute": True}, "for `above` alone"),
+        ({"below": 1.0, "absolute": True}, "`absolute` needs `above`"),
         ({"above": 1.0, "deadband": -1.0}, "greater than or equal to 0"),
         ({"above": 1.0, "off_delay": "soon"}, "not a duration"),
     ],
 )
-def test_a_rule_that_makes_no_sense_is_refused(content: dict[str, object], complaint: str) -> None:
+def test_an_invalid_limit_is_refused(content: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         Limit.model_validate({"name": "r", "column": "T1", "unit": "°C"} | content)
 
 
-def test_usual_deadbands_and_delays_fit_the_instrument_and_the_cadence(plant: Plant) -> None:
-    usual = {
+def test_default_deadbands_and_delays_follow_the_instrument_and_the_cadence(plant: Plant) -> None:
+    defaults = {
         rule.name: (deadband(plant, rule), off_delay(plant, rule)) for rule in plant.labels.rules
     }
     two_hours = timedelta(hours=2)
-    assert usual == {
+    assert defaults == {
         "flooding": (8.0, two_hours),
         "d301_level_deviation": (5.0, two_hours),
         "reboiler_swing": (5.25, two_hours),
@@ -200,7 +203,7 @@ def test_usual_deadbands_and_delays_fit_the_instrument_and_the_cadence(plant: Pl
     assert off_delay(mill(), rules["bearing_unsteady"]) == timedelta(seconds=30), "its own"
 
 
-def test_limits_are_named_in_words(plant: Plant) -> None:
+def test_titles_of_limits(plant: Plant) -> None:
     assert [limit_title(plant, rule) for rule in plant.labels.rules] == [
         "PDT31008 above 300 mbar",
         "LIC31002 more than 10 % from its setpoint",
@@ -214,7 +217,7 @@ def test_limits_are_named_in_words(plant: Plant) -> None:
     ]
 
 
-def test_labels_and_features_know_low_limits() -> None:
+def test_labels_and_features_support_low_limits() -> None:
     plant = mill()
     rows = [
         Observation(timestamp=BEGIN + n * timedelta(minutes=1), lb2=level, lb2_min=level - 1)
@@ -225,9 +228,5 @@ def test_labels_and_features_know_low_limits() -> None:
     assert holds(plant, block, low).tolist() == [False, True]
     names = feature_names(plant, "window")
     matrix = build(plant, block, "window")
-    assert matrix[:, names.index("bin_low_margin")].tolist() == [9.0, -0.5], (
-        "how far it is from its limit"
-    )
-    assert matrix[:, names.index("bin_low_peak")].tolist() == [29.0, 19.5], (
-        "the lowest of the window"
-    )
+    assert matrix[:, names.index("bin_low_margin")].tolist() == [9.0, -0.5], "distance to the limit"
+    assert matrix[:, names.index("bin_low_peak")].tolist() == [29.0, 19.5], "lowest of the window"

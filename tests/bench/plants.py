@@ -1,4 +1,4 @@
-"""A small plant and small recordings, made up for the benchmark's tests."""
+"""A small plant and small synthetic recordings for the tests of the benchmark."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -65,7 +65,7 @@ def write_set(folder: Path, extra: str = "") -> Path:
 def recording(
     run: str, asset: str, rows: int, event: tuple[int, int] | None = None, seed: int = 0
 ) -> pl.DataFrame:
-    """Noise in two tags, one row a minute; in the event both rise by six."""
+    """Noise in two tags, one row per minute; in the event both rise by six."""
     random = np.random.default_rng(seed)
     stage = np.zeros(rows, int)
     if event:

@@ -1,4 +1,4 @@
-"""`alarmstack bench skill` prints one table a set and leaves every score, every episode and a picture of every event."""
+"""`alarmstack bench skill` prints one table per set and writes scores, episodes and event plots."""
 
 import json
 from pathlib import Path
@@ -8,31 +8,31 @@ import polars as pl
 from tests.bench.plants import recording, write_set
 from tests.home import alarmstack
 
-FIGURES = """
+METRICS = """
 [protocol]
 hold_out = true
 
-[[figures]]
-figure = "event_recall"
+[[metrics]]
+metric = "event_recall"
 published = { "somebody" = 0.5 }
 at_least = 0.9
 
-[[figures]]
-figure = "false_alarms"
+[[metrics]]
+metric = "false_alarms"
 at_most = 0.001
 """
 EXPERT = """
 [[normality.experts]]
-name = "where it was"
+name = "level"
 kind = "static"
 """
 
 
-def test_a_set_of_somebody_else_is_judged_beside_baselines_and_published_figures(
+def test_a_public_set_is_evaluated_beside_baselines_and_published_results(
     tmp_path: Path,
 ) -> None:
     folder, data, out = tmp_path / "sets" / "rig", tmp_path / "data" / "rig", tmp_path / "out"
-    write_set(folder, FIGURES)
+    write_set(folder, METRICS)
     (folder / "plant.toml").write_text((folder / "plant.toml").read_text() + EXPERT)
     data.mkdir(parents=True)
     for place, asset in enumerate("ab"):
@@ -49,7 +49,7 @@ def test_a_set_of_somebody_else_is_judged_beside_baselines_and_published_figures
         "--out",
         str(out),
     ]
-    said = alarmstack(
+    printed = alarmstack(
         tmp_path,
         *words,
         "--json",
@@ -57,7 +57,7 @@ def test_a_set_of_somebody_else_is_judged_beside_baselines_and_published_figures
         "--report",
         str(tmp_path / "skill.md"),
     ).stdout
-    assert "Rig" in said and "missed" in said
+    assert "Rig" in printed and "missed" in printed
 
     recall, false = json.loads((tmp_path / "skill.json").read_text())
     assert (recall["set"], recall["metric"], recall["value"], recall["met"], recall["count"]) == (
@@ -87,7 +87,7 @@ def test_a_set_of_somebody_else_is_judged_beside_baselines_and_published_figures
     assert sorted(p.name for p in (out / "rig" / "events").iterdir()) == ["a_1_0.png", "b_1_0.png"]
 
 
-def test_an_unknown_set_is_named_with_those_that_are_known(tmp_path: Path) -> None:
+def test_an_unknown_set_is_named_with_the_known_ones(tmp_path: Path) -> None:
     write_set(tmp_path / "sets" / "rig")
     done = alarmstack(
         tmp_path, "bench", "skill", "--sets", str(tmp_path / "sets"), "--set", "rigg", check=False
@@ -95,11 +95,11 @@ def test_an_unknown_set_is_named_with_those_that_are_known(tmp_path: Path) -> No
     assert done.returncode == 1 and "rigg" in done.stderr and "use one of rig" in done.stderr
 
 
-def test_a_set_whose_files_are_missing_does_not_keep_the_others_from_being_judged(
+def test_the_other_sets_are_evaluated_if_the_files_of_one_are_missing(
     tmp_path: Path,
 ) -> None:
     for name in ("gone", "rig"):
-        path = write_set(tmp_path / "sets" / name, FIGURES)
+        path = write_set(tmp_path / "sets" / name, METRICS)
         path.write_text(path.read_text().replace('name = "rig"', f'name = "{name}"'))
         (path.parent / "plant.toml").write_text((path.parent / "plant.toml").read_text() + EXPERT)
     (tmp_path / "data" / "rig").mkdir(parents=True)
@@ -119,5 +119,5 @@ def test_a_set_whose_files_are_missing_does_not_keep_the_others_from_being_judge
         str(tmp_path / "out"),
     ]
     done = alarmstack(tmp_path, *words, "--json", str(tmp_path / "skill.json"), check=False)
-    assert done.returncode == 1 and "not judged: gone" in done.stderr
+    assert done.returncode == 1 and "not evaluated: gone" in done.stderr
     assert {row["set"] for row in json.loads((tmp_path / "skill.json").read_text())} == {"rig"}

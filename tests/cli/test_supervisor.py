@@ -1,4 +1,6 @@
-"""The supervisor with real processes: healthy together, restarted when one dies, gone when it goes, and ports named when taken."""
+"""The supervisor with real processes: start, restart after a crash or a hang, stop,
+ports in use.
+"""
 
 import asyncio
 import os
@@ -16,8 +18,8 @@ import pytest
 
 from alarmstack.cli.supervisor import (
     ANSWER_SECONDS,
+    CHECK_SECONDS,
     HUNG_AFTER,
-    LOOK_SECONDS,
     Service,
     Supervisor,
     check_ports,
@@ -37,9 +39,9 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def server(name: str) -> Service:
@@ -52,51 +54,53 @@ def server(name: str) -> Service:
     )
 
 
-def shift(
-    services: list[Service], logs: Path, story: Callable[[Supervisor], Coroutine[Any, Any, None]]
+def supervised(
+    services: list[Service], logs: Path, events: Callable[[Supervisor], Coroutine[Any, Any, None]]
 ) -> list[str]:
-    """Run services, tell the story once all are healthy, stop; what the supervisor said."""
-    said: list[str] = []
+    """Run services, run `events` when all are healthy, stop. Returns the lines of the
+    supervisor.
+    """
+    lines: list[str] = []
 
     async def main() -> None:
         ready, stop = asyncio.Event(), asyncio.Event()
-        supervisor = Supervisor(services, logs, said.append)
+        supervisor = Supervisor(services, logs, lines.append)
         running = asyncio.create_task(supervisor.run(ready.set, stop))
         await asyncio.wait(
             [running, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED
         )
         if ready.is_set():
-            await story(supervisor)
+            await events(supervisor)
         stop.set()
         await running
 
     asyncio.run(main())
-    return said
+    return lines
 
 
-def test_a_service_that_dies_is_started_again_and_all_stop_together(tmp_path: Path) -> None:
+def test_a_service_that_exits_is_restarted_and_all_stop_together(tmp_path: Path) -> None:
     services = [server("one"), server("two")]
     pids: list[int] = []
 
-    async def story(supervisor: Supervisor) -> None:
+    async def events(supervisor: Supervisor) -> None:
         first = supervisor.pid("two")
         os.kill(first, signal.SIGKILL)
         while supervisor.pid("two") == first:
             await asyncio.sleep(0)
         pids.extend([supervisor.pid("one"), supervisor.pid("two")])
 
-    said = shift(services, tmp_path, story)
+    lines = supervised(services, tmp_path, events)
     assert any(
-        line.startswith("two: ended with code -9") and "next attempt in" in line for line in said
+        line.startswith("two: ended with code -9") and "next attempt in" in line for line in lines
     )
     assert len(set(pids)) == 2 and not any(psutil.pid_exists(pid) for pid in pids)
 
 
-def test_a_hung_service_is_killed_and_started_again_within_ten_seconds(tmp_path: Path) -> None:
+def test_a_hung_service_is_killed_and_restarted_within_ten_seconds(tmp_path: Path) -> None:
     services = [server("one"), server("two")]
     waited: list[float] = []
 
-    async def story(supervisor: Supervisor) -> None:
+    async def events(supervisor: Supervisor) -> None:
         first = supervisor.pid("two")
         async with asyncio.timeout(60):
             while "two" not in supervisor.answered:
@@ -111,17 +115,17 @@ def test_a_hung_service_is_killed_and_started_again_within_ten_seconds(tmp_path:
             while supervisor.pid("two") == first:
                 await asyncio.sleep(0.1)
 
-    said = shift(services, tmp_path, story)
-    assert any(line.startswith("two: no answer for 7 s, killed") for line in said)
-    assert HUNG_AFTER + LOOK_SECONDS + ANSWER_SECONDS <= 10, (
-        "the longest time until a hung service is known"
+    lines = supervised(services, tmp_path, events)
+    assert any(line.startswith("two: no answer for 7 s, killed") for line in lines)
+    assert HUNG_AFTER + CHECK_SECONDS + ANSWER_SECONDS <= 10, (
+        "the longest time until a hung service is detected"
     )
-    assert waited[0] >= HUNG_AFTER - LOOK_SECONDS - ANSWER_SECONDS, (
-        "one slow answer is no reason to kill"
+    assert waited[0] >= HUNG_AFTER - CHECK_SECONDS - ANSWER_SECONDS, (
+        "one slow answer must not get a service killed"
     )
 
 
-def test_a_full_log_is_moved_aside_and_its_writer_goes_on(tmp_path: Path) -> None:
+def test_a_full_log_is_rotated_and_its_writer_continues(tmp_path: Path) -> None:
     path = tmp_path / "gateway.log"
     with path.open("ab", buffering=0) as writer:
         for number in range(6):
@@ -137,13 +141,14 @@ def test_a_full_log_is_moved_aside_and_its_writer_goes_on(tmp_path: Path) -> Non
     assert not path.with_name("gateway.log.4").exists()
 
 
-def test_a_data_folder_that_another_process_uses_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_data_folder_that_another_process_uses_is_refused_with_its_pid(tmp_path: Path) -> None:
     holder = subprocess.Popen(
         [
             sys.executable,
             "-c",
             "import sys; from pathlib import Path; from alarmstack.core.folder import claimed\n"
-            f"with claimed(Path({str(tmp_path)!r}), 'demo'):\n  print('held', flush=True); sys.stdin.read()",
+            f"with claimed(Path({str(tmp_path)!r}), 'demo'):\n"
+            "  print('held', flush=True); sys.stdin.read()",
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -159,10 +164,10 @@ def test_a_data_folder_that_another_process_uses_is_refused_by_name(tmp_path: Pa
     holder.kill()
     holder.wait()
     with claimed(tmp_path, "demo"):
-        """A holder that was killed holds nothing."""
+        """The lock of a killed process is free."""
 
 
-def test_a_second_demo_in_the_same_folder_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_second_demo_in_the_same_folder_is_refused_on_one_line(tmp_path: Path) -> None:
     ports = [f"ALARMSTACK_{name}_PORT" for name in ("SENSORS", "INFERENCE", "GATEWAY", "PAGE")]
     environment = (
         os.environ
@@ -182,7 +187,7 @@ def test_a_second_demo_in_the_same_folder_is_refused_in_one_line(tmp_path: Path)
             )
 
 
-def test_a_taken_port_is_named_with_its_holder(tmp_path: Path) -> None:
+def test_a_port_in_use_is_named_with_the_process_that_uses_it(tmp_path: Path) -> None:
     service = server("sensors")
     port = next(iter(service.ports))
     with socket.socket() as holder:
@@ -190,12 +195,12 @@ def test_a_taken_port_is_named_with_its_holder(tmp_path: Path) -> None:
         holder.listen()
         with pytest.raises(
             ServiceError,
-            match=rf"port {port} \(sensors\) is taken by process {os.getpid()}.*THE_PORT",
+            match=rf"port {port} \(sensors\) is in use by process {os.getpid()}.*THE_PORT",
         ):
             check_ports([service])
 
 
-def test_a_service_that_never_gets_healthy_is_reported_with_its_last_word(
+def test_a_service_that_does_not_become_healthy_is_reported_with_its_last_log_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("alarmstack.cli.supervisor.HEALTHY_WITHIN", 1.0)
@@ -209,14 +214,16 @@ def test_a_service_that_never_gets_healthy_is_reported_with_its_last_word(
     async def nothing(supervisor: Supervisor) -> None: ...
 
     with pytest.raises(ServiceError, match=r"broken did not become healthy.*no model folder"):
-        shift([broken], tmp_path, nothing)
+        supervised([broken], tmp_path, nothing)
 
 
-def test_services_go_when_the_supervisor_is_killed(tmp_path: Path) -> None:
-    """A service run by `alarmstack.services.runtime.http.run` watches the pipe to its supervisor."""
+def test_services_stop_when_the_supervisor_is_killed(tmp_path: Path) -> None:
+    """A service run by `alarmstack.services.runtime.server.run` watches the pipe to its
+    supervisor.
+    """
     port = free_port()
     child = (
-        "from fastapi import FastAPI; from alarmstack.services.runtime.http import listen, run;"
+        "from fastapi import FastAPI; from alarmstack.services.runtime.server import listen, run;"
         f"print('up', flush=True); run(FastAPI(), [listen('127.0.0.1', {port})])"
     )
     parent = subprocess.Popen(
@@ -224,8 +231,9 @@ def test_services_go_when_the_supervisor_is_killed(tmp_path: Path) -> None:
             sys.executable,
             "-c",
             "import subprocess, sys, os\n"
-            f"p = subprocess.Popen([sys.executable, '-c', {child!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE,"
-            " env={**os.environ, 'ALARMSTACK_SUPERVISED': '1'}, start_new_session=True)\n"
+            f"p = subprocess.Popen([sys.executable, '-c', {child!r}], stdin=subprocess.PIPE,"
+            " stdout=subprocess.PIPE, env={**os.environ, 'ALARMSTACK_SUPERVISED': '1'},"
+            " start_new_session=True)\n"
             "p.stdout.readline(); print(p.pid, flush=True); p.wait()",
         ],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Accounts at the command line, as whoever runs the service types it."""
+"""Accounts at the command line, as the operator of the service manages them."""
 
 import re
 from pathlib import Path
@@ -24,9 +24,9 @@ def user(*arguments: str, typed: str | None = None) -> Result:
     return CliRunner().invoke(app, ["user", *arguments], input=typed)
 
 
-def test_an_account_is_made_listed_and_given_another_role() -> None:
-    made = user("add", "anna", "--role", "viewer", typed="correct horse\ncorrect horse\n")
-    assert made.exit_code == 0 and "correct horse" not in made.output
+def test_an_account_is_created_listed_and_given_another_role() -> None:
+    added = user("add", "anna", "--role", "viewer", typed="correct horse\ncorrect horse\n")
+    assert added.exit_code == 0 and "correct horse" not in added.output
     assert user("role", "anna", "admin").exit_code == 0
     listed = user("list").output
     assert "anna" in listed and "admin" in listed
@@ -45,7 +45,9 @@ def test_an_account_is_made_listed_and_given_another_role() -> None:
         (("delete", "nobody"), "user list"),
     ],
 )
-def test_what_cannot_be_done_says_why(arguments: tuple[str, ...], words: str) -> None:
+def test_an_invalid_change_is_refused_with_the_reason(
+    arguments: tuple[str, ...], words: str
+) -> None:
     user("add", "anna", "--generate")
     refused = user(*arguments)
     assert isinstance(refused.exception, AlarmstackError) and words in str(refused.exception)
@@ -58,7 +60,7 @@ def test_every_command_has_an_example() -> None:
         )
 
 
-def test_an_account_is_disabled_enabled_and_deleted_and_the_last_admin_only_by_force() -> None:
+def test_an_account_is_disabled_enabled_and_deleted_the_last_admin_only_with_force() -> None:
     user("add", "anna", "--role", "admin", "--generate")
     refused = user("disable", "anna")
     assert isinstance(refused.exception, AccountError) and "--force" in str(refused.exception)
@@ -75,16 +77,14 @@ async def test_a_short_password_is_refused(tmp_path: Path) -> None:
         await ensure(Settings(data=tmp_path), "anna", "short", "viewer")
 
 
-def test_the_demo_login_works_and_changes_each_time(tmp_path: Path) -> None:
+def test_the_demo_login_has_a_new_password_each_time(tmp_path: Path) -> None:
     first, second = demo_login(Settings(data=tmp_path)), demo_login(Settings(data=tmp_path))
     assert first[0] == second[0] == "demo" and first[1] != second[1]
     assert re.search(r"demo\s*│\s*engineer", user("list").output)
 
 
 @pytest.mark.anyio
-async def test_a_reset_ends_all_logins_and_an_invitation_opens_the_door(
-    plant: Plant, tmp_path: Path
-) -> None:
+async def test_a_new_password_ends_all_logins_and_can_be_used(plant: Plant, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'alarmstack.db'}"
     async with world(plant, url) as w:
         anna = await w.person("anna")

@@ -1,24 +1,27 @@
-"""The error tree at the top of errors.py, its `__all__` and its classes name the same errors in the same places."""
+"""The tree in the docstring of errors.py, its `__all__` and its classes show the same errors."""
 
 import inspect
 import re
 
 from alarmstack.core import errors
 
+INDENT = 4
+"""Characters that one level of the tree is indented by."""
 
-def test_the_drawn_tree_is_the_tree() -> None:
+
+def test_the_drawn_tree_is_the_class_tree() -> None:
     assert errors.__doc__ is not None
     drawn: list[tuple[str, str | None]] = []
     parents: list[str] = []
     for line in errors.__doc__.splitlines():
-        if found := re.match(r"([│├└─ ]*)([A-Z]\w+)(?:\s{2}|$)", line):
-            depth, name = len(found[1]) // 4, found[2]
+        if match := re.match(r"([│├└─ ]*)([A-Z]\w+)(?:\s{2}|$)", line):
+            depth, name = len(match[1]) // INDENT, match[2]
             parents[depth:] = [name]
             drawn.append((name, parents[depth - 1] if depth else None))
     defined = {
-        name: one.__base__.__name__ if one.__base__ is not Exception else None
-        for name, one in vars(errors).items()
-        if inspect.isclass(one) and issubclass(one, Exception)
+        name: error.__base__.__name__ if error.__base__ is not Exception else None
+        for name, error in vars(errors).items()
+        if inspect.isclass(error) and issubclass(error, Exception)
     }
     assert dict(drawn) == defined
     assert sorted(errors.__all__) == sorted(defined)

@@ -1,4 +1,4 @@
-"""A plant.toml that says something wrong gets an error that names the key, the value and the way to correct it."""
+"""A mistake in plant.toml gives an error with the key, the value and the correction."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -66,7 +66,7 @@ def test_the_gas_plant_has_nine_instruments_that_models_use_and_sixteen_signals(
     assert plant.lookback == 72
 
 
-def test_the_models_speak_once_a_cadence_unless_told_otherwise(tmp_path: Path) -> None:
+def test_models_give_one_output_for_each_cadence_by_default(tmp_path: Path) -> None:
     assert load_plant(PLANT_FILE).phases == (timedelta(0),)
     more = tmp_path / "plant.toml"
     more.write_text(PLANT_FILE.read_text().replace('stride = "1h"', 'stride = "15min"', 1))
@@ -100,8 +100,8 @@ KEYS = {
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_an_extreme_value_is_taken_or_refused_in_one_line(tmp_path: Path, key: str) -> None:
-    """Well-formed TOML with values that nobody means: no other error than PlantError, whatever the key."""
+def test_an_extreme_value_is_accepted_or_refused_in_one_line(tmp_path: Path, key: str) -> None:
+    """Well-formed TOML with senseless values gives no other error than PlantError, for any key."""
     file = tmp_path / "plant.toml"
     for value in EXTREMES:
         lines = list(LINES)
@@ -144,13 +144,13 @@ def test_an_extreme_value_is_named(
 @pytest.mark.parametrize(
     "content", [b"a = " + b"[" * 10_000, b"a = " + b"9" * 10_000, b"\xff\xfe", b"a = 1979-99-99"]
 )
-def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_toml_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "plant.toml"
     file.write_bytes(content)
     with pytest.raises(PlantError, match="not readable as TOML"):
         load_plant(file)
 
 
-def test_a_folder_is_no_plant(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_plant(tmp_path: Path) -> None:
     with pytest.raises(PlantError, match="cannot be read"):
         load_plant(tmp_path)

@@ -1,4 +1,4 @@
-"""Settings refuse what would be unsafe, and say which variable it was without printing the secret."""
+"""Settings refuse unsafe values and name the variable without showing the secret."""
 
 import pytest
 
@@ -21,7 +21,9 @@ def test_a_weak_secret_is_refused_and_not_printed(
 
 
 @pytest.mark.parametrize("secret", ["", None])
-def test_no_secret_no_gateway(monkeypatch: pytest.MonkeyPatch, secret: str | None) -> None:
+def test_the_gateway_does_not_start_without_a_secret(
+    monkeypatch: pytest.MonkeyPatch, secret: str | None
+) -> None:
     monkeypatch.delenv("JWT_SECRET", raising=False)
     if secret is not None:
         monkeypatch.setenv("JWT_SECRET", secret)
@@ -29,13 +31,13 @@ def test_no_secret_no_gateway(monkeypatch: pytest.MonkeyPatch, secret: str | Non
         create_app(load_settings())
 
 
-def test_a_registration_mode_nobody_knows_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_registration_mode_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALARMSTACK_REGISTRATION", "maybe")
     with pytest.raises(AlarmstackError, match=r"ALARMSTACK_REGISTRATION='maybe'.*open"):
         load_settings()
 
 
-def test_origins_are_a_list_with_commas() -> None:
+def test_origins_are_separated_by_commas() -> None:
     assert Settings(public_origins="https://a.example/, http://b:8088").origins == {
         "https://a.example",
         "http://b:8088",

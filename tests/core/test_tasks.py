@@ -1,4 +1,4 @@
-"""Long-running tasks: every error is logged, shown and followed by a restart; a task without progress is shown and restarted."""
+"""Long-running tasks: errors and stalls are logged, shown and followed by a restart."""
 
 import asyncio
 import logging
@@ -85,7 +85,7 @@ async def test_the_pause_grows_with_each_failure_and_ends_with_the_first_progres
         for seconds in (1, 2, 4, 1):
             await run.wait(seconds)
             reached.append(failures)
-        assert reached == [2, 3, 4, 5], "1, 2, 4 s; after progress 1 s again"
+        assert reached == [2, 3, 4, 5], "pauses of 1, 2, 4 s, and of 1 s again after progress"
     assert pause(50) == 10
 
 
@@ -103,10 +103,10 @@ async def test_a_reason_is_shown_until_the_task_makes_progress_not_until_it_star
         assert run.tasks.down[0].reason == "No space left on device: /data/alarmstack.db"
 
 
-async def test_listeners_hear_of_a_failure_and_of_the_recovery_and_cannot_stop_the_task(
+async def test_listeners_are_called_for_failure_and_recovery_and_cannot_stop_the_task(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    starts, heard = 0, []
+    starts, reported = 0, []
 
     async def work(task: Task) -> None:
         nonlocal starts
@@ -117,14 +117,14 @@ async def test_listeners_hear_of_a_failure_and_of_the_recovery_and_cannot_stop_t
         raise ValueError("no")
 
     def listener() -> None:
-        heard.append([one.reason for one in run.tasks.down])
+        reported.append([status.reason for status in run.tasks.down])
         raise RuntimeError("the screen is gone")
 
     run = Running(work)
     run.tasks.on_change(listener)
     async with run:
         await run.wait(1)
-        assert heard == [["no"], []] and not run.tasks.down
+        assert reported == [["no"], []] and not run.tasks.down
     assert "the screen is gone" in caplog.text
 
 
@@ -171,7 +171,7 @@ async def test_work_in_a_thread_is_shown_as_stalled_and_not_started_twice() -> N
     await settle()
     clock.advance(40)
     await settle()
-    assert [one.state for one in tasks.down] == ["stalled"] and starts == 1
+    assert [status.state for status in tasks.down] == ["stalled"] and starts == 1
     running.cancel()
     await asyncio.wait({running}, timeout=10)
     assert running.cancelled()
@@ -196,12 +196,10 @@ async def test_a_task_that_returns_is_done_and_the_work_is_cancelled_with_its_su
     assert ended.is_set()
 
 
-def test_a_database_error_is_told_by_its_cause() -> None:
+def test_the_reason_of_a_database_error_is_its_cause() -> None:
     class WrappedError(Exception):
         orig = RuntimeError("database is locked\n[SQL: insert …]")
 
-    assert (
-        reason_of(WrappedError("(sqlite3.OperationalError) database is locked"))
-        == "database is locked"
-    )
+    error = WrappedError("(sqlite3.OperationalError) database is locked")
+    assert reason_of(error) == "database is locked"
     assert reason_of(ValueError()) == "ValueError"

@@ -1,46 +1,50 @@
-"""Hits, leads and false alarms, told as drawings. The plant's rule: no off-delay, at least 1 h on, lead ≤ 6 h, quiet gap 3 h."""
+"""Hits, leads and false alarms of series that are drawn as text.
+
+The plant's rules: no off-delay, at least 1 h on, useful lead at most 6 h, quiet gap 3 h.
+"""
 
 import numpy as np
 import pytest
 
 from alarmstack.core.plant import Plant, parse_duration
-from alarmstack.evaluation.events import BUDGETS, outcome, threshold_for, thresholds_for
+from alarmstack.evaluation.events import outcome
+from alarmstack.evaluation.thresholds import BUDGETS, threshold_for, thresholds_for
 from tests.training.stories import drawn, scores
 
 NAN = float("nan")
-STORIES = [
+CASES = [
     # alarms, scores, leads of the onsets, false alarms
     ("warned two hours ahead", "........AA....", "......9.......", [2.0], 0),
-    ("warned in the last moment", "........AA....", ".......9......", [1.0], 0),
+    ("warned one hour ahead", "........AA....", ".......9......", [1.0], 0),
     ("the alarm row itself is too late", "........AA....", "........99....", [NAN], 0),
     ("six hours is the longest useful lead", "........AA....", "..9...........", [6.0], 0),
     ("seven hours is a false alarm", "........AA....", ".9............", [NAN], 1),
-    ("standing since too early is no hit", "..........AA..", ".99999999.....", [NAN], 1),
+    ("a warning that was active before is not a hit", "..........AA..", ".99999999.....", [NAN], 1),
     ("the first activation counts", ".........AA...", "...9...9......", [6.0], 0),
-    ("a warning for nothing", "..............", ".....9........", [], 1),
-    ("in alarm nothing is judged", "......AAAAAAAA", "........99.99.", [NAN], 0),
+    ("a false alarm", "..............", ".....9........", [], 1),
+    ("rows in alarm are not evaluated", "......AAAAAAAA", "........99.99.", [NAN], 0),
     ("a short pause belongs to the episode", ".....AA..AA...", ".......99.....", [NAN], 0),
-    ("nothing is carried over a cut", "....|...A.....", "..9..........", [NAN], 1),
+    ("a warning ends at the end of a segment", "....|...A.....", "..9..........", [NAN], 1),
     ("an onset needs quiet before it", ".A............", "..............", [], 0),
 ]
 
 
 @pytest.mark.parametrize(
-    ("what", "alarms", "given", "leads", "false"), STORIES, ids=[s[0] for s in STORIES]
+    ("what", "alarms", "given", "leads", "false"), CASES, ids=[c[0] for c in CASES]
 )
-def test_stories(
+def test_leads_and_false_alarms(
     plant: Plant, what: str, alarms: str, given: str, leads: list[float], false: int
 ) -> None:
-    found = drawn(plant, alarms)
-    result = outcome(found, scores(given)[: len(found)], 0.5)
+    examples = drawn(plant, alarms)
+    result = outcome(examples, scores(given)[: len(examples)], 0.5)
     assert result.lead.tolist() == pytest.approx(leads, nan_ok=True)
     assert int(result.false.sum()) == false
 
 
 def test_the_forecast_target_looks_ahead_by_the_horizon(plant: Plant) -> None:
     target = drawn(plant, "......AA......").onset_target(parse_duration("3h"))
-    told = "".join({0.0: "0", 1.0: "1"}.get(v, "-") for v in target)
-    assert told == "000111--000---"
+    letters = "".join({0.0: "0", 1.0: "1"}.get(v, "-") for v in target)
+    assert letters == "000111--000---"
 
 
 def test_the_target_of_one_hour_is_the_row_before(plant: Plant) -> None:

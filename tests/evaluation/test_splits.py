@@ -1,4 +1,4 @@
-"""Splits leak nothing: whole events, purged borders, time in order."""
+"""Splits leak no data: whole events, purged rows at borders, order of time."""
 
 import numpy as np
 from hypothesis import given, settings

@@ -1,11 +1,11 @@
-"""VUS-PR agrees with the package that the leaderboard uses."""
+"""VUS-PR equals the values of the package that the leaderboard uses."""
 
 import numpy as np
 import pytest
 
 from alarmstack.evaluation.vus import spans, vus_pr
 
-# What metricor().RangeAUC_volume_opt(labels, scores, 57, 250) of the package vus 0.0.6 says of `_series(seed)`.
+# metricor().RangeAUC_volume_opt(labels, scores, 57, 250) of the package vus 0.0.6, by seed.
 REFERENCE = {
     0: 0.5598094891723122,
     1: 0.6948000111041689,
@@ -24,12 +24,12 @@ def _series(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("seed", REFERENCE)
-def test_it_says_what_the_reference_package_says(seed: int) -> None:
+def test_it_equals_the_reference_package(seed: int) -> None:
     labels, scores = _series(seed)
     assert vus_pr(labels, scores) == pytest.approx(REFERENCE[seed], abs=1e-9)
 
 
-def test_only_the_order_of_scores_counts() -> None:
+def test_only_the_order_of_scores_matters() -> None:
     labels, scores = _series(1)
     assert vus_pr(labels, np.exp(3 * scores)) == vus_pr(labels, scores)
 

@@ -1,4 +1,4 @@
-"""What features promise: causal to the bit, the same in chunks, missing stays missing."""
+"""Features are causal to the bit and equal in chunks, and missing values stay missing."""
 
 from dataclasses import replace
 
@@ -31,14 +31,14 @@ def same(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_names_are_unique_and_fit_the_matrix(
+def test_names_are_unique_and_match_the_matrix(
     plant: Plant, history: IntervalBlock, group: Group
 ) -> None:
     names = feature_names(plant, group)
     assert len(set(names)) == len(names) == build(plant, history, group).shape[1]
 
 
-def test_the_contracts_example_uses_known_names(plant: Plant) -> None:
+def test_the_names_of_the_api_example_exist(plant: Plant) -> None:
     assert {"failure_frequency_48", "pdt31008_max", "lic31002_deviation", "lt301031"} <= set(
         feature_names(plant, "point")
     )
@@ -47,7 +47,7 @@ def test_the_contracts_example_uses_known_names(plant: Plant) -> None:
 @pytest.mark.parametrize("group", GROUPS)
 @given(end=st.integers(1, HOURS))
 @settings(max_examples=30, deadline=None)
-def test_what_comes_later_changes_no_bit(
+def test_later_rows_change_no_bit(
     plant: Plant, history: IntervalBlock, group: Group, end: int
 ) -> None:
     assert same(build(plant, history.rows(0, end), group), build(plant, history, group)[:end])
@@ -65,7 +65,7 @@ def test_a_chunk_with_lookback_gives_the_same_bits(
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_a_lost_instrument_loses_its_own_features_only(
+def test_a_missing_instrument_affects_only_its_own_features(
     plant: Plant, history: IntervalBlock, group: Group
 ) -> None:
     lost = plant.modelled[0]
@@ -82,34 +82,20 @@ def test_a_lost_instrument_loses_its_own_features_only(
             assert same(without[:, place], whole[:, place]), name
 
 
-def test_failure_frequency_counts_the_closed_rows_before(
-    plant: Plant, history: IntervalBlock
-) -> None:
+def test_failure_frequency_counts_the_rows_before(plant: Plant, history: IntervalBlock) -> None:
     values = history.values.copy()
     values[:, plant.signals.index("PDT31008")] = 200.0
-    values[:, plant.signals.index("LIC31002_PV")] = values[
-        :, plant.signals.index("LIC31002_SP")
-    ] = 70.0
+    values[:, plant.signals.index("LIC31002_PV")] = 70.0
+    values[:, plant.signals.index("LIC31002_SP")] = 70.0
     values[:, plant.signals.index("LT301031")] = 45.0
     values[[10, 11, 40], plant.signals.index("PDT31008"), 2] = 340.0
     quiet = replace(history, values=values, segment=np.zeros(HOURS, np.int32))
     assert np.flatnonzero(any_rule(plant, quiet)).tolist() == [10, 11, 40]
-    count = build(plant, quiet, "point")[
-        :, feature_names(plant, "point").index("failure_frequency_48")
-    ]
+    place = feature_names(plant, "point").index("failure_frequency_48")
+    count = build(plant, quiet, "point")[:, place]
     assert np.isnan(count[0])
-    assert [count[row] for row in (1, 10, 11, 12, 41, 58, 59, 60, 88, 89)] == [
-        0,
-        0,
-        1,
-        2,
-        3,
-        3,
-        2,
-        1,
-        1,
-        0,
-    ]
+    expected = {1: 0, 10: 0, 11: 1, 12: 2, 41: 3, 58: 3, 59: 2, 60: 1, 88: 1, 89: 0}
+    assert {row: count[row] for row in expected} == expected
 
 
 def test_trend_and_hours_to_the_limit_of_a_straight_rise(
@@ -124,12 +110,12 @@ def test_trend_and_hours_to_the_limit_of_a_straight_rise(
     assert row["flooding_hours_to_limit"] == pytest.approx(10.0)
 
 
-def test_the_input_is_left_untouched(plant: Plant, history: IntervalBlock) -> None:
+def test_the_input_is_not_changed(plant: Plant, history: IntervalBlock) -> None:
     before = history.values.copy()
     build(plant, history, "window")
     assert same(history.values, before)
 
 
-def test_an_unknown_group_is_named(plant: Plant, history: IntervalBlock) -> None:
+def test_the_error_for_an_unknown_group_names_it(plant: Plant, history: IntervalBlock) -> None:
     with pytest.raises(FeatureError, match="'weekly' is unknown: use one of point, window"):
         build(plant, history, "weekly")  # type: ignore[arg-type]

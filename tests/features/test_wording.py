@@ -1,4 +1,4 @@
-"""Drivers in words: every feature that a model may name has words a control room understands, and the unit of its value."""
+"""Texts of features: every feature of a model has a text for the screen and a unit."""
 
 import re
 from datetime import timedelta
@@ -27,15 +27,15 @@ from alarmstack.features.wording import in_words
         ("fic31011_op_shift", "FIC31011, output, change", "%"),
         ("fic31011_deviation", "FIC31011, deviation from setpoint", "m³/h"),
         ("flooding_hours_to_limit", "Flooding: time to the limit", "h"),
-        ("failure_frequency_48", "Rows beyond a limit in the last 48", ""),
+        ("failure_frequency_48", "Hours over a limit, last 48 h", ""),
         ("time_of_day_sin", "Time of day", ""),
     ],
 )
-def test_features_in_words(plant: Plant, feature: str, words: str, unit: str) -> None:
+def test_texts_and_units_of_features(plant: Plant, feature: str, words: str, unit: str) -> None:
     assert in_words(plant, feature) == (words, unit)
 
 
-def test_no_feature_is_left_as_code(plant: Plant) -> None:
+def test_every_feature_has_a_text(plant: Plant) -> None:
     for group in GROUPS:
         for feature in feature_names(plant, group):
             words, _ = in_words(plant, feature)
@@ -52,10 +52,10 @@ def test_no_feature_is_left_as_code(plant: Plant) -> None:
         (0.04, 0.08, False, "No warning within 3 h: 4 % is below the threshold 8 %"),
         (0.004, 0.08, False, "No warning within 3 h: < 1 % is below the threshold 8 %"),
         (0.5, None, False, "Alarm within 3 h: 50 %; the model has no threshold"),
-        (0.9, 0.08, True, "In alarm now: there is nothing left to forecast"),
+        (0.9, 0.08, True, "In alarm now: no forecast"),
     ],
 )
-def test_a_forecast_is_worded_no_stronger_than_its_figure(
+def test_the_word_of_a_forecast_matches_its_probability(
     probability: float, threshold: float | None, in_alarm: bool, text: str
 ) -> None:
     assert forecast_verdict(probability, threshold, timedelta(hours=3), in_alarm) == text

@@ -8,7 +8,7 @@ import pytest
 
 from alarmstack.pipelines.watcher import Airflow
 from alarmstack.pipelines.watcher.drops import fingerprint
-from alarmstack.registry.bundles import Registry
+from alarmstack.registry import Registry
 from alarmstack.storage.buckets import make_buckets
 from alarmstack.storage.files import Store
 from tests.airflow_server import PASSWORD, USER, AirflowServer, airflow_server

@@ -1,4 +1,6 @@
-"""One ETL run: what it publishes, that nothing synthetic strays, and that training reads back what was made."""
+"""One ETL run: what it publishes, that nothing synthetic strays, and that training reads back what
+was made.
+"""
 
 import json
 import shutil
@@ -147,7 +149,9 @@ def test_the_real_file_is_taken_as_it_is(plant: Plant, real_data: Path, tmp_path
 def test_what_a_run_was_made_from_is_kept_beside_it(
     plant: Plant, taken: Intake, tmp_path: Path
 ) -> None:
-    """The files byte for byte, and the datasets as `ingest` writes them; the manifest names both places."""
+    """The files byte for byte, and the datasets as `ingest` writes them; the manifest names both
+    places.
+    """
     archive = Archive(Store.at(tmp_path / "raw"), Store.at(tmp_path / "curated"))
     manifest = run(plant, taken, Store.at(tmp_path / "store"), archive=archive)
     (came,) = archive.raw.names("drops")
@@ -155,3 +159,32 @@ def test_what_a_run_was_made_from_is_kept_beside_it(
     assert manifest["raw"] == f"{archive.raw.url}/drops/{manifest['run']}"
     for path in ingest(plant, taken, tmp_path / "out"):
         assert archive.curated.get(f"runs/{manifest['run']}/{path.name}") == path.read_bytes()
+
+
+def test_the_files_of_a_run_are_kept_for_their_time_and_its_datasets_for_good(
+    plant: Plant, taken: Intake, tmp_path: Path
+) -> None:
+    """By the wall clock of the runs, as soon as another run is kept; what others put
+    there stays.
+    """
+    raw, curated = Store.at(tmp_path / "raw"), Store.at(tmp_path / "curated")
+    archive = Archive(raw, curated, keep_days=90)
+    raw.put("drops/of-somebody/notes.txt", b"their own")
+    runs = [
+        f"2026{day}T120000000000-{number:08x}"
+        for number, day in enumerate(("0101", "0102", "0402"))
+    ]
+    for run_ in runs:
+        archive.keep(plant, taken, run_)
+    kept = [name.split("/")[1] for name in raw.names("drops")]
+    assert kept == [*runs[1:], "of-somebody"], "the first is older than 90 days, the second is not"
+    assert {name.split("/")[1] for name in curated.names("runs")} == set(runs)
+
+
+def test_a_real_run_removes_the_files_of_one_that_is_too_old(
+    plant: Plant, taken: Intake, tmp_path: Path
+) -> None:
+    archive = Archive(Store.at(tmp_path / "raw"), Store.at(tmp_path / "curated"))
+    archive.raw.put("drops/20200101T000000000000-00000000/old.csv", b"old")
+    manifest = run(plant, taken, Store.at(tmp_path / "store"), archive=archive)
+    assert [name.split("/")[1] for name in archive.raw.names("drops")] == [manifest["run"]]

@@ -1,4 +1,4 @@
-"""The workbench finds its plant from wherever a notebook is opened, and says what its data are worth."""
+"""The workbench finds the plant file from any folder, and states the cautions about its data."""
 
 from pathlib import Path
 
@@ -29,25 +29,27 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
     return open_workbench(settings(tmp_path_factory.mktemp("home")), REPOSITORY / "notebooks")
 
 
-def test_relative_paths_begin_where_the_plant_file_is(tmp_path: Path) -> None:
-    found = rooted(Settings(notebook_data=Path("mine/drop")), REPOSITORY / "notebooks")
-    assert found.plant == REPOSITORY / "plants/gas_treatment/plant.toml"
-    assert found.data == REPOSITORY / "data" and found.notebook_data == REPOSITORY / "mine/drop"
+def test_relative_paths_start_at_the_folder_with_the_plant_file(tmp_path: Path) -> None:
+    relative = rooted(Settings(notebook_data=Path("mine/drop")), REPOSITORY / "notebooks")
+    assert relative.plant == REPOSITORY / "plants/gas_treatment/plant.toml"
+    assert (
+        relative.data == REPOSITORY / "data" and relative.notebook_data == REPOSITORY / "mine/drop"
+    )
     absolute = rooted(settings(tmp_path), REPOSITORY / "notebooks")
     assert absolute.data == tmp_path and absolute.notebook_data is None
     with pytest.raises(AlarmstackError, match="ALARMSTACK_PLANT"):
         rooted(Settings(), tmp_path)
 
 
-def test_the_demos_month_is_made_where_it_is_absent(month: Workbench) -> None:
+def test_the_month_of_the_demo_is_simulated_if_it_is_missing(month: Workbench) -> None:
     assert (month.settings.data / "drop" / "PDT31008.xlsx").is_file()
     assert len(month.month.block) == 673 and not month.given
-    told = month.about_month()
-    assert isinstance(told, Note) and told._repr_markdown_() == str(told)
-    assert NOT_CAUSAL not in told and NO_CLAIM not in told
+    note = month.about_month()
+    assert isinstance(note, Note) and note._repr_markdown_() == str(note)
+    assert NOT_CAUSAL not in note and NO_CLAIM not in note
 
 
-def test_periods_are_those_of_the_drop(month: Workbench) -> None:
+def test_periods_are_those_of_the_operator_log(month: Workbench) -> None:
     log = pl.read_csv(month.source / "operator_log.csv")
     assert month.periods["description"].to_list() == log.sort("start")["description"].to_list()
 
@@ -61,7 +63,7 @@ def test_a_finished_dataset_of_a_month_is_shown_without_a_claim(
     assert NOT_CAUSAL in named.about_month() and NO_CLAIM in named.about_month()
     assert named.month.alarm.tolist() == month.month.alarm.tolist()
     assert named.rows.few and named.rows.source == "labeled.csv"
-    # Models of so few events are kept away from where services look for champions.
+    # Services never load models that were trained on so few events.
     assert named.registry("notebooks").uri != named.settings.registry
     assert named.chosen() == {} and named.unseen is None
 

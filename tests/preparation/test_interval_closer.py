@@ -1,4 +1,4 @@
-"""The interval closer: what an interval holds, and that neither the order nor the cuts of the stream matter."""
+"""The interval closer: content of intervals, whatever the order and the cuts of the stream."""
 
 from datetime import timedelta
 
@@ -38,40 +38,40 @@ def same(a: IntervalBlock, b: IntervalBlock) -> bool:
 
 
 def test_median_extremes_count_and_age(plant: Plant) -> None:
-    made = close_intervals(
+    block = close_intervals(
         plant, table(("TE301020", 0.1, 100.0), ("TE301020", 0.5, 104.0), ("TE301020", 0.75, 101.0))
     )
-    assert [made.statistic("TE301020", s)[0] for s in ("median", "min", "max")] == [
+    assert [block.statistic("TE301020", s)[0] for s in ("median", "min", "max")] == [
         101.0,
         100.0,
         104.0,
     ]
     place = plant.signals.index("TE301020")
-    assert made.count[0, place] == 3
-    assert made.age[0, place] == pytest.approx(900)
+    assert block.count[0, place] == 3
+    assert block.age[0, place] == pytest.approx(900)
 
 
 def test_a_reading_on_the_boundary_belongs_to_the_next_interval(plant: Plant) -> None:
-    made = close_intervals(plant, table(("TE301020", 0.5, 1.0), ("TE301020", 1.0, 2.0)))
-    assert made.statistic("TE301020").tolist() == [1.0, 2.0]
+    block = close_intervals(plant, table(("TE301020", 0.5, 1.0), ("TE301020", 1.0, 2.0)))
+    assert block.statistic("TE301020").tolist() == [1.0, 2.0]
 
 
-def test_another_phase_of_the_grid_closes_the_same_readings_at_other_ends(plant: Plant) -> None:
-    told = table(("TE301020", 0.1, 100.0), ("TE301020", 0.5, 104.0), ("TE301020", 1.1, 101.0))
-    made = close_intervals(plant, told, timedelta(minutes=15))
-    assert made.start.tolist() == [
+def test_another_phase_of_the_grid_closes_intervals_at_other_times(plant: Plant) -> None:
+    arrived = table(("TE301020", 0.1, 100.0), ("TE301020", 0.5, 104.0), ("TE301020", 1.1, 101.0))
+    block = close_intervals(plant, arrived, timedelta(minutes=15))
+    assert block.start.tolist() == [
         (BEGIN + m * timedelta(minutes=1)).replace(tzinfo=None) for m in (-45, 15)
     ]
-    assert made.statistic("TE301020", "max").tolist() == [100.0, 104.0]
-    assert made.age[:, plant.signals.index("TE301020")] == pytest.approx([540, 540])
+    assert block.statistic("TE301020", "max").tolist() == [100.0, 104.0]
+    assert block.age[:, plant.signals.index("TE301020")] == pytest.approx([540, 540])
 
 
 @pytest.mark.parametrize("minutes", [5, 45])
 def test_the_phase_moves_the_grid_and_nothing_else(plant: Plant, minutes: int) -> None:
-    """Readings that come later by the phase give the intervals of the base grid."""
-    phase, told = timedelta(minutes=minutes), readings(plant, HOURS, seed=3, gap=(10, 30))
-    later = told.with_columns(pl.col("time") + phase)
-    base, moved = close_intervals(plant, told), close_intervals(plant, later, phase)
+    """Readings that are later by the phase give the intervals of the base grid."""
+    phase, arrived = timedelta(minutes=minutes), readings(plant, HOURS, seed=3, gap=(10, 30))
+    later = arrived.with_columns(pl.col("time") + phase)
+    base, moved = close_intervals(plant, arrived), close_intervals(plant, later, phase)
     assert (moved.start - base.start == np.timedelta64(phase)).all()
     assert all(
         getattr(base, n).tobytes() == getattr(moved, n).tobytes()
@@ -81,21 +81,21 @@ def test_the_phase_moves_the_grid_and_nothing_else(plant: Plant, minutes: int) -
 
 def test_a_value_is_held_until_it_is_stale(plant: Plant) -> None:
     stale = plant.stale_after["TE301020"] // HOUR
-    made = close_intervals(
+    block = close_intervals(
         plant, table(("TE301020", 0.0, 5.0), ("PDT31008", float(stale + 2), 200.0))
     )
-    assert made.statistic("TE301020")[: stale + 2].tolist()[:stale] == [5.0] * stale
-    assert np.isnan(made.statistic("TE301020")[stale:]).all()
-    assert made.count[1, plant.signals.index("TE301020")] == 0
+    assert block.statistic("TE301020")[: stale + 2].tolist()[:stale] == [5.0] * stale
+    assert np.isnan(block.statistic("TE301020")[stale:]).all()
+    assert block.count[1, plant.signals.index("TE301020")] == 0
 
 
-def test_a_long_silence_cuts_the_series(plant: Plant) -> None:
-    made = close_intervals(plant, readings(plant, HOURS, seed=1, gap=(10, 30)))
-    assert made.segment[9] == 0 and made.segment[-1] == 1
-    assert (made.segment == -1).any()
+def test_a_long_gap_cuts_the_series(plant: Plant) -> None:
+    block = close_intervals(plant, readings(plant, HOURS, seed=1, gap=(10, 30)))
+    assert block.segment[9] == 0 and block.segment[-1] == 1
+    assert (block.segment == -1).any()
 
 
-def test_no_readings_is_an_error_that_says_so(plant: Plant) -> None:
+def test_no_readings_is_an_error(plant: Plant) -> None:
     with pytest.raises(SourceError, match="no readings"):
         close_intervals(plant, table())
 

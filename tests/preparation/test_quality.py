@@ -1,4 +1,4 @@
-"""The gate: what refuses, what only warns, and what becomes of a refused drop."""
+"""The quality gate: refusals, warnings, and the copy of a refused drop."""
 
 import json
 import os
@@ -12,7 +12,14 @@ import pytest
 
 from alarmstack.core.errors import GateRefused, StorageError
 from alarmstack.core.plant import Plant
-from alarmstack.preparation.quality import Check, GateResult, refuse_or_pass, set_aside, validate
+from alarmstack.preparation.quality import (
+    Check,
+    GateResult,
+    forget_refused,
+    refuse_or_pass,
+    set_aside,
+    validate,
+)
 
 BEGIN = datetime(2024, 5, 1, tzinfo=UTC)
 ROWS = 100
@@ -20,7 +27,7 @@ ROWS = 100
 
 @pytest.fixture
 def good(plant: Plant) -> pl.DataFrame:
-    """A labelled dataset that has nothing wrong with it: every signal in the middle of its normal range."""
+    """A labelled dataset without faults: every signal is in the middle of its normal range."""
     middle = {i.tag: sum(i.normal) / 2 for i in plant.instruments}
     middle |= {c.sp: middle[c.pv] for c in plant.controllers} | {
         c.op: 40.0 for c in plant.controllers
@@ -50,7 +57,7 @@ def replaced(column: str, value: object, rows: int) -> pl.Expr:
     return pl.when(first(rows)).then(pl.lit(value)).otherwise(pl.col(column)).alias(column)
 
 
-def test_good_rows_pass_without_a_word(plant: Plant, good: pl.DataFrame) -> None:
+def test_good_rows_pass_without_warnings(plant: Plant, good: pl.DataFrame) -> None:
     before = good.clone()
     verdict = validate(
         plant, good, labelled=True, now=BEGIN + timedelta(days=10), max_age=timedelta(days=30)
@@ -62,7 +69,7 @@ def test_good_rows_pass_without_a_word(plant: Plant, good: pl.DataFrame) -> None
 
 
 REFUSALS = [
-    # what is done to the good rows, what refuses them
+    # the change to good rows, the check that refuses them
     ("no rows", lambda f: f.head(0), "at least one row"),
     ("no stamp column", lambda f: f.drop("timestamp"), "timestamp: exists"),
     (
@@ -119,7 +126,7 @@ REFUSALS = [
 @pytest.mark.parametrize(
     ("spoil", "reason"), [r[1:] for r in REFUSALS], ids=[r[0] for r in REFUSALS]
 )
-def test_what_refuses(plant: Plant, good: pl.DataFrame, spoil: object, reason: str) -> None:
+def test_refusals(plant: Plant, good: pl.DataFrame, spoil: object, reason: str) -> None:
     verdict = validate(plant, spoil(good), labelled=True, now=BEGIN + timedelta(days=7))  # type: ignore[operator]
     assert not verdict.passed
     assert reason in failed(verdict, "refuse")
@@ -165,9 +172,7 @@ WARNINGS = [
 @pytest.mark.parametrize(
     ("spoil", "reasons"), [w[1:] for w in WARNINGS], ids=[w[0] for w in WARNINGS]
 )
-def test_what_only_warns(
-    plant: Plant, good: pl.DataFrame, spoil: object, reasons: list[str]
-) -> None:
+def test_warnings(plant: Plant, good: pl.DataFrame, spoil: object, reasons: list[str]) -> None:
     verdict = validate(
         plant, spoil(good), labelled=True, now=BEGIN + timedelta(days=7), max_age=timedelta(days=7)
     )  # type: ignore[operator]
@@ -183,9 +188,7 @@ def test_rows_without_any_value_are_a_gap_too(plant: Plant, good: pl.DataFrame) 
     assert not gap.passed and gap.observed.startswith("10")
 
 
-def test_labels_are_asked_for_only_where_the_drop_is_labelled(
-    plant: Plant, good: pl.DataFrame
-) -> None:
+def test_labels_are_required_only_in_a_labelled_drop(plant: Plant, good: pl.DataFrame) -> None:
     assert validate(plant, good.drop("anomaly_label")).passed
 
 
@@ -193,8 +196,8 @@ def test_the_verdict_names_rows_limits_and_examples(plant: Plant, good: pl.DataF
     lines = validate(plant, good.with_columns(pl.col("PDT31008") * 100)).lines()
     assert lines[0].startswith("refused: ") and "1 refusals" in lines[0]
     assert (
-        "PDT31008: mostly in range: 100 of 100 rows, such as 22000.0; expected 95% of hours in 0 to 400 mbar"
-        in lines[1]
+        "PDT31008: mostly in range: 100 of 100 rows, such as 22000.0; "
+        "expected 95% of hours in 0 to 400 mbar" in lines[1]
     )
 
 
@@ -235,7 +238,7 @@ def test_a_refused_drop_with_the_longest_name_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", [False, True])
-def test_a_refused_drop_is_kept_for_its_owner_alone_whoever_could_read_it(
+def test_the_copy_of_a_refused_drop_is_readable_by_its_owner_only(
     tmp_path: Path, folder: bool
 ) -> None:
     file = tmp_path / "drop" / "a.csv"
@@ -247,9 +250,8 @@ def test_a_refused_drop_is_kept_for_its_owner_alone_whoever_could_read_it(
         kept = set_aside(file.parent if folder else file, tmp_path / "refused", REFUSED)
     finally:
         os.umask(before)
-    assert [
-        one.name for one in kept.rglob("*") if one.is_file() and one.stat().st_mode & 0o077
-    ] == []
+    files = [path for path in kept.rglob("*") if path.is_file()]
+    assert [path.name for path in files if path.stat().st_mode & 0o077] == []
 
 
 def test_the_same_refusal_is_kept_once_and_another_beside_it(tmp_path: Path) -> None:
@@ -262,26 +264,43 @@ def test_the_same_refusal_is_kept_once_and_another_beside_it(tmp_path: Path) -> 
     assert len(list((tmp_path / "refused").iterdir())) == 2
 
 
+def test_refused_drops_are_kept_for_their_time(tmp_path: Path) -> None:
+    """Counted from when they were set aside, however old their files are."""
+    drop, refused = tmp_path / "drop.csv", tmp_path / "refused"
+    drop.write_text("one")
+    os.utime(drop, (0, 0))
+    kept = set_aside(drop, refused, REFUSED)
+    (refused / "of-somebody").mkdir()
+    now = datetime.now(UTC)
+    assert forget_refused(refused, 90, now + timedelta(days=89)) == 0 and kept.exists()
+    assert forget_refused(refused, 90, now + timedelta(days=91)) == 1
+    assert [one.name for one in refused.iterdir()] == ["of-somebody"]
+    assert forget_refused(tmp_path / "not there", 90) == 0
+
+
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     drop, file = tmp_path / "drop.csv", tmp_path / "file"
     drop.write_text("one")
     file.write_text("not a folder")
-    with pytest.raises(StorageError, match="could not be set aside"):
+    with pytest.raises(StorageError, match="could not be copied to"):
         set_aside(drop, file, REFUSED)
 
 
 def test_a_drop_is_not_kept_inside_itself(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("one")
-    with pytest.raises(StorageError, match="give a folder outside"):
+    with pytest.raises(StorageError, match="use a folder outside"):
         set_aside(tmp_path, tmp_path / "refused", REFUSED)
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
 
 
 def test_the_gate_is_silent_and_slow_to_load_only_when_used(plant: Plant) -> None:
     script = (
-        "import sys\nfrom alarmstack.core.plant import load_plant\nfrom alarmstack.preparation.quality import validate\nimport polars as pl\n"
+        "import sys\nimport polars as pl\n"
+        "from alarmstack.core.plant import load_plant\n"
+        "from alarmstack.preparation.quality import validate\n"
         "assert 'great_expectations' not in sys.modules\n"
-        f"validate(load_plant({str(plant.folder / 'plant.toml')!r}), pl.DataFrame({{'timestamp': []}}))\n"
+        f"plant = load_plant({str(plant.folder / 'plant.toml')!r})\n"
+        "validate(plant, pl.DataFrame({'timestamp': []}))\n"
         "assert 'great_expectations' in sys.modules\n"
     )
     done = subprocess.run(

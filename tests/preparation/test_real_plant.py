@@ -1,4 +1,4 @@
-"""The real gas plant's file follows our definitions: derived columns, labels and regimes come out exactly."""
+"""Derived columns, labels and regimes of the real gas plant's file are reproduced exactly."""
 
 from pathlib import Path
 
@@ -39,15 +39,16 @@ NOISY_ROWS = {"FQ31050_roll3h_std": 1, "TE301020_roll3h_std": 6}
 
 
 @pytest.mark.parametrize("name", DERIVED)
-def test_derived_columns_come_out_of_the_base_columns(
+def test_derived_columns_follow_from_the_base_columns(
     plant: Plant, real: pl.DataFrame, name: str
 ) -> None:
     base = real.drop(*DERIVED, "FIC31011_deviation_max", "anomaly_label", "regime")
-    made = cleaned_table(plant, block_from_table(plant, base))
-    assert len(made) == 673
-    difference = (made[name] - real[name]).abs()
-    # Where three equal values follow one another ours is zero; the file carries the rounding noise of a running sum there.
-    noise = (made[name] == 0) & (real[name] < 3e-7) & pl.Series([name.endswith("_std")])
+    cleaned = cleaned_table(plant, block_from_table(plant, base))
+    assert len(cleaned) == 673
+    difference = (cleaned[name] - real[name]).abs()
+    # For three equal values the result is zero, and the file has the rounding noise of a running
+    # sum.
+    noise = (cleaned[name] == 0) & (real[name] < 3e-7) & pl.Series([name.endswith("_std")])
     assert not (difference >= 1e-9).filter(~noise).any()
     assert (difference >= 1e-9).sum() == NOISY_ROWS.get(name, 0)
 
@@ -56,7 +57,8 @@ def test_derived_columns_come_out_of_the_base_columns(
 def test_the_files_own_rounding_is_reproduced_on_all_rows(
     plant: Plant, real_data: Path, name: str
 ) -> None:
-    # The cleaned file holds the digits that were computed with; the labelled one lost the last of them on its way.
+    # The cleaned file has all digits of the calculation; the labelled one has lost the last of
+    # them.
     cleaned = pl.read_csv(real_data / "gas_plant/cleaned_dataset.csv")
     as_written = running_std(
         cleaned[name.removesuffix("_roll3h_std")].to_list(), plant.rows(plant.time.short_window)
@@ -79,8 +81,7 @@ def test_labels_and_regimes_equal_on_every_row(plant: Plant, real: pl.DataFrame)
 
 def test_twelve_runs_and_how_many_of_them_are_onsets(plant: Plant, real: pl.DataFrame) -> None:
     block = block_from_table(plant, real)
-    found = episodes(
-        in_alarm(plant, block, operator_log(plant)), block.segment, plant.rows(plant.time.quiet_gap)
-    )
-    assert [e.onset for e in found].count(True) == 10
-    assert found[0].onset is False  # two rows of history are less than the quiet gap
+    alarm = in_alarm(plant, block, operator_log(plant))
+    runs = episodes(alarm, block.segment, plant.rows(plant.time.quiet_gap))
+    assert [e.onset for e in runs].count(True) == 10
+    assert runs[0].onset is False  # two rows of history are less than the quiet gap

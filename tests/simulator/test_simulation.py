@@ -1,4 +1,4 @@
-"""The simulated plant: the same seed the same plant, live or at once, with a truth that fits what its limits say."""
+"""The simulated plant: one seed gives one plant, live or at once, and its truth fits its limits."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from alarmstack.simulator import Simulation, export, simulate, simulate_fleet
 from alarmstack.simulator.dynamics import Motion, State
 from alarmstack.simulator.events import schedule
 from alarmstack.simulator.parameters import load_parameters
-from alarmstack.simulator.similarity import likeness
+from alarmstack.simulator.similarity import compare
 from alarmstack.sources import read_source
 
 START = datetime(2023, 1, 1, tzinfo=UTC)
@@ -42,9 +42,7 @@ def test_same_seed_same_bytes(plant: Plant, month: Simulation, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("form", ["xlsx", "csv", "parquet"])
-def test_what_is_exported_is_read_back(
-    plant: Plant, month: Simulation, tmp_path: Path, form: str
-) -> None:
+def test_an_export_is_read_back(plant: Plant, month: Simulation, tmp_path: Path, form: str) -> None:
     drop = read_source(plant, export(month, plant, tmp_path / form, form))
     assert drop.problems == ()
     assert drop.readings is not None and drop.readings.sort("tag", "time").equals(month.readings)
@@ -54,7 +52,7 @@ def test_what_is_exported_is_read_back(
     )
 
 
-def test_the_month_is_the_size_the_contract_says(plant: Plant, month: Simulation) -> None:
+def test_the_month_has_the_size_of_the_real_one(plant: Plant, month: Simulation) -> None:
     block = close_intervals(plant, month.readings)
     assert len(block) == 673
     assert np.nanmedian(block.statistic("LT31013")) > 100
@@ -62,12 +60,12 @@ def test_the_month_is_the_size_the_contract_says(plant: Plant, month: Simulation
 
 def test_hour_by_hour_is_the_same_plant_as_at_once(plant: Plant) -> None:
     parameters = load_parameters(plant)
-    found = schedule(parameters, 10, np.random.default_rng(1), [i.tag for i in plant.modelled])
+    happenings = schedule(parameters, 10, np.random.default_rng(1), [i.tag for i in plant.modelled])
     motion = Motion(plant, parameters, 5)
-    _, _, whole = motion.advance(State(), 96, found)
+    _, _, whole = motion.advance(State(), 96, happenings)
     state, parts = State(), []
     for hours in (1, 30, 2, 63):
-        state, _, part = motion.advance(state, hours, found)
+        state, _, part = motion.advance(state, hours, happenings)
         parts.append(part)
     for name, values in whole.items():
         np.testing.assert_allclose(
@@ -85,12 +83,12 @@ def test_the_log_is_as_people_write_it(month: Simulation) -> None:
     assert len(month.operator_log) == max(len(logged) - 1, 1)
 
 
-def test_alarms_come_from_faults_and_most_faults_announce_themselves(plant: Plant) -> None:
-    made = simulate(plant, start=START, days=365, seed=11)
-    block = close_intervals(plant, made.readings)
-    alarm = in_alarm(plant, block, made.operator_log)
+def test_alarms_come_from_faults_and_most_faults_have_a_precursor(plant: Plant) -> None:
+    year = simulate(plant, start=START, days=365, seed=11)
+    block = close_intervals(plant, year.readings)
+    alarm = in_alarm(plant, block, year.operator_log)
     onsets = [e.first for e in episodes(alarm, block.segment, 3) if e.onset]
-    faults = made.truth.filter("is_fault")
+    faults = year.truth.filter("is_fault")
     spans = [
         (
             np.datetime64(b.replace(tzinfo=None)),
@@ -104,10 +102,10 @@ def test_alarms_come_from_faults_and_most_faults_announce_themselves(plant: Plan
     assert np.mean(explained) > 0.9
     assert 0.6 < faults["has_precursor"].mean() < 0.9  # type: ignore[operator]
     assert 8 < len(onsets) / 365 * 28 < 20
-    assert not made.truth.filter(~pl.col("is_fault"))["has_precursor"].any()
+    assert not year.truth.filter(~pl.col("is_fault"))["has_precursor"].any()
 
 
-def test_a_fleet_is_several_different_plants(plant: Plant) -> None:
+def test_several_assets_are_different_plants(plant: Plant) -> None:
     fleet = dict(simulate_fleet(plant, start=START, days=3, seed=1, assets=3))
     assert list(fleet) == ["asset_001", "asset_002", "asset_003"]
     medians = [
@@ -116,7 +114,7 @@ def test_a_fleet_is_several_different_plants(plant: Plant) -> None:
     assert len(set(medians)) == 3
 
 
-def test_a_folder_with_other_files_is_left_alone(
+def test_a_folder_with_other_files_is_not_changed(
     plant: Plant, month: Simulation, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.txt").write_text("precious")
@@ -125,12 +123,12 @@ def test_a_folder_with_other_files_is_left_alone(
     assert (tmp_path / "mine.txt").read_text() == "precious"
 
 
-def test_a_plant_without_numbers_cannot_be_simulated(plant: Plant, tmp_path: Path) -> None:
+def test_a_plant_without_parameters_cannot_be_simulated(plant: Plant, tmp_path: Path) -> None:
     with pytest.raises(PlantError, match=r"simulation\.toml: no such file"):
         load_parameters(plant.model_copy(update={"folder": tmp_path}))
 
 
-def test_likeness_to_the_real_month(plant: Plant, real_data: Path) -> None:
-    lines = likeness(plant, real_data / "gas_plant/cleaned_dataset.csv")
+def test_similarity_to_the_real_month(plant: Plant, real_data: Path) -> None:
+    lines = compare(plant, real_data / "gas_plant/cleaned_dataset.csv")
     assert len(lines) == len(plant.instruments) + 2
     assert [line.tag for line in lines if line.held and not line.within] == []

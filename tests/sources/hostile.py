@@ -1,4 +1,4 @@
-"""Files that somebody made to harm, or by mistake: each one is small, and reading it naively ends the reader."""
+"""Small files that end a simple reader, made on purpose or by mistake."""
 
 import struct
 import zipfile
@@ -13,7 +13,7 @@ MEGABYTE = 1024 * 1024
 
 
 def corner(path: Path) -> Path:
-    """A workbook with a cell in the first and one in the last row and column."""
+    """A workbook with a cell in the first and in the last row and column."""
     book = xlsxwriter.Workbook(str(path))
     sheet = book.add_worksheet()
     sheet.write(0, 0, 1)
@@ -23,7 +23,7 @@ def corner(path: Path) -> Path:
 
 
 def last_cell(path: Path) -> Path:
-    """A workbook with nothing but a cell in the last row and column."""
+    """A workbook with one cell, in the last row and column."""
     book = xlsxwriter.Workbook(str(path))
     book.add_worksheet().write(LAST_ROW, LAST_COLUMN, 1)
     book.close()
@@ -31,7 +31,10 @@ def last_cell(path: Path) -> Path:
 
 
 def bomb(path: Path, megabytes: int, *, declared: bool = True) -> Path:
-    """A workbook whose sheet unpacks to so many megabytes; not `declared`: it says that it is one byte long."""
+    """A workbook whose sheet unpacks to this many megabytes.
+
+    Not `declared`: its header states a length of one byte.
+    """
     with (
         zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed,
         packed.open("xl/worksheets/sheet1.xml", "w") as sheet,
@@ -47,7 +50,7 @@ def bomb(path: Path, megabytes: int, *, declared: bool = True) -> Path:
 
 
 def wide(path: Path, columns: int = 100_000) -> Path:
-    """A CSV with that many columns."""
+    """A CSV with this many columns."""
     path.write_text(
         ",".join(f"c{place}" for place in range(columns)) + "\n" + ",".join("1" * columns) + "\n"
     )
@@ -55,7 +58,7 @@ def wide(path: Path, columns: int = 100_000) -> Path:
 
 
 def long_parquet(path: Path, rows: int = 200_000_000) -> Path:
-    """A Parquet file of some kilobytes with that many rows."""
+    """A Parquet file of some kilobytes with this many rows."""
     pl.LazyFrame({"value": [1.0]}).select(
         pl.col("value").repeat_by(rows).list.explode()
     ).sink_parquet(path)

@@ -1,4 +1,4 @@
-"""Plant time becomes UTC: ordinary days, the hour that is skipped, the hour that comes twice."""
+"""Plant time becomes UTC: normal days, the skipped hour, the repeated hour."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ FOLD = datetime(2024, 10, 27, 1, tzinfo=UTC)  # the clock falls back from 03:00 
 @pytest.fixture
 def berlin(plant: Plant) -> Plant:
     elsewhere = plant.model_copy(update={"timezone": "Europe/Berlin"})
-    elsewhere.__dict__.pop("zone", None)  # the copy brings the cached zone along
+    elsewhere.__dict__.pop("zone", None)  # the copy has the cached zone of the original
     return elsewhere
 
 
@@ -42,7 +42,7 @@ def clock_problems(drop: Drop) -> list[int | None]:
 
 
 ORDERS = [
-    # local times in file order, UTC, rows that are a guess
+    # local times in file order, UTC, rows whose pass is uncertain
     (
         "one series through the change",
         ["01:50", "02:10", "02:50", "02:05", "02:40", "03:10"],
@@ -69,7 +69,7 @@ ORDERS = [
 @pytest.mark.parametrize(
     ("local", "expected", "guessed"), [o[1:] for o in ORDERS], ids=[o[0] for o in ORDERS]
 )
-def test_the_hour_that_comes_twice(
+def test_the_repeated_hour(
     berlin: Plant, tmp_path: Path, local: list[str], expected: str, guessed: list[int]
 ) -> None:
     rows = [(float(at), datetime.fromisoformat(AUTUMN + clock)) for at, clock in enumerate(local)]
@@ -78,7 +78,7 @@ def test_the_hour_that_comes_twice(
     assert clock_problems(drop) == guessed
 
 
-def test_the_repeated_hour_is_told_apart_within_each_tag_of_a_long_file(
+def test_the_passes_of_the_repeated_hour_are_distinguished_for_each_tag_of_a_long_file(
     berlin: Plant, tmp_path: Path
 ) -> None:
     clocks = [("PDT31008", c) for c in ("02:10", "02:50", "02:20")] + [
@@ -92,7 +92,7 @@ def test_the_repeated_hour_is_told_apart_within_each_tag_of_a_long_file(
 
 
 @pytest.mark.parametrize("suffix", [".xlsx", ".xls", ".csv", ".parquet"])
-def test_the_hour_that_is_skipped(berlin: Plant, tmp_path: Path, suffix: str) -> None:
+def test_the_skipped_hour(berlin: Plant, tmp_path: Path, suffix: str) -> None:
     rows = [
         (float(at), datetime.fromisoformat(SPRING + c))
         for at, c in enumerate(("01:30", "02:30", "03:30"))
@@ -104,13 +104,13 @@ def test_the_hour_that_is_skipped(berlin: Plant, tmp_path: Path, suffix: str) ->
     )
     assert utc(drop) == ["00:30", "01:30"]
     assert clock_problems(drop) == ([2] if suffix == ".parquet" else [3])
-    assert any("the clock jumped over it" in p.reason for p in drop.problems)
+    assert any("skips this time" in p.reason for p in drop.problems)
 
 
 @pytest.mark.parametrize(
     "stamp", ["2024-10-27 02:30:00+01:00", "2024-10-27T01:30Z", "2024-10-27T02:30:00.000 +0100"]
 )
-def test_an_offset_is_believed(berlin: Plant, tmp_path: Path, stamp: str) -> None:
+def test_an_offset_is_used(berlin: Plant, tmp_path: Path, stamp: str) -> None:
     drop = read(
         berlin, writers.write(tmp_path / "wide.csv", [("timestamp", "PDT31008"), (stamp, 229.5)])
     )
@@ -128,8 +128,8 @@ def test_instants_of_a_parquet_file_keep_their_zone(berlin: Plant, tmp_path: Pat
 
 
 @given(st.lists(st.integers(-300, 300), min_size=1, unique=True))
-def test_a_series_with_a_step_back_comes_out_as_it_was(minutes: Sequence[int]) -> None:
-    """Readings around the change, plus two that make the step back visible: 02:59 before it, 02:00 after it."""
+def test_a_series_with_a_step_back_gives_its_instants(minutes: Sequence[int]) -> None:
+    """Readings around the change; 02:59 before it and 02:00 after it show the step back."""
     instants = sorted({FOLD + timedelta(minutes=m) for m in (*minutes, -1, 0)})
     local = pl.Series(
         [i.astimezone(BERLIN).replace(tzinfo=None) for i in instants], dtype=pl.Datetime("us")

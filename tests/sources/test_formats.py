@@ -1,4 +1,4 @@
-"""The same readings in every format and layout come out the same; what a cell says is read as people mean it."""
+"""The same readings in every format and layout give the same result; cells are read as meant."""
 
 import random
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 BEGIN = datetime(2024, 5, 1, 6)
 FORMATS = [".xlsx", ".xls", ".csv", ".parquet"]
 
-# Excel keeps milliseconds, and minutes make sure that midnight (a date without a time) comes up.
+# Excel keeps milliseconds. Steps of minutes include midnight (a date without a time).
 stamps = st.integers(0, 20_000).map(lambda m: BEGIN + timedelta(minutes=6 * m))
 numbers = st.integers(-(10**9), 10**9).map(lambda n: n / 1000)  # Excel keeps fifteen digits
 series = st.dictionaries(stamps, numbers, min_size=1, max_size=30)
@@ -63,7 +63,7 @@ def test_the_historian_s_layout_round_trips_in_any_order(
 @pytest.mark.parametrize("suffix", FORMATS)
 @given(first=series, second=series)
 @few
-def test_long_and_wide_say_the_same(
+def test_long_and_wide_files_give_the_same_readings(
     plant: Plant,
     tmp_path: Path,
     suffix: str,
@@ -87,7 +87,7 @@ def test_long_and_wide_say_the_same(
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_a_controller_s_columns_are_as_long_as_they_are(
+def test_a_controller_s_columns_may_differ_in_length(
     plant: Plant, tmp_path: Path, suffix: str
 ) -> None:
     pv = writers.hours(BEGIN, [65.0, 66.0, 67.5])
@@ -101,7 +101,7 @@ def test_a_controller_s_columns_are_as_long_as_they_are(
     ]
 
 
-def test_inputs_are_left_untouched(plant: Plant, tmp_path: Path) -> None:
+def test_input_files_are_not_changed(plant: Plant, tmp_path: Path) -> None:
     path = writers.simple(tmp_path / "PDT31008.xlsx", [(229.5, BEGIN)])
     before = path.read_bytes(), path.stat().st_mtime_ns
     loaded(plant, path)
@@ -110,12 +110,12 @@ def test_inputs_are_left_untouched(plant: Plant, tmp_path: Path) -> None:
 
 
 SPELLINGS = [
-    # cells of a column, what they mean (None: a fault)
+    # cells of a column, the expected values (None: a fault)
     (["1.5", "2", " 3 ", "-4e2", "+5"], [1.5, 2.0, 3.0, -400.0, 5.0]),
     (["1,5", "2,25", "1.234,5"], [1.5, 2.25, 1234.5]),
     (["0,125"], [0.125]),
-    (["1,234"], [None]),  # one and a bit, or more than a thousand?
-    (["1,234", "0,5"], [1.234, 0.5]),  # the neighbour tells
+    (["1,234"], [None]),  # ambiguous: 1.234 or 1234
+    (["1,234", "0,5"], [1.234, 0.5]),  # the other cell decides
     (["1,234", "1,234.5"], [1234.0, 1234.5]),
     (["12,345,678"], [12345678.0]),
     (["Bad", "#N/A", "", "1.5 mbar"], [None, None, None, None]),
@@ -167,7 +167,7 @@ def test_how_times_are_written(plant: Plant, cell: object) -> None:
     "cell",
     ["05/01/2024 06:00", "1714543200", 1714543200, "06:00", timedelta(hours=6), True, "2024-02-30"],
 )
-def test_times_that_could_mean_anything_are_faults(plant: Plant, cell: object) -> None:
+def test_ambiguous_times_are_faults(plant: Plant, cell: object) -> None:
     read = read_instants(cells_of_objects([cell]), plant.zone)
     assert read.values.to_list() == [None] and read.kind.to_list() == ["bad time"]
 
@@ -193,7 +193,7 @@ def test_only_the_first_sheet_is_read_and_the_others_are_named(
     drop = read_source(plant, tmp_path, now=NOW)
     assert drop.readings is not None and len(drop.readings) == 1
     assert [p.reason for p in drop.problems if p.kind == "unread sheet"] == [
-        "sheet 'Notes' is not read: one sheet a workbook"
+        "sheet 'Notes' is not read: one sheet for each workbook"
     ]
 
 
@@ -272,7 +272,10 @@ def test_umlauts_of_an_old_windows(plant: Plant, tmp_path: Path) -> None:
 
 
 def damaged(content: bytes) -> Iterator[bytes]:
-    """Cut short at 32 places (a transfer that broke off), and with 50 bytes zeroed at 32 places (a bad disk block)."""
+    """The content cut short at 32 places, and with 50 bytes of zeros at 32 places.
+
+    As by an interrupted transfer, and by a bad block of a disk.
+    """
     for part in range(32):
         at = len(content) * part // 32
         yield content[:at]
@@ -296,6 +299,5 @@ def test_a_damaged_file_is_read_or_refused_and_never_breaks_the_reader(
             assert path.name in str(error)
         else:
             assert drop.readings is not None and len(drop.readings) <= 50
-    assert refused >= (
-        1 if suffix == ".csv" else 32
-    )  # cut short, a binary file cannot be opened; a CSV keeps its first lines
+    # A binary file that is cut short cannot be opened; a CSV keeps its first lines.
+    assert refused >= (1 if suffix == ".csv" else 32)

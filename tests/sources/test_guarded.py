@@ -1,4 +1,4 @@
-"""Reading in a child process: a file that harms its reader becomes a reason, and what lies beside it is read."""
+"""Reading in a child process: a harmful file gives a reason, and the other files are read."""
 
 import os
 import re
@@ -49,7 +49,7 @@ def test_a_child_reads_what_this_process_reads(plant: Plant, tmp_path: Path) -> 
     assert (theirs.problems, theirs.files, theirs.table) == (ours.problems, ours.files, None)
 
 
-def test_a_finished_dataset_comes_through_as_well(plant: Plant, tmp_path: Path) -> None:
+def test_a_finished_dataset_is_returned_too(plant: Plant, tmp_path: Path) -> None:
     rows = [("timestamp", "PDT31008", "PDT31008_max", "anomaly_label"), (BEGIN, 229.5, 231.0, 0)]
     file = writers.write(tmp_path / "labeled.parquet", rows)
     theirs, ours = Guarded()(plant, file), read_source(plant, file)
@@ -62,14 +62,14 @@ def test_a_finished_dataset_comes_through_as_well(plant: Plant, tmp_path: Path) 
     [
         ("corner.xlsx", "more than 2500 MB of memory.*ALARMSTACK_READ_MEMORY_MB"),
         ("last_cell.xlsx", "16,383 columns.*ALARMSTACK_READ_COLUMNS"),
-        ("bomb.xlsm", "more than 20 MB once unpacked.*ALARMSTACK_READ_UNPACKED_MB"),
-        ("hidden_bomb.xlsx", "more than 20 MB once unpacked.*ALARMSTACK_READ_UNPACKED_MB"),
+        ("bomb.xlsm", "more than 20 MB after unpacking.*ALARMSTACK_READ_UNPACKED_MB"),
+        ("hidden_bomb.xlsx", "more than 20 MB after unpacking.*ALARMSTACK_READ_UNPACKED_MB"),
         ("wide.csv", "100,000 columns, at most 5,000.*ALARMSTACK_READ_COLUMNS"),
         ("long.parquet", r"200,000,000 rows .* cells are read.*ALARMSTACK_READ_CELLS"),
         ("nested.parquet", "no layout|cannot be opened"),
     ],
 )
-def test_a_hostile_file_is_a_reason_and_the_file_beside_it_is_read(
+def test_a_hostile_file_gives_a_reason_and_the_other_files_are_read(
     plant: Plant, tmp_path: Path, name: str, reason: str
 ) -> None:
     drop = simple_drop(tmp_path / "drop")
@@ -85,9 +85,9 @@ def test_a_hostile_file_is_a_reason_and_the_file_beside_it_is_read(
     }
     make[name](file)
     assert file.stat().st_size < 2_000_000
-    found = Guarded(SMALL)(plant, drop)
-    assert found.readings is not None and len(found.readings) == 4
-    (problem,) = [p for p in found.problems if p.file == name]
+    result = Guarded(SMALL)(plant, drop)
+    assert result.readings is not None and len(result.readings) == 4
+    (problem,) = [p for p in result.problems if p.file == name]
     assert problem.kind in ("corrupt file", "unknown file")
     assert re.search(reason, problem.reason), problem.reason
 
@@ -102,15 +102,15 @@ def test_a_drop_of_files_that_all_end_their_reader_is_refused_soon(
 
 
 def test_a_file_that_is_never_read_to_its_end_is_given_up(plant: Plant, tmp_path: Path) -> None:
-    """A named pipe that nobody writes to: who opens it waits for ever."""
+    """A named pipe without a writer: a reader that opens it waits for ever."""
     pipe = tmp_path / "log.csv"
     os.mkfifo(pipe)
     simple_drop(tmp_path / "drop")
     with pytest.raises(SourceError, match="no such operator log"):
         Guarded(SMALL)(plant, tmp_path / "drop", operator_log=pipe)
     os.mkfifo(tmp_path / "drop" / "LT301031.csv")
-    found = Guarded(SMALL)(plant, tmp_path / "drop")
-    assert [(p.file, p.kind) for p in found.problems if p.file == "LT301031.csv"] == [
+    result = Guarded(SMALL)(plant, tmp_path / "drop")
+    assert [(p.file, p.kind) for p in result.problems if p.file == "LT301031.csv"] == [
         ("LT301031.csv", "unread file")
     ]
 
@@ -121,10 +121,10 @@ def test_reading_ends_after_the_seconds_that_it_may_take(plant: Plant, tmp_path:
         Guarded(Limits(seconds=0.01))(plant, drop)
 
 
-def test_a_reader_that_is_ended_from_outside_says_nothing_of_the_file(
+def test_a_reader_that_is_ended_from_outside_is_not_a_fault_of_the_file(
     plant: Plant, tmp_path: Path
 ) -> None:
-    """A shutdown ends the reader: the drop is to be read again later, not refused."""
+    """A shutdown ends the reader: the drop must be read again later and not be refused."""
 
     def end_the_reader() -> None:
         me = psutil.Process()
@@ -132,7 +132,7 @@ def test_a_reader_that_is_ended_from_outside_says_nothing_of_the_file(
         readers(me)[0].send_signal(signal.SIGTERM)
 
     def readers(me: psutil.Process) -> list[psutil.Process]:
-        """Readers that this process has started; it may have other children, of other tests."""
+        """Readers of this process, which may have other children from other tests."""
         running = [child for child in me.children() if child.status() != psutil.STATUS_ZOMBIE]
         return [child for child in running if "alarmstack.sources" in child.cmdline()]
 
@@ -154,27 +154,27 @@ def test_a_file_name_with_newlines_or_invalid_utf_8_is_read_and_shown(
         tmp_path / f"plain{path.suffix}", [("timestamp", "PDT31008", "X"), (BEGIN, 229.5, 1.0)]
     )
     plain.rename(path)
-    found = Guarded()(plant, path)
-    assert found.readings is not None and len(found.readings) == 1
-    assert found.files == (path,)
-    assert all(str(problem).isprintable() and str(problem).encode() for problem in found.problems)
+    result = Guarded()(plant, path)
+    assert result.readings is not None and len(result.readings) == 1
+    assert result.files == (path,)
+    assert all(str(problem).isprintable() and str(problem).encode() for problem in result.problems)
     assert file_name(path).isprintable()
 
 
-def test_what_a_file_says_is_shown_on_one_line_and_not_at_any_length() -> None:
+def test_text_of_a_file_is_shown_on_one_line_and_shortened() -> None:
     shown = str(Problem("a\nb", 1, "text", "\x1b[31m" + "x" * 100_000))
     assert shown.isprintable() and len(shown) < 600
     assert printable("\udce4") == "\\udce4"
 
 
 def test_the_command_line_gives_one_line(tmp_path: Path) -> None:
-    """`validate` on a workbook that aborts its reader: today the process itself is aborted."""
+    """`validate` with a workbook that aborts its reader."""
     file = hostile.corner(tmp_path / "corner.xlsx")
     command = [str(Path(sys.executable).with_name("alarmstack")), "validate", str(file)]
-    told = os.environ | {
+    environment = os.environ | {
         "ALARMSTACK_READ_MEMORY_MB": "2500",
         "ALARMSTACK_DATA_DIR": str(tmp_path / "data"),
     }
-    done = subprocess.run(command, env=told, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1 and "ALARMSTACK_READ_MEMORY_MB" in done.stderr

@@ -1,4 +1,4 @@
-"""The operator log: people write it, so some of it is wrong; the rest is read."""
+"""The operator log: wrong rows are reported and the others are read."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_a_bad_row_is_reported_and_the_others_read(
     assert [(p.file, p.row, p.kind) for p in problems] == [("log.csv", 2, kind)]
 
 
-def test_times_are_the_plant_s(plant: Plant, tmp_path: Path) -> None:
+def test_times_are_plant_time(plant: Plant, tmp_path: Path) -> None:
     berlin = plant.model_copy(update={"timezone": "Europe/Berlin"})
     berlin.__dict__.pop("zone", None)
     path = writers.write(tmp_path / "log.xlsx", [HEAD, (BEGIN, datetime(2024, 5, 1, 9), "foaming")])
@@ -51,7 +51,7 @@ def test_times_are_the_plant_s(plant: Plant, tmp_path: Path) -> None:
     assert log["start"].to_list() == [datetime(2024, 5, 1, 4, tzinfo=UTC)]
 
 
-def test_which_log_counts(plant: Plant, tmp_path: Path) -> None:
+def test_which_log_is_used(plant: Plant, tmp_path: Path) -> None:
     drop, given = tmp_path / "drop", tmp_path / "given.csv"
     drop.mkdir()
     writers.simple(drop / "PDT31008.xlsx", [(229.5, BEGIN)])
@@ -66,17 +66,17 @@ def test_which_log_counts(plant: Plant, tmp_path: Path) -> None:
     assert chosen is not None and chosen["description"].to_list() == ["given"]
 
 
-def test_a_log_that_was_named_must_be_readable(plant: Plant, tmp_path: Path) -> None:
+def test_a_given_log_must_be_readable(plant: Plant, tmp_path: Path) -> None:
     writers.simple(tmp_path / "PDT31008.xlsx", [(229.5, BEGIN)])
     with pytest.raises(
-        SourceError, match="no such operator log: give a CSV with the columns start,end,description"
+        SourceError, match="no such operator log: use a CSV with the columns start,end,description"
     ):
         read_source(plant, tmp_path, operator_log=tmp_path / "nowhere.csv")
     strange = writers.write(
         tmp_path / "strange.csv", [("from", "to"), ("2024-05-01", "2024-05-02")]
     )
     with pytest.raises(
-        SourceError, match="columns from, to, an operator log needs start,end,description"
+        SourceError, match="columns from, to: an operator log needs start,end,description"
     ):
         read_source(plant, tmp_path, operator_log=strange)
 

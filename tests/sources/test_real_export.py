@@ -1,4 +1,4 @@
-"""The real plant's hours, written as its historian would write them, come back through the reader, the closer and the gate."""
+"""The real plant's hours, written like a historian export, pass reader, closer and gate."""
 
 from datetime import timedelta
 from pathlib import Path

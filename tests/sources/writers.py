@@ -1,4 +1,4 @@
-"""Exports as people have them, written from rows: the same rows as Excel, old Excel, CSV or Parquet."""
+"""Exports that are written from rows: the same rows as Excel, old Excel, CSV or Parquet."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -13,7 +13,7 @@ STAMP = "yyyy-mm-dd hh:mm:ss"
 
 
 def write(path: Path, rows: Sequence[Row]) -> Path:
-    """`rows` include the header; the suffix decides the format."""
+    """Write rows, which include the header, in the format of the suffix."""
     {".xlsx": _xlsx, ".xls": _xls, ".csv": _csv, ".parquet": _parquet}[path.suffix.lower()](
         path, rows
     )
@@ -28,7 +28,7 @@ def simple(
 
 
 def controller(path: Path, pv: Sequence[Row], op: Sequence[Row], sp: Sequence[Row]) -> Path:
-    """The historian's sheet of a controller: PV in A/B, OP in E/F, SP in I/J, each as long as it is."""
+    """The historian's sheet of a controller: PV in A/B, OP in E/F, SP in I/J, of any lengths."""
     header = ("PV", "Timestamp", "", "", "OP", "Timestamp", "", "", "SP", "Timestamp")
     rows: list[list[object]] = [list(header), [""] * 10]
     for at in range(max(map(len, (pv, op, sp)))):
@@ -41,7 +41,7 @@ def controller(path: Path, pv: Sequence[Row], op: Sequence[Row], sp: Sequence[Ro
 
 
 def hours(begin: datetime, values: Sequence[object]) -> list[tuple[object, object]]:
-    """One reading an hour."""
+    """One reading for each hour."""
     return [(value, begin + timedelta(hours=at)) for at, value in enumerate(values)]
 
 

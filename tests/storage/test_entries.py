@@ -1,4 +1,4 @@
-"""A page of a long history costs as much as a page of a short one."""
+"""A page of a long history takes as long as a page of a short one."""
 
 from pathlib import Path
 
@@ -7,7 +7,11 @@ from sqlalchemy import text
 from alarmstack.storage.database import migrate
 from alarmstack.storage.database.engine import plain_engine
 
-PAGE = "SELECT id FROM entries WHERE user_id = 1 AND deleted_at IS NULL AND id < 900 ORDER BY id DESC LIMIT 50"
+PAGE = """
+SELECT id FROM entries
+WHERE user_id = 1 AND deleted_at IS NULL AND id < 900
+ORDER BY id DESC LIMIT 50
+"""
 
 
 def test_a_page_is_read_from_an_index_without_sorting_all_entries(tmp_path: Path) -> None:

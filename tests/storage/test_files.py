@@ -1,4 +1,4 @@
-"""The store, on files and on a real S3 server: whole runs or nothing, and errors that name the file and the cure."""
+"""The store on files and on a real S3 server: complete runs, and errors with file and fix."""
 
 import threading
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from alarmstack.storage.files import MANIFEST, Store
 from tests.object_store import OWNER, READER, STRANGER, Identity, ObjectStore, as_identity
 
 LARGE = b"0123456789abcdef" * (1024 * 1024)
-"""16 MiB: goes up in several parts."""
+"""16 MiB: uploaded in several parts."""
 NUMBERS = count()
 
 
 @pytest.fixture(params=["file", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """An empty store, once of each kind."""
+    """An empty store of each kind."""
     if request.param == "file":
         return Store.at(tmp_path / "store")
     return remote(request.getfixturevalue("object_store"), monkeypatch)
@@ -35,18 +35,26 @@ def remote(server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 @pytest.fixture
 def failing_server(tmp_path: Path) -> Iterator[ObjectStore]:
-    """A server of the test's own, to be killed."""
+    """A server that the test can kill."""
     server = ObjectStore(tmp_path / "objects")
     server.start()
     yield server
     server.kill()
 
 
-def test_what_is_put_is_got(store: Store) -> None:
+def test_stored_files_are_read_back(store: Store) -> None:
     store.put("a/b.txt", b"hello")
     store.put("a/large.bin", LARGE)
     assert (store.get("a/b.txt"), store.get("a/large.bin") == LARGE) == (b"hello", True)
     assert store.names("a") == ["a/b.txt", "a/large.bin"]
+
+
+def test_what_is_removed_is_gone_and_what_was_gone_is_no_error(store: Store) -> None:
+    for name in ("a/b.txt", "a/c.txt"):
+        store.put(name, b"hello")
+    store.remove(["a/b.txt", "a/never.txt"])
+    store.remove(["a/b.txt"])
+    assert (store.find("a/b.txt"), store.names("a")) == (None, ["a/c.txt"])
 
 
 def test_readers_follow_the_manifest(store: Store) -> None:
@@ -61,7 +69,7 @@ def test_readers_follow_the_manifest(store: Store) -> None:
     assert (second["run"], second["rows"], store.get("latest/t.parquet")) == ("two", 2, b"2")
 
 
-def test_a_run_interrupted_before_its_manifest_is_not_there(store: Store) -> None:
+def test_a_run_that_is_interrupted_before_its_manifest_is_not_visible(store: Store) -> None:
     store.publish("one", {"t.parquet": b"1"}, {})
     store.put("runs/two/t.parquet", b"half")
     latest = store.latest()
@@ -69,7 +77,7 @@ def test_a_run_interrupted_before_its_manifest_is_not_there(store: Store) -> Non
 
 
 def test_a_reader_beside_a_writer_sees_whole_runs_only(store: Store) -> None:
-    """Every manifest that a reader finds names files that are there and whole."""
+    """Every manifest that is read names files that exist and are complete."""
     store.publish("0", {"a": b"0" * 1000, "b": b"0"}, {})
     done = threading.Event()
 
@@ -100,7 +108,7 @@ def test_a_damaged_file_is_noticed(store: Store) -> None:
 
 def test_a_missing_file_is_named(store: Store) -> None:
     assert store.find(MANIFEST) is None
-    with pytest.raises(StorageError, match=f"{MANIFEST} is not there"):
+    with pytest.raises(StorageError, match=f"{MANIFEST} is missing"):
         store.get(MANIFEST)
 
 
@@ -109,14 +117,14 @@ def test_an_unknown_url_is_named() -> None:
         Store("gopher://x")
 
 
-def test_buckets_are_made_once_and_keep_old_versions(
+def test_buckets_are_created_once_and_keep_old_versions(
     object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     as_identity(monkeypatch, OWNER)
     list(make_buckets(object_store.endpoint))
     again = list(make_buckets(object_store.endpoint))
     assert [line.split(":")[0] for line in again] == list(BUCKETS) and all(
-        "there already" in line for line in again
+        "exists" in line for line in again
     )
     store = Store("s3://models", object_store.endpoint)
     for content in (b"old", b"new"):
@@ -126,7 +134,7 @@ def test_buckets_are_made_once_and_keep_old_versions(
     assert store.get("a") == b"new"
 
 
-def test_who_may_only_read_reads(
+def test_a_user_who_may_only_read_can_read(
     object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owned = remote(object_store, monkeypatch)
@@ -151,14 +159,14 @@ def test_wrong_credentials_are_refused_at_once(
     store = Store(owned.url, object_store.endpoint)
     with pytest.raises(StorageError, match="AWS_ACCESS_KEY_ID"):
         store.latest()
-    with pytest.raises(StorageError, match="cannot be made"):
+    with pytest.raises(StorageError, match="cannot be created"):
         list(make_buckets(object_store.endpoint))
 
 
-def test_half_an_upload_is_not_there(
+def test_an_unfinished_upload_is_not_visible(
     object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An upload whose parts arrived and whose end did not: readers see what was there before, and the name can be written again."""
+    """Readers see the earlier content, and the name can be written again."""
     store = remote(object_store, monkeypatch)
     store.put("a", b"before")
     client: Any = object_store.client()
@@ -176,7 +184,7 @@ def test_half_an_upload_is_not_there(
 def test_a_server_killed_in_the_middle_loses_no_run(
     failing_server: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed while a run is being published: the error says so, the old run stays the latest, and the next attempt goes through."""
+    """Killed during publication: the old run stays the latest, and the next attempt succeeds."""
     store = remote(failing_server, monkeypatch)
     before = store.publish("one", {"t.parquet": b"1"}, {})
 

@@ -1,4 +1,4 @@
-"""Migrations, up and down, on every database; and what the database itself refuses."""
+"""Migrations up and down on every database, and the constraints of the database."""
 
 import json
 import sqlite3
@@ -23,9 +23,9 @@ from tests.world import opened
 
 def tables(url: str) -> set[str]:
     engine = plain_engine(url)
-    found = set(inspect(engine).get_table_names()) - {"alembic_version"}
+    names = set(inspect(engine).get_table_names()) - {"alembic_version"}
     engine.dispose()
-    return found
+    return names
 
 
 def test_up_again_down_and_up(database_url: str) -> None:
@@ -38,7 +38,7 @@ def test_up_again_down_and_up(database_url: str) -> None:
     assert tables(database_url) == set(Table.metadata.tables)
 
 
-def test_the_migrations_make_what_the_tables_say(database_url: str) -> None:
+def test_the_migrations_create_the_defined_tables(database_url: str) -> None:
     migrate(database_url)
     engine = plain_engine(database_url)
     with engine.connect() as connection:
@@ -89,12 +89,12 @@ async def test_sqlite_is_set_up_for_many_readers(tmp_path: object) -> None:
 
 
 @pytest.mark.parametrize("url", ["mysql://x/y", "nonsense", ""])
-def test_an_unknown_kind_of_database_is_refused_with_what_there_is(url: str) -> None:
+def test_an_unknown_kind_of_database_is_refused_with_the_supported_ones(url: str) -> None:
     with pytest.raises(ServiceError, match="sqlite:///FILE or postgresql"):
         driven(url, service=True)
 
 
-def test_a_database_that_is_away_is_named_without_its_password() -> None:
+def test_an_unavailable_database_is_named_without_its_password() -> None:
     with pytest.raises(ServiceError) as caught:
         migrate("postgresql://user:hush@127.0.0.1:9/none")
     assert "127.0.0.1:9" in str(caught.value) and "hush" not in str(caught.value)
@@ -126,13 +126,16 @@ async def test_a_past_of_the_first_version_is_converted_and_can_go_back(database
                 values | {"start": start},
             )
             assessed = text(
-                "INSERT INTO plant_assessments VALUES (:plant, :start, :body, :said, :alarm, :start)"
+                "INSERT INTO plant_assessments "
+                "VALUES (:plant, :start, :body, :said, :alarm, :start)"
             )
             connection.execute(assessed, values | {"start": start})
     migrate(database_url)
     async with opened(database_url) as database, database.begin() as session:
         past = await plant_history.past(session, "p", None, None, 10)
-        assert [json.loads(json.dumps(one.said)) for one in past] == [said | {"rules": []}] * 3
+        assert [json.loads(json.dumps(interval.said)) for interval in past] == [
+            said | {"rules": []}
+        ] * 3
         assert await plant_history.bodies(session, "p", [BEGIN]) == {BEGIN: {"whole": 1}}
         assert await session.scalar(select(func.count()).select_from(PlantVersions)) == 1
         await plant_history.forget_bodies(session, "p", BEGIN + HOUR, 10)
@@ -144,8 +147,8 @@ async def test_a_past_of_the_first_version_is_converted_and_can_go_back(database
     engine.dispose()
     whole = [value if isinstance(value, dict) else json.loads(value) for value, _ in rows]
     assert whole == [{}, {"whole": 1}, {"whole": 1}]
-    told = rows[0][1] if isinstance(rows[0][1], dict) else json.loads(rows[0][1])
-    assert told["spoken"] == spoken and told["forecasts"] == forecasts
+    outputs = rows[0][1] if isinstance(rows[0][1], dict) else json.loads(rows[0][1])
+    assert outputs["spoken"] == spoken and outputs["forecasts"] == forecasts
 
 
 def test_an_sqlite_file_of_the_first_version_is_rewritten_so_that_it_can_shrink(

@@ -1,4 +1,4 @@
-"""Examples drawn as text: one letter a row, A in alarm, a dot quiet, | a cut in the data."""
+"""Examples drawn as text, one letter per row: A in alarm, a dot quiet, | a new segment."""
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def drawn(plant: Plant, letters: str) -> Examples:
 
 
 def scores(letters: str) -> np.ndarray:
-    """Scores drawn as digits: 7 is 0.7; a dot is 0, a question mark unknown."""
+    """Scores drawn as digits: 7 is 0.7, a dot is 0, a question mark is unknown."""
     return np.array(
         [{".": 0.0, "?": np.nan}.get(c, 0.0) if not c.isdigit() else int(c) / 10 for c in letters]
     )

@@ -1,4 +1,4 @@
-"""Speaking at every stride, judged on a plant whose answers are known."""
+"""Scores at every stride, evaluated with a forecaster of known values."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -19,9 +19,9 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Pressure:
-    """A forecaster that says how high the pressure is."""
+    """A forecaster whose score is the pressure."""
 
-    time = {"horizon": "3h"}  # noqa: RUF012 - a test's stand-in for a Bundle
+    time = {"horizon": "3h"}  # noqa: RUF012 - replaces a Bundle in this test
 
     def __init__(self, plant: Plant) -> None:
         self._place = feature_names(plant, "window").index("pdt31008_max_last")
@@ -36,11 +36,11 @@ def bundles(plant: Plant) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def rolled(plant: Plant) -> tuple[Rolling, Examples]:
-    made = simulate(plant, start=BEGIN, days=60, seed=5)
-    return roll(plant, made.readings, made.operator_log, bundles(plant), QUARTER)
+    simulation = simulate(plant, start=BEGIN, days=60, seed=5)
+    return roll(plant, simulation.readings, simulation.operator_log, bundles(plant), QUARTER)
 
 
-def test_at_whole_hours_the_rolling_score_is_the_hourly_one(
+def test_at_whole_hours_the_rolling_score_equals_the_hourly_one(
     plant: Plant, rolled: tuple[Rolling, Examples]
 ) -> None:
     rolling, hourly = rolled
@@ -48,7 +48,7 @@ def test_at_whole_hours_the_rolling_score_is_the_hourly_one(
     assert np.array_equal(rolling.scores["pressure"][3::4], Pressure(plant).score(hourly.window))
 
 
-def test_what_is_said_once_an_hour_is_held_until_it_speaks_again(
+def test_an_hourly_score_is_held_until_the_next_one(
     plant: Plant, rolled: tuple[Rolling, Examples]
 ) -> None:
     held, once = rolled[0].held["pressure"], Pressure(plant).score(rolled[1].window)
@@ -58,7 +58,7 @@ def test_what_is_said_once_an_hour_is_held_until_it_speaks_again(
     )
 
 
-def test_an_alarm_is_first_seen_within_the_hour_that_closes_in_alarm(
+def test_an_alarm_is_first_visible_within_the_hour_that_closes_in_alarm(
     rolled: tuple[Rolling, Examples],
 ) -> None:
     rolling, hourly = rolled
@@ -69,10 +69,10 @@ def test_an_alarm_is_first_seen_within_the_hour_that_closes_in_alarm(
     assert not rolling.quiet[rolling.onsets].any() and rolling.quiet[rolling.onsets - 1].all()
 
 
-def test_judged_by_strides_an_hourly_score_warns_of_what_it_warns_of_by_hours(
+def test_an_hourly_score_gives_the_same_warnings_by_strides_as_by_hours(
     rolled: tuple[Rolling, Examples],
 ) -> None:
-    """But for onsets that the strides date within the hour before the warning."""
+    """Except for onsets that the strides date within the hour before the warning."""
     rolling, hourly = rolled
     fine = outcome(rolling, rolling.held["pressure"], 0.7)
     whole = outcome(hourly, rolling.scores["pressure"][3::4], 0.7)
@@ -91,7 +91,7 @@ def test_plants_are_joined_with_their_rows_in_place(rolled: tuple[Rolling, Examp
     assert both.segment[len(rolling)] > rolling.segment.max()
 
 
-def test_the_table_sets_a_stride_beside_the_cadence_at_the_same_budget(plant: Plant) -> None:
+def test_the_table_compares_stride_and_cadence_at_the_same_budget(plant: Plant) -> None:
     rows = evaluate_stride(plant, bundles(plant), BEGIN, 90, [6], [5], timedelta(minutes=30))
     gain = {row.model: row for row in rows if row.metric == "recall_gain@0.5/day"}
     assert list(gain) == ["pressure", "pressure, threshold of the hourly grid"]

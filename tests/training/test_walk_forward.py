@@ -1,4 +1,4 @@
-"""The walk forward learns from the past alone, gives its verdict by events, and says the same as each fold alone."""
+"""Walk-forward evaluation: trains on the past alone, and evaluates each fold by events."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -28,15 +28,15 @@ from tests.training.stories import drawn, scores
 
 @given(letters=LETTERS)
 @settings(max_examples=25, deadline=None)
-def test_folds_go_forward_with_a_gap_and_cut_no_event(plant: Plant, letters: str) -> None:
-    found = drawn(plant, letters)
-    folds = walk_forward(found)
-    judged = [int(row) for f in folds for row in f.held_back]
-    assert judged == list(range(len(found) - len(judged), len(found)))
+def test_folds_advance_with_a_gap_and_split_no_event(plant: Plant, letters: str) -> None:
+    series = drawn(plant, letters)
+    folds = walk_forward(series)
+    evaluated = [int(row) for f in folds for row in f.held_back]
+    assert evaluated == list(range(len(series) - len(evaluated), len(series)))
     for fold in folds:
         begin = int(fold.held_back[0])
         assert fold.train.tolist() == list(range(begin - plant.rows(GAP)))
-        assert not any(e.first < begin <= e.last for e in found.episodes)
+        assert not any(e.first < begin <= e.last for e in series.episodes)
 
 
 def test_a_gap_is_never_shorter_than_window_and_horizon(plant: Plant) -> None:
@@ -44,95 +44,98 @@ def test_a_gap_is_never_shorter_than_window_and_horizon(plant: Plant) -> None:
     assert [int(f.held_back[0]) - len(f.train) for f in folds] == [purge_rows(plant)] * len(folds)
 
 
-def told(
-    plant: Plant, letters: str, said: str, thresholds: tuple[float, ...]
+def two_folds(
+    plant: Plant, letters: str, digits: str, thresholds: tuple[float, ...]
 ) -> tuple[Walk, Walked]:
-    """A walk of two folds drawn as text, the cut drawn as |."""
-    found, cut = drawn(plant, letters), letters.index("|")
-    fold = np.array([0] * cut + [1] * (len(found) - cut))
+    """Two folds drawn as text, separated by |."""
+    series, cut = drawn(plant, letters), letters.index("|")
+    fold = np.array([0] * cut + [1] * (len(series) - cut))
     one = Walked(
         "m",
-        scores(said.replace("|", "")),
-        found.alarm.astype(float),
+        scores(digits.replace("|", "")),
+        series.alarm.astype(float),
         thresholds,
         timedelta(hours=3),
         True,
     )
-    return Walk(found, (), found, fold, (one,), ()), one
+    return Walk(series, (), series, fold, (one,), ()), one
 
 
-def test_each_folds_own_threshold_raises_its_warnings(plant: Plant) -> None:
+def test_each_fold_uses_its_own_threshold(plant: Plant) -> None:
     letters = "..........AA......|..........AA......"
-    said = "........5.........|........3........."
-    made, one = told(plant, letters, said, (0.4, 0.2))
-    assert made.outcome(one).lead.tolist() == [2.0, 2.0]
-    made, one = told(plant, letters, said, (0.4, 0.4))
-    assert np.isnan(made.outcome(one).lead).tolist() == [False, True]
-    made, one = told(plant, letters, said, (float("inf"), 0.2))
-    assert np.isnan(made.outcome(one).lead).tolist() == [True, False]
+    digits = "........5.........|........3........."
+    result, one = two_folds(plant, letters, digits, (0.4, 0.2))
+    assert result.outcome(one).lead.tolist() == [2.0, 2.0]
+    result, one = two_folds(plant, letters, digits, (0.4, 0.4))
+    assert np.isnan(result.outcome(one).lead).tolist() == [False, True]
+    result, one = two_folds(plant, letters, digits, (float("inf"), 0.2))
+    assert np.isnan(result.outcome(one).lead).tolist() == [True, False]
 
 
-def test_levelling_changes_no_warning(plant: Plant) -> None:
+def test_dividing_by_the_threshold_changes_no_warning(plant: Plant) -> None:
     random = np.random.default_rng(3)
-    found = drawn(plant, ("." * 60 + "AAA") * 10)
-    said = random.random(len(found))
-    one = Walked("m", said, np.full(len(said), np.nan), (0.83,), timedelta(hours=3), True)
-    plain = outcome(found, said, 0.83)
-    levelled = Walk(found, (), found, np.zeros(len(found), int), (one,), ()).outcome(one)
+    series = drawn(plant, ("." * 60 + "AAA") * 10)
+    random_scores = random.random(len(series))
+    no_target = np.full(len(series), np.nan)
+    one = Walked("m", random_scores, no_target, (0.83,), timedelta(hours=3), True)
+    plain = outcome(series, random_scores, 0.83)
+    levelled = Walk(series, (), series, np.zeros(len(series), int), (one,), ()).outcome(one)
     assert plain.activation.tolist() == levelled.activation.tolist()
     assert plain.warned.tolist() == levelled.warned.tolist()
 
 
-def test_row_metrics_of_a_model_that_is_right(plant: Plant) -> None:
-    made, one = told(plant, "....AA....|....AA....", "....99....|....99....", (0.5, 0.5))
-    assert row_metrics(made, one) == {"roc_auc": 1.0, "f1": 1.0}
+def test_row_metrics_of_a_perfect_model(plant: Plant) -> None:
+    result, one = two_folds(plant, "....AA....|....AA....", "....99....|....99....", (0.5, 0.5))
+    assert row_metrics(result, one) == {"roc_auc": 1.0, "f1": 1.0}
 
 
 @pytest.fixture(scope="module")
 def small(plant: Plant) -> Examples:
-    made = simulate(plant, start=datetime(2026, 1, 1, tzinfo=UTC), days=60, seed=5)
-    block = close_intervals(plant, made.readings)
-    return examples(plant, block, in_alarm(plant, block, made.operator_log))
+    simulation = simulate(plant, start=datetime(2026, 1, 1, tzinfo=UTC), days=60, seed=5)
+    block = close_intervals(plant, simulation.readings)
+    return examples(plant, block, in_alarm(plant, block, simulation.operator_log))
 
 
 @pytest.mark.slow
-def test_a_walk_judges_every_fold_and_knows_nothing_of_what_follows(
+def test_every_fold_is_evaluated_and_does_not_depend_on_later_rows(
     plant: Plant, small: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from alarmstack.training import walk_forward as module
 
     light = [r for r in module.recipes(plant) if r.column in ("lr_soft_alarm", "forecast_3h")]
     monkeypatch.setattr(module, "recipes", lambda plant: light)
-    found = walk(plant, small)
-    assert [m.name for m in found.models] == [
+    result = walk(plant, small)
+    assert [m.name for m in result.models] == [
         "plant_alarm_lr_soft_alarm",
         "plant_alarm_forecaster_3h",
     ]
-    assert len(found.examples.onsets) == sum(len(o.onset) for o in found.by_fold(found.models[1]))
-    metrics = walk_metrics(found, walk_rows("sixty days", found))
+    assert len(result.examples.onsets) == sum(
+        len(o.onset) for o in result.by_fold(result.models[1])
+    )
+    metrics = walk_metrics(result, walk_rows("sixty days", result))
     assert metrics["plant_alarm_lr_soft_alarm.roc_auc"] > 0.6
-    assert len(fold_metrics(found)["plant_alarm_forecaster_3h.fold_event_recall"]) == 5
-    end = int(found.folds[1].held_back[0])
-    # The first fold's scores stay what they are when all that follows is another story.
+    assert len(fold_metrics(result)["plant_alarm_forecaster_3h.fold_event_recall"]) == 5
+    end = int(result.folds[1].held_back[0])
+    # The scores of the first fold do not change when all later rows do.
     cut = walk(plant, _other_future(small, end))
-    first = found.fold == 0
+    first = result.fold == 0
     assert np.array_equal(
-        found.models[1].scores[first], cut.models[1].scores[cut.fold == 0], equal_nan=True
+        result.models[1].scores[first], cut.models[1].scores[cut.fold == 0], equal_nan=True
     )
 
 
-def _other_future(found: Examples, row: int) -> Examples:
-    """The same rows, with features that are noise from a row on; labels and so the folds are the same."""
+def _other_future(series: Examples, row: int) -> Examples:
+    """The same rows with random features after a row; labels and folds do not change."""
     noise = np.random.default_rng(0)
-    point, window = found.point.copy(), found.window.copy()
+    point, window = series.point.copy(), series.window.copy()
     point[row:], window[row:] = noise.random(point[row:].shape), noise.random(window[row:].shape)
     return Examples(
-        found.plant,
-        found.start,
-        found.segment,
+        series.plant,
+        series.start,
+        series.segment,
         point,
         window,
-        found.alarm,
-        found.regime,
-        found.next_deviation,
+        series.alarm,
+        series.regime,
+        series.next_deviation,
     )

@@ -2,10 +2,12 @@ import AxeBuilder from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
 import { logIn, PAGES, visit } from './operator';
 
-async function clean(page: Page, where: string): Promise<void> {
+async function expectNoViolations(page: Page, where: string): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
-  const told = violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).join(', ')}`);
-  expect.soft(told, where).toEqual([]);
+  const texts = violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`,
+  );
+  expect.soft(texts, where).toEqual([]);
 }
 
 for (const theme of ['light', 'dim']) {
@@ -14,16 +16,16 @@ for (const theme of ['light', 'dim']) {
     for (const name of ['login', 'register']) {
       await page.goto(`/#/${name}`);
       await expect(page.getByLabel('User name')).toBeVisible();
-      await clean(page, name);
+      await expectNoViolations(page, name);
     }
     await logIn(page);
     for (const name of [...PAGES].reverse()) {
       await visit(page, name);
-      await clean(page, name);
+      await expectNoViolations(page, name);
     }
     await page.keyboard.press('?');
     await expect(page.getByRole('dialog')).toBeVisible();
-    await clean(page, 'keys');
+    await expectNoViolations(page, 'keyboard shortcuts');
     await page.keyboard.press('Escape');
     await visit(page, 'history');
     await page
@@ -31,6 +33,6 @@ for (const theme of ['light', 'dim']) {
       .first()
       .click();
     await expect(page.getByRole('dialog')).toBeVisible();
-    await clean(page, 'entry');
+    await expectNoViolations(page, 'entry');
   });
 }

@@ -3,12 +3,12 @@ import { expect, type Locator, type Page } from '@playwright/test';
 const USER = process.env.ALARMSTACK_UI_USER ?? 'engineer';
 const PASSWORD = process.env.ALARMSTACK_UI_PASSWORD ?? 'engineer-password';
 
-/** Plant hours pass in seconds; a scenario takes some tens of them. */
+/** A simulated hour takes some seconds, and a scenario takes tens of hours. */
 export const PATIENCE = { timeout: 240_000 };
 
 export const PAGES = ['dashboard', 'trends', 'history', 'predict', 'forecast', 'models'];
 
-/** Log in as a person does, and wait until the plant is alive on the screen. */
+/** Log in with the form, and wait until the feed is live. */
 export async function logIn(page: Page): Promise<void> {
   await page.goto('/#/login');
   await page.getByLabel('User name').fill(USER);
@@ -17,18 +17,21 @@ export async function logIn(page: Page): Promise<void> {
   await expect(page.getByText('Feed live')).toBeVisible();
 }
 
-/** Go to a page and ask of it what makes it worth seeing. */
+/** Open a page and wait for its main content. */
 export async function visit(page: Page, name: string): Promise<void> {
   await page.goto(`/#/${name}`);
-  if (name === 'dashboard') await expect(page.getByRole('img', { name: /^Risk now/ })).toBeVisible();
+  if (name === 'dashboard')
+    await expect(page.getByRole('img', { name: /^Risk now/ })).toBeVisible();
   if (name === 'trends') await expect(page.getByRole('region', { name: 'Charts' })).toBeVisible();
   if (name === 'history') await expect(page.getByRole('region', { name: 'Entries' })).toBeVisible();
-  if (name === 'models') await expect(page.getByRole('heading', { name: 'Feature importance' })).toBeVisible();
-  if (name === 'predict' || name === 'forecast') await ask(page, name === 'predict' ? 'Predict' : 'Forecast');
+  if (name === 'models')
+    await expect(page.getByRole('heading', { name: 'Feature importance' })).toBeVisible();
+  if (name === 'predict' || name === 'forecast')
+    await submitPreset(page, name === 'predict' ? 'Predict' : 'Forecast');
 }
 
-/** Take the last preset, ask, and wait for the reasons. */
-async function ask(page: Page, title: string): Promise<void> {
+/** Choose the second preset, submit the form, and wait for the explanation. */
+async function submitPreset(page: Page, title: string): Promise<void> {
   const presets = page
     .getByRole('group', { name: 'Presets' })
     .getByRole('button')
@@ -38,36 +41,43 @@ async function ask(page: Page, title: string): Promise<void> {
   await expect(page.getByText(/contributions =/).first()).toBeVisible();
 }
 
-export async function play(page: Page, scenario: string): Promise<void> {
-  const button = page.getByRole('region', { name: 'Simulation' }).getByRole('button', { name: scenario });
+export async function startScenario(page: Page, scenario: string): Promise<void> {
+  const button = page
+    .getByRole('region', { name: 'Simulation' })
+    .getByRole('button', { name: scenario });
   await button.click();
   await expect(button).toHaveAttribute('aria-pressed', 'true');
 }
 
-/** Rises of pressure that may end in an alarm that nothing had warned of, and hours of calm after each. */
-const UNANNOUNCED = 2;
-const CALM_HOURS = 12;
+/** Scenarios that may end in an alarm without a warning, and the normal hours after each. */
+const MOST_MISSED = 2;
+const NORMAL_HOURS = 12;
 
 /**
- * Play rises of pressure until one is `warned` of. Not every one is, and fewer are while the end of the last alarm still fills the
- * window of what models look at; how many is for tests of the models to judge (tests/inference/test_scenarios.py), not of the screen.
+ * Start rises of pressure until `warning` appears. Not every rise has a warning, and fewer have one
+ * while the last alarm is still in the window of the models. The tests of the models check how many
+ * do (tests/inference/test_scenarios.py).
  */
-export async function playUntil(page: Page, warned: Locator): Promise<void> {
+export async function startUntilWarned(page: Page, warning: Locator): Promise<void> {
   const state = page.getByRole('region', { name: 'State of the plant' });
-  const alarmed = state.filter({ hasText: /In alarm/ });
-  for (let missed = 0; missed <= UNANNOUNCED; missed++) {
-    await play(page, 'Pressure rise');
-    await expect(warned.or(alarmed).first()).toBeVisible(PATIENCE);
-    if (!(await alarmed.isVisible())) return;
-    await play(page, 'Normal');
+  const alarm = state.filter({ hasText: /In alarm/ });
+  for (let missed = 0; missed <= MOST_MISSED; missed++) {
+    await startScenario(page, 'Pressure rise');
+    await expect(warning.or(alarm).first()).toBeVisible(PATIENCE);
+    if (!(await alarm.isVisible())) return;
+    await startScenario(page, 'Normal');
     await expect(state).toContainText('Normal', PATIENCE);
-    const calm = await plantTime(page);
-    await expect.poll(() => plantTime(page), PATIENCE).toBeGreaterThan(calm + CALM_HOURS * 3_600_000);
+    const normalSince = await plantTime(page);
+    await expect
+      .poll(() => plantTime(page), PATIENCE)
+      .toBeGreaterThan(normalSince + NORMAL_HOURS * 3_600_000);
   }
-  throw new Error(`${UNANNOUNCED + 1} rises of pressure in a row ended in an alarm that nothing had warned of`);
+  throw new Error(`${MOST_MISSED + 1} rises of pressure in a row had no warning before the alarm`);
 }
 
-/** What the header's clock says, in milliseconds. */
+/** The plant time in the header, in milliseconds. */
 async function plantTime(page: Page): Promise<number> {
-  return Date.parse((await page.getByRole('banner').getByRole('time').getAttribute('datetime')) ?? '');
+  return Date.parse(
+    (await page.getByRole('banner').getByRole('time').getAttribute('datetime')) ?? '',
+  );
 }

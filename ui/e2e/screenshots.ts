@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { logIn, PAGES, PATIENCE, play, playUntil, visit } from './operator';
+import { logIn, PAGES, PATIENCE, startScenario, startUntilWarned, visit } from './operator';
 
 const FOLDER = '../docs/screens';
 const SIZES = { phone: [390, 844], desktop: [1440, 900], wall: [2560, 1440] } as const;
@@ -8,14 +8,16 @@ for (const theme of ['light', 'dim']) {
   test(`every page in the ${theme} theme`, async ({ page }) => {
     test.setTimeout(900_000);
     await page.addInitScript((name) => localStorage.setItem('alarmstack.theme', name), theme);
-    const shoot = async (name: string) => {
+    const save = async (name: string) => {
       for (const [size, [width, height]] of Object.entries(SIZES)) {
         await page.setViewportSize({ width, height });
-        // Charts are drawn anew in the frame after the one that has the new size.
+        // Charts are drawn again one frame after the size changes.
         await page.evaluate(
           () =>
             new Promise((drawn) =>
-              requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+              requestAnimationFrame(() =>
+                requestAnimationFrame(() => requestAnimationFrame(drawn)),
+              ),
             ),
         );
         await page.screenshot({
@@ -28,21 +30,22 @@ for (const theme of ['light', 'dim']) {
     for (const name of ['login', 'register']) {
       await page.goto(`/#/${name}`);
       await expect(page.getByLabel('User name')).toBeVisible();
-      await shoot(name);
+      await save(name);
     }
     await logIn(page);
     for (const name of [...PAGES].reverse()) {
       await visit(page, name);
-      await shoot(name);
+      await save(name);
     }
     const state = page.getByRole('region', { name: 'State of the plant' });
     await page.setViewportSize({ width: 1366, height: 768 });
-    await playUntil(page, state.filter({ hasText: /Alarm .* within / }));
-    for (const message of await page.getByRole('button', { name: 'Close message' }).all()) await message.click();
-    await shoot('warning');
+    await startUntilWarned(page, state.filter({ hasText: /Alarm .* within / }));
+    for (const message of await page.getByRole('button', { name: 'Close message' }).all())
+      await message.click();
+    await save('warning');
     await expect(state).toContainText('In alarm', PATIENCE);
-    await shoot('alarm');
-    await play(page, 'Normal');
+    await save('alarm');
+    await startScenario(page, 'Normal');
     await expect(state).toContainText('Normal', PATIENCE);
   });
 }

@@ -1,9 +1,13 @@
-// Prints, as JSON, the seconds from a visit of the page until it is loaded, and until the first live value is on the screen.
-// The visitor is logged in; the browser keeps nothing from one visit to the next but the cookie.
+// Measures visits of a logged-in user. Prints as JSON the seconds until the page is loaded, and
+// until the first live value is shown. Between visits, the browser keeps its cookies.
 import process from 'node:process';
 import { chromium } from '@playwright/test';
 
-const { ALARMSTACK_UI_URL: url, ALARMSTACK_UI_USER: user, ALARMSTACK_UI_PASSWORD: password } = process.env;
+const {
+  ALARMSTACK_UI_URL: url,
+  ALARMSTACK_UI_USER: user,
+  ALARMSTACK_UI_PASSWORD: password,
+} = process.env;
 const visits = Number(process.argv[2] ?? 5);
 const options = { executablePath: process.env.ALARMSTACK_CHROMIUM ?? '/usr/bin/chromium' };
 const browser = await chromium.launch({
@@ -21,20 +25,24 @@ try {
   const loaded = [];
   const live = [];
   for (let visit = 0; visit < visits; visit += 1) {
-    const fresh = await context.newPage();
-    const begin = performance.now();
-    await fresh.goto(url, { waitUntil: 'load' });
-    loaded.push((performance.now() - begin) / 1000);
-    await firstValue(fresh);
-    live.push((performance.now() - begin) / 1000);
-    await fresh.close();
+    const visited = await context.newPage();
+    const start = performance.now();
+    await visited.goto(url, { waitUntil: 'load' });
+    loaded.push((performance.now() - start) / 1000);
+    await firstValue(visited);
+    live.push((performance.now() - start) / 1000);
+    await visited.close();
   }
   console.log(JSON.stringify({ loaded, live }));
 } finally {
   await browser.close();
 }
 
-/** Wait for the first value of an instrument: a digit, not the sign of a missing one. */
+/** Wait for the first value of an instrument: a number, not `--`. */
 async function firstValue(page) {
-  await page.locator('td.value strong').filter({ hasText: /\d/ }).first().waitFor({ timeout: 60_000 });
+  await page
+    .locator('td.value strong')
+    .filter({ hasText: /\d/ })
+    .first()
+    .waitFor({ timeout: 60_000 });
 }

@@ -1,8 +1,18 @@
-"""What an operator sees: warnings, which begin and end by a score, and limit alarms, which begin and end by a value.
+"""The rules of warnings and alarms, as pure functions.
 
-`engine` is about scores, `limits` about values and their limits, `wording` about probabilities in words. All are pure.
+`engine` turns scores into warnings, `limits` turns values into limit alarms, `drift` compares
+recent values with those in training, `comparison` compares the warnings of two versions of a model,
+`retraining` decides whether to train again, and `wording` writes probabilities as text.
+In: scores and values. Out: states of warnings and alarms. Imports `preparation` and `core`.
 """
 
-from alarmstack.alarms.engine import IDLE, State, WarningRule, activations, standing, step
+from alarmstack.alarms.engine import (
+    IDLE,
+    State,
+    WarningRule,
+    activations,
+    step,
+    warning_active,
+)
 
-__all__ = ["IDLE", "State", "WarningRule", "activations", "standing", "step"]
+__all__ = ["IDLE", "State", "WarningRule", "activations", "step", "warning_active"]

@@ -1,8 +1,10 @@
-"""Drift: how far the values of some days are from those a model learnt from, by the population stability index (PSI).
+"""Drift: how far recent values differ from those in training, by the population stability index.
 
-The PSI of two distributions over the same bins is Σ (p − q) · ln(p / q); below 0.1 nothing has moved, above 0.25 much has
-(Siddiqi, Credit Risk Scorecards, 2006). A plant's hours are like their neighbours, so that even usual days reach more than that:
-the bound of a quantity is what one in a hundred stretches of the training data reached, and never less than 0.25.
+The population stability index (PSI) of two distributions over the same bins is
+Σ (p - q) · ln(p / q). Below 0.1 there is no drift, above 0.25 there is much (Siddiqi, Credit Risk
+Scorecards, 2006). The values of a plant depend on those of the hours before, so that even normal
+days can exceed 0.25. The bound of a quantity is therefore the PSI that one in a hundred stretches
+of the training data reached, and at least 0.25.
 """
 
 from __future__ import annotations
@@ -14,17 +16,22 @@ import numpy as np
 from alarmstack.core.intervals import Floats
 
 SCORE = "score"
-"""Key of a model's own score among the instruments'."""
+"""Key of the model's own score, beside the keys of the instruments."""
 BINS = 10
 LEAST_BOUND = 0.25
-USUAL_SHARE = 0.99
+"""A PSI above this is large (Siddiqi 2006)."""
+SHARE_WITHIN_BOUND = 0.99
+"""Share of the stretches of the training data whose PSI is within the bound."""
 STRETCHES = 200
-"""Stretches of the training data that the bound is found on, at most."""
+"""Most stretches of the training data that the bound is computed from."""
 
 
 @dataclass(frozen=True)
 class ReferenceDistribution:
-    """Values in training: inner `edges` of the bins, `shares` of the rows in each, and the `bound` that usual stretches keep."""
+    """The values in training: inner `edges` of bins and the `shares` of rows in each bin.
+
+    `bound`: the PSI up to which a stretch is normal.
+    """
 
     edges: tuple[float, ...]
     shares: tuple[float, ...]
@@ -32,23 +39,27 @@ class ReferenceDistribution:
 
 
 def reference_distribution(values: Floats, rows: int) -> ReferenceDistribution | None:
-    """What is usual for a quantity [rows], judged in stretches of so many rows; None with less than two stretches of values."""
+    """The distribution of a quantity [rows in training], with a bound for stretches of `rows` rows.
+
+    None if there are too few values for two stretches.
+    """
     known = values[np.isfinite(values)]
     if len(known) < 2 * rows or rows < BINS:
         return None
     edges = tuple(float(e) for e in np.unique(np.quantile(known, np.arange(1, BINS) / BINS)))
-    made = ReferenceDistribution(edges, tuple(float(s) for s in _shares(edges, known)), LEAST_BOUND)
+    shares = tuple(float(s) for s in _shares(edges, known))
+    without_bound = ReferenceDistribution(edges, shares, LEAST_BOUND)
     starts = np.unique(np.linspace(0, len(known) - rows, STRETCHES).astype(int))
-    reached = [psi(made, known[start : start + rows]) for start in starts]
-    return ReferenceDistribution(
-        made.edges, made.shares, max(LEAST_BOUND, float(np.quantile(reached, USUAL_SHARE)))
-    )
+    of_stretches = [psi(without_bound, known[start : start + rows]) for start in starts]
+    bound = max(LEAST_BOUND, float(np.quantile(of_stretches, SHARE_WITHIN_BOUND)))
+    return ReferenceDistribution(edges, shares, bound)
 
 
 def psi(reference: ReferenceDistribution, values: Floats) -> float:
-    """The PSI of values [rows] against what is usual; NaN without values.
+    """The PSI of values [rows] against the reference; NaN without values.
 
-    >>> round(psi(ReferenceDistribution((0.0,), (0.5, 0.5), 0.25), np.array([-1.0, 1.0] * 50)), 6)
+    >>> reference = ReferenceDistribution((0.0,), (0.5, 0.5), 0.25)
+    >>> round(psi(reference, np.array([-1.0, 1.0] * 50)), 6)
     0.0
     """
     known = values[np.isfinite(values)]
@@ -60,10 +71,12 @@ def psi(reference: ReferenceDistribution, values: Floats) -> float:
 
 
 def _shares(edges: tuple[float, ...], values: Floats) -> Floats:
-    """Share of values in each bin, half a value added to each so that an empty bin is rare and not impossible."""
-    counts = (
-        np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1) + 0.5
-    )
+    """Share of the values in each bin.
+
+    Half a value is added to each bin, so that no share is zero.
+    """
+    bins = np.searchsorted(edges, values, side="right")
+    counts = np.bincount(bins, minlength=len(edges) + 1) + 0.5
     return np.asarray(counts / counts.sum())
 
 

@@ -1,4 +1,4 @@
-"""Probabilities in words. A word says no more than its figure, and the figure is always next to it."""
+"""Probabilities as text. A word always has the number next to it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from datetime import timedelta
 from alarmstack.core.plant import spaced, write_duration
 
 LIKELY, VERY_LIKELY = 0.66, 0.90
-"""From which probability an alarm is called likely, and very likely: the likelihood scale of the IPCC (AR6, box 1.1)."""
+"""Probabilities from which an alarm is called likely, or very likely.
+
+Source: the likelihood scale of the IPCC (AR6, box 1.1).
+"""
 SMALLEST_SHOWN = 0.01
 """Smaller probabilities are shown as "< 1 %"."""
 
 
 def likelihood(probability: float) -> str:
-    """A probability that deserves attention, as a word.
+    """The word for a probability above its threshold.
 
     >>> [likelihood(p) for p in (0.09, 0.7, 0.95)]
     ['possible', 'likely', 'very likely']
@@ -33,7 +36,7 @@ def percent(probability: float) -> str:
 
 
 def forecast_text(probability: float, horizon: timedelta) -> str:
-    """What a forecast above its threshold means.
+    """The text of a forecast above its threshold.
 
     >>> forecast_text(0.09, timedelta(hours=3))
     'Alarm possible within 3 h (9 %)'
@@ -45,15 +48,18 @@ def forecast_text(probability: float, horizon: timedelta) -> str:
 def forecast_verdict(
     probability: float, threshold: float | None, horizon: timedelta, in_alarm: bool
 ) -> str:
-    """A forecast in words, with its figure."""
+    """The text of any forecast, with its probability."""
     within = spaced(write_duration(horizon))
     if in_alarm:
-        return "In alarm now: there is nothing left to forecast"
+        return "In alarm now: no forecast"
     if threshold is None:
         return f"Alarm within {within}: {percent(probability)}; the model has no threshold"
     if probability >= threshold:
         return forecast_text(probability, horizon)
-    return f"No warning within {within}: {percent(probability)} is below the threshold {percent(threshold)}"
+    return (
+        f"No warning within {within}: {percent(probability)} is below the threshold "
+        f"{percent(threshold)}"
+    )
 
 
 __all__ = ["LIKELY", "VERY_LIKELY", "forecast_text", "forecast_verdict", "likelihood", "percent"]

@@ -1,1 +1,6 @@
-"""The skill benchmark: the project's own chain on data that somebody else made, beside baselines and published figures."""
+"""The skill benchmark: the models and baselines evaluated on public data sets, beside published
+results.
+
+In: set descriptions (set.toml) and their data files. Out: tables, scores, alarm episodes and plots.
+It imports `pipelines` and the packages below, and no service.
+"""

@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a set's table: our figure beside the baselines' and published ones."""
+    """One line of a set's table: our model beside the baselines and published results."""
 
     set: str
     metric: str
@@ -24,13 +24,13 @@ class Line:
     met: bool | None = None
 
     def record(self) -> dict[str, Any]:
-        """The line as JSON takes it: NaN is null."""
-        return {key: _plain(value) for key, value in vars(self).items()}
+        """The line as a JSON object; NaN becomes null."""
+        return {key: _json_value(value) for key, value in vars(self).items()}
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _json_value(item) for key, item in value.items()}
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 

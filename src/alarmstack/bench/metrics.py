@@ -1,10 +1,11 @@
-"""Figures of merit over judged runs, by name. Each says how many events or rows it rests on, and how sure it is.
+"""Evaluation metrics over evaluated runs, by name, each with its sample size and 95 % interval.
 
-Two families. *Event* figures count activations: the instants at which an alarm begins. *Row* figures count the rows in which an
-alarm stands; they are printed where a set's own leaderboard uses them.
+There are two families. *Event* metrics count warnings raised: the rows in which an alarm begins.
+*Row* metrics count rows with an active alarm; they are printed where the leaderboard of a set uses
+them.
 
-Intervals are 95 %: Wilson's for a share of events, the exact Poisson one for a rate of false alarms, a bootstrap over runs for the
-rest where there are at least five runs.
+Intervals: Wilson's for a share of events; the exact Poisson interval for a rate of false alarms;
+for the rest a bootstrap over runs, if there are at least five runs.
 """
 
 from __future__ import annotations
@@ -23,33 +24,39 @@ from alarmstack.core.intervals import Floats, Mask
 from alarmstack.evaluation.vus import spans, vus_pr
 
 RESAMPLES = 400
-MEASURABLE = 10.0
-"""False alarms that a budget must allow in the normal time at hand before its keeping can be judged."""
+"""Bootstrap samples of an interval."""
+LOW_TAIL, HIGH_TAIL = 0.025, 0.975
+"""Quantiles that bound a 95 % interval."""
+FEWEST_EXPECTED = 10.0
+"""False alarms that the budget must allow before the realised rate is compared with it."""
 FEWEST_RUNS = 5
-"""Runs below which a bootstrap over runs says nothing."""
+"""Runs below which a bootstrap over runs gives no useful interval."""
+VUS_WINDOW = 57
+"""Window of VUS-PR in rows, where a set states none."""
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A run, what was said of it, and which of its rows count.
+class EvaluatedRun:
+    """A run with its scores and alarms, and the rows and events that the metrics count.
 
-    `scores` float64 [rows], higher means worse, NaN where nothing can be said; `on` bool [rows], whether an alarm stands; `counted`
-    bool [rows], rows that are judged (not a run's own normal stretch); `events` rows (first, last) of the events that count;
-    `asked` the budget of false alarms a day that the threshold was chosen for, None where it was a share of time.
+    `scores`: float64 [rows], higher means worse, NaN where there is no score. `active`: bool
+    [rows], an alarm is active. `counted`: bool [rows], the row is evaluated (a run's own normal
+    stretch is not). `events`: the (first, last) rows of the events that count. `budget`: the false
+    alarms a day that the threshold was chosen for; None if it was chosen for a share of time.
     """
 
     run: Run
     scores: Floats
-    on: Mask
+    active: Mask
     counted: Mask
     events: list[tuple[int, int]]
-    asked: float | None = None
+    budget: float | None = None
 
     @property
-    def began(self) -> Mask:
+    def raised(self) -> Mask:
         """Rows in which an alarm begins."""
-        rows = np.zeros(len(self.on), bool)
-        rows[activations(self.on)] = True
+        rows = np.zeros(len(self.active), bool)
+        rows[activations(self.active)] = True
         return rows
 
     @property
@@ -58,9 +65,14 @@ class Judged:
         return self.run.normal & self.counted
 
     @property
-    def inside(self) -> Mask:
+    def in_event(self) -> Mask:
         """Counted rows of events."""
         return self.run.event & self.counted
+
+    @property
+    def in_early_event(self) -> Mask:
+        """Counted rows of events in which an alarm is still in time."""
+        return self.in_event & self.run.early
 
     @property
     def normal_days(self) -> float:
@@ -69,8 +81,11 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A value, its 95 % interval where one is known, and how many events, false alarms or runs it rests on."""
+class Estimate:
+    """A metric's value, its 95 % interval (None: unknown), and how many items it is computed from.
+
+    `count` counts events, false alarms or runs, depending on the metric.
+    """
 
     value: float
     low: float | None = None
@@ -78,219 +93,240 @@ class Figure:
     count: int | None = None
 
 
+Runs = Sequence[EvaluatedRun]
 Options = Mapping[str, float]
-Maker = Callable[[Sequence[Judged], Options], Figure]
+Metric = Callable[[Runs, Options], Estimate]
 
 
-def figure(name: str, judged: Sequence[Judged], options: Options | None = None) -> Figure:
-    """One figure by name. Raises BenchError that lists the names when it is unknown."""
-    if name not in FIGURES:
-        raise BenchError(f"figure {name!r} is unknown: use one of {', '.join(FIGURES)}")
-    return FIGURES[name](judged, options or {})
+def estimate(name: str, runs: Runs, options: Options | None = None) -> Estimate:
+    """Compute one metric by name. Raises BenchError, which lists the names, if it is unknown."""
+    if name not in METRICS:
+        raise BenchError(f"metric {name!r} is unknown: use one of {', '.join(METRICS)}")
+    return METRICS[name](runs, options or {})
 
 
-def _event_recall(judged: Sequence[Judged], options: Options) -> Figure:
-    """Share of events in which an alarm begins early enough that the share `left` of the event is still to come.
+def _event_recall(runs: Runs, options: Options) -> Estimate:
+    """Share of events in which an alarm begins while at least the share `left` of the event
+    remains.
 
-    With `rows`, only the first so many rows of every run count: a control for scores that grow with the age of a run.
+    With `rows`, only that many first rows of each run count. This is a control for scores that grow
+    with the age of a run.
     """
     left, rows = options.get("left", 0.0), options.get("rows", np.inf)
     return _share(
         [
-            _left(j, first, last, rows) >= left
-            for j in judged
-            for first, last in j.events
+            _remaining(result, first, last, rows) >= left
+            for result in runs
+            for first, last in result.events
             if first < rows
         ]
     )
 
 
-def _left(judged: Judged, first: int, last: int, rows: float = np.inf) -> float:
-    """Share of the event that is left when the first alarm begins in it while it is early; −1 where none does."""
-    began = np.flatnonzero(judged.began[first : last + 1] & judged.run.early[first : last + 1])
-    began = began[began + first < rows]
-    return float(last - first - began[0]) / (last - first + 1) if len(began) else -1.0
+def _remaining(result: EvaluatedRun, first: int, last: int, rows: float = np.inf) -> float:
+    """Share of the event that remains when its first timely alarm begins; −1 if there is none."""
+    event = slice(first, last + 1)
+    raised = np.flatnonzero(result.raised[event] & result.run.early[event])
+    raised = raised[raised + first < rows]
+    return float(last - first - raised[0]) / (last - first + 1) if len(raised) else -1.0
 
 
-def _early_recall(judged: Sequence[Judged], options: Options) -> Figure:
-    """Of the events that are early when they begin, the share that is alarmed while they are."""
-    growing = [(j, first, last) for j in judged for first, last in j.events if j.run.early[first]]
-    return _share([_left(j, first, last) >= 0 for j, first, last in growing])
-
-
-def _early_time(judged: Sequence[Judged], options: Options) -> Figure:
-    """Share of the early time of events in warning. Warnings that fall by chance have as much of it as of normal time."""
-    return _over_runs(
-        judged,
-        lambda js: _ratio(
-            sum((j.on & j.inside & j.run.early).sum() for j in js),
-            sum((j.inside & j.run.early).sum() for j in js),
-        ),
+def _early_recall(runs: Runs, options: Options) -> Estimate:
+    """Of the events with an early phase, the share with an alarm in that phase."""
+    return _share(
+        [
+            _remaining(result, first, last) >= 0
+            for result in runs
+            for first, last in result.events
+            if result.run.early[first]
+        ]
     )
 
 
-def _standing_at_onset(judged: Sequence[Judged], options: Options) -> Figure:
-    """Share of events at whose beginning an alarm stood already: no hit, however right it may have been."""
-    return _share([bool(first and j.on[first - 1]) for j in judged for first, _ in j.events])
+def _early_time(runs: Runs, options: Options) -> Estimate:
+    """Share of the events' early rows with an active alarm.
+
+    Alarms at random times reach the same share as in normal time.
+    """
+    return _over_runs(runs, lambda sample: _share_active(sample, lambda run: run.in_early_event))
 
 
-def _events_found(judged: Sequence[Judged], options: Options) -> Figure:
-    """Share of events in which an alarm stands at any time."""
-    return _share([bool(j.on[first : last + 1].any()) for j in judged for first, last in j.events])
+def _active_at_onset(runs: Runs, options: Options) -> Estimate:
+    """Share of events at whose onset an alarm was already active. Such an event is not a hit."""
+    return _share(
+        [bool(first and result.active[first - 1]) for result in runs for first, _ in result.events]
+    )
 
 
-def _false_alarms(judged: Sequence[Judged], options: Options) -> Figure:
-    """Activations in normal time, in `days` days (default one)."""
-    false = sum(int((j.began & j.normal).sum()) for j in judged)
-    days = sum(j.normal_days for j in judged) / options.get("days", 1.0)
+def _events_found(runs: Runs, options: Options) -> Estimate:
+    """Share of events with an active alarm in at least one row."""
+    return _share(
+        [
+            bool(result.active[first : last + 1].any())
+            for result in runs
+            for first, last in result.events
+        ]
+    )
+
+
+def _false_alarms(runs: Runs, options: Options) -> Estimate:
+    """Alarms that begin in normal time, per `days` days (default: one)."""
+    false = sum(int((result.raised & result.normal).sum()) for result in runs)
+    days = sum(result.normal_days for result in runs) / options.get("days", 1.0)
     if not days:
-        return Figure(float("nan"), count=false)
-    low = chi2.ppf(0.025, 2 * false) / 2 if false else 0.0
-    return Figure(false / days, low / days, chi2.ppf(0.975, 2 * (false + 1)) / 2 / days, false)
+        return Estimate(float("nan"), count=false)
+    # The exact Poisson interval, by quantiles of chi-squared (Garwood 1936).
+    low = chi2.ppf(LOW_TAIL, 2 * false) / 2 if false else 0.0
+    high = chi2.ppf(HIGH_TAIL, 2 * (false + 1)) / 2
+    return Estimate(false / days, low / days, high / days, false)
 
 
-def _false_alarms_of_asked(judged: Sequence[Judged], options: Options) -> Figure:
-    """Activations in normal time as a multiple of those the budget asked for; unknown where fewer than ten were asked for."""
-    asked = sum(j.normal_days * j.asked for j in judged if j.asked is not None)
-    realised = _false_alarms(judged, {"days": sum(j.normal_days for j in judged)})
-    if asked < MEASURABLE or realised.low is None or realised.high is None:
-        return Figure(float("nan"), count=realised.count)
-    return Figure(
-        realised.value / asked, realised.low / asked, realised.high / asked, realised.count
+def _false_alarms_of_budget(runs: Runs, options: Options) -> Estimate:
+    """False alarms as a multiple of the budget; unknown where the budget allows fewer than ten."""
+    expected = sum(run.normal_days * run.budget for run in runs if run.budget is not None)
+    realised = _false_alarms(runs, {"days": sum(run.normal_days for run in runs)})
+    if expected < FEWEST_EXPECTED or realised.low is None or realised.high is None:
+        return Estimate(float("nan"), count=realised.count)
+    return Estimate(
+        realised.value / expected,
+        realised.low / expected,
+        realised.high / expected,
+        realised.count,
     )
 
 
-def _detection_rate(judged: Sequence[Judged], options: Options) -> Figure:
-    """Mean over runs with events of the share of event rows in alarm."""
-    return _over_runs(
-        [j for j in judged if j.inside.any()],
-        lambda js: float(np.mean([j.on[j.inside].mean() for j in js])),
-    )
+def _detection_rate(runs: Runs, options: Options) -> Estimate:
+    """Mean, over runs with events, of the share of event rows with an active alarm."""
+
+    def mean_share(sample: Runs) -> float:
+        return float(np.mean([run.active[run.in_event].mean() for run in sample]))
+
+    return _over_runs([run for run in runs if run.in_event.any()], mean_share)
 
 
-def _delay(judged: Sequence[Judged], options: Options) -> Figure:
-    """Median over events of the rows from the onset to the first row in alarm; a missed event counts its whole length."""
-    delays = [_delay_rows(j, first, last) for j in judged for first, last in j.events]
-    return Figure(float(np.median(delays)) if delays else float("nan"), count=len(delays))
+def _delay(runs: Runs, options: Options) -> Estimate:
+    """Median delay over events, in rows from the onset to the first row with an active alarm.
+
+    A missed event counts with its whole length.
+    """
+    delays = [_delay_rows(result, first, last) for result in runs for first, last in result.events]
+    return Estimate(float(np.median(delays)) if delays else float("nan"), count=len(delays))
 
 
-def _delay_rows(judged: Judged, first: int, last: int) -> int:
-    on = np.flatnonzero(judged.on[first : last + 1])
-    return int(on[0]) if len(on) else last - first + 1
+def _delay_rows(result: EvaluatedRun, first: int, last: int) -> int:
+    active_rows = np.flatnonzero(result.active[first : last + 1])
+    return int(active_rows[0]) if len(active_rows) else last - first + 1
 
 
-def _f1(judged: Sequence[Judged], options: Options) -> Figure:
+def _f1(runs: Runs, options: Options) -> Estimate:
     """Plain F1 over all rows."""
 
-    def f1(js: Sequence[Judged]) -> float:
-        hit, missed, false = (
-            sum(int(n) for n in counts) for counts in zip(*map(_confusion, js), strict=True)
-        )
-        return 2 * hit / max(2 * hit + missed + false, 1)
+    def f1(sample: Runs) -> float:
+        hits = sum(int((run.active & run.in_event).sum()) for run in sample)
+        misses = sum(int((~run.active & run.in_event).sum()) for run in sample)
+        false = sum(int((run.active & run.normal).sum()) for run in sample)
+        return 2 * hits / max(2 * hits + misses + false, 1)
 
-    return _over_runs(judged, f1)
-
-
-def _confusion(judged: Judged) -> tuple[int, int, int]:
-    return (
-        int((judged.on & judged.inside).sum()),
-        int((~judged.on & judged.inside).sum()),
-        int((judged.on & judged.normal).sum()),
-    )
+    return _over_runs(runs, f1)
 
 
-def _false_rows(judged: Sequence[Judged], options: Options) -> Figure:
-    """Share of normal rows in alarm."""
-    return _over_runs(
-        judged,
-        lambda js: _ratio(
-            sum((j.on & j.normal).sum() for j in js), sum(j.normal.sum() for j in js)
-        ),
-    )
+def _false_rows(runs: Runs, options: Options) -> Estimate:
+    """Share of normal rows with an active alarm."""
+    return _over_runs(runs, lambda sample: _share_active(sample, lambda run: run.normal))
 
 
-def _quiet_rows(judged: Sequence[Judged], options: Options) -> Figure:
-    """Share of normal rows without alarm (true-negative rate)."""
-    false = _false_rows(judged, options)
+def _true_negative_rows(runs: Runs, options: Options) -> Estimate:
+    """Share of normal rows without an active alarm (true-negative rate)."""
+    false = _false_rows(runs, options)
     low, high = (None if bound is None else 1 - bound for bound in (false.high, false.low))
-    return Figure(1 - false.value, low, high, false.count)
+    return Estimate(1 - false.value, low, high, false.count)
 
 
-def _missed_rows(judged: Sequence[Judged], options: Options) -> Figure:
-    """Share of event rows without alarm."""
-    return _over_runs(
-        judged,
-        lambda js: _ratio(
-            sum((~j.on & j.inside).sum() for j in js), sum(j.inside.sum() for j in js)
-        ),
-    )
+def _missed_rows(runs: Runs, options: Options) -> Estimate:
+    """Share of event rows without an active alarm."""
+
+    def missed(sample: Runs) -> float:
+        rows = sum((~run.active & run.in_event).sum() for run in sample)
+        return _ratio(rows, sum(run.in_event.sum() for run in sample))
+
+    return _over_runs(runs, missed)
 
 
-def _batadal(judged: Sequence[Judged], options: Options) -> Figure:
-    """S of the BATADAL competition: half the speed of detection, half the balanced accuracy of rows (Taormina et al. 2018)."""
-    late = [
-        _delay_rows(j, first, last) / (last - first + 1) for j in judged for first, last in j.events
+def _batadal(runs: Runs, options: Options) -> Estimate:
+    """S of the BATADAL competition (Taormina et al. 2018).
+
+    Half is the speed of detection, half the balanced accuracy over rows.
+    """
+    delays = [
+        _delay_rows(result, first, last) / (last - first + 1)
+        for result in runs
+        for first, last in result.events
     ]
-    found = 1 - _missed_rows(judged, options).value
-    accuracy = (found + 1 - _false_rows(judged, options).value) / 2
-    return Figure((1 - float(np.mean(late)) + accuracy) / 2, count=len(late))
+    sensitivity = 1 - _missed_rows(runs, options).value
+    accuracy = (sensitivity + 1 - _false_rows(runs, options).value) / 2
+    return Estimate((1 - float(np.mean(delays)) + accuracy) / 2, count=len(delays))
 
 
-def _vus(judged: Sequence[Judged], options: Options) -> Figure:
-    """VUS-PR over the rows in which an instrument spoke, the run's own normal stretch included (as the leaderboard has it)."""
-    kept = [j.run.spoke for j in judged]
-    label = np.concatenate([j.run.event[k] for j, k in zip(judged, kept, strict=True)])
-    scores = np.concatenate([j.scores[k] for j, k in zip(judged, kept, strict=True)])
-    baseline = np.nanmin(scores)
-    return Figure(
-        vus_pr(label, np.nan_to_num(scores, nan=baseline), int(options.get("window", 57))),
-        count=len(spans(label)),
-    )
+def _vus(runs: Runs, options: Options) -> Estimate:
+    """VUS-PR over the rows with a reading, including each run's own normal stretch.
+
+    The leaderboard includes that stretch too.
+    """
+    label = np.concatenate([result.run.event[result.run.has_reading] for result in runs])
+    scores = np.concatenate([result.scores[result.run.has_reading] for result in runs])
+    scores = np.nan_to_num(scores, nan=np.nanmin(scores))
+    window = int(options.get("window", VUS_WINDOW))
+    return Estimate(vus_pr(label, scores, window), count=len(spans(label)))
 
 
-def _time_in_alarm(judged: Sequence[Judged], options: Options) -> Figure:
-    return _false_rows(judged, options)
-
-
-def _share(outcomes: Sequence[bool]) -> Figure:
+def _share(outcomes: Sequence[bool]) -> Estimate:
     if not outcomes:
-        return Figure(float("nan"), count=0)
-    ci = binomtest(sum(outcomes), len(outcomes)).proportion_ci(method="wilson")
-    return Figure(float(np.mean(outcomes)), float(ci.low), float(ci.high), len(outcomes))
-
-
-def _over_runs(judged: Sequence[Judged], value: Callable[[Sequence[Judged]], float]) -> Figure:
-    if not judged:
-        return Figure(float("nan"), count=0)
-    if len(judged) < FEWEST_RUNS:
-        return Figure(value(judged), count=len(judged))
-    draws = np.random.default_rng(0).integers(len(judged), size=(RESAMPLES, len(judged)))
-    low, high = np.nanpercentile(
-        [value([judged[place] for place in draw]) for draw in draws], (2.5, 97.5)
+        return Estimate(float("nan"), count=0)
+    interval = binomtest(sum(outcomes), len(outcomes)).proportion_ci(method="wilson")
+    return Estimate(
+        float(np.mean(outcomes)), float(interval.low), float(interval.high), len(outcomes)
     )
-    return Figure(value(judged), float(low), float(high), len(judged))
 
 
-def _ratio(above: float, below: float) -> float:
-    return float(above) / float(below) if below else float("nan")
+def _over_runs(runs: Runs, value: Callable[[Runs], float]) -> Estimate:
+    """A value over all runs, with a bootstrap interval over runs."""
+    if not runs:
+        return Estimate(float("nan"), count=0)
+    if len(runs) < FEWEST_RUNS:
+        return Estimate(value(runs), count=len(runs))
+    draws = np.random.default_rng(0).integers(len(runs), size=(RESAMPLES, len(runs)))
+    resampled = [value([runs[place] for place in draw]) for draw in draws]
+    low, high = np.nanpercentile(resampled, (100 * LOW_TAIL, 100 * HIGH_TAIL))
+    return Estimate(value(runs), float(low), float(high), len(runs))
 
 
-FIGURES: dict[str, Maker] = {
+def _share_active(runs: Runs, rows_of: Callable[[EvaluatedRun], Mask]) -> float:
+    """Share of the chosen rows with an active alarm."""
+    active = sum((run.active & rows_of(run)).sum() for run in runs)
+    return _ratio(active, sum(rows_of(run).sum() for run in runs))
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return float(numerator) / float(denominator) if denominator else float("nan")
+
+
+METRICS: dict[str, Metric] = {
     "event_recall": _event_recall,
     "early_recall": _early_recall,
     "early_time": _early_time,
     "events_found": _events_found,
-    "standing_at_onset": _standing_at_onset,
+    "standing_at_onset": _active_at_onset,
     "false_alarms": _false_alarms,
-    "false_alarms_of_asked": _false_alarms_of_asked,
+    "false_alarms_of_asked": _false_alarms_of_budget,
     "detection_rate": _detection_rate,
     "delay_rows": _delay,
     "f1": _f1,
     "false_alarm_rate": _false_rows,
     "missed_alarm_rate": _missed_rows,
-    "true_negative_rate": _quiet_rows,
+    "true_negative_rate": _true_negative_rows,
     "batadal_s": _batadal,
     "vus_pr": _vus,
 }
+"""The metrics by the name that set.toml and the results use. The names are part of the format."""
 
-__all__ = ["FIGURES", "Figure", "Judged", "figure"]
+__all__ = ["METRICS", "Estimate", "EvaluatedRun", "estimate"]

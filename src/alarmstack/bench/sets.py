@@ -1,8 +1,8 @@
-"""A data set to be judged by: files that somebody else made, described by a plant.toml and a set.toml.
+"""A public data set for the benchmark: its files, described by a plant.toml and a set.toml.
 
-The set.toml says where the files are, what their columns mean, which rows may be learnt from and which figures are printed beside
-which published ones. It is all that differs between sets: every set runs through the same chain. Files are read where they lie and
-never copied.
+The set.toml states where the files are, what their columns mean, which rows may be used for
+training, and which metrics are printed beside which published results. Nothing else differs between
+sets: every set runs through the same pipeline. Files are read in place and never copied.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import polars as pl
 import polars.selectors as cs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from alarmstack.core.errors import BenchError
 from alarmstack.core.intervals import READING_SCHEMA, IntervalBlock, Mask
@@ -25,10 +25,12 @@ from alarmstack.core.plant import Duration, Plant, load_plant
 from alarmstack.preparation.interval_closer import close_intervals
 
 EPOCH = datetime(2000, 1, 1)
-"""When a run begins whose files count rows instead of telling the time."""
+"""Start of a run whose files number the rows instead of giving timestamps."""
 TRUTHS = ("event", "early", "normal", "learn")
+MICROSECONDS = 1_000_000
+"""In a second."""
 TAG = "tag:"
-"""Before the names of a set's tags in a table that has columns of its own."""
+"""Prefix of the tags' columns, so that they cannot collide with the other columns."""
 
 
 class _Part(BaseModel):
@@ -36,7 +38,7 @@ class _Part(BaseModel):
 
 
 class Columns(_Part):
-    """What the files' columns mean. `run` cuts the rows into recordings; `asset` names what they were recorded on."""
+    """The columns of the files. `run` separates recordings; `asset` names the recorded asset."""
 
     run: str
     asset: str | None = None
@@ -44,10 +46,11 @@ class Columns(_Part):
 
 
 class Truth(_Part):
-    """SQL expressions over the files' columns: what really happened in a row.
+    """SQL expressions over the files' columns: the ground truth of a row.
 
-    `event`: an alarm should begin here; `early`: it would still be in time (default: anywhere in the event); `normal`: an alarm
-    here is false; `learn`: normal behaviour may be learnt from it. A row that is none of them is not judged.
+    `event`: an alarm should begin here. `early`: an alarm is still in time (default: in the whole
+    event). `normal`: an alarm here is false. `learn`: the row may be used to learn normal
+    behaviour. A row that is neither `event` nor `normal` is not evaluated.
     """
 
     event: str
@@ -57,10 +60,12 @@ class Truth(_Part):
 
 
 class Protocol(_Part):
-    """Who learns from what.
+    """Which rows a contender is fitted on.
 
-    `own`: a judged run's first stretch is its own normal; `hold_out`: a run learns from other assets only; `shortest_own`: an event
-    counts only after that much normal time in its run; `history`: earlier runs of the same asset move a held-out run's threshold.
+    `own`: the first stretch of each evaluated run is used as its normal behaviour. `hold_out`: a
+    run is scored by a fit on other assets only. `shortest_own`: an event counts only after this
+    much normal time in its run. `history`: earlier runs of the same asset move the threshold of a
+    held-out run.
     """
 
     own: Duration | None = None
@@ -69,10 +74,13 @@ class Protocol(_Part):
     shortest_own: Duration | None = None
 
 
-class FigureWanted(_Part):
-    """One line of the set's table: a figure by name, with what others published and what we aim at."""
+class WantedMetric(_Part):
+    """One line of the set's table: a metric by name, with published results and our aim.
 
-    figure: str
+    Older descriptions use the key `figure`.
+    """
+
+    metric: str = Field(validation_alias=AliasChoices("metric", "figure"))
     options: dict[str, float] = {}
     published: dict[str, float] = {}
     at_least: float | None = None
@@ -86,14 +94,14 @@ class FigureWanted(_Part):
         return None if self.at_most is None else f"≤ {self.at_most:g}"
 
     def met(self, value: float) -> bool | None:
-        """Whether a value meets the aim; None where there is none."""
+        """Whether a value meets the aim; None if there is no aim."""
         if self.at_least is not None:
             return value >= self.at_least
         return None if self.at_most is None else value <= self.at_most
 
 
 class SetDescription(_Part):
-    """A set.toml."""
+    """The content of a set.toml. Older descriptions use the key `figures` for `metrics`."""
 
     name: str
     title: str
@@ -103,21 +111,20 @@ class SetDescription(_Part):
     columns: Columns | None = None
     truth: Truth | None = None
     protocol: Protocol = Protocol()
-    figures: tuple[FigureWanted, ...] = ()
+    metrics: tuple[WantedMetric, ...] = Field(
+        default=(), validation_alias=AliasChoices("metrics", "figures")
+    )
     seeds: tuple[int, ...] = ()
     folder: Path = Field(default=Path(), exclude=True)
 
     def load_plant(self) -> Plant:
-        """The plant that the set was recorded on."""
+        """The plant on which the set was recorded."""
         return load_plant(self.folder / self.plant)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One unbroken recording: closed intervals, and the truth about each row, bool [rows] (see `Truth`).
-
-    `spoke` says in which rows any instrument spoke: rows without one are not judged.
-    """
+    """One recording: closed intervals, and the ground truth of each row (see `Truth`)."""
 
     name: str
     asset: str
@@ -128,13 +135,13 @@ class Run:
     learn: Mask
 
     @property
-    def spoke(self) -> Mask:
-        """Rows in which an instrument spoke."""
+    def has_reading(self) -> Mask:
+        """Rows with a reading of any instrument; only these are evaluated."""
         return np.asarray((self.block.count > 0).any(axis=1))
 
 
 def find_sets(folder: Path) -> dict[str, SetDescription]:
-    """Every described set by name, in the order of names."""
+    """Every set that is described in a folder, by name, in the order of names."""
     return {path.parent.name: read_set(path) for path in sorted(folder.glob("*/set.toml"))}
 
 
@@ -149,38 +156,35 @@ def read_set(path: Path) -> SetDescription:
         raise BenchError(f"{path}: not readable as TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise BenchError(
-            f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}, but it is {first['input']!r}"
-        ) from error
+        key = ".".join(map(str, first["loc"]))
+        raise BenchError(f"{path}: {key}: {first['msg']}, but it is {first['input']!r}") from error
 
 
-def load_runs(described: SetDescription, plant: Plant, data: Path) -> Iterator[Run]:
-    """The runs of a set, one after the other, through the interval closer.
+def load_runs(description: SetDescription, plant: Plant, data: Path) -> Iterator[Run]:
+    """The runs of a set as closed intervals, one after another.
 
-    Raises BenchError when there are no files or a column is missing.
+    Raises BenchError if there are no files or a column is missing.
     """
-    columns, truth = described.columns, described.truth
+    columns, truth = description.columns, description.truth
     if columns is None or truth is None:
         raise BenchError(
-            f"{described.folder}/set.toml: a set of recordings needs [columns] and [truth]"
+            f"{description.folder}/set.toml: a set of recordings needs [columns] and [truth]"
         )
-    table = _read(data, described.files)
+    table = _read(data, description.files)
     tags = [i.tag for i in plant.instruments]
     asset = columns.asset or columns.run
-    missing = [
-        name for name in (columns.run, asset, columns.time, *tags) if name not in table.columns
-    ]
-    if missing:
+    needed = (columns.run, asset, columns.time, *tags)
+    if missing := [name for name in needed if name not in table.columns]:
         raise BenchError(
             f"{data}: no column {', '.join(missing)}: the files have {', '.join(table.columns)}"
         )
-    told = [pl.sql_expr(getattr(truth, name)).fill_null(value=False).alias(name) for name in TRUTHS]
+    truths = {name: pl.sql_expr(getattr(truth, name)).fill_null(value=False) for name in TRUTHS}
     table = table.select(
         pl.col(columns.run).cast(pl.String).alias("run"),
         pl.col(asset).cast(pl.String).alias("asset"),
         _instants(table[columns.time], plant).alias("time"),
         *[pl.col(tag).cast(pl.Float64).alias(TAG + tag) for tag in tags],
-        *told,
+        **truths,
     )
     for part in table.partition_by("run", maintain_order=True):
         yield _run(plant, part.sort("time"))
@@ -190,57 +194,49 @@ def _run(plant: Plant, part: pl.DataFrame) -> Run:
     readings = part.select("time", cs.starts_with(TAG)).unpivot(
         index="time", variable_name="tag", value_name="value"
     )
-    block = close_intervals(
-        plant, readings.with_columns(pl.col("tag").str.strip_prefix(TAG)).select(*READING_SCHEMA)
-    )
-    rows = (part["time"].dt.replace_time_zone(None).to_numpy() - block.start[0]) // np.timedelta64(
-        plant.time.cadence
-    )
+    readings = readings.with_columns(pl.col("tag").str.strip_prefix(TAG)).select(*READING_SCHEMA)
+    block = close_intervals(plant, readings)
+    since_start = part["time"].dt.replace_time_zone(None).to_numpy() - block.start[0]
+    rows = since_start // np.timedelta64(plant.time.cadence)
 
     count = np.bincount(rows, minlength=len(block))
-    # What was true before a hole in the recording holds inside it.
-    last_told = np.maximum.accumulate(np.where(count > 0, np.arange(len(block)), 0))
+    # Inside a gap of the recording, the ground truth of the last row before it holds.
+    last_recorded = np.maximum.accumulate(np.where(count > 0, np.arange(len(block)), 0))
 
-    def told(name: str, *, everywhere: bool) -> Mask:
+    def truth(name: str, *, everywhere: bool) -> Mask:
         true = np.bincount(rows, weights=part[name].to_numpy(), minlength=len(block))
-        return ((true == count) if everywhere else (true > 0))[last_told]
+        return ((true == count) if everywhere else (true > 0))[last_recorded]
 
     return Run(
         part["run"][0],
         part["asset"][0],
         block,
-        event=told("event", everywhere=False),
-        early=told("early", everywhere=True),
-        normal=told("normal", everywhere=True),
-        learn=told("learn", everywhere=True),
+        event=truth("event", everywhere=False),
+        early=truth("early", everywhere=True),
+        normal=truth("normal", everywhere=True),
+        learn=truth("learn", everywhere=True),
     )
 
 
 def _read(data: Path, pattern: str) -> pl.DataFrame:
-    found = sorted(data.glob(pattern))
-    if not found:
+    paths = sorted(data.glob(pattern))
+    if not paths:
         raise BenchError(
-            f"{data}: no file {pattern}: give --data the folder that holds one folder a set"
+            f"{data}: no file {pattern}: --data must name the folder with one folder for each set"
         )
     tables = [
-        pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path) for path in found
+        pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path) for path in paths
     ]
     return pl.concat(tables, how="diagonal_relaxed")
 
 
 def _instants(times: pl.Series, plant: Plant) -> pl.Series:
-    """Times as UTC instants. A number counts rows."""
+    """Times as UTC instants. A number is the number of the row."""
     if times.dtype.is_numeric():
-        since = (times.cast(pl.Int64) * int(plant.time.cadence.total_seconds() * 1_000_000)).cast(
-            pl.Duration("us")
-        )
+        cadence_us = int(plant.time.cadence.total_seconds() * MICROSECONDS)
+        since = (times.cast(pl.Int64) * cadence_us).cast(pl.Duration("us"))
         return (pl.Series([EPOCH]).cast(pl.Datetime("us")) + since).dt.replace_time_zone("UTC")
     return times.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
-def instant(moment: datetime) -> np.datetime64:
-    """A moment as arrays hold it."""
-    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
-
-
-__all__ = ["Mask", "Run", "SetDescription", "find_sets", "load_runs", "read_set"]
+__all__ = ["Run", "SetDescription", "WantedMetric", "find_sets", "load_runs", "read_set"]

@@ -1,4 +1,4 @@
-"""The skill benchmark: one table a set, every score and alarm episode in Parquet, a picture an event."""
+"""The skill benchmark: a table per set, all scores and alarm episodes, a plot per event."""
 
 from __future__ import annotations
 
@@ -10,129 +10,145 @@ import numpy as np
 import polars as pl
 
 from alarmstack.bench.baselines import BASELINES
-from alarmstack.bench.judge import Contender, Taught, judge
+from alarmstack.bench.evaluate import Contender, FittedContender, evaluate
 from alarmstack.bench.lines import Line
-from alarmstack.bench.metrics import Figure, Judged, figure
-from alarmstack.bench.own import judge_own
-from alarmstack.bench.plots import event_picture
-from alarmstack.bench.sets import FigureWanted, SetDescription, load_runs
+from alarmstack.bench.metrics import EvaluatedRun, estimate
+from alarmstack.bench.own_models import evaluate_own_models
+from alarmstack.bench.plots import event_plot
+from alarmstack.bench.sets import SetDescription, WantedMetric, load_runs
 from alarmstack.core.plant import Plant
 from alarmstack.core.progress import Progress, silent
 from alarmstack.evaluation.vus import spans
 from alarmstack.models.normality import TrainingSegment, learn_normal
 
 OURS = "normality"
+"""Name of our model among the contenders."""
+READ, OUR_SHARE, BASELINES_SHARE = 0.05, 0.75, 0.1
+"""Shares of the progress bar: reading files, our model, all baselines. Plots take the rest."""
+
+Results = dict[str, list[EvaluatedRun]]
+"""The evaluated runs of each contender, by its name."""
 
 
 def run_set(
-    described: SetDescription, data: Path, out: Path, progress: Progress = silent
+    description: SetDescription, data: Path, out: Path, progress: Progress = silent
 ) -> list[Line]:
-    """Judge our models and every baseline on a set; write scores.parquet, episodes.parquet and events/*.png to `out`.
+    """Evaluate our model and every baseline on a set.
 
-    Raises BenchError when the set's files are missing or have other columns.
+    Writes scores.parquet, episodes.parquet and events/*.png to `out`. Raises BenchError if the
+    set's files are missing or have other columns.
     """
-    if described.kind != "recordings":
-        return judge_own(described, data, progress)
+    if description.kind != "recordings":
+        return evaluate_own_models(description, data, progress)
     progress("reading", 0.0)
-    plant = described.load_plant()
-    runs = list(load_runs(described, plant, data))
+    plant = description.load_plant()
+    runs = list(load_runs(description, plant, data))
     contenders: dict[str, Contender] = {OURS: ours, **BASELINES}
-    judged: dict[str, list[Judged]] = {}
+    results: Results = {}
     for place, (name, contender) in enumerate(contenders.items()):
-        begin, width = (
-            (0.05, 0.75)
-            if name == OURS
-            else (0.8 + 0.1 * place / len(contenders), 0.1 / len(contenders))
-        )
-        judged[name] = judge(
-            plant,
-            described,
-            runs,
-            contender,
-            lambda what, share, n=name, b=begin, w=width: progress(f"{n}: {what}", b + w * share),
-        )
-    write_scores(judged, out)
-    _draw(plant, judged[OURS], out / "events", progress)
-    speaking = {
-        name: found
-        for name, found in judged.items()
-        if any(np.isfinite(j.scores).any() for j in found)
-    }
-    return [_line(described, wanted, speaking) for wanted in described.figures]
+        part = _part_of_progress(progress, name, place, len(contenders))
+        results[name] = evaluate(plant, description, runs, contender, part)
+    write_scores(results, out)
+    _plot_events(plant, results[OURS], out / "events", progress)
+    scored = {name: evaluated for name, evaluated in results.items() if _has_scores(evaluated)}
+    return [_line(description, wanted, scored) for wanted in description.metrics]
 
 
-def ours(plant: Plant, lessons: Sequence[TrainingSegment]) -> Taught:
+def ours(plant: Plant, segments: Sequence[TrainingSegment]) -> FittedContender:
     """The normal-behaviour model as a contender."""
-    model = learn_normal(plant, lessons)
-    return Taught(lambda block: model(block).score, lambda: model.held_back)
+    model = learn_normal(plant, segments)
+    return FittedContender(lambda block: model(block).score, lambda: model.held_back)
 
 
-def _line(described: SetDescription, wanted: FigureWanted, judged: dict[str, list[Judged]]) -> Line:
-    made: dict[str, Figure] = {
-        name: figure(wanted.figure, found, wanted.options) for name, found in judged.items()
+def _part_of_progress(progress: Progress, name: str, place: int, count: int) -> Progress:
+    """Progress of one contender, as a part of the whole."""
+    width = OUR_SHARE if name == OURS else BASELINES_SHARE / count
+    begin = READ if name == OURS else READ + OUR_SHARE + BASELINES_SHARE * place / count
+
+    def part(what: str, share: float) -> None:
+        progress(f"{name}: {what}", begin + width * share)
+
+    return part
+
+
+def _has_scores(evaluated: Sequence[EvaluatedRun]) -> bool:
+    return any(np.isfinite(result.scores).any() for result in evaluated)
+
+
+def _line(description: SetDescription, wanted: WantedMetric, results: Results) -> Line:
+    estimates = {
+        name: estimate(wanted.metric, evaluated, wanted.options)
+        for name, evaluated in results.items()
     }
-    ours = made.pop(OURS)
+    our_estimate = estimates.pop(OURS)
     options = ", ".join(f"{key} {value:g}" for key, value in wanted.options.items())
     return Line(
-        set=described.name,
-        metric=f"{wanted.figure} ({options})" if options else wanted.figure,
-        value=ours.value,
-        low=ours.low,
-        high=ours.high,
-        count=ours.count,
-        baselines={name: found.value for name, found in made.items()},
+        set=description.name,
+        metric=f"{wanted.metric} ({options})" if options else wanted.metric,
+        value=our_estimate.value,
+        low=our_estimate.low,
+        high=our_estimate.high,
+        count=our_estimate.count,
+        baselines={name: baseline.value for name, baseline in estimates.items()},
         published=dict(wanted.published),
         aim=wanted.aim,
-        met=wanted.met(ours.value),
+        met=wanted.met(our_estimate.value),
     )
 
 
-def write_scores(judged: dict[str, list[Judged]], out: Path) -> None:
-    """Every score and every alarm episode of every contender."""
+def write_scores(results: Results, out: Path) -> None:
+    """Write every score and every alarm episode of every contender."""
     out.mkdir(parents=True, exist_ok=True)
-    scores = [
-        pl.DataFrame(
-            {
-                "run": j.run.name,
-                "start": j.run.block.start.astype("datetime64[us]"),
-                "event": j.run.event,
-                "normal": j.run.normal,
-                "counted": j.counted,
-                "score": j.scores,
-                "alarm": j.on,
-            }
-        ).with_columns(contender=pl.lit(name))
-        for name, found in judged.items()
-        for j in found
-    ]
-    pl.concat(scores).write_parquet(out / "scores.parquet")
-    pl.DataFrame(
-        [episode for name, found in judged.items() for j in found for episode in _episodes(name, j)]
-    ).write_parquet(out / "episodes.parquet")
+    pairs = [(name, result) for name, evaluated in results.items() for result in evaluated]
+    pl.concat(_scores(name, result) for name, result in pairs).write_parquet(out / "scores.parquet")
+    episodes = [episode for name, result in pairs for episode in _episodes(name, result)]
+    pl.DataFrame(episodes).write_parquet(out / "episodes.parquet")
 
 
-def _episodes(name: str, judged: Judged) -> list[dict[str, Any]]:
-    start = judged.run.block.start.astype("datetime64[us]")
-    cadence = np.timedelta64(judged.run.block.cadence)
+def _scores(name: str, result: EvaluatedRun) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "run": result.run.name,
+            "start": result.run.block.start.astype("datetime64[us]"),
+            "event": result.run.event,
+            "normal": result.run.normal,
+            "counted": result.counted,
+            "score": result.scores,
+            "alarm": result.active,
+        }
+    ).with_columns(contender=pl.lit(name))
+
+
+def _episodes(name: str, result: EvaluatedRun) -> list[dict[str, Any]]:
+    start = result.run.block.start.astype("datetime64[us]")
+    cadence = np.timedelta64(result.run.block.cadence)
     return [
         {
             "contender": name,
-            "run": judged.run.name,
+            "run": result.run.name,
             "begin": (start[first] + cadence).item(),
             "end": (start[last] + cadence).item(),
-            "peak": float(np.nanmax(judged.scores[first : last + 1])),
-            "in_event": bool(judged.inside[first]),
-            "false": bool(judged.normal[first]),
+            "peak": float(np.nanmax(result.scores[first : last + 1])),
+            "in_event": bool(result.in_event[first]),
+            "false": bool(result.normal[first]),
         }
-        for first, last in spans(judged.on)
+        for first, last in spans(result.active)
     ]
 
 
-def _draw(plant: Plant, judged: Sequence[Judged], out: Path, progress: Progress) -> None:
-    events = [(j, number, event) for j in judged for number, event in enumerate(j.events)]
-    for place, (j, number, event) in enumerate(events):
-        progress("pictures", 0.9 + 0.1 * place / len(events))
-        event_picture(plant, j, event, out / f"{j.run.name.replace('/', '_')}_{number}.png")
+def _plot_events(
+    plant: Plant, evaluated: Sequence[EvaluatedRun], out: Path, progress: Progress
+) -> None:
+    events = [
+        (result, number, event)
+        for result in evaluated
+        for number, event in enumerate(result.events)
+    ]
+    begin = READ + OUR_SHARE + BASELINES_SHARE
+    for place, (result, number, event) in enumerate(events):
+        progress("plots", begin + (1 - begin) * place / len(events))
+        name = result.run.name.replace("/", "_")
+        event_plot(plant, result, event, out / f"{name}_{number}.png")
 
 
 __all__ = ["OURS", "run_set"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.box import SIMPLE
 from rich.table import Table
 
-from alarmstack.bench.own import FIRST_DAY
+from alarmstack.bench.own_models import FIRST_DAY
 from alarmstack.core.plant import Plant
 from alarmstack.core.progress import Progress, silent
 from alarmstack.core.settings import Settings
@@ -28,14 +28,39 @@ from alarmstack.training.studies import (
 from alarmstack.training.trial import simulated_trial
 
 RELIABILITY_PLANTS = 8
-"""Simulated plants, from the first seed on, that reliability is judged on: enough events to tell 0.05 from chance."""
-Sheet = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
-"""Title, headings, cells."""
+"""Simulated plants for reliability, from the first seed upwards.
+
+They hold enough events to distinguish a difference of 0.05 from chance.
+"""
 
 
 @dataclass(frozen=True)
-class Studied:
-    """What the three studies found."""
+class StudyTable:
+    """One table of a study: title, headings, cells."""
+
+    title: str
+    headings: tuple[str, ...]
+    cells: Sequence[tuple[str, ...]]
+
+    def for_terminal(self) -> Table:
+        """The table for a terminal."""
+        table = Table(title=self.title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+        for place, heading in enumerate(self.headings):
+            table.add_column(heading, justify="right" if place > 1 else "left")
+        for row in self.cells:
+            table.add_row(*row)
+        return table
+
+    def markdown(self) -> str:
+        """The table as Markdown with a heading."""
+        lines = [self.headings, ("---",) * len(self.headings), *self.cells]
+        rows = [f"| {' | '.join(line)} |" for line in lines]
+        return f"### {self.title}\n\n" + "\n".join(rows) + "\n"
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """The results of the three studies."""
 
     prefix: str
     bins: Sequence[Bin]
@@ -43,75 +68,83 @@ class Studied:
     curve: Sequence[Learnt]
 
     def rows(self) -> list[dict[str, object]]:
-        """Everything, as `--json` writes it."""
+        """All results, as `--json` writes them."""
         return study_rows(self.bins, self.losses, self.curve)
 
     def tables(self) -> Iterator[Table]:
         """The tables for a terminal."""
-        for title, headings, cells in self._sheets():
-            table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-            for place, heading in enumerate(headings):
-                table.add_column(heading, justify="right" if place > 1 else "left")
-            for row in cells:
-                table.add_row(*row)
-            yield table
+        return (table.for_terminal() for table in self._tables())
 
     def markdown(self) -> str:
         """The tables for the docs."""
-        parts = []
-        for title, headings, cells in self._sheets():
-            lines = [headings, ("---",) * len(headings), *cells]
-            parts.append(
-                f"### {title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-            )
-        return "\n".join(parts)
+        return "\n".join(table.markdown() for table in self._tables())
 
-    def _sheets(self) -> Iterator[Sheet]:
-        yield (
-            f"Reliability: probability said and share that came (aim: no more than {RELIABLE:g} apart)",
-            ("model", "said", "mean said", "came", "rows", "came − said", "95 % interval", "aim"),
-            [
-                (
-                    self._short(b.model),
-                    f"{b.low:.0%} …",
-                    f"{b.said:.3f}",
-                    f"{b.came:.3f}",
-                    str(b.rows),
-                    f"{b.came - b.said:+.3f}",
-                    f"{b.least:+.3f} … {b.most:+.3f}",
-                    _met(b),
-                )
-                for b in self.bins
-            ],
+    def _tables(self) -> tuple[StudyTable, ...]:
+        return self._reliability(), self._sensor_loss(), self._learning_curve()
+
+    def _reliability(self) -> StudyTable:
+        cells = [
+            (
+                self._short(group.model),
+                f"{group.low:.0%} …",
+                f"{group.said:.3f}",
+                f"{group.came:.3f}",
+                str(group.rows),
+                f"{group.came - group.said:+.3f}",
+                f"{group.least:+.3f} … {group.most:+.3f}",
+                _aim_met(group),
+            )
+            for group in self.bins
+        ]
+        return StudyTable(
+            "Reliability: forecast probability and observed frequency "
+            f"(aim: at most {RELIABLE:g} apart)",
+            (
+                "model",
+                "forecast",
+                "mean forecast",
+                "observed",
+                "rows",
+                "observed − forecast",
+                "95 % interval",
+                "aim",
+            ),
+            cells,
         )
-        yield (
-            "Sensor loss: the same threshold, one instrument gone",
+
+    def _sensor_loss(self) -> StudyTable:
+        cells = [
+            (
+                self._short(loss.model),
+                loss.without,
+                f"{loss.recall:.0%}",
+                f"{loss.precursor_recall:.0%}",
+                f"{loss.false_alarms_per_day:.2f}",
+            )
+            for loss in self.losses
+        ]
+        return StudyTable(
+            "Sensor loss: the same threshold, one instrument missing",
             ("model", "without", "recall", "with precursor", "false a day"),
-            [
-                (
-                    self._short(x.model),
-                    x.without,
-                    f"{x.recall:.0%}",
-                    f"{x.precursor_recall:.0%}",
-                    f"{x.false_alarms_per_day:.2f}",
-                )
-                for x in self.losses
-            ],
+            cells,
         )
-        yield (
-            "Learning curve: recall of onsets with precursor after so many events",
+
+    def _learning_curve(self) -> StudyTable:
+        cells = [
+            (
+                self._short(point.model),
+                str(point.events),
+                f"{point.days:.0f}",
+                f"{point.recall:.0%}",
+                f"{point.lowest:.0%} … {point.highest:.0%}",
+                f"{point.false_alarms_per_day:.2f}",
+            )
+            for point in sorted(self.curve, key=lambda point: (point.model, point.events))
+        ]
+        return StudyTable(
+            "Learning curve: recall of onsets with precursor, by number of training events",
             ("model", "events", "days", "recall", "lowest … highest", "false a day"),
-            [
-                (
-                    self._short(c.model),
-                    str(c.events),
-                    f"{c.days:.0f}",
-                    f"{c.recall:.0%}",
-                    f"{c.lowest:.0%} … {c.highest:.0%}",
-                    f"{c.false_alarms_per_day:.2f}",
-                )
-                for c in sorted(self.curve, key=lambda c: (c.model, c.events))
-            ],
+            cells,
         )
 
     def _short(self, model: str) -> str:
@@ -120,15 +153,18 @@ class Studied:
 
 def study(
     plant: Plant, settings: Settings, days: int, seeds: Sequence[int], progress: Progress = silent
-) -> Studied:
-    """Study the promoted models. Raises NotPromotedError where there are none, StorageError before the first ETL run."""
+) -> StudyResults:
+    """Study the promoted models.
+
+    Raises NotPromotedError if there are none, StorageError if there is no ETL run.
+    """
     training, manifest = latest_examples(plant, settings)
     block = read_intervals(plant, Store.of(settings), manifest)
     bundles = champions(plant, settings)
     progress("simulating", 0.0)
     trial = simulated_trial(plant, FIRST_DAY, days, seeds)
     years = simulated_trial(plant, FIRST_DAY, days, range(seeds[0], seeds[0] + RELIABILITY_PLANTS))
-    return Studied(
+    return StudyResults(
         plant.registry_prefix,
         reliability(plant, bundles, years),
         sensor_loss(plant, bundles, trial, lambda what, share: progress(what, 0.1 + 0.3 * share)),
@@ -138,10 +174,10 @@ def study(
     )
 
 
-def _met(one: Bin) -> str:
-    if one.gap <= RELIABLE:
+def _aim_met(group: Bin) -> str:
+    if group.gap <= RELIABLE:
         return "met"
-    return "may be chance" if one.chance else "missed"
+    return "may be chance" if group.chance else "missed"
 
 
-__all__ = ["Studied", "study"]
+__all__ = ["StudyResults", "study"]

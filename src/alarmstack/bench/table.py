@@ -14,22 +14,18 @@ MET = {True: "met", False: "missed", None: ""}
 
 
 def skill_table(title: str, lines: Sequence[Line]) -> Table:
-    """One line a figure: ours with its interval, the baselines, what others published, the aim."""
+    """A row for each metric: our value with its interval, baselines, published results, the aim."""
     table = Table(
         title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), caption_justify="left"
     )
-    for name in ("figure", "ours", "of", "baselines", "published", "aim", ""):
+    for name in ("metric", "ours", "of", "baselines", "published", "aim", ""):
         table.add_column(name, justify="right" if name in ("ours", "of") else "left")
     for line in lines:
+        interval = _interval(line, "…")
         table.add_row(
             line.metric,
-            _value(line.value)
-            + (
-                ""
-                if line.low is None or line.high is None
-                else f"\n{_value(line.low)}…{_value(line.high)}"
-            ),
-            "" if line.count is None else str(line.count),
+            f"{_value(line.value)}\n{interval}" if interval else _value(line.value),
+            _count(line),
             _pairs(line.baselines),
             _pairs(line.published),
             line.aim or "",
@@ -39,11 +35,15 @@ def skill_table(title: str, lines: Sequence[Line]) -> Table:
 
 
 def benchmark_rows(lines: Sequence[Line]) -> list[dict[str, Any]]:
-    """Lines in the form of the other benchmarks; the baseline is the best published figure, else the best baseline."""
+    """Lines in the form of the other benchmarks.
+
+    `baseline` is the best published result, or the best baseline if nothing is published.
+    """
     rows = []
     for line in lines:
-        known = line.published or line.baselines
-        best = (min if (line.aim or "").startswith("≤") else max)(known.values(), default=None)
+        references = line.published or line.baselines
+        lower_is_better = (line.aim or "").startswith("≤")
+        best = (min if lower_is_better else max)(references.values(), default=None)
         ratio = line.value / best if best else None
         head = {"name": f"{line.set}/{line.metric}", "baseline": best, "ratio": ratio}
         rows.append(head | line.record())
@@ -52,20 +52,41 @@ def benchmark_rows(lines: Sequence[Line]) -> list[dict[str, Any]]:
 
 def markdown(title: str, lines: Sequence[Line]) -> str:
     """The same table for docs/skill.md."""
-    head = f"### {title}\n\n| figure | ours | 95 % | of | baselines | published | aim | |\n"
-    head += "| --- | ---: | --- | ---: | --- | --- | --- | --- |\n"
-    body = [
-        f"| {line.metric} | {_value(line.value)} | "
-        f"{'' if line.low is None or line.high is None else f'{_value(line.low)} … {_value(line.high)}'} | "
-        f"{'' if line.count is None else line.count} | {_pairs(line.baselines, ', ')} | {_pairs(line.published, ', ')} | "
-        f"{line.aim or ''} | {MET[line.met]} |"
-        for line in lines
+    head = [
+        f"### {title}",
+        "",
+        "| metric | ours | 95 % | of | baselines | published | aim | |",
+        "| --- | ---: | --- | ---: | --- | --- | --- | --- |",
     ]
-    return head + "\n".join(body) + "\n"
+    return "\n".join([*head, *map(_markdown_row, lines)]) + "\n"
 
 
-def _pairs(figures: dict[str, float], between: str = "\n") -> str:
-    return between.join(f"{name} {_value(value)}" for name, value in figures.items())
+def _markdown_row(line: Line) -> str:
+    cells = (
+        line.metric,
+        _value(line.value),
+        _interval(line, " … "),
+        _count(line),
+        _pairs(line.baselines, ", "),
+        _pairs(line.published, ", "),
+        line.aim or "",
+        MET[line.met],
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _interval(line: Line, between: str) -> str:
+    if line.low is None or line.high is None:
+        return ""
+    return f"{_value(line.low)}{between}{_value(line.high)}"
+
+
+def _count(line: Line) -> str:
+    return "" if line.count is None else str(line.count)
+
+
+def _pairs(values: dict[str, float], between: str = "\n") -> str:
+    return between.join(f"{name} {_value(value)}" for name, value in values.items())
 
 
 def _value(value: float) -> str:

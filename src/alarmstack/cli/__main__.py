@@ -1,5 +1,5 @@
-"""`python -m alarmstack.cli`: the same as the command `alarmstack`."""
+"""`python -m alarmstack.cli` is the same as the command `alarmstack`."""
 
-from alarmstack.cli.commands import main
+from alarmstack.cli.entry import main
 
 main()

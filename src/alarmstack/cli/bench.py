@@ -1,4 +1,4 @@
-"""`alarmstack bench`: what the command line says of the benchmark."""
+"""`alarmstack bench`: run the benchmarks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from alarmstack.cli.options import LONGEST_DAYS, seeds_of, write_json
+from alarmstack.cli.options import (
+    JsonFile,
+    PlantFile,
+    SimulatedDays,
+    UnseenSeeds,
+    plant_of,
+    seeds_of,
+)
+from alarmstack.cli.output import console, write_json
 from alarmstack.core.errors import AlarmstackError, BenchError
-from alarmstack.core.plant import load_plant
 from alarmstack.core.progress import bar
 from alarmstack.core.settings import load_settings
 
@@ -21,116 +27,110 @@ if TYPE_CHECKING:
     from alarmstack.bench.lines import Line
     from alarmstack.bench.sets import SetDescription
 
-# What measures is imported where it is needed: services share this command line and shall not carry it.
 benches = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Measure against what others published."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Compare with baselines and published results.",
 )
-console = Console()
 
 SETS = Path("benchmarks/sets")
+Report = Annotated[
+    Path | None,
+    typer.Option(help="Also write the tables to this file as Markdown.", show_default=False),
+]
 
 
 @benches.callback()
-def _only_verbs() -> None:
-    """Measure against what others published."""
+def _group() -> None:
+    """Compare with baselines and published results."""
 
 
 @benches.command()
 def skill(
     data: Annotated[
-        Path, typer.Option(help="The folder with one folder a set, or one set's own.")
+        Path, typer.Option(help="Folder with one folder per set, or the folder of one set.")
     ] = Path("../shared/data"),
     names: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Again for more; default: all.", show_default=False),
+        typer.Option(
+            "--set", help="Name of a set; repeat for more. Default: all.", show_default=False
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Scores, episodes, pictures; default: bench/ of the data folder."),
+        typer.Option(
+            help="Folder for scores, episodes and plots; default: bench/ in the data folder."
+        ),
     ] = None,
-    described: Annotated[Path, typer.Option("--sets", help="Where the sets are described.")] = SETS,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Sets judged at the same time.")] = 2,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", help="Write the tables to this file.", show_default=False),
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(help="Write the tables to this file as Markdown.", show_default=False),
-    ] = None,
+    sets: Annotated[Path, typer.Option(help="Folder with the descriptions of the sets.")] = SETS,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Sets evaluated at the same time.")
+    ] = 2,
+    json_file: JsonFile = None,
+    report: Report = None,
 ) -> None:
-    """Early-warning skill on data that somebody else made: one table a set, beside baselines and published figures.
+    """Measure early-warning skill on public data.
+
+    Prints one table per set, with baselines and published results.
 
     Example: alarmstack bench skill --data ../shared/data --set skab --json skill.json
     """
     from alarmstack.bench.sets import find_sets
     from alarmstack.bench.table import benchmark_rows, markdown, skill_table
 
-    known = find_sets(described)
-    unknown = sorted(set(names or ()) - set(known))
-    if unknown or not known:
+    described = find_sets(sets)
+    unknown = sorted(set(names or ()) - set(described))
+    if unknown or not described:
         raise BenchError(
-            f"no set {', '.join(unknown)} in {described}: use one of {', '.join(known) or 'none'}"
+            f"no set {', '.join(unknown)} in {sets}: use one of {', '.join(described) or 'none'}"
         )
-    chosen = [known[name] for name in names or known]
+    chosen = [described[name] for name in names or described]
     folder = out or load_settings().data / "bench"
     lines: dict[str, list[Line]] = {}
     failed: dict[str, AlarmstackError] = {}
     with bar(console, "bench") as progress:
-        progress(", ".join(one.name for one in chosen), 0.0)
-        for name, found in _run(chosen, data, folder, workers):
-            if isinstance(found, AlarmstackError):
-                failed[name] = found
-                console.print(f"{name}: not judged: {found}", markup=False, highlight=False)
+        progress(", ".join(description.name for description in chosen), 0.0)
+        for name, result in _run(chosen, data, folder, workers):
+            if isinstance(result, AlarmstackError):
+                failed[name] = result
+                console.print(f"{name}: not evaluated: {result}", markup=False, highlight=False)
             else:
-                lines[name] = found
-                console.print(skill_table(known[name].title, found))
+                lines[name] = result
+                console.print(skill_table(described[name].title, result))
             progress(f"{name} done", (len(lines) + len(failed)) / len(chosen))
-    ordered = {one.name: lines[one.name] for one in chosen if one.name in lines}
-    write_json(json_file, [row for found in ordered.values() for row in benchmark_rows(found)])
+    ordered = [(item.title, lines[item.name]) for item in chosen if item.name in lines]
+    write_json(json_file, [row for _, result in ordered for row in benchmark_rows(result)])
     if report is not None:
-        report.write_text(
-            "\n".join(markdown(known[name].title, found) for name, found in ordered.items())
-        )
-    console.print(f"scores, episodes and pictures: {folder}", markup=False, highlight=False)
+        report.write_text("\n".join(markdown(title, result) for title, result in ordered))
+    console.print(f"scores, episodes and plots: {folder}", markup=False, highlight=False)
     if failed:
-        raise BenchError(f"not judged: {', '.join(failed)}; the others are")
+        raise BenchError(f"not evaluated: {', '.join(failed)}; all other sets are evaluated")
 
 
 @benches.command()
 def models(
-    days: Annotated[
-        int, typer.Option(min=28, max=LONGEST_DAYS, help="Length of each simulated plant.")
-    ] = 365,
-    seeds: Annotated[
-        str, typer.Option(help="Seeds that training never saw, one simulated plant each.")
-    ] = "101,102",
-    plant: Annotated[
-        Path | None, typer.Option("--plant", help="Default: ALARMSTACK_PLANT.", show_default=False)
-    ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", help="Write the figures to this file.", show_default=False),
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(help="Write the tables to this file as Markdown.", show_default=False),
-    ] = None,
+    days: SimulatedDays = 365,
+    seeds: UnseenSeeds = "101,102",
+    plant: PlantFile = None,
+    json_file: JsonFile = None,
+    report: Report = None,
 ) -> None:
-    """How reliable the promoted forecasters' probabilities are, what the loss of a sensor costs, how few events are enough.
+    """Study the promoted forecasters.
+
+    Measures their reliability, the effect of a lost sensor and of few training events.
 
     Example: alarmstack bench models --json models.json
     """
     from alarmstack.bench.study import study
 
-    described, chosen = load_plant(plant or load_settings().plant), seeds_of("--seeds", seeds)
+    described, unseen = plant_of(plant), seeds_of("--seeds", seeds)
     with bar(console, "bench") as progress:
-        studied = study(described, load_settings(), days, chosen, progress)
-    for table in studied.tables():
+        results = study(described, load_settings(), days, unseen, progress)
+    for table in results.tables():
         console.print(table)
-    write_json(json_file, studied.rows())
+    write_json(json_file, results.rows())
     if report is not None:
-        report.write_text(studied.markdown())
+        report.write_text(results.markdown())
 
 
 def _run(
@@ -140,21 +140,24 @@ def _run(
     with ProcessPoolExecutor(
         max_workers=min(workers, len(chosen)), mp_context=get_context("spawn")
     ) as pool:
-        jobs = {pool.submit(_one, one, data, out / one.name): one.name for one in chosen}
+        jobs = {
+            pool.submit(_run_one, description, data, out / description.name): description.name
+            for description in chosen
+        }
         for job in as_completed(jobs):
             yield jobs[job], job.result()
 
 
-def _one(described: SetDescription, data: Path, out: Path) -> list[Line] | AlarmstackError:
-    """A set's lines, or why there are none: one set that cannot be judged does not keep the others from it."""
+def _run_one(description: SetDescription, data: Path, out: Path) -> list[Line] | AlarmstackError:
+    """The lines of one set, or the error. An error in one set does not stop the others."""
     from threadpoolctl import threadpool_limits
 
     from alarmstack.bench.skill import run_set
 
-    own = data / described.name
+    own = data / description.name
     try:
         with threadpool_limits(1):
-            return run_set(described, own if own.is_dir() else data, out)
+            return run_set(description, own if own.is_dir() else data, out)
     except AlarmstackError as error:
         return error
 

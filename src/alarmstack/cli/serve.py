@@ -1,37 +1,40 @@
-"""`alarmstack serve …`: the services one by one; and all of them at once, as the demo runs them."""
+"""`alarmstack serve`: run one service, or all of them together."""
 
 from __future__ import annotations
 
-import os
 import secrets
-import sys
 from functools import partial
 from typing import Annotated
 
 import typer
 from pydantic import SecretStr
-from rich.console import Console
 
+from alarmstack.cli.demo import check_demo, run_services
 from alarmstack.cli.options import LARGEST_SEED
-from alarmstack.cli.supervisor import Service, check_ports, supervise
+from alarmstack.cli.output import console
 from alarmstack.cli.users import demo_login
 from alarmstack.core.folder import claimed
 from alarmstack.core.plant import load_plant
 from alarmstack.core.settings import Settings, load_settings
 
 services = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Run a service: sensors, inference, gateway."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Run one service, or all of them.",
 )
 Port = Annotated[
     int | None,
     typer.Option(
-        min=1, max=65535, help="Default: the service's own (ALARMSTACK_…_PORT).", show_default=False
+        min=1,
+        max=65535,
+        help="Default: the port in the settings (ALARMSTACK_…_PORT).",
+        show_default=False,
     ),
 ]
 Host = Annotated[
     str | None,
     typer.Option(
-        help="Address to listen on; default: ALARMSTACK_HOST, else loopback.", show_default=False
+        help="Address to listen on; default: ALARMSTACK_HOST, or loopback.", show_default=False
     ),
 ]
 
@@ -42,16 +45,20 @@ def sensors(
     host: Host = None,
     speed: Annotated[
         float | None,
-        typer.Option(min=0.001, max=36_000, help="Plant seconds in a wall second; 1 is real time."),
+        typer.Option(min=0.001, max=36_000, help="Plant seconds per wall second; 1 is real time."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Same seed, same plant.")] = 11,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="The same seed gives the same plant.")
+    ] = 11,
 ) -> None:
-    """Play the simulated plant live: readings, closed intervals, scenarios.
+    """Run the simulated plant live.
+
+    Serves its readings, closed intervals and scenarios.
 
     Example: alarmstack serve sensors --speed 3600
     """
     from alarmstack.services.runtime.hosts import Hosts
-    from alarmstack.services.runtime.http import listen, run
+    from alarmstack.services.runtime.server import listen, run
     from alarmstack.services.sensors.app import create_app, start_player
     from alarmstack.storage.files import Store
 
@@ -65,21 +72,24 @@ def sensors(
             saved=settings.data / "live" / f"plant-{seed}.json",
             flush=Store.of(settings, settings.raw) if settings.flush_readings else None,
             unflushed=settings.unflushed_readings,
+            keep_days=settings.keep_readings_days,
         )
         run(Hosts(create_app(player), settings.hosts), [socket])
 
 
 @services.command()
 def inference(port: Port = None, host: Host = None) -> None:
-    """Let the promoted models answer; those of ALARMSTACK_MODELS_URL until the registry has spoken.
+    """Serve the promoted models.
+
+    Until the registry answers, the models of ALARMSTACK_MODELS_URL are served.
 
     Example: alarmstack serve inference --port 7502
     """
-    from alarmstack.registry.bundles import Registry
+    from alarmstack.registry import Registry
     from alarmstack.services.inference import Shelf, create_app
     from alarmstack.services.inference.exported import fetch
     from alarmstack.services.runtime.hosts import Hosts
-    from alarmstack.services.runtime.http import listen, run
+    from alarmstack.services.runtime.server import listen, run
     from alarmstack.storage.files import Store
 
     settings = _listening(host)
@@ -107,7 +117,7 @@ def gateway(
         typer.Option(
             min=0,
             max=65535,
-            help="Port of the page; 0: on the API's port alone.",
+            help="Port of the page; 0: only on the API's port.",
             show_default=False,
         ),
     ] = None,
@@ -115,11 +125,13 @@ def gateway(
         bool,
         typer.Option(
             "--demo",
-            help="With a session secret and a login of this start, which is printed; other sessions end.",
+            help="Create a session secret and a login, and print the login. Other sessions end.",
         ),
     ] = False,
 ) -> None:
-    """Serve users, history and the screen, and watch the plant (needs JWT_SECRET, but for --demo).
+    """Serve the screen and monitor the plant.
+
+    The gateway also manages users and their history. JWT_SECRET is required, except with --demo.
 
     Example: JWT_SECRET=$(openssl rand -hex 32) alarmstack serve gateway
     """
@@ -136,94 +148,24 @@ def gateway(
 
 
 def _listening(host: str | None) -> Settings:
-    """The settings of a service that listens on `host` where one is given."""
+    """The settings of a service; `host` overrides the address that they name."""
     settings = load_settings()
     return settings.model_copy(update={"host": host}) if host else settings
 
 
-def demo_services(settings: Settings) -> list[Service]:
-    """The services of the demo on loopback, with a session secret of this run alone."""
-    local = "127.0.0.1"
-    environment = {
-        "ALARMSTACK_SERVE_UNPROMOTED": "true",
-        "ALARMSTACK_SENSORS_URL": f"http://{local}:{settings.sensors_port}",
-        "ALARMSTACK_INFERENCE_URL": f"http://{local}:{settings.inference_port}",
-        "JWT_SECRET": secrets.token_hex(32),
-    }
-
-    def one(name: str, ports: dict[int, str]) -> Service:
-        command = [sys.executable, "-m", "alarmstack.cli", "serve", name]
-        return Service(
-            name, command, ports, f"http://{local}:{next(iter(ports))}/health", environment
-        )
-
-    return [
-        one("sensors", {settings.sensors_port: "ALARMSTACK_SENSORS_PORT"}),
-        one("inference", {settings.inference_port: "ALARMSTACK_INFERENCE_PORT"}),
-        one(
-            "gateway",
-            {
-                settings.gateway_port: "ALARMSTACK_GATEWAY_PORT",
-                settings.page_port: "ALARMSTACK_PAGE_PORT",
-            },
-        ),
-    ]
-
-
-def check_demo(settings: Settings) -> None:
-    """Raise ServiceError where a port that the demo needs is taken."""
-    check_ports(demo_services(settings))
-
-
 @services.command("all")
 def everything() -> None:
-    """Run all services with a login of this run, as the demo does, until Ctrl-C.
+    """Run all services until Ctrl-C.
+
+    Prints a login for this run, as the demo does.
 
     Example: alarmstack serve all
     """
-    settings, console = load_settings(), Console()
+    settings = load_settings()
     check_demo(settings)
     with claimed(settings.data, "demo"):
-        _run_all(settings, console)
+        run_services(settings, console)
     console.print("stopped")
 
 
-def _run_all(settings: Settings, console: Console) -> None:
-    name, password = demo_login(settings)
-    with console.status("starting sensor API, inference API, gateway") as status:
-
-        def ready() -> None:
-            status.stop()
-            console.print(_where(settings, name, password), highlight=False)
-
-        def say(line: str) -> None:
-            console.print(line, markup=False)
-
-        supervise(demo_services(settings), settings.data / "logs", ready, say, settings.log_bytes)
-
-
-def _where(settings: Settings, name: str, password: str) -> str:
-    return f"""
-The plant is live.
-
-  page           [bold]http://localhost:{settings.page_port}[/]
-  name           [bold]{name}[/]
-  password       [bold]{password}[/]
-
-  sensor API     http://localhost:{settings.sensors_port}/docs
-  gateway        http://localhost:{settings.gateway_port}/health
-  inference API  http://localhost:{settings.inference_port}/docs
-  logs           {settings.data / "logs"}/
-
-On the page choose the scenario pressure_rise and watch the forecasts rise
-before the limit is crossed. Ctrl-C stops everything; `make run` goes on from here.
-"""
-
-
-def show_demo() -> None:
-    """Become `alarmstack serve all`: a fresh process, without the memory that training took."""
-    sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "alarmstack.cli", "serve", "all"])
-
-
-__all__ = ["check_demo", "demo_services", "services", "show_demo"]
+__all__ = ["services"]

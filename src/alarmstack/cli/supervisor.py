@@ -1,7 +1,9 @@
-"""The supervisor of `make run`: starts the services, waits until they are healthy, restarts one that dies or hangs, stops them all.
+"""The supervisor of `make run`: starts the services, restarts a service that exits or hangs, stops
+all.
 
-Each service is a process of its own with a log file of its own. It holds the reading end of a pipe from the supervisor: when the
-supervisor is gone, however it went, the pipe closes and the service stops by itself, so that no port stays taken.
+Each service is a process with its own log file. Its standard input is a pipe from the supervisor.
+When the supervisor ends, for whatever reason, the pipe closes and the service stops, which frees
+its ports.
 """
 
 from __future__ import annotations
@@ -21,32 +23,48 @@ from time import monotonic
 
 import httpx
 import psutil
+import stamina
 
 from alarmstack.core.errors import ServiceError
 from alarmstack.core.tasks import Task, Tasks
-from alarmstack.services.runtime.http import SUPERVISED
+from alarmstack.services.runtime.server import SUPERVISED
 
 HEALTHY_WITHIN = 90.0
+"""Seconds within which a service must become healthy after its start."""
 STOPS_WITHIN = 8.0
+"""Seconds that a service has to stop before it is killed."""
 STEADY_AFTER = 60.0
-"""A service that has run this long is started at once when it dies; one that dies sooner waits longer each time. All in seconds."""
-LOOK_SECONDS = 1.0
-"""How often the health of a running service is asked for."""
+"""A service that exits after this many seconds is restarted at once. If it exits sooner, each
+restart waits longer than the one before.
+"""
+CHECK_SECONDS = 1.0
+"""Seconds between two health checks of a running service."""
 ANSWER_SECONDS = 2.0
-"""How long one answer may take."""
+"""Time-out of one health check."""
 HUNG_AFTER = 7.0
-"""Seconds without a healthy answer after which a service that was healthy counts as hung. With the last question that was asked in
-vain it is restarted within ten seconds."""
+"""Seconds without a healthy answer after which a service counts as hung. Including the last
+time-out, it is restarted within ten seconds.
+"""
+START_CHECK_SECONDS = 0.2
+"""Seconds between two health checks while a service starts."""
 OLD_LOGS = 3
-"""Full log files that are kept beside the one that is written."""
+"""Full log files that are kept for each service."""
 LOG_SECONDS = 10.0
-"""How often the sizes of the log files are checked."""
+"""Seconds between two checks of the sizes of the log files."""
+LOG_BYTES = 10_000_000
+"""Size at which a log file is full."""
+SHOWN_COMMAND = 120
+"""Characters of a command line that an error message shows."""
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Service:
-    """A process to keep running: `ports` it listens on and the setting of each, `health` the URL that answers 200 once it works."""
+    """A process to keep running.
+
+    `ports`: the ports it listens on, with the setting of each. `health`: a URL that returns 200
+    when the service is healthy.
+    """
 
     name: str
     command: Sequence[str]
@@ -57,77 +75,84 @@ class Service:
 
 @dataclass
 class Supervisor:
-    """Runs services in their order. `say` gets one line for everything worth telling."""
+    """Starts services in the given order. `say` receives one line for each event."""
 
     services: Sequence[Service]
     logs: Path
     say: Say = print
-    log_bytes: int = 10_000_000
+    log_bytes: int = LOG_BYTES
     _running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tasks = Tasks(tell=self.say)
+        self.tasks = Tasks(report=self.say)
         self.answered: dict[str, float] = {}
-        """When each running service last gave a healthy answer, by the monotonic clock."""
+        """Monotonic time of the last healthy answer of each running service."""
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
-        """Start all, call `ready` when all are healthy, keep them running until `stop`.
+        """Start all services, call `ready` when they are healthy, keep them running until `stop`.
 
-        Raises ServiceError where a port is taken, and where a service does not become healthy.
+        Raises ServiceError if a port is in use or a service does not become healthy.
         """
         check_ports(self.services)
         self.logs.mkdir(parents=True, exist_ok=True)
         keepers = [asyncio.create_task(self._keep(service)) for service in self.services]
         keepers.append(asyncio.create_task(self.tasks.keep_running("logs", self._rotate_logs)))
-        asked = asyncio.create_task(stop.wait())
+        stopping = asyncio.create_task(stop.wait())
         starting = asyncio.create_task(self._all_healthy())
         try:
-            await asyncio.wait([asked, starting], return_when=asyncio.FIRST_COMPLETED)
-            if not asked.done():
+            await asyncio.wait([stopping, starting], return_when=asyncio.FIRST_COMPLETED)
+            if not stopping.done():
                 starting.result()
                 ready()
-                await asked
+                await stopping
         finally:
-            for task in (asked, starting, *keepers):
+            for task in (stopping, starting, *keepers):
                 task.cancel()
             await self._stop_all()
-            await asyncio.gather(*keepers, asked, starting, return_exceptions=True)
+            await asyncio.gather(*keepers, stopping, starting, return_exceptions=True)
 
     async def _all_healthy(self) -> None:
-        async with httpx.AsyncClient(timeout=2) as client:
+        # A service that is starting refuses connections: this is no reason for a warning.
+        stamina.instrumentation.set_on_retry_hooks([])
+        async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
             for service in self.services:
-                await self._healthy(client, service)
+                await self._wait_until_healthy(client, service)
 
-    async def _healthy(self, client: httpx.AsyncClient, service: Service) -> None:
-        end = monotonic() + HEALTHY_WITHIN
-        while monotonic() < end:
-            with suppress(httpx.HTTPError):
-                if (await client.get(service.health)).status_code == 200:
-                    return
-            await asyncio.sleep(0.2)
-        log = f"{self._last_line(service)} (see {self._log(service)})"
-        raise ServiceError(
-            f"{service.name} did not become healthy within {HEALTHY_WITHIN:.0f} s: {log}"
+    async def _wait_until_healthy(self, client: httpx.AsyncClient, service: Service) -> None:
+        attempts = stamina.retry_context(
+            on=httpx.HTTPError,
+            attempts=None,
+            timeout=HEALTHY_WITHIN,
+            wait_initial=START_CHECK_SECONDS,
+            wait_max=START_CHECK_SECONDS,
+            wait_jitter=0,
         )
+        try:
+            async for attempt in attempts:
+                with attempt:
+                    (await client.get(service.health)).raise_for_status()
+        except httpx.HTTPError as error:
+            log = f"{self._last_line(service)} (see {self._log(service)})"
+            raise ServiceError(
+                f"{service.name} did not become healthy within {HEALTHY_WITHIN:.0f} s: {log}"
+            ) from error
 
     async def _keep(self, service: Service) -> None:
-        """Keep a service running until this is cancelled."""
+        """Keep a service running until the task is cancelled."""
         await self.tasks.keep_running(service.name, partial(self._once, service))
 
     async def _once(self, service: Service, task: Task) -> None:
-        """Run a service once. Raises ServiceError when it has ended, by itself or because it hung."""
+        """Run a service until it exits or hangs, then raise ServiceError with the reason."""
         process = await self._start(service)
         begin = monotonic()
         ended, hung = asyncio.create_task(process.wait()), asyncio.create_task(self._hung(service))
         try:
             with task.waiting():
                 await asyncio.wait({ended, hung}, return_when=asyncio.FIRST_COMPLETED)
-            how = (
-                f"ended with code {ended.result()}"
-                if ended.done()
-                else f"no answer for {HUNG_AFTER:.0f} s, killed"
-            )
-            if not ended.done():
+            if ended.done():
+                reason = f"ended with code {ended.result()}"
+            else:
+                reason = f"no answer for {HUNG_AFTER:.0f} s, killed"
                 process.kill()
             await ended
         finally:
@@ -135,7 +160,7 @@ class Supervisor:
             ended.cancel()
         if monotonic() - begin > STEADY_AFTER:
             task.progress()
-        raise ServiceError(f"{how}: {self._last_line(service)}")
+        raise ServiceError(f"{reason}: {self._last_line(service)}")
 
     async def _start(self, service: Service) -> asyncio.subprocess.Process:
         with self._log(service).open("ab") as out:
@@ -151,17 +176,16 @@ class Supervisor:
         return process
 
     async def _hung(self, service: Service) -> None:
-        """Return once a service that was healthy has given no healthy answer for too long."""
+        """Return when a service that was healthy has given no healthy answer for HUNG_AFTER."""
         self.answered.pop(service.name, None)
         async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
             while monotonic() - self.answered.get(service.name, inf) < HUNG_AFTER:
-                with suppress(httpx.HTTPError):
-                    if (await client.get(service.health)).status_code == 200:
-                        self.answered[service.name] = monotonic()
-                await asyncio.sleep(LOOK_SECONDS)
+                if await _is_healthy(client, service):
+                    self.answered[service.name] = monotonic()
+                await asyncio.sleep(CHECK_SECONDS)
 
     async def _rotate_logs(self, task: Task) -> None:
-        """Move a log file that is full aside, and begin it anew."""
+        """Rotate every log file that is full."""
         while True:
             for service in self.services:
                 await asyncio.to_thread(rotate, self._log(service), self.log_bytes)
@@ -170,11 +194,10 @@ class Supervisor:
                 await asyncio.sleep(LOG_SECONDS)
 
     async def _stop_all(self) -> None:
-        """The last started first; who does not go is made to."""
+        """Stop the services, the last one first. Kill those that do not stop."""
         for service in reversed(self.services):
-            if (
-                process := self._running.get(service.name)
-            ) is not None and process.returncode is None:
+            process = self._running.get(service.name)
+            if process is not None and process.returncode is None:
                 with suppress(ProcessLookupError):
                     process.terminate()
         for process in self._running.values():
@@ -186,23 +209,30 @@ class Supervisor:
                 await process.wait()
 
     def pid(self, name: str) -> int:
-        """Process number of a service."""
+        """Process ID of a service."""
         return self._running[name].pid
 
     def _log(self, service: Service) -> Path:
         return self.logs / f"{service.name}.log"
 
     def _last_line(self, service: Service) -> str:
-        lines = (
-            self._log(service).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        )
+        text = self._log(service).read_text(encoding="utf-8", errors="replace")
+        lines = text.strip().splitlines()
         return lines[-1] if lines else "no log output"
 
 
-def rotate(path: Path, most_bytes: int) -> None:
-    """Copy a log file with more than `most_bytes` to `NAME.1` (older ones to `.2`, `.3`), and empty it.
+async def _is_healthy(client: httpx.AsyncClient, service: Service) -> bool:
+    with suppress(httpx.HTTPError):
+        return (await client.get(service.health)).status_code == httpx.codes.OK
+    return False
 
-    Its writer has it open for appending and goes on at the new end. A line written between copy and emptying is lost.
+
+def rotate(path: Path, most_bytes: int) -> None:
+    """Copy a log file with more than `most_bytes` to `NAME.1` (older ones to `.2`, `.3`) and empty
+    it.
+
+    Its writer has the file open for appending and continues at its new end. A line that is written
+    between the copy and the truncation is lost.
     """
     if not path.exists() or path.stat().st_size <= most_bytes:
         return
@@ -215,25 +245,27 @@ def rotate(path: Path, most_bytes: int) -> None:
 
 
 def check_ports(services: Sequence[Service]) -> None:
-    """Raise ServiceError that says which port is taken by whom."""
-    taken = {
-        c.laddr.port: c.pid
-        for c in psutil.net_connections("tcp")
-        if c.status == psutil.CONN_LISTEN and c.laddr
+    """Raise ServiceError, which names port and process, if a port of a service is in use."""
+    in_use = {
+        connection.laddr.port: connection.pid
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr
     }
     for service in services:
         for port, setting in service.ports.items():
-            if port in taken:
+            if port in in_use:
                 raise ServiceError(
-                    f"port {port} ({service.name}) is taken by {_who(taken[port])}: end it, or set {setting}"
+                    f"port {port} ({service.name}) is in use by {_process(in_use[port])}: "
+                    f"end the process, or set {setting}"
                 )
 
 
-def _who(pid: int | None) -> str:
+def _process(pid: int | None) -> str:
     if pid is None:
         return "a process of another user"
     try:
-        return f"process {pid} ({' '.join(psutil.Process(pid).cmdline())[:120]})"
+        command = " ".join(psutil.Process(pid).cmdline())[:SHOWN_COMMAND]
+        return f"process {pid} ({command})"
     except psutil.Error:
         return f"process {pid}"
 
@@ -243,14 +275,14 @@ def supervise(
     logs: Path,
     ready: Callable[[], None],
     say: Say = print,
-    log_bytes: int = 10_000_000,
+    log_bytes: int = LOG_BYTES,
 ) -> None:
-    """Run services until Ctrl-C or SIGTERM; returns when all have stopped."""
+    """Run services until Ctrl-C or SIGTERM. Returns when all have stopped."""
 
     async def main() -> None:
         stop = asyncio.Event()
-        for one in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(one, stop.set)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await Supervisor(services, logs, say, log_bytes).run(ready, stop)
 
     asyncio.run(main())

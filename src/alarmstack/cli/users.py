@@ -1,41 +1,42 @@
-"""`alarmstack user …`: accounts at the command line, for whoever runs the service; and the demo's own login.
+"""`alarmstack user`: manage the accounts of the screen; and the login of the demo.
 
-Passwords are asked for or generated. They never stand on a command line, where a shell's history and a list of processes show them.
+A password is typed at a prompt or generated. It is never an argument, which the history of the
+shell and the list of processes would show.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from alarmstack.cli.output import console
 from alarmstack.core.settings import Settings, load_settings
 
 T = TypeVar("T")
 users = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Accounts of the screen: add, role, reset, disable, delete, list, invite.",
+    help="Manage the accounts of the screen.",
 )
-console = Console()
-Name = Annotated[str, typer.Argument(help="Name to log in with.")]
+Name = Annotated[str, typer.Argument(help="User name.")]
 RoleName = Annotated[str, typer.Option(help="viewer, operator, engineer or admin.")]
 Generate = Annotated[
     bool,
-    typer.Option("--generate", help="Make a password and print it, instead of asking for one."),
+    typer.Option("--generate", help="Generate a password and print it instead of asking for one."),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Even where it is the last admin.")]
+Force = Annotated[bool, typer.Option("--force", help="Also if this is the last admin.")]
 DEMO_NAME = "demo"
 
 
 @users.command("add")
 def add(name: Name, role: RoleName = "operator", generate: Generate = False) -> None:
-    """Make an account.
+    """Create an account.
 
     Example: alarmstack user add anna --role admin
     """
@@ -50,7 +51,9 @@ def add(name: Name, role: RoleName = "operator", generate: Generate = False) -> 
 def role(
     name: Name, role: Annotated[str, typer.Argument(help="viewer, operator, engineer or admin.")]
 ) -> None:
-    """Give an account another role, from its next request on.
+    """Change the role of an account.
+
+    The new role applies from the next request.
 
     Example: alarmstack user role anna engineer
     """
@@ -62,7 +65,7 @@ def role(
 
 @users.command("reset")
 def reset(name: Name, generate: Generate = False) -> None:
-    """Give an account another password and end all its logins.
+    """Set a new password and end all logins of an account.
 
     Example: alarmstack user reset anna --generate
     """
@@ -74,7 +77,9 @@ def reset(name: Name, generate: Generate = False) -> None:
 
 @users.command("disable")
 def disable(name: Name, force: Force = False) -> None:
-    """Let nobody log in to an account, and end all its logins and open screens. Its history stays.
+    """Disable an account.
+
+    All its logins and open screens end. Its history is kept.
 
     Example: alarmstack user disable anna
     """
@@ -86,7 +91,7 @@ def disable(name: Name, force: Force = False) -> None:
 
 @users.command("enable")
 def enable(name: Name) -> None:
-    """Let a disabled account log in again.
+    """Enable a disabled account.
 
     Example: alarmstack user enable anna
     """
@@ -98,36 +103,43 @@ def enable(name: Name) -> None:
 
 @users.command("delete")
 def delete(name: Name, force: Force = False) -> None:
-    """Delete an account and its history for good. The journal keeps what it says of the account.
+    """Delete an account and its history permanently.
+
+    Its journal entries are kept.
 
     Example: alarmstack user delete anna
     """
     from alarmstack.services.gateway import accounts
 
     _run(partial(accounts.delete, force=force), name)
-    console.print(f"{name} is deleted; the journal keeps its lines")
+    console.print(f"{name} is deleted; its journal entries are kept")
 
 
 @users.command("list")
-def everyone() -> None:
-    """Print all accounts.
+def list_accounts() -> None:
+    """List all accounts.
 
     Example: alarmstack user list
     """
     from alarmstack.services.gateway import accounts
 
     table = Table("name", "role", "since", "disabled")
-    for person in _run(accounts.everyone):
-        disabled = "" if person.disabled_at is None else f"{person.disabled_at:%Y-%m-%d %H:%M} UTC"
-        table.add_row(
-            person.username, person.role, f"{person.created_at:%Y-%m-%d %H:%M} UTC", disabled
-        )
+    for account in _run(accounts.everyone):
+        disabled = _minute(account.disabled_at) if account.disabled_at else ""
+        table.add_row(account.username, account.role, _minute(account.created_at), disabled)
     console.print(table)
+
+
+def _minute(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC"
 
 
 @users.command("invite")
 def invite(role: RoleName = "operator") -> None:
-    """Print an invitation: whoever registers with it gets the role. It works once, for seven days.
+    """Print an invitation code.
+
+    An account that is registered with it gets the role. The code can be used once, within seven
+    days.
 
     Example: alarmstack user invite --role viewer
     """
@@ -137,7 +149,10 @@ def invite(role: RoleName = "operator") -> None:
 
 
 def demo_login(settings: Settings) -> tuple[str, str]:
-    """Name and password of the demo's engineer, made or given a new password; the database is brought up to date before."""
+    """Set a new password for the account of the demo, an engineer; return its name and password.
+
+    The account and the tables of the database are created if they are missing.
+    """
     from alarmstack.services.gateway import accounts
     from alarmstack.services.gateway.credentials import new_password
 
@@ -150,20 +165,20 @@ def _password(generate: bool) -> str:
     from alarmstack.services.gateway.credentials import new_password
 
     if generate:
-        made = new_password()
-        console.print(f"password: {made}", markup=False, highlight=False)
-        return made
+        generated = new_password()
+        console.print(f"password: {generated}", markup=False, highlight=False)
+        return generated
     typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     return typed
 
 
-def _run(work: Callable[..., Awaitable[T]], *told: str) -> T:
-    """Do it in the database that the environment names."""
+def _run(work: Callable[..., Awaitable[T]], *arguments: str) -> T:
+    """Run a function on the database of the settings."""
 
-    async def done() -> T:
-        return await work(load_settings(), *told)
+    async def run() -> T:
+        return await work(load_settings(), *arguments)
 
-    return asyncio.run(done())
+    return asyncio.run(run())
 
 
 __all__ = ["DEMO_NAME", "demo_login", "users"]

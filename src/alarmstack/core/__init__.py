@@ -1,4 +1,4 @@
-"""What every other package uses: the plant description, settings, errors, intervals, clocks and supervised tasks.
+"""What all other packages use: plant, settings, errors, units, intervals, clocks, supervised tasks.
 
 In: plant.toml and the environment. Out: frozen values. It imports no other package of alarmstack.
 """

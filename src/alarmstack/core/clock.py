@@ -1,4 +1,4 @@
-"""The wall clock, passed in, so that a test's hour takes no hour."""
+"""The wall clock, which is passed in, so that a test of one hour does not take one hour."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Protocol
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""Grids of intervals are counted from here: an hourly grid begins at whole hours UTC."""
+
 
 class Clock(Protocol):
-    """What time it is, and how to wait."""
+    """The present time, and a way to wait."""
 
     def now(self) -> datetime:
-        """This instant, aware."""
+        """The present instant, with its time zone."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for this long."""
         ...
 
 
@@ -23,12 +26,12 @@ class SystemClock:
     """The computer's clock."""
 
     def now(self) -> datetime:
-        """This instant, in UTC."""
+        """The present instant, in UTC."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for this long."""
         await asyncio.sleep(seconds)
 
 
-__all__ = ["Clock", "SystemClock"]
+__all__ = ["EPOCH", "Clock", "SystemClock"]

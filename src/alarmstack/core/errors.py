@@ -1,25 +1,25 @@
-"""Every error the package raises on purpose.
+"""Every error that the package raises on purpose.
 
 AlarmstackError
-├── PlantError          plant.toml says something it must not say
+├── PlantError          plant.toml has a key or value that is not allowed
 ├── SourceError         a historian export cannot be read at all
-├── GateRefused         the quality gate turned a drop away; carries the verdict's lines
+├── GateRefused         the quality gate refused a drop; contains the lines of the report
 ├── StorageError        the store cannot be read or written
-├── ClusterError        there is no Spark to run on
-├── BenchError          a benchmark's set is described wrongly or its files are not there
-├── FeatureError        a feature was asked for by a name nobody defined
+├── ClusterError        Spark is not available
+├── BenchError          a benchmark set is described wrongly or its files are missing
+├── FeatureError        a feature name is unknown, or a block cannot give features
 ├── NoModelError        the plant has no model for the request
-├── ObservationError    rows of plant data on the wire that cannot be taken: unknown keys, wrong order, wrong cadence
+├── ObservationError    rows of plant data are refused: unknown keys, wrong order or cadence
 ├── ServiceError        a service cannot start or cannot be reached
-│   └── UpstreamError   another service did not give what was asked of it; carries the status to answer with
-├── AccountError        an account cannot be made or changed as asked
-│   └── NameTakenError  there is one of that name already
-└── RegistryError       the model registry cannot give or take a model
-    ├── DamagedError    a stored Bundle is not what was published
-    ├── ParityError     a graph and its estimator disagree: no parity, no registration
-    └── NotPromotedError  nobody promoted a model of that name
+│   └── UpstreamError   another service failed; contains the status to answer with
+├── AccountError        an account cannot be created or changed as requested
+│   └── NameTakenError  an account of that name exists
+└── RegistryError       the model registry cannot load or store a model
+    ├── DamagedError    a stored Bundle differs from what was published
+    ├── ParityError     a graph and its estimator disagree: the model is not registered
+    └── NotPromotedError  no model of that name is promoted
 
-Messages name the value, what is allowed, and the likely fix.
+A message names the value, what is allowed, and the likely fix.
 """
 
 
@@ -35,7 +35,7 @@ class SourceError(AlarmstackError):
     """A historian export cannot be read at all."""
 
 
-class GateRefused(AlarmstackError):  # noqa: N818 - the gate's verdict, named as people say it
+class GateRefused(AlarmstackError):  # noqa: N818 - the name of the gate's decision
     """The quality gate refused a drop."""
 
 
@@ -44,11 +44,11 @@ class StorageError(AlarmstackError):
 
 
 class ClusterError(AlarmstackError):
-    """There is no Spark to run on."""
+    """Spark is not available."""
 
 
 class BenchError(AlarmstackError):
-    """A set of the skill benchmark is described wrongly, or its files are missing."""
+    """A benchmark set is described wrongly, or its files are missing."""
 
 
 class FeatureError(AlarmstackError):
@@ -60,17 +60,18 @@ class NoModelError(AlarmstackError):
 
 
 class ObservationError(AlarmstackError):
-    """Rows of plant data that came over the wire and cannot be taken."""
+    """Rows of plant data in a request or in the feed are refused."""
 
 
 class ServiceError(AlarmstackError):
-    """A service cannot start, or another one cannot be reached."""
+    """A service cannot start, or another service cannot be reached."""
 
 
 class UpstreamError(ServiceError):
-    """Another service did not give what was asked of it.
+    """Another service did not answer a request as it must.
 
-    `status` is what a caller gets: the upstream's own 4xx, 502 for an answer that makes no sense, 503 for none, 504 for a late one.
+    `status` is what the caller gets: the 4xx of the other service, 502 for an unreadable answer,
+    503 for no answer, 504 for a late one.
     """
 
     def __init__(self, status: int, detail: str, title: str = "", model: str | None = None) -> None:
@@ -79,19 +80,19 @@ class UpstreamError(ServiceError):
 
 
 class AccountError(AlarmstackError):
-    """An account cannot be made or changed as asked."""
+    """An account cannot be created or changed as requested."""
 
 
 class NameTakenError(AccountError):
-    """An account of that name is already there."""
+    """An account of that name exists."""
 
 
 class RegistryError(AlarmstackError):
-    """The model registry cannot give or take a model."""
+    """The model registry cannot load or store a model."""
 
 
 class DamagedError(RegistryError):
-    """Files of a stored Bundle are not those that were published."""
+    """Files of a stored Bundle differ from those that were published."""
 
 
 class ParityError(RegistryError):
@@ -99,7 +100,7 @@ class ParityError(RegistryError):
 
 
 class NotPromotedError(RegistryError):
-    """No version of the model carries the alias that serving looks for."""
+    """No version of the model has the alias that serving looks for."""
 
 
 __all__ = [

@@ -1,6 +1,7 @@
-"""A data folder has one owner for each use: a second one is refused, with the process that it would disturb.
+"""A data folder has one owner for each use. A second owner is refused; the message names the first.
 
-Two demos in one folder would be two monitors that write one database, and two plants that write one clock.
+Two demos in one folder would be two monitors that write to one database, and two plants that set
+one clock.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from alarmstack.core.tasks import reason_of
 
 @contextmanager
 def claimed(folder: Path, use: str) -> Iterator[None]:
-    """Hold `folder` for one use ("demo", "gateway") until the `with` ends or the process does, however it does.
+    """Lock `folder` for one use ("demo", "gateway") until the `with` block or the process ends.
 
-    Raises ServiceError where another process holds it, and where the folder cannot be written.
+    Raises ServiceError when another process has the lock, and when the folder cannot be written.
     """
     lock, owner = FileLock(folder / f"{use}.lock", timeout=0), folder / f"{use}.owner"
     _acquire(lock, folder, owner)
@@ -39,11 +40,13 @@ def _acquire(lock: FileLock, folder: Path, owner: Path) -> None:
         owner.write_text(f"process {os.getpid()} ({_command()})", encoding="utf-8")
     except Timeout:
         raise ServiceError(
-            f"{place} is in use by {_known(owner)}: end it, or set ALARMSTACK_DATA_DIR to another folder"
+            f"{place} is in use by {_name_of(owner)}: "
+            "end it, or set ALARMSTACK_DATA_DIR to another folder"
         ) from None
     except OSError as error:
         raise ServiceError(
-            f"{place} cannot be written ({reason_of(error)}): set ALARMSTACK_DATA_DIR to another folder"
+            f"{place} cannot be written ({reason_of(error)}): set ALARMSTACK_DATA_DIR to another "
+            "folder"
         ) from error
 
 
@@ -51,7 +54,7 @@ def _command() -> str:
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
-def _known(owner: Path) -> str:
+def _name_of(owner: Path) -> str:
     try:
         return owner.read_text(encoding="utf-8")
     except OSError:

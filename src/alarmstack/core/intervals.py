@@ -1,11 +1,12 @@
-"""Readings and intervals: the two shapes that plant data has.
+"""Readings and intervals: the two forms of plant data.
 
-A *reading* is (tag, instant, value): one line of a historian. Readings travel as a Polars frame with `READING_SCHEMA`; instants are
-UTC, a bad value never becomes a reading.
+A *reading* is (tag, instant, value): one line of a historian. Readings are passed on as a Polars
+frame with `READING_SCHEMA`. Instants are UTC. A bad value never becomes a reading.
 
-An *interval* is [start, start + cadence) with, for each signal, the median, minimum and maximum of the readings inside, their
-count, and the age of the last reading at the interval's end. A row is stamped with its start and known at its end. Nothing inside:
-all three statistics are the held value (count 0); stale: missing (NaN).
+An *interval* is [start, start + cadence). For each signal it has the median, minimum and maximum of
+the readings inside, their count, and the age of the last reading at the interval's end. A row has
+the start of its interval as timestamp and is known at the interval's end. Without a reading inside,
+all three statistics are the held value (count 0), or missing (NaN) when that value is stale.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ NO_SEGMENT = -1
 
 @dataclass(frozen=True)
 class IntervalBlock:
-    """Closed intervals of one asset, oldest first, one row a cadence without holes in the grid.
+    """Closed intervals of one asset, oldest first, one row for each cadence, without holes.
 
-    `values` is float64 [rows, signals, 3] in the order of `STATISTICS`; `count` int32 [rows, signals] (−1: not known);
-    `age` float64 seconds [rows, signals] (NaN: not known); `segment` int32 [rows]: rows of one number may share a window, rows of a
-    long gap carry `NO_SEGMENT`.
+    `values` is float64 [rows, signals, 3] in the order of `STATISTICS`; `count` int32 [rows,
+    signals] (−1: unknown); `age` float64 seconds [rows, signals] (NaN: unknown); `segment` int32
+    [rows]: rows with the same number may share a window, rows of a long gap have `NO_SEGMENT`.
     """
 
     start: npt.NDArray[np.datetime64]
@@ -52,7 +53,7 @@ class IntervalBlock:
         rows, signals = len(self.start), len(self.signals)
         if self.values.shape != (rows, signals, len(STATISTICS)):
             raise FeatureError(
-                f"block of {rows} rows × {signals} signals carries values of shape {self.values.shape}"
+                f"block of {rows} rows × {signals} signals has values of shape {self.values.shape}"
             )
 
     def __len__(self) -> int:
@@ -78,10 +79,11 @@ class IntervalBlock:
 def number_segments(
     empty: Mask, longest_gap_rows: int, number: int = 0, run: int = 0
 ) -> tuple[npt.NDArray[np.int32], int, int]:
-    """Segment of each row, and the number and the run of empty rows to go on with.
+    """Segment of each row, then the segment number and the run of empty rows for the next call.
 
-    A row is empty when no instrument spoke in it. A run of more than `longest_gap_rows` empty rows cuts the series.
-    Causal: the rows of a gap keep their segment until it has lasted that long.
+    A row is empty when it has no reading of any instrument. A run of more than `longest_gap_rows`
+    empty rows cuts the series. Causal: the rows of a gap keep their segment until it has lasted
+    that long.
     """
     segment = np.zeros(len(empty), np.int32)
     for row, is_empty in enumerate(empty):
@@ -95,7 +97,7 @@ def number_segments(
 
 
 def join(blocks: Sequence[IntervalBlock]) -> IntervalBlock:
-    """Blocks that follow one another, as one."""
+    """Consecutive blocks as one block."""
     return replace(
         blocks[0],
         start=np.concatenate([b.start for b in blocks]),

@@ -17,6 +17,11 @@ from alarmstack.core.plant import Plant, duration_in_hours, spaced, write_durati
 
 Kind = Literal["probability", "classes", "anomaly", "value"]
 """What a score is."""
+Scale = Literal["log-odds", "probability", "score", "unit"]
+"""The scale on which a base value and contributions add up to a score.
+
+"unit" is the unit of the target; "score" is the model's own score.
+"""
 CHAMPION = "risk_score"
 """Column of the champion: the best of several algorithms for the risk of alarm now."""
 NORMALITY = "normality"
@@ -134,4 +139,4 @@ def _entry(
     return ModelEntry(f"{plant.registry_prefix}_{name}", column, label, title, kind, horizon, unit)
 
 
-__all__ = ["CHAMPION", "NORMALITY", "OPERATING", "Kind", "ModelEntry", "model_list"]
+__all__ = ["CHAMPION", "NORMALITY", "OPERATING", "Kind", "ModelEntry", "Scale", "model_list"]

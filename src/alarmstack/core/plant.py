@@ -1,8 +1,8 @@
-"""The plant: what is measured, what is normal, what counts as an alarm. Read from a plant.toml, frozen.
+"""The plant as plant.toml describes it: what is measured, what is normal, what counts as an alarm.
 
-A *tag* names one instrument; a *controller* adds an output (OP) and a setpoint (SP) to its process value (PV). Every column of
-readings is a *signal*: an instrument, an OP or an SP. A *row* covers one cadence. All durations stay durations here; how many
-rows they are is asked with `Plant.rows`.
+A *tag* names one instrument. A *controller* adds an output (OP) and a setpoint (SP) to its process
+value (PV). Every column of readings is a *signal*: an instrument, an OP or an SP. A *row* covers
+one cadence. All durations stay durations here; `Plant.rows` gives the number of rows.
 """
 
 from __future__ import annotations
@@ -31,61 +31,29 @@ from pydantic import (
 )
 
 from alarmstack.core.errors import PlantError
+from alarmstack.core.units import ABSOLUTE, ALLOWED_UNITS, GAUGE, PRESSURE, TEMPERATURE, quantity_of
 
-ALLOWED_UNITS = tuple(
-    [
-        "°C",
-        "K",
-        "bar",
-        "mbar",
-        "MPa",
-        "kPa",
-        "Pa",
-        "%",
-        "mol%",
-        "m³/h",
-        "km³/h",
-        "L/s",
-        "L/min",
-        "kg/s",
-        "kg/h",
-        "t/h",
-        "kg/m³",
-        "m",
-        "A",
-        "V",
-        "mV",
-        "kW",
-        "Hz",
-        "rpm",
-        "g",
-        "mg/L",
-        "µS/cm",
-        "NTU",
-        "1",
-    ]
-)
 NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
-"""What registry names begin with: they are also names of folders."""
+"""Allowed beginnings of registry names, which are also names of folders."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|min|h|d)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 LONGEST_DURATION = timedelta(days=3660)
-"""Ten years: no window, delay or horizon is longer, and all arithmetic with it stays far from the calendar's ends."""
+"""Ten years: no window, delay or horizon is longer, and instants stay within the calendar."""
 SHORTEST_CADENCE = timedelta(seconds=1)
 LONGEST_WINDOW = 100_000
-"""Cadences that a window, gap or horizon may span: everything that is known of so many rows is held in memory."""
+"""Cadences that a window, gap or horizon may span: all these rows are held in memory."""
 LONGEST_BLOCK = 1000
 """Rows that one assessment may span."""
 AVERAGE_REACH = 14
 """Lengths of an exponential average after which an old value has no weight: e^-14 is 1e-6."""
 LONGEST_NAME, LONGEST_TEXT = 100, 1_000
-"""Characters of a name. Names become parts of file names, of which file systems take 255 bytes."""
+"""Characters. Names become parts of file names, which may have 255 bytes."""
 
 
 def parse_duration(text: object) -> timedelta:
     """A duration written as `30s`, `5min`, `1h` or `2d`.
 
-    Raises ValueError where it is none, or longer than ten years.
+    Raises ValueError when the text is not a duration, or is longer than ten years.
 
     >>> parse_duration("12h")
     datetime.timedelta(seconds=43200)
@@ -100,7 +68,7 @@ def parse_duration(text: object) -> timedelta:
 
 
 def _shortened(value: object) -> str:
-    """A value as a message shows it."""
+    """A value for a message, shortened."""
     shown = repr(value)
     return shown if len(shown) <= LONGEST_NAME else f"{shown[:LONGEST_NAME]}…"
 
@@ -133,7 +101,7 @@ def duration_in_hours(duration: timedelta) -> int | float:
 
 
 def spaced(written: str) -> str:
-    """A written duration with the blank that people set between number and unit.
+    """A written duration with a blank between number and unit.
 
     >>> spaced("13h")
     '13 h'
@@ -152,15 +120,16 @@ _NAME = re.compile(r"[^\W_][^/\\{}]*")
 def _name(text: str) -> str:
     if _NAME.fullmatch(text) is None or not text.isprintable() or len(text) > LONGEST_NAME:
         raise ValueError(
-            f"{_shortened(text)} is not a name: begin with a letter or digit, use no / \\ {{ }}, at most {LONGEST_NAME} characters"
+            f"{_shortened(text)} is not a name: begin with a letter or digit, "
+            f"use no / \\ {{ }} and at most {LONGEST_NAME} characters"
         )
     return text
 
 
 Name = Annotated[str, AfterValidator(_name)]
-"""What files, columns and models are named after."""
+"""A name from which file, column and model names are made."""
 Place = Annotated[int, Field(ge=0, lt=16_384)]
-"""A column of a sheet (A = 0); Excel has so many."""
+"""A column of a sheet (A = 0). Excel sheets have at most 16,384."""
 
 
 class _Part(BaseModel):
@@ -172,21 +141,19 @@ class _Part(BaseModel):
 Numbers = TypeVar("Numbers", float, npt.NDArray[np.float64])
 
 OFF_DELAY_CADENCES = 2.0
-"""ReferenceDistribution off-delay of a limit alarm in cadences: 2 h for hourly rows, 2 min for rows of a minute. A value that swings about its
-limit as slowly as that plant moves is one alarm: in 20 h of the simulated pressure rise half a cadence gives 8 to 12 alarms,
-one cadence 5 to 7, two cadences 1 or 2."""
+"""Default off-delay of a limit alarm in cadences: 2 h for hourly rows, 2 min for 1-minute rows.
+A value that swings slowly around its limit is then one alarm: in 20 h of the simulated
+pressure rise, half a cadence gives 8 to 12 alarms, one cadence 5 to 7, two cadences 1 or 2.
+"""
+_SHARES = {TEMPERATURE: 0.01, PRESSURE: 0.02, GAUGE: 0.02, ABSOLUTE: 0.02}
 DEADBAND_SHARE = {
-    "°C": 0.01,
-    "K": 0.01,
-    "bar": 0.02,
-    "mbar": 0.02,
-    "MPa": 0.02,
-    "kPa": 0.02,
-    "Pa": 0.02,
+    unit: _SHARES[quantity_of(unit)] for unit in ALLOWED_UNITS if quantity_of(unit) in _SHARES
 }
-"""ReferenceDistribution deadbands as a share of the span, by unit: temperature 1 %, pressure 2 % (initial values that EEMUA 191 suggests)."""
+"""Default deadbands as a share of the span, by unit: temperature 1 %, pressure 2 % (initial
+values that EEMUA 191 suggests).
+"""
 OTHER_DEADBAND_SHARE = 0.05
-"""The same for level, flow and all else."""
+"""The same for level, flow and all other quantities."""
 
 
 class Unit(_Part):
@@ -197,7 +164,11 @@ class Unit(_Part):
 
 
 class Instrument(_Part):
-    """One transmitter. `range` is what it can say, `normal` where it lives, `resolution` the step it moves in; all in `unit`."""
+    """One transmitter. All values are in `unit`.
+
+    `range`: the values that it can show; `normal`: the values of normal operation; `resolution`:
+    the step between two values.
+    """
 
     tag: Name
     title: str
@@ -212,7 +183,7 @@ class Instrument(_Part):
 
     @property
     def key(self) -> str:
-        """The tag as it is written on the wire."""
+        """The tag as the API writes it."""
         return self.tag.lower()
 
     @model_validator(mode="after")
@@ -233,7 +204,8 @@ class Instrument(_Part):
             for value in values:
                 if value is not None and not low <= value <= high:
                     raise ValueError(
-                        f"{self.tag}: {name} {value} lies outside the range [{low}, {high}] {self.unit}: "
+                        f"{self.tag}: {name} {value} is outside the range [{low}, {high}] "
+                        f"{self.unit}: "
                         "correct the limit or widen the range"
                     )
         return self
@@ -268,12 +240,13 @@ class Controller(_Part):
 
 
 class Limit(_Part):
-    """A limit rule: in alarm while `column` (or its absolute value) is above `above`, or below `below`.
+    """A limit rule: in alarm while `column` (or its absolute value) is above or below a limit.
 
-    The other keys are about the alarm on the screen, which follows the readings as they arrive: it begins when the limit has been
-    exceeded for `on_delay`, and ends when the value has been back by more than `deadband` (in `unit`) for `off_delay`. A deadband
-    or off-delay that is left out is the usual one (`DEADBAND_SHARE`, `OFF_DELAY_CADENCES`). Labels know closed intervals alone and
-    use none of these keys.
+    The other keys apply to the alarm on the screen, which is evaluated on readings as they arrive.
+    It is raised when the limit has been exceeded for `on_delay`. It is cleared when the value has
+    been back by more than `deadband` (in `unit`) for `off_delay`. The defaults of deadband and
+    off-delay are `DEADBAND_SHARE` and `OFF_DELAY_CADENCES`. Labels are defined on closed intervals
+    and use none of these keys.
     """
 
     name: str
@@ -292,7 +265,7 @@ class Limit(_Part):
             raise ValueError(f"rule {self.name!r} needs one limit: write `above` or `below`")
         if self.absolute and self.below is not None:
             raise ValueError(
-                f"rule {self.name!r}: `absolute` is for `above` alone: remove it or write `above`"
+                f"rule {self.name!r}: `absolute` needs `above`: remove it or write `above`"
             )
         return self
 
@@ -305,7 +278,7 @@ class Limit(_Part):
     def limit(self) -> float:
         """The limit, in `unit`."""
         value = self.below if self.above is None else self.above
-        assert value is not None, "the validator holds it"
+        assert value is not None, "the validator ensures it"
         return value
 
     @property
@@ -326,7 +299,7 @@ class Transition(_Part):
 
 
 class Labels(_Part):
-    """What counts as an alarm on this plant."""
+    """Definition of an alarm on this plant."""
 
     rules: tuple[Limit, ...] = ()
     transition: Transition = Transition()
@@ -346,10 +319,11 @@ HORIZON_CADENCES = (1, 3, 6)
 
 
 class Time(_Part):
-    """The durations that everything is measured in. All but the cadence have a usual length, counted in cadences.
+    """The durations of the plant. All except the cadence have a default, counted in cadences.
 
-    `stride`: how often the models speak. Where it is shorter than the cadence, they speak between two closed intervals too, of
-    intervals as long as the cadence that end at that moment.
+    `stride`: how often the models give an output. When it is shorter than the cadence, they also
+    give outputs between two closed intervals, for intervals of one cadence that end at that
+    instant.
     """
 
     cadence: Duration
@@ -365,15 +339,17 @@ class Time(_Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _usual_lengths(cls, content: dict[str, object]) -> dict[str, object]:
+    def _with_defaults(cls, content: dict[str, object]) -> dict[str, object]:
         try:
             cadence = parse_duration(content.get("cadence"))
         except ValueError:
             return content
         if not SHORTEST_CADENCE <= cadence <= LONGEST_DURATION / max(CADENCES.values()):
             raise ValueError(
-                f"time.cadence = {write_duration(cadence)!r} is not between {write_duration(SHORTEST_CADENCE)} and "
-                f"{LONGEST_DURATION.days // max(CADENCES.values())}d: choose how often a row of data is due, such as '1h'"
+                f"time.cadence = {write_duration(cadence)!r} is not between "
+                f"{write_duration(SHORTEST_CADENCE)} and "
+                f"{LONGEST_DURATION.days // max(CADENCES.values())}d: "
+                "write the time between two rows of data, for example '1h'"
             )
         usual: dict[str, object] = {
             name: write_duration(cadences * cadence) for name, cadences in CADENCES.items()
@@ -402,36 +378,40 @@ class Time(_Part):
     def _multiples_of_cadence(self) -> Time:
         if self.stride <= timedelta(0) or self.cadence % self.stride:
             raise ValueError(
-                f"time.stride = {write_duration(self.stride)!r} does not divide the cadence {write_duration(self.cadence)!r}: "
-                f"choose a part of it such as {write_duration(self.cadence / 4)!r}, or leave the key out"
+                f"time.stride = {write_duration(self.stride)!r} does not divide the cadence "
+                f"{write_duration(self.cadence)!r}: choose a part of it, for example "
+                f"{write_duration(self.cadence / 4)!r}, or remove the key"
             )
         for name in (key for key in type(self).model_fields if key != "stride"):
             value = getattr(self, name)
-            for one in value if isinstance(value, tuple) else (value,):
-                if one > LONGEST_WINDOW * self.cadence:
+            for duration in value if isinstance(value, tuple) else (value,):
+                key = f"time.{name} = {write_duration(duration)!r}"
+                if duration > LONGEST_WINDOW * self.cadence:
                     raise ValueError(
-                        f"time.{name} = {write_duration(one)!r} spans more than {LONGEST_WINDOW:,} cadences of "
+                        f"{key} spans more than {LONGEST_WINDOW:,} cadences of "
                         f"{write_duration(self.cadence)!r}: shorten it"
                     )
-                if one <= timedelta(0) or one % self.cadence:
+                if duration <= timedelta(0) or duration % self.cadence:
                     raise ValueError(
-                        f"time.{name} = {write_duration(one)!r} is no multiple of the cadence "
+                        f"{key} is not a multiple of the cadence "
                         f"{write_duration(self.cadence)!r}: choose a whole number of cadences"
                     )
         return self
 
 
 class Training(_Part):
-    """How models learn. `phases`: on how many grids, moved by equal parts of a cadence, forecasters see each hour of readings.
+    """How models are trained.
 
-    An hour counts once, however often it is seen: the rows share its weight. Choices, thresholds and figures rest on the base grid.
+    `phases`: the number of grids, moved by equal parts of a cadence, on which forecasters are
+    trained. The rows of one hour share its weight, so that each hour counts once. Model selection,
+    thresholds and metrics use the base grid.
     """
 
     phases: int = Field(default=1, ge=1, le=60)
 
 
 class Derived(_Part):
-    """Signals that carry short rolling statistics in the cleaned dataset."""
+    """Signals that have short rolling statistics in the cleaned dataset."""
 
     short_statistics: tuple[str, ...] = ()
 
@@ -439,7 +419,8 @@ class Derived(_Part):
 class Warnings(_Part):
     """How scores become warnings: the budget, and the delays of the alarm engine.
 
-    `time_in_warning`, a share of normal time, takes the place of false alarms a day on plants that are judged by time.
+    `time_in_warning`, a share of normal time, replaces the number of false alarms on plants that
+    are evaluated by time.
     """
 
     false_alarms_per_day: float = Field(gt=0)
@@ -451,16 +432,21 @@ class Warnings(_Part):
 
 
 class Expert(_Part):
-    """One view of what normal is: how a tag is expected to be (`kind`), and how surprise is counted from what it was instead.
+    """One definition of normal: the expected value of each tag, and a score of its residuals.
 
-    `level`: near its median of the last `window`, or of the run's first `anchor`; `held`: near a level that follows it with the
-    time constant `window` and stands still while tags are more than `waits` noises away, beyond what inputs explain; `static`:
-    where it was in training; `dynamics`: what its last `lags` rows and the inputs lead to; `relations`: what the other tags and the
-    inputs, `lags` rows back, say it is; both by a ridge regression, or by `trees` that know the time of day too. Residuals are
-    counted in scales: those of training, or of the last `scale` where the plant drifts, and never less than what the tag jitters in
-    the last `jitter`; `whiten` takes out how they move together. `denoise` is a running median before all that; `gather` an average
-    of the scaled residuals, for small lasting shifts; `evidence` an average of the log energy, for what comes and goes; `loudest`
-    counts the loudest tag alone, for faults that show in one.
+    `kind` gives the expected value. `level`: the median of the last `window`, or of the first
+    `anchor` of the run. `held`: a level that follows the tag with the time constant `window`, and
+    is held while tags are more than `waits` noise amplitudes away after correction for the inputs.
+    `static`: the value in training. `dynamics`: a prediction from the tag's last `lags` rows and
+    the inputs. `relations`: a prediction from the other tags and the inputs, up to `lags` rows
+    back. The predictions are made by a ridge regression, or by `trees`, which also use the time of
+    day.
+
+    Residuals are divided by a scale: the one of training, or of the last `scale` when the plant
+    drifts, and at least the jitter of the tag in the last `jitter`. `whiten` removes their
+    correlation. `denoise` is a running median before all other steps. `gather` averages the scaled
+    residuals, for small lasting shifts. `evidence` averages the log energy, for intermittent
+    faults. `loudest` uses only the tag with the largest residual, for faults of a single tag.
     """
 
     name: str
@@ -491,12 +477,13 @@ class Expert(_Part):
 
 
 class Normality(_Part):
-    """How normal behaviour is learnt: experts, and how their surprises become one score.
+    """The model of normal behaviour: experts, and the way in which their scores become one score.
 
-    `lookback`: how much of the past a live row is seen with, where that is more than the features need. Give it all that the
-    experts' windows reach back, and of an average fourteen times its length. A level that is held or anchored reaches back to
-    where the run began; live, to where this lookback begins: a fault that is older is taken for the run's beginning. `offset`:
-    added to the thresholds, for what this asset's own history and its operators' verdicts say of them
+    `lookback`: the past that a live row is scored with, when the experts need more than the
+    features. It must cover the experts' windows, and fourteen times the length of an average. A
+    level that is held or anchored starts at the beginning of the run, but live it starts at the
+    beginning of the lookback: an older fault then counts as the beginning of the run. `offset`:
+    added to the thresholds, from the asset's own history and the operators' judgements
     (`normality.threshold_offset`).
     """
 
@@ -514,10 +501,11 @@ class Normality(_Part):
 
 
 class Drift(_Part):
-    """When the plant counts as changed: over the last `window`, and how much of it makes a new training worth proposing.
+    """When retraining is proposed, over the last `window`.
 
-    So many `tags` or so many `models`' scores that have drifted (of a hundred usual ones, one has), or false alarms more than
-    `nuisance` times the budget.
+    At least `tags` tags or the scores of `models` models have drifted (in normal operation, one of
+    a hundred has), or there are more than `nuisance` times as many false alarms as the budget
+    allows.
     """
 
     window: Duration = timedelta(days=7)
@@ -533,7 +521,7 @@ class DeviationTarget(_Part):
 
 
 class SimpleColumns(_Part):
-    """Where a simple instrument's value and time stand in its sheet (A = 0)."""
+    """The columns of a simple instrument's value and time in its sheet (A = 0)."""
 
     value: Place = 0
     time: Place = 1
@@ -557,13 +545,16 @@ class Historian(_Part):
             files = [self.file_pattern.format(name=name) for name in ("A", "B")]
         except (LookupError, ValueError, AttributeError) as error:
             raise ValueError(
-                f"file_pattern {self.file_pattern!r}: write {{name}} where the instrument's name is: {error}"
+                f"file_pattern {self.file_pattern!r}: write {{name}} in place of the instrument's "
+                "name "
+                f"({error})"
             ) from None
         if files[0] == files[1] or any(
             "/" in file or "\\" in file or not file.isprintable() for file in files
         ):
             raise ValueError(
-                f"file_pattern {self.file_pattern!r} names no file for each instrument: write for example {{name}}.xlsx"
+                f"file_pattern {self.file_pattern!r} does not name one file for each instrument: "
+                "write for example {name}.xlsx"
             )
         return self
 
@@ -581,7 +572,8 @@ class PredictInput(_Part):
     def _ends_in_order(self) -> PredictInput:
         if not self.low < self.high:
             raise ValueError(
-                f"{self.feature}: low {self.low:g} is not below high {self.high:g}: write the lower end first"
+                f"{self.feature}: low {self.low:g} is not below high {self.high:g}: "
+                "write the lower end first"
             )
         return self
 
@@ -595,9 +587,10 @@ class PredictExample(_Part):
 
 
 class Course(_Part):
-    """How one key moves over a window: `value` at its beginning, `ramp` added evenly until its end, a swing of `amplitude` around.
+    """How one key changes over a window.
 
-    `period` is the swing's, in rows.
+    `value` at the beginning, `ramp` added evenly until the end, and a sine of `amplitude` around it
+    with a `period` in rows.
     """
 
     value: float
@@ -619,7 +612,7 @@ class Course(_Part):
 
 
 class ForecastExample(_Part):
-    """A named window for the forecast form. `like` names another one, whose keys it takes where it says nothing itself."""
+    """A named window for the forecast form. Keys that it does not set are those of `like`."""
 
     name: str
     title: str
@@ -628,7 +621,7 @@ class ForecastExample(_Part):
 
 
 class Screen(_Part):
-    """What the screen's forms begin with."""
+    """Initial content of the forms on the screen."""
 
     predict_fields: tuple[PredictInput, ...] = ()
     predict_presets: tuple[PredictExample, ...] = ()
@@ -641,25 +634,27 @@ class Screen(_Part):
             for feature in preset.features:
                 if feature not in fields:
                     raise ValueError(
-                        f"preset {preset.name!r}: {feature!r} is no predict_field: use one of {', '.join(fields)}"
+                        f"preset {preset.name!r}: {feature!r} is not a predict_field: "
+                        f"use one of {', '.join(fields)}"
                     )
         names: list[str] = []
         for window in self.forecast_presets:
             if window.like is not None and window.like not in names:
                 raise ValueError(
-                    f"preset {window.name!r}: like = {window.like!r} is no preset above it: use one of {names}"
+                    f"preset {window.name!r}: like = {window.like!r} is not a preset above it: "
+                    f"use one of {names}"
                 )
             names.append(window.name)
         return self
 
     def courses(self, name: str) -> dict[str, Course]:
-        """All keys of a forecast preset, with those it takes from another."""
-        preset = next(one for one in self.forecast_presets if one.name == name)
+        """All keys of a forecast preset, with those of the preset that it names in `like`."""
+        preset = next(preset for preset in self.forecast_presets if preset.name == name)
         return {**(self.courses(preset.like) if preset.like else {}), **preset.keys}
 
 
 class Plant(_Part):
-    """One plant, as its plant.toml describes it."""
+    """One plant, as plant.toml describes it."""
 
     name: Name
     title: str
@@ -687,17 +682,18 @@ class Plant(_Part):
         tags = [i.tag for i in self.instruments]
         for tag in tags:
             if tags.count(tag) > 1:
-                raise ValueError(f"instruments: tag {tag!r} stands twice: keep one")
-        known = {u.key for u in self.units}
+                raise ValueError(f"instruments: tag {tag!r} is defined twice: remove one")
+        units = {u.key for u in self.units}
         for instrument in self.instruments:
-            if instrument.process_unit not in known:
+            if instrument.process_unit not in units:
                 raise ValueError(
-                    f"{instrument.tag}: process_unit {instrument.process_unit!r} is unknown: use one of {sorted(known)}"
+                    f"{instrument.tag}: process_unit {instrument.process_unit!r} is unknown: "
+                    f"use one of {sorted(units)}"
                 )
         for controller in self.controllers:
             if controller.pv not in tags:
                 raise ValueError(
-                    f"controller {controller.name}: no instrument {controller.pv!r}: add it"
+                    f"controller {controller.name} needs an instrument {controller.pv!r}: add it"
                 )
         for tag in self.derived.short_statistics:
             if tag not in tags:
@@ -716,12 +712,13 @@ class Plant(_Part):
             for key in preset.keys:
                 if key not in keys:
                     raise ValueError(
-                        f"screen preset {preset.name!r}: unknown key {key!r}: use one of {', '.join(keys)}"
+                        f"screen preset {preset.name!r}: unknown key {key!r}: "
+                        f"use one of {', '.join(keys)}"
                     )
         if self.time.cadence % timedelta(seconds=self.training.phases):
             raise ValueError(
-                f"training.phases = {self.training.phases} does not divide the cadence {write_duration(self.time.cadence)!r} "
-                "into whole seconds: choose 1, 2 or 4"
+                f"training.phases = {self.training.phases} does not divide the cadence "
+                f"{write_duration(self.time.cadence)!r} into whole seconds: choose 1, 2 or 4"
             )
         if self.timezone not in available_timezones():
             raise ValueError(
@@ -731,7 +728,7 @@ class Plant(_Part):
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        """The zone of the plant's clock."""
+        """The time zone of the plant clock."""
         return ZoneInfo(self.timezone)
 
     @cached_property
@@ -742,12 +739,12 @@ class Plant(_Part):
 
     @cached_property
     def modelled(self) -> tuple[Instrument, ...]:
-        """Instruments that models may use: all but the dead ones."""
+        """Instruments that models may use: all except dead ones."""
         return tuple(i for i in self.instruments if i.role != "dead")
 
     @cached_property
     def stale_after(self) -> dict[str, timedelta]:
-        """How long each signal holds its last value."""
+        """How long the last value of each signal is held."""
         by_tag = {i.tag: i.stale_after for i in self.instruments}
         for c in self.controllers:
             by_tag |= {c.op: by_tag[c.pv], c.sp: c.setpoint_stale_after}
@@ -773,22 +770,25 @@ class Plant(_Part):
             if instrument.tag.lower() == tag.lower():
                 return instrument
         raise PlantError(
-            f"{self.name} has no instrument {tag!r}: it has {', '.join(i.tag for i in self.instruments)}"
+            f"{self.name} has no instrument {tag!r}: "
+            f"it has {', '.join(i.tag for i in self.instruments)}"
         )
 
     def rows(self, duration: timedelta) -> int:
-        """How many rows of this plant's cadence a duration spans."""
+        """The number of rows of this plant that a duration spans."""
         return duration // self.time.cadence
 
     @cached_property
     def phases(self) -> tuple[timedelta, ...]:
-        """Where the grids begin on which the models speak: the base grid's 0, then one a stride."""
+        """Offsets of the grids on which models give outputs: 0 is the base grid."""
         return phases(self.time.cadence, self.time.stride)
 
     @cached_property
     def lookback(self) -> int:
-        """Rows that give all there is to say of the last one: a rolling window behind the failure-frequency window, or what the
-        normal-behaviour model looks back on.
+        """Rows that are needed to score the last one.
+
+        A rolling window before the failure-frequency window, or the lookback of the
+        normal-behaviour model, whichever is longer.
         """
         features = self.rows(self.time.frequency_window) + self.rows(self.time.statistics_window)
         if self.normality is None:
@@ -800,7 +800,7 @@ class Plant(_Part):
 
 
 def phases(cadence: timedelta, stride: timedelta) -> tuple[timedelta, ...]:
-    """The phases of a grid of that cadence whose intervals end at every stride.
+    """Offsets of the grids of that cadence whose intervals end at every stride.
 
     >>> [write_duration(phase) for phase in phases(timedelta(hours=1), timedelta(minutes=20))]
     ['0s', '20min', '40min']
@@ -811,41 +811,42 @@ def phases(cadence: timedelta, stride: timedelta) -> tuple[timedelta, ...]:
 def load_plant(path: Path | str) -> Plant:
     """Read a plant.toml.
 
-    Raises PlantError that names the key, the value and the way to correct it.
+    Raises PlantError that names the key, the value and the correction.
     """
     path = Path(path)
     try:
         text = path.read_bytes()
         content = tomllib.loads(text.decode("utf-8"))
     except FileNotFoundError:
-        raise PlantError(f"{path}: no such file: give --plant plants/NAME/plant.toml") from None
+        raise PlantError(f"{path}: no such file: use --plant plants/NAME/plant.toml") from None
     except OSError as error:
         raise PlantError(
-            f"{path}: cannot be read ({error.strerror}): give --plant plants/NAME/plant.toml"
+            f"{path}: cannot be read ({error.strerror}): use --plant plants/NAME/plant.toml"
         ) from error
     except (ValueError, RecursionError) as error:
         raise PlantError(f"{path}: not readable as TOML: {error}") from error
     try:
         plant = Plant.model_validate(content)
     except ValidationError as error:
-        raise PlantError(f"{path}: {_first_complaint(error)}") from error
+        raise PlantError(f"{path}: {_first_reason(error)}") from error
     return plant.model_copy(
         update={"folder": path.parent, "fingerprint": hashlib.sha256(text).hexdigest()[:16]}
     )
 
 
-def _first_complaint(error: ValidationError) -> str:
+def _first_reason(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        message = f"unknown key (its value: {_shortened(first['input'])}): remove it or correct its spelling"
+        value = _shortened(first["input"])
+        message = f"unknown key (its value: {value}): remove it or correct its spelling"
     elif first["type"] == "missing":
         message = "this key is missing: add it"
     elif first["type"] != "value_error":
         message = f"{message}, but it is {_shortened(first['input'])}"
-    complaint = " ".join((f"{where}: {message}" if where else message).split())
-    return complaint if len(complaint) <= LONGEST_TEXT else f"{complaint[:LONGEST_TEXT]}…"
+    reason = " ".join((f"{where}: {message}" if where else message).split())
+    return reason if len(reason) <= LONGEST_TEXT else f"{reason[:LONGEST_TEXT]}…"
 
 
 __all__ = [

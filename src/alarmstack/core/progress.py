@@ -1,4 +1,4 @@
-"""Progress on long work: a step says what it does and how much of it is done, and whoever looks on shows a bar."""
+"""Progress of long work: a step reports what it does and which share is done."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.progress import Progress as Bars
 
 
 class Progress(Protocol):
-    """Called by long work now and then: `what` it does next, and the `share` of it that is done, 0 … 1."""
+    """Called by long work: `what` it does next, and the `share` that is done, 0 … 1."""
 
     def __call__(self, what: str, share: float) -> None:
         """Show it."""
@@ -20,12 +20,15 @@ class Progress(Protocol):
 
 
 def silent(what: str, share: float) -> None:
-    """Nobody looks on."""
+    """Show nothing."""
 
 
 @contextmanager
 def bar(console: Console, title: str) -> Iterator[Progress]:
-    """A bar with the time gone by, which disappears when the work is done. It moves to and fro until a share is known."""
+    """A bar with the elapsed time, which disappears when the work is done.
+
+    It moves from side to side until a share is known.
+    """
     columns = (TextColumn("  {task.description}"), BarColumn(), TimeElapsedColumn())
     with Bars(*columns, console=console, transient=True) as shown:
         task = shown.add_task(title, total=None)

@@ -12,20 +12,21 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from alarmstack.core.errors import AlarmstackError
+from alarmstack.core.formats import SUFFIXES
 
 SHORTEST_SECRET = 32
 """Characters of a JWT_SECRET: HS256 keys shorter than its 256-bit hash are weak (RFC 7518, 3.2)."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of this computer for itself."""
 FEWEST_DIFFERENT = 10
-"""A secret with fewer different characters than this was typed, not generated."""
+"""A secret with fewer different characters was typed by hand, not generated."""
 LONGEST_KEPT_DAYS = 36_600.0
 """A hundred years: longer than a plant runs, and short enough for every calendar."""
 
 
 @dataclass(frozen=True)
 class Readers:
-    """Which parts of alarmstack a variable speaks to."""
+    """The parts of alarmstack that read a variable."""
 
     names: tuple[str, ...]
 
@@ -34,7 +35,7 @@ class Readers:
 
 
 STEPS, WATCHER = Readers(("steps",)), Readers(("watcher",))
-"""`STEPS`: the verbs that simulate, ingest, train, judge, promote and score."""
+"""`STEPS`: the commands that simulate, ingest, train, evaluate, promote and score."""
 SENSORS, INFERENCE, GATEWAY = Readers(("sensors",)), Readers(("inference",)), Readers(("gateway",))
 SERVICES = SENSORS | INFERENCE | GATEWAY
 EVERYTHING = STEPS | WATCHER | SERVICES
@@ -44,39 +45,45 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Settings(BaseSettings):
-    """What may differ between two installations. Every field is an environment variable; docs/configuration.md is made from it."""
+    """What may differ between two installations.
+
+    Every field is an environment variable. docs/configuration.md is generated from this class.
+    """
 
     model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
 
     plant: Annotated[Path, EVERYTHING] = Field(
         default=Path("plants/gas_treatment/plant.toml"),
         alias="ALARMSTACK_PLANT",
-        description="The plant: its tags, limits, durations and models.",
+        description="The plant description: tags, limits, durations and models.",
     )
     data: Annotated[Path, EVERYTHING] = Field(
         default=Path("data"),
         alias="ALARMSTACK_DATA_DIR",
-        description="Folder of everything that is made: store, registry, database, live plant, logs.",
+        description="Folder of all results: store, registry, database, live plant, logs.",
     )
     store_url: Annotated[str | None, STEPS] = Field(
         default=None,
         alias="ALARMSTACK_STORE_URL",
-        description="Where runs of feature tables are published: `file://` or `s3://`. Default: `store` in the data folder.",
+        description="Where runs of feature tables are published: `file://` or `s3://`. Default: "
+        "`store` in the data folder.",
     )
     raw_url: Annotated[str | None, STEPS | SENSORS] = Field(
         default=None,
         alias="ALARMSTACK_RAW_URL",
-        description="Where what came in is kept as it came. Default: `raw` in the store.",
+        description="Where incoming data is kept unchanged. Default: `raw` in the store.",
     )
     curated_url: Annotated[str | None, STEPS] = Field(
         default=None,
         alias="ALARMSTACK_CURATED_URL",
-        description="Where cleaned and labelled datasets are kept. Default: `curated` in the store.",
+        description="Where cleaned and labelled datasets are kept. Default: `curated` in the "
+        "store.",
     )
     models_url: Annotated[str | None, STEPS | INFERENCE] = Field(
         default=None,
         alias="ALARMSTACK_MODELS_URL",
-        description="Models published as files, which serve until a registry has spoken. Default: `models` in the store.",
+        description="Models published as files. They are served until a registry answers. Default: "
+        "`models` in the store.",
     )
     s3_endpoint: Annotated[str | None, STEPS | SENSORS | INFERENCE] = Field(
         default=None,
@@ -86,36 +93,39 @@ class Settings(BaseSettings):
     tracking_uri: Annotated[str | None, STEPS | INFERENCE] = Field(
         default=None,
         alias="MLFLOW_TRACKING_URI",
-        description="The model registry: an MLflow server or an SQLite file. Default: `mlflow.db` in the data folder.",
+        description="The model registry: an MLflow server or an SQLite file. Default: `mlflow.db` "
+        "in the data folder.",
     )
     drop: Annotated[Path, WATCHER] = Field(
         default=Path("data_drop"),
         alias="ALARMSTACK_DROP_DIR",
-        description="Folder that is watched for CSV, XLS, XLSX, XLSM and Parquet files.",
+        description=f"Folder that is watched for data files: {', '.join(SUFFIXES)}.",
     )
     notebook_data: Annotated[Path | None, STEPS] = Field(
         default=None,
         alias="ALARMSTACK_NOTEBOOK_DATA",
-        description="What the notebooks read: a drop or a file. Default: the demo's month, made if it is not there.",
+        description="What the notebooks read: a drop or a file. Default: the month of the demo, "
+        "which is simulated if it is missing.",
     )
     watch_polling: Annotated[bool, WATCHER] = Field(
         default=False,
         alias="ALARMSTACK_WATCH_POLLING",
-        description="Look again and again instead of waiting for events, which do not reach mounts from Windows or a network.",
+        description="Look at the folder at intervals instead of waiting for file events. Needed on "
+        "network mounts and Windows volumes.",
     )
     settle_seconds: Annotated[float, WATCHER] = Field(
         default=2.0,
         gt=0,
         le=3600,
         alias="ALARMSTACK_SETTLE_SECONDS",
-        description="How long a dropped file must stay unchanged before it is taken as complete.",
+        description="Seconds that a file must stay unchanged before it counts as complete.",
     )
     read_unpacked: Annotated[int, STEPS | WATCHER] = Field(
         default=1024,
         ge=1,
         le=1_000_000,
         alias="ALARMSTACK_READ_UNPACKED_MB",
-        description="Megabytes that a data file may have, unpacked. A larger one is refused.",
+        description="Megabytes that a data file may have after unpacking. A larger one is refused.",
     )
     read_cells: Annotated[int, STEPS | WATCHER] = Field(
         default=25_000_000,
@@ -134,24 +144,27 @@ class Settings(BaseSettings):
         ge=2048,
         le=1_000_000,
         alias="ALARMSTACK_READ_MEMORY_MB",
-        description="Megabytes of address space that the process may use that reads a drop; it needs about 1,300 for itself.",
+        description="Megabytes of address space for the process that reads a drop. The process "
+        "itself needs about 1,300.",
     )
     read_seconds: Annotated[float, STEPS | WATCHER] = Field(
         default=300.0,
         gt=0,
         le=86_400,
         alias="ALARMSTACK_READ_SECONDS",
-        description="How long reading a drop may take.",
+        description="Seconds that reading a drop may take.",
     )
     airflow_url: Annotated[str | None, WATCHER] = Field(
         default=None,
         alias="ALARMSTACK_AIRFLOW_URL",
-        description="Airflow that takes a drop over, by REST. Unset: the ETL runs in the watcher.",
+        description="Airflow server that processes drops, by REST. Unset: the ETL runs in the "
+        "watcher.",
     )
     airflow_user: Annotated[str, WATCHER] = Field(
         default="",
         alias="AIRFLOW_ADMIN_USER",
-        description="Who asks Airflow; with `make init` also its first account.",
+        description="Account that the watcher uses at Airflow; `make init` also creates it as the "
+        "first account.",
     )
     airflow_password: Annotated[SecretStr, WATCHER] = Field(
         default=SecretStr(""),
@@ -161,115 +174,129 @@ class Settings(BaseSettings):
     etl_engine: Annotated[Engine, STEPS] = Field(
         default="local",
         alias="ALARMSTACK_ETL_ENGINE",
-        description="What runs the ETL: this process or Spark. The tables are the same.",
+        description="What runs the ETL: this process or Spark. The results are the same.",
     )
     spark_master: Annotated[str, STEPS] = Field(
         default="local[*]",
         alias="SPARK_MASTER_URL",
-        description="The Spark cluster of the engine `spark`; `local[*]` starts one in the process.",
+        description="The Spark cluster of the engine `spark`; `local[*]` starts one in the "
+        "process.",
     )
     clock_step: Annotated[float, STEPS] = Field(
         default=86_400.0,
         gt=0,
         le=316_224_000,
         alias="ALARMSTACK_CLOCK_STEP_SECONDS",
-        description="How far the clock of a streamed asset may move at once; a reading further ahead needs others that agree.",
+        description="Seconds that the clock of a streamed asset may move at once. A reading "
+        "further ahead is used only when others agree with it.",
     )
     promotion_mode: Annotated[Literal["manual", "auto"], STEPS] = Field(
         default="manual",
         alias="MODEL_PROMOTION_MODE",
-        description="`auto` makes the best version @champion after training; the demo does so anyway.",
+        description="`auto` makes the best version @champion after training. The demo always does "
+        "so.",
     )
     promotion_metric: Annotated[str, STEPS] = Field(
         default="f1_anomaly",
         alias="MODEL_PROMOTION_METRIC",
-        description='What "best" is measured by: any logged metric, such as roc_auc_anomaly.',
+        description="Metric that defines the best version: any logged metric, such as "
+        "roc_auc_anomaly.",
     )
     model_name: Annotated[str | None, INFERENCE] = Field(
         default=None,
         alias="MODEL_NAME",
-        description="Registry name behind /predict. Default: the plant's champion, such as plant_alarm_champion.",
+        description="Registry name behind /predict. Default: the plant's champion, such as "
+        "plant_alarm_champion.",
     )
     database_url: Annotated[str | None, GATEWAY] = Field(
         default=None,
         alias="ALARMSTACK_DATABASE_URL",
-        description="Accounts, history, the plant's past: SQLite or Postgres. Default: `alarmstack.storage.database` in the data folder.",
+        description="Database of accounts, history and past intervals: SQLite or Postgres. "
+        "Default: `alarmstack.db` in the data folder.",
     )
     database_busy_seconds: Annotated[float, GATEWAY] = Field(
         default=10.0,
         gt=0,
         le=60,
         alias="ALARMSTACK_DATABASE_BUSY_SECONDS",
-        description="How long a writer waits for another one on SQLite before it reports an error.",
+        description="Seconds that a writer waits for another writer on SQLite before it reports an "
+        "error.",
     )
     feed_ahead_seconds: Annotated[float, GATEWAY] = Field(
         default=86_400.0,
         ge=0,
         le=3_155_760_000,
         alias="ALARMSTACK_FEED_AHEAD_SECONDS",
-        description="A row of the feed dated further ahead of the plant's clock is quarantined.",
+        description="A row of the feed whose time is further ahead of the plant clock is "
+        "quarantined.",
     )
     feed_behind_seconds: Annotated[float, GATEWAY] = Field(
         default=315_576_000.0,
         ge=0,
         le=3_155_760_000,
         alias="ALARMSTACK_FEED_BEHIND_SECONDS",
-        description="A row of the feed dated further behind the plant's clock is quarantined. Default: ten years.",
+        description="A row of the feed whose time is further behind the plant clock is "
+        "quarantined. Default: ten years.",
     )
     quarantine_rows: Annotated[int, GATEWAY] = Field(
         default=1000,
         ge=1,
         le=1_000_000,
         alias="ALARMSTACK_QUARANTINE_ROWS",
-        description="How many quarantined rows of the feed are kept; the oldest are removed.",
+        description="Number of quarantined rows of the feed that are kept. The oldest ones are "
+        "removed.",
     )
     sensors_url: Annotated[str, GATEWAY] = Field(
         default="http://127.0.0.1:7500",
         alias="ALARMSTACK_SENSORS_URL",
-        description="The feed that the monitor follows.",
+        description="Address of the feed that the monitor reads.",
     )
     inference_url: Annotated[str, GATEWAY] = Field(
         default="http://127.0.0.1:7502",
         alias="ALARMSTACK_INFERENCE_URL",
-        description="Who is asked about each closed interval.",
+        description="Address of the inference service, which scores each closed interval.",
     )
     registration: Annotated[Literal["open", "invitation", "closed"], GATEWAY] = Field(
         default="invitation",
         alias="ALARMSTACK_REGISTRATION",
-        description="Who may make an account: everybody (as a viewer), whoever has an invitation, nobody.",
+        description="Who may create an account: everybody (as a viewer), people with an "
+        "invitation, or nobody.",
     )
     jwt_secret: Annotated[SecretStr | None, GATEWAY] = Field(
         default=None,
         alias="JWT_SECRET",
-        description="Signs access tokens: at least 32 random characters. No gateway without; the demo draws one.",
+        description="Key that signs access tokens: at least 32 random characters. The gateway does "
+        "not start without it. The demo generates one.",
     )
     metrics_token: Annotated[SecretStr | None, GATEWAY] = Field(
         default=None,
         alias="ALARMSTACK_METRICS_TOKEN",
-        description="Opens the gateway's /metrics to who is not on loopback.",
+        description="Token that gives access to the gateway's /metrics from other computers.",
     )
     public_origins: Annotated[str, GATEWAY] = Field(
         default="",
         alias="ALARMSTACK_PUBLIC_ORIGINS",
-        description="Origins, with commas, whose pages may change state beside the page's own.",
+        description="Further origins whose pages may change state, separated by commas.",
     )
     allowed_hosts: Annotated[str, SERVICES] = Field(
         default="",
         alias="ALARMSTACK_ALLOWED_HOSTS",
-        description="Names, with commas, that services may be asked under, beside loopback, ALARMSTACK_HOST and the names of "
-        "ALARMSTACK_PUBLIC_ORIGINS. `*.example.org` allows every name below it.",
+        description="Further host names that requests may use, separated by commas. Always "
+        "allowed: loopback, ALARMSTACK_HOST and the hosts of ALARMSTACK_PUBLIC_ORIGINS. "
+        "`*.example.org` allows every name below it.",
     )
     trusted_proxies: Annotated[str, GATEWAY] = Field(
         default="",
         alias="ALARMSTACK_TRUSTED_PROXIES",
-        description="Proxies, with commas, whose X-Forwarded-For is believed: addresses, networks or names. Unset: nobody's.",
+        description="Proxies whose X-Forwarded-For header is trusted, separated by commas: "
+        "addresses, networks or names. Unset: none.",
     )
     session_hours: Annotated[float, GATEWAY] = Field(
         default=168.0,
         gt=0,
         le=8760,
         alias="ALARMSTACK_SESSION_HOURS",
-        description="Hours after which a login ends, however often it was used: log in again.",
+        description="Hours after which a login ends, even when it is in use.",
     )
     page: Annotated[Path, GATEWAY] = Field(
         default=Path("ui/dist"),
@@ -277,7 +304,9 @@ class Settings(BaseSettings):
         description="The built page that the gateway serves.",
     )
     host: Annotated[str, SERVICES] = Field(
-        default="127.0.0.1", alias="ALARMSTACK_HOST", description="Address that services listen on."
+        default="127.0.0.1",
+        alias="ALARMSTACK_HOST",
+        description="Address that the services listen on.",
     )
     sensors_port: Annotated[Port, SENSORS] = Field(
         default=7500, alias="ALARMSTACK_SENSORS_PORT", description="Port of the sensor API."
@@ -295,79 +324,102 @@ class Settings(BaseSettings):
         default=10_000_000,
         ge=10_000,
         alias="ALARMSTACK_LOG_BYTES",
-        description="Size in bytes at which a service's log file is moved aside; three old ones are kept.",
+        description="Size in bytes at which the log file of a service is rotated. Three old files "
+        "are kept.",
     )
     requests_per_minute: Annotated[int, GATEWAY] = Field(
         default=1200,
         ge=10,
         le=1_000_000,
         alias="ALARMSTACK_REQUESTS_PER_MINUTE",
-        description="Requests that one account may send in a minute; further ones get 429.",
+        description="Requests that one account may send in a minute. Further ones get status 429.",
     )
     heavy_reads_per_minute: Annotated[int, GATEWAY] = Field(
         default=120,
         ge=1,
         le=1_000_000,
         alias="ALARMSTACK_HEAVY_READS_PER_MINUTE",
-        description="Trends and CSV exports that one account may ask for in a minute.",
+        description="Trends, views of drift, comparisons and CSV exports that one account may "
+        "request in a minute.",
     )
     keep_assessments_days: Annotated[float, GATEWAY] = Field(
         default=30.0,
         gt=0,
         le=LONGEST_KEPT_DAYS,
         alias="ALARMSTACK_KEEP_ASSESSMENTS_DAYS",
-        description="Plant days that whole assessments are kept; of older intervals values, scores and warnings stay.",
+        description="Plant days that complete assessments are kept. Values, scores and warnings of "
+        "older intervals stay.",
     )
     keep_intervals_days: Annotated[float, GATEWAY] = Field(
         default=3660.0,
         gt=0,
         le=LONGEST_KEPT_DAYS,
         alias="ALARMSTACK_KEEP_INTERVALS_DAYS",
-        description="Plant days that intervals are kept at all: ten years of hours take about 160 MB.",
+        description="Plant days that intervals are kept. Ten years of hourly intervals take about "
+        "160 MB.",
     )
     keep_deleted_days: Annotated[float, GATEWAY] = Field(
         default=30.0,
         gt=0,
         le=LONGEST_KEPT_DAYS,
         alias="ALARMSTACK_KEEP_DELETED_DAYS",
-        description="Days that a deleted history entry can be restored; it is then removed for good.",
+        description="Days that a deleted history entry can be restored. It is then removed "
+        "permanently.",
+    )
+    keep_readings_days: Annotated[float, SENSORS] = Field(
+        default=90.0,
+        gt=0,
+        le=LONGEST_KEPT_DAYS,
+        alias="ALARMSTACK_KEEP_READINGS_DAYS",
+        description="Days of plant time that readings written by ALARMSTACK_FLUSH_READINGS are kept.",
+    )
+    keep_drops_days: Annotated[float, STEPS | WATCHER] = Field(
+        default=90.0,
+        gt=0,
+        le=LONGEST_KEPT_DAYS,
+        alias="ALARMSTACK_KEEP_DROPS_DAYS",
+        description="Days that copies of drops are kept in ALARMSTACK_RAW_URL, and refused drops in "
+        "the data folder. The datasets and tables made from them stay.",
     )
     speed: Annotated[float, SENSORS] = Field(
         default=720.0,
         gt=0,
         le=36_000,
         alias="ALARMSTACK_SPEED",
-        description="Plant seconds in a wall second: 720 is an hour in five seconds, 1 is real time.",
+        description="Plant seconds in one second of wall time: 720 is one hour in five seconds, 1 "
+        "is real time.",
     )
     flush_readings: Annotated[bool, SENSORS] = Field(
         default=False,
         alias="ALARMSTACK_FLUSH_READINGS",
-        description="Keep the readings of closed hours in ALARMSTACK_RAW_URL.",
+        description="Store the readings of closed hours in ALARMSTACK_RAW_URL.",
     )
     unflushed_readings: Annotated[int, SENSORS] = Field(
         default=200_000,
         ge=1,
         le=10_000_000,
         alias="ALARMSTACK_UNFLUSHED_READINGS",
-        description="How many readings are kept in memory while the store cannot be written; the oldest are dropped and counted.",
+        description="Number of readings that are kept in memory while the store cannot be written. "
+        "The oldest ones are discarded and counted.",
     )
     serve_unpromoted: Annotated[bool, INFERENCE] = Field(
         default=False,
         alias="ALARMSTACK_SERVE_UNPROMOTED",
-        description="Let the newest version speak, marked, where none is @champion: for the demo.",
+        description="Serve the newest version, marked as unpromoted, when none is @champion. For "
+        "the demo.",
     )
 
     @field_validator("jwt_secret", "metrics_token")
     @classmethod
     def _strong(cls, secret: SecretStr | None) -> SecretStr | None:
-        """Refuse what can be guessed. An empty value is what a compose file passes for an unset one."""
+        """Refuse a secret that can be guessed. An empty value counts as unset (compose files)."""
         if secret is None or not secret.get_secret_value():
             return None
         length, different = len(secret.get_secret_value()), len(set(secret.get_secret_value()))
         if length < SHORTEST_SECRET or different < FEWEST_DIFFERENT:
             raise ValueError(
-                f"too weak ({length} characters, {different} different ones): use at least {SHORTEST_SECRET} random ones, "
-                "such as `openssl rand -hex 32` prints"
+                f"too weak ({length} characters, {different} different ones): use at least "
+                f"{SHORTEST_SECRET} random ones, for example from `openssl rand -hex 32`"
             )
         return secret
 
@@ -378,17 +430,17 @@ class Settings(BaseSettings):
 
     @property
     def raw(self) -> str:
-        """URL of what came in, as it came: drops that passed the gate and readings of the live feed; by default in the store."""
+        """URL of unchanged input: accepted drops and live readings; by default in the store."""
         return self.raw_url or f"{self.store}/raw"
 
     @property
     def curated(self) -> str:
-        """URL of the cleaned and labelled datasets that runs were made from; by default in the store."""
+        """URL of the cleaned and labelled datasets behind the runs; by default in the store."""
         return self.curated_url or f"{self.store}/curated"
 
     @property
     def models(self) -> str:
-        """URL of exported models, which serve without a registry; by default in the store."""
+        """URL of exported models, which are served without a registry; by default in the store."""
         return self.models_url or f"{self.store}/models"
 
     @property
@@ -398,50 +450,50 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """URL of the database of users, history and journal; by default an SQLite file of the data folder."""
-        return (
-            self.database_url
-            or f"sqlite:///{(self.data / 'alarmstack.db').resolve()}"
-        )
+        """URL of the database of users, history and journal; by default an SQLite file."""
+        return self.database_url or f"sqlite:///{(self.data / 'alarmstack.db').resolve()}"
 
     @property
     def origins(self) -> frozenset[str]:
-        """Origins whose pages may change state beside the one a request is sent to (ALARMSTACK_PUBLIC_ORIGINS, comma-separated)."""
+        """Further origins whose pages may change state (ALARMSTACK_PUBLIC_ORIGINS)."""
         return frozenset(origin.rstrip("/") for origin in _listed(self.public_origins))
 
     @property
     def hosts(self) -> frozenset[str]:
-        """Names that a request may be addressed to: loopback's, the address that services listen on, and those that are set."""
+        """Host names that requests may use: loopback, the service address, configured names."""
         origins = (urlsplit(origin).hostname or "" for origin in self.origins)
         named = {self.host, *origins, *_listed(self.allowed_hosts)} - {"", "0.0.0.0", "::"}
         return LOOPBACK | {name.lower().strip("[]") for name in named}
 
     @property
     def session_life(self) -> timedelta:
-        """How long a login lasts at most."""
+        """The longest duration of a login."""
         return timedelta(hours=self.session_hours)
 
     @property
     def proxies(self) -> tuple[str, ...]:
-        """Proxies that may name the address that a request comes from."""
+        """Proxies that may state the address of a client."""
         return _listed(self.trusted_proxies)
 
 
 def _listed(written: str) -> tuple[str, ...]:
-    """The entries of a list that is written with commas."""
+    """The entries of a list that is separated by commas."""
     return tuple(entry.strip() for entry in written.split(",") if entry.strip())
 
 
 def load_settings() -> Settings:
-    """Settings from the environment. Raises AlarmstackError that names the variable and what it may be."""
+    """Settings from the environment.
+
+    Raises AlarmstackError that names the variable and the allowed values.
+    """
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        said = "" if first["type"] == "value_error" else f"={first['input']!r}"
-        raise AlarmstackError(
-            f"{first['loc'][0]}{said}: {first['msg'].removeprefix('Value error, ')}"
-        ) from error
+        # A value that a validator refused may be a secret: it is not shown.
+        value = "" if first["type"] == "value_error" else f"={first['input']!r}"
+        reason = first["msg"].removeprefix("Value error, ")
+        raise AlarmstackError(f"{first['loc'][0]}{value}: {reason}") from error
 
 
 __all__ = ["EVERYTHING", "Engine", "Readers", "Settings", "load_settings"]

@@ -1,8 +1,13 @@
-"""Long-running tasks. Each one runs under `Tasks.keep_running`, so that no error stops it for good and no error is silent.
+"""Supervision of long-running tasks: no error stops a task for good, and no error is silent.
 
-A task that fails is logged with its traceback, shown with its reason, and restarted after a pause that doubles from failure to
-failure. A task that makes no progress counts as stalled: it is shown as such and restarted too. What a task must not lose
-when it restarts is in a database or a file, never in the task.
+A task runs under `Tasks.keep_running`. When it fails, the error is logged with its traceback, shown
+with its reason, and the task is restarted after a pause that doubles with each failure in a row. A
+task that makes no progress counts as stalled. It is shown as stalled and restarted too. Data that a
+task must not lose when it restarts is in a database or a file, never in the task.
+
+This is supervision, not a retry of one call, so it does not use stamina as bounded retries do. The
+number of restarts has no bound, the state between them is part of the health of the process, and
+the pause begins again at its shortest once the task has made progress.
 """
 
 from __future__ import annotations
@@ -18,7 +23,9 @@ from alarmstack.core.clock import Clock, SystemClock
 from alarmstack.core.errors import AlarmstackError
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
-"""Seconds before a failed task is restarted: doubled after each failure in a row, up to the longest."""
+"""Seconds until a failed task is restarted: doubled with each failure in a row."""
+MOST_DOUBLINGS = 10
+"""Keeps the power small however often a task fails; 2**10 s is longer than any pause."""
 STALLS_AFTER = 60.0
 """Seconds without progress after which a task counts as stalled, unless it names its own limit."""
 CHECK_SECONDS = 1.0
@@ -32,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class TaskStatus(NamedTuple):
-    """One task at one instant. `since`: when it reached this state; `reason`: why it is not running."""
+    """One task at one instant: its state, since when, and why it is not running."""
 
     name: str
     state: State
@@ -42,7 +49,7 @@ class TaskStatus(NamedTuple):
 
 
 class Task:
-    """What a running task tells its supervisor: that it made progress, or that it waits because there is nothing to do."""
+    """The state of a running task. The task reports progress, and when it has nothing to do."""
 
     def __init__(
         self, name: str, stalls_after: float, clock: Clock, changed: Callable[[], None]
@@ -54,7 +61,7 @@ class Task:
         self._since = self._progressed = clock.now()
 
     def progress(self) -> None:
-        """The task did a piece of its work: it is running, whatever happened before."""
+        """Report that a piece of work is done: the task is running, whatever happened before."""
         self._progressed = self._clock.now()
         if self.reason is not None:
             log.info("%s: running again", self.name)
@@ -64,7 +71,7 @@ class Task:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """The task has nothing to do for now. The time that it waits is not a stall."""
+        """Report that there is nothing to do at present: waiting is not a stall."""
         self._waiting += 1
         try:
             yield
@@ -74,17 +81,17 @@ class Task:
 
     @property
     def stalled(self) -> bool:
-        """Whether the task works on something and has made no progress for too long."""
+        """Whether the task has work and has made no progress for too long."""
         return not self._waiting and self._clock.now() - self._progressed > self.stalls_after
 
     @property
     def status(self) -> TaskStatus:
-        """The task now."""
+        """The present state."""
         if self.reason is not None:
             return TaskStatus(self.name, "failed", self.reason, self._since, self.restarts)
         if self.stalled:
             return TaskStatus(
-                self.name, "stalled", self._standstill(), self._progressed, self.restarts
+                self.name, "stalled", self._stall_reason(), self._progressed, self.restarts
             )
         return TaskStatus(self.name, "running", None, self._since, self.restarts)
 
@@ -99,42 +106,45 @@ class Task:
         return pause(self._failures)
 
     def begin(self) -> None:
-        """The task starts or restarts; a reason that it failed for stays until it makes progress."""
+        """Start or restart. The reason of the last failure stays until there is progress."""
         self._progressed = self._clock.now()
 
     def check(self) -> None:
         """Raise StallError where the task is stalled."""
         if self.stalled:
-            raise StallError(self._standstill())
+            raise StallError(self._stall_reason())
 
-    def _standstill(self) -> str:
+    def _stall_reason(self) -> str:
         return f"no progress for {(self._clock.now() - self._progressed).total_seconds():.0f} s"
 
 
 class StallError(AlarmstackError):
-    """A task made no progress for longer than it may."""
+    """A task made no progress for longer than its limit."""
 
 
 Work = Callable[[Task], Awaitable[None]]
 
 
 class Tasks:
-    """The long-running tasks of one process. `tell` gets one line for each known error; the default is the log."""
+    """The long-running tasks of one process.
+
+    `report` is called with one line for each known error; by default it goes to the log.
+    """
 
     def __init__(
-        self, clock: Clock | None = None, tell: Callable[[str], None] = log.warning
+        self, clock: Clock | None = None, report: Callable[[str], None] = log.warning
     ) -> None:
-        self._clock, self._tell = clock or SystemClock(), tell
+        self._clock, self._report = clock or SystemClock(), report
         self._tasks: dict[str, Task] = {}
         self._listeners: list[Callable[[], None]] = []
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Call `listener` whenever a task fails or runs again. What it raises is logged."""
+        """Call `listener` whenever a task fails or runs again. Its own errors are logged."""
         self._listeners.append(listener)
 
     @property
     def statuses(self) -> list[TaskStatus]:
-        """Every task that is supervised, in the order of their starts."""
+        """Every supervised task, in the order of the starts."""
         return [task.status for task in self._tasks.values()]
 
     @property
@@ -150,10 +160,11 @@ class Tasks:
         stalls_after: float = STALLS_AFTER,
         restart_stalled: bool = True,
     ) -> None:
-        """Run `work(task)` until it returns or this call is cancelled; restart it after every error.
+        """Run `work(task)` until it returns or this call is cancelled. Restart it after an error.
 
-        `work` calls `task.progress()` after each piece of work and waits inside `task.waiting()`. `restart_stalled=False`
-        is for work in a thread, which cannot be cancelled: a stall is then shown, and ends by itself or not at all.
+        `work` calls `task.progress()` after each piece of work and waits inside `task.waiting()`.
+        `restart_stalled=False` is for work in a thread, which cannot be cancelled. A stall is then
+        shown, and lasts until the thread continues.
         """
         task = self._tasks[name] = Task(name, stalls_after, self._clock, self._changed)
         while True:
@@ -164,7 +175,7 @@ class Tasks:
                 return
             except AlarmstackError as error:
                 seconds = task.fail(reason_of(error))
-                self._tell(f"{name}: {task.reason}; next attempt in {seconds:.0f} s")
+                self._report(f"{name}: {task.reason}; next attempt in {seconds:.0f} s")
             except Exception as error:
                 seconds = task.fail(reason_of(error))
                 log.exception("%s failed; next attempt in %.0f s", name, seconds)
@@ -175,7 +186,7 @@ class Tasks:
             try:
                 listener()
             except Exception:
-                log.exception("a listener to the state of tasks failed")
+                log.exception("a listener for task states failed")
 
     async def _watched(self, task: Task, work: Work, restart_stalled: bool) -> None:
         running = asyncio.ensure_future(work(task))
@@ -193,13 +204,22 @@ class Tasks:
                 await asyncio.wait({running}, timeout=CANCEL_SECONDS)
 
 
-def pause(failures: int) -> float:
-    """Seconds to wait after so many failures in a row: 1, 2, 4 … 10."""
-    return min(FIRST_PAUSE * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE)
+def pause(failures: int, longest: float = LONGEST_PAUSE) -> float:
+    """Seconds to wait after this many failures in a row: twice as long each time, up to `longest`.
+
+    >>> [pause(failures) for failures in (1, 2, 3, 4, 5, 6)]
+    [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    """
+    doublings = min(failures - 1, MOST_DOUBLINGS)
+    return min(FIRST_PAUSE * 2.0**doublings, longest)
 
 
 def reason_of(error: BaseException) -> str:
-    """An error in one line, as a status shows it: `database is locked`, `No space left on device: /data/alarmstack.db`."""
+    """An error in one line, for a status: `No space left on device: /data/alarmstack.db`.
+
+    >>> reason_of(ValueError("first line\\nsecond line"))
+    'first line'
+    """
     cause = getattr(error, "orig", None) or error
     if isinstance(cause, OSError) and cause.strerror:
         text = f"{cause.strerror}: {cause.filename}" if cause.filename else cause.strerror

@@ -1,7 +1,8 @@
-"""Baselines: what a plant gets without a model, each given the same budget, delays and hysteresis as the models.
+"""Baselines: the forecasts that a plant gets without a model.
 
-*random* activates at a rate, knowing nothing; *static limit* lowers every limit; *slope* extrapolates each limit's column to its
-limit; *last value* is a logistic regression on the last row. A model that does not beat them has no skill.
+Each has the same budget, delays and hysteresis as the models. *random* gives random scores;
+*static limit* lowers every limit; *slope* extrapolates each limit's column to its limit;
+*last value* is a logistic regression on the last row. A model that is not better has no skill.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ from sklearn.preprocessing import StandardScaler
 from alarmstack.core.intervals import Floats
 from alarmstack.evaluation.splits import Fold, Rows
 from alarmstack.features.examples import Examples
-from alarmstack.features.matrix import FARTHEST, feature_names
+from alarmstack.features.matrix import LIMIT_OUT_OF_REACH, feature_names
 
 Scorer = Callable[[Examples], Floats]
 BASELINES = ("random", "static limit", "slope", "last value")
+STEEPNESS = 4.0
+"""Slope of the curve that maps a distance to a score: 0.5 at the median, 0.98 at the limit."""
+NO_DISTANCE = -10.0
+"""Distance for a row without any value: the lowest score."""
 
 
 def fit_baseline(
@@ -30,26 +35,28 @@ def fit_baseline(
     rows: Sequence[int] | None = None,
     horizon: timedelta | None = None,
 ) -> Scorer:
-    """A function from examples to scores in [0, 1], higher means worse; what it must learn, it learns from `rows`."""
-    taken = np.asarray(range(len(examples)) if rows is None else rows, np.intp)
+    """A function from examples to scores in [0, 1]; higher means worse.
+
+    A baseline that learns does so from `rows` (default: all).
+    """
+    training_rows = np.asarray(range(len(examples)) if rows is None else rows, np.intp)
     makers = {
         "random": _random,
         "static limit": _static_limit,
         "slope": _slope,
         "last value": _last_value,
     }
-    return makers[name](examples, taken, horizon or examples.plant.time.farthest_horizon)
+    return makers[name](examples, training_rows, horizon or examples.plant.time.farthest_horizon)
 
 
 def out_of_fold(
     name: str, examples: Examples, folds: Sequence[Fold], horizon: timedelta | None = None
 ) -> Floats:
-    """Scores of a baseline on rows it did not learn from."""
+    """Scores of a baseline on rows that it did not learn from; NaN in other rows."""
     scores = np.full(len(examples), np.nan)
     for fold in folds:
-        scores[fold.held_back] = fit_baseline(name, examples, fold.train.tolist(), horizon)(
-            examples
-        )[fold.held_back]
+        scorer = fit_baseline(name, examples, fold.train.tolist(), horizon)
+        scores[fold.held_back] = scorer(examples)[fold.held_back]
     return scores
 
 
@@ -58,22 +65,21 @@ def _random(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
 
 
 def _static_limit(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
-    """How far each limit's column has come from its median towards the limit; the farthest counts."""
+    """How far each limit's column has moved from its median to the limit; the largest counts."""
     places = [_place(examples, f"{rule.name}_margin") for rule in examples.plant.labels.rules]
     if not places:
         return _constant
-    calm = examples.quiet[rows]
-    usual = np.array([np.nanmedian(examples.window[rows][calm, p]) for p in places])
-    return lambda new: _squash(np.fmax.reduce(1 - new.window[:, places] / usual, axis=1))
+    quiet = examples.quiet[rows]
+    median_margin = np.array([np.nanmedian(examples.window[rows][quiet, p]) for p in places])
+    return lambda new: _squash(np.fmax.reduce(1 - new.window[:, places] / median_margin, axis=1))
 
 
 def _slope(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
-    places = [
-        _place(examples, f"{rule.name}_hours_to_limit") for rule in examples.plant.labels.rules
-    ]
+    rules = examples.plant.labels.rules
+    places = [_place(examples, f"{rule.name}_hours_to_limit") for rule in rules]
     if not places:
         return _constant
-    return lambda new: 1 - np.fmin.reduce(new.window[:, places], axis=1) / FARTHEST
+    return lambda new: 1 - np.fmin.reduce(new.window[:, places], axis=1) / LIMIT_OUT_OF_REACH
 
 
 def _last_value(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
@@ -97,8 +103,9 @@ def _constant(examples: Examples) -> Floats:
     return np.zeros(len(examples))
 
 
-def _squash(value: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-4 * np.nan_to_num(value, nan=-10.0))))
+def _squash(distance: Floats) -> Floats:
+    """A logistic curve from distances to scores in (0, 1)."""
+    return np.asarray(1 / (1 + np.exp(-STEEPNESS * np.nan_to_num(distance, nan=NO_DISTANCE))))
 
 
 def _place(examples: Examples, name: str) -> int:

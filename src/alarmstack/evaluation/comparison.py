@@ -1,4 +1,4 @@
-"""A model beside the baseline that it must beat: this decides whether it may be promoted."""
+"""A model's metric beside that of its baseline: only a model that is better may be promoted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class BaselineComparison:
-    """A model's metric beside that of the baseline it must beat."""
+    """The metric of a model and of the baseline that it must be better than."""
 
     metric: str
     value: float
@@ -17,16 +17,18 @@ class BaselineComparison:
 
     @property
     def better(self) -> bool:
-        """Whether the model is better than its baseline; an unknown value is not."""
-        return (
-            self.value < self.baseline_value
-            if self.lower_is_better
-            else self.value > self.baseline_value
-        )
+        """Whether the model is better than its baseline; an unknown value (NaN) is not better."""
+        if self.lower_is_better:
+            return self.value < self.baseline_value
+        return self.value > self.baseline_value
 
     @property
     def compared(self) -> str:
-        """Both values in words."""
+        """Both values as text.
+
+        >>> BaselineComparison("rmse", 0.5, "last value", 0.7, lower_is_better=True).compared
+        'rmse 0.500 against 0.700 (last value)'
+        """
         return f"{self.metric} {self.value:.3f} against {self.baseline_value:.3f} ({self.baseline})"
 
 

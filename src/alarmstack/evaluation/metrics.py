@@ -24,8 +24,9 @@ from alarmstack.core.intervals import Floats, Mask
 from alarmstack.core.model_list import OPERATING
 from alarmstack.evaluation.baselines import BASELINES, out_of_fold
 from alarmstack.evaluation.comparison import BaselineComparison
-from alarmstack.evaluation.events import Outcome, outcome, threshold_for
+from alarmstack.evaluation.events import Outcome, outcome
 from alarmstack.evaluation.splits import Fold
+from alarmstack.evaluation.thresholds import threshold_for
 from alarmstack.features.examples import Examples
 from alarmstack.features.matrix import feature_names
 from alarmstack.models import Fitted, Recipe

@@ -1,7 +1,9 @@
-"""Splits in time: outside the sealed last fifth, blocks of whole events take turns to be held back.
+"""Splits in time: which rows are trained on and which are held back.
 
-Around every held-back block rows are purged, as many as a window and the farthest horizon span, so that no training row shares
-readings with a held-back one. A walk forward learns from the past alone: every fold is judged by what came well before it.
+*Inner folds* cut the rows before the sealed last fifth into blocks of whole events, and each block
+is held back once. Around a held-back block rows are purged: as many as a window and the longest
+horizon, so that no training row shares readings with a held-back one. *Walk-forward folds* train on
+the past alone and are evaluated on rows that come well after it.
 """
 
 from __future__ import annotations
@@ -19,9 +21,12 @@ from alarmstack.features.examples import Examples
 Rows = npt.NDArray[np.intp]
 FOLDS = 5
 GAP = timedelta(hours=24)
-"""Time between what a walk-forward fold learns from and what it is judged on."""
-WALKED = 30
-"""Onsets from which a walk shares out onsets; of fewer, its first fold might learn from a day."""
+"""Time between the training rows of a walk-forward fold and its evaluated rows."""
+FEWEST_WALK_FORWARD_ONSETS = 30
+"""Onsets from which walk-forward folds hold equal numbers of onsets.
+
+With fewer, the first fold could be left with a day of training rows.
+"""
 
 
 @dataclass(frozen=True)
@@ -33,13 +38,14 @@ class Fold:
 
 
 def purge_rows(plant: Plant) -> int:
-    """Rows between training and held-back rows: a window and the farthest horizon."""
+    """Rows between training and held-back rows: a window and the longest horizon."""
     return plant.rows(plant.time.window) + plant.rows(plant.time.farthest_horizon)
 
 
 def inner_folds(examples: Examples, count: int = FOLDS) -> tuple[Fold, ...]:
-    """Chronological blocks that hold about the same number of onsets each; each is held back once."""
-    edges = [0, *(_edge(examples, share / count) for share in range(1, count)), len(examples)]
+    """Folds whose held-back blocks have about equal numbers of onsets, in order of time."""
+    inner_edges = [_edge(examples, share / count) for share in range(1, count)]
+    edges = [0, *inner_edges, len(examples)]
     purge = purge_rows(examples.plant)
     rows = np.arange(len(examples))
     folds = []
@@ -51,32 +57,32 @@ def inner_folds(examples: Examples, count: int = FOLDS) -> tuple[Fold, ...]:
 
 
 def walk_forward(examples: Examples, count: int = FOLDS, gap: timedelta = GAP) -> tuple[Fold, ...]:
-    """Folds in the order of time, of about the same number of onsets; each learns from all rows that end at least `gap` before it.
+    """Folds with about equal numbers of onsets, in order of time.
 
-    Nobody is judged on the rows before the first fold. With too few onsets to share out, folds are of the same length. The gap is
-    never shorter than a window and the farthest horizon, and no border cuts an event.
+    Each trains on all rows that end at least `gap` before it. Rows before the first fold are not
+    evaluated. With few onsets, the folds have equal lengths instead. The gap is never shorter than
+    a window and the longest horizon, and no fold begins inside an event.
     """
-    edges = [
-        *(_edge(examples, share / (count + 1), WALKED) for share in range(1, count + 1)),
-        len(examples),
-    ]
-    apart = max(examples.plant.rows(gap), purge_rows(examples.plant))
+    shares = [number / (count + 1) for number in range(1, count + 1)]
+    begins = [_edge(examples, share, FEWEST_WALK_FORWARD_ONSETS) for share in shares]
+    gap_rows = max(examples.plant.rows(gap), purge_rows(examples.plant))
     return tuple(
-        Fold(np.arange(begin - apart), np.arange(begin, end))
-        for begin, end in pairwise(edges)
-        if end > begin and begin > apart
+        Fold(np.arange(begin - gap_rows), np.arange(begin, end))
+        for begin, end in pairwise([*begins, len(examples)])
+        if end > begin and begin > gap_rows
     )
 
 
-def _edge(examples: Examples, share: float, fewest: int = FOLDS) -> int:
+def _edge(examples: Examples, share: float, fewest_onsets: int = FOLDS) -> int:
+    """The first row of a block that begins after a share of the onsets, or of the rows."""
     onsets = examples.onsets
-    row = (
-        int(onsets[int(len(onsets) * share)])
-        if len(onsets) >= fewest
-        else int(len(examples) * share)
-    )
-    ahead = examples.plant.rows(examples.plant.time.farthest_horizon)
-    return examples.before_episode(max(row - ahead, 0))
+    if len(onsets) >= fewest_onsets:
+        row = int(onsets[int(len(onsets) * share)])
+    else:
+        row = int(len(examples) * share)
+    # The rows in which the block's first onset can be forecast belong to the block.
+    longest_horizon = examples.plant.rows(examples.plant.time.farthest_horizon)
+    return examples.before_episode(max(row - longest_horizon, 0))
 
 
 __all__ = ["FOLDS", "GAP", "Fold", "inner_folds", "purge_rows", "walk_forward"]

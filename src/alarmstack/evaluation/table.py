@@ -1,7 +1,8 @@
-"""The evaluation table: models beside baselines at the same false-alarm budget, with intervals, or with a plain "not measurable".
+"""The evaluation table: models beside baselines at the same false-alarm budget.
 
-Every contestant brings scores and, for each budget, a threshold that was chosen on other data. Intervals come from a block
-bootstrap over weeks; a gain over a baseline is resampled in pairs, on the same weeks.
+Each model and baseline brings scores and, for each budget, a threshold that was chosen on other
+data. A metric has a 95 % interval from a block bootstrap over weeks, or it is marked as not
+measurable. The gain over a baseline is resampled in pairs, on the same weeks.
 """
 
 from __future__ import annotations
@@ -16,17 +17,23 @@ from sklearn.metrics import average_precision_score
 
 from alarmstack.core.intervals import Floats, Mask
 from alarmstack.core.plant import write_duration
-from alarmstack.evaluation.events import BUDGETS, MEASURABLE, Judged, Outcome, outcome
+from alarmstack.evaluation.events import EvaluatedRows, Outcome, outcome
+from alarmstack.evaluation.thresholds import BUDGETS, MEASURABLE
 
 RESAMPLES = 1000
 INTERVAL = (2.5, 97.5)
+"""Percentiles of the resampled values that bound the 95 % interval."""
 FEW_EVENTS = 30
-"""With fewer onsets the table makes no claim."""
+"""With fewer onsets the table shows no skill."""
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """A model or a baseline: scores [rows] (higher means worse), a threshold a budget, what it predicts at each row (NaN: nothing)."""
+class ScoredModel:
+    """A model or a baseline to be compared.
+
+    `scores` [rows]: higher means worse. `thresholds`: one per budget. `target` [rows]: what the
+    model predicts at each row, NaN for nothing. `probability`: whether the scores are calibrated.
+    """
 
     name: str
     scores: Floats
@@ -37,8 +44,8 @@ class Contestant:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One figure of the table, as `--json` writes it."""
+class TableRow:
+    """One metric of the table, as `--json` writes it."""
 
     data: str
     model: str
@@ -51,58 +58,64 @@ class Row:
     baseline_value: float | None = None
 
     def record(self) -> dict[str, object]:
-        """The row as JSON takes it."""
+        """The row as a JSON object."""
         return asdict(self)
 
 
 def evaluate(
     data: str,
-    examples: Judged,
-    models: Sequence[Contestant],
-    baselines: Sequence[Contestant],
+    examples: EvaluatedRows,
+    models: Sequence[ScoredModel],
+    baselines: Sequence[ScoredModel],
     precursor: Mask | None = None,
     budgets: Sequence[float] = BUDGETS,
-) -> list[Row]:
-    """All figures of all models. `precursor` bool [onsets]: which onsets announce themselves, where somebody knows.
+) -> list[TableRow]:
+    """All metrics of all models.
 
-    Figures of a budget that the quiet time at hand cannot measure are None. The baseline beside a figure is the one with the best
-    event recall at that budget.
+    `precursor` bool [onsets]: which onsets have a precursor, if that is known. A metric is None if
+    there is too little quiet time to measure its budget. The baseline beside a metric is the one
+    with the best event recall at that budget.
     """
-    about = {
-        "onsets": len(examples.onsets),
-        "onsets_with_precursor": None if precursor is None else int(precursor.sum()),
-        "quiet_days": float(examples.quiet.sum() * (examples.step / timedelta(days=1))),
-    }
-    rows = [
-        Row(data, "all", None, name, float(value))
-        for name, value in about.items()
-        if value is not None
-    ]
+    rows = _data_rows(data, examples, precursor)
     for model in models:
-        rows += row_figures(data, model)
+        rows += row_metrics_of(data, model)
         for budget in budgets:
-            rows += _event_figures(data, examples, model, baselines, budget, precursor)
+            rows += _event_metrics(data, examples, model, baselines, budget, precursor)
     return rows
 
 
-def _event_figures(
+def _data_rows(data: str, examples: EvaluatedRows, precursor: Mask | None) -> list[TableRow]:
+    """How much there was to evaluate."""
+    amounts = {"onsets": float(len(examples.onsets))}
+    if precursor is not None:
+        amounts["onsets_with_precursor"] = float(int(precursor.sum()))
+    amounts["quiet_days"] = float(examples.quiet.sum() * (examples.step / timedelta(days=1)))
+    return [TableRow(data, "all", None, name, amount) for name, amount in amounts.items()]
+
+
+def _event_metrics(
     data: str,
-    examples: Judged,
-    model: Contestant,
-    baselines: Sequence[Contestant],
+    examples: EvaluatedRows,
+    model: ScoredModel,
+    baselines: Sequence[ScoredModel],
     budget: float,
     precursor: Mask | None,
-) -> list[Row]:
-    def tally(contestant: Contestant) -> _Tally:
-        return _Tally.of(
-            examples, outcome(examples, contestant.scores, contestant.thresholds[budget]), precursor
-        )
+) -> list[TableRow]:
+    def tally(scored: ScoredModel) -> _Tally:
+        result = outcome(examples, scored.scores, scored.thresholds[budget])
+        return _Tally.of(examples, result, precursor)
 
-    mine, beside = tally(model), {f.name: tally(f) for f in baselines}
-    measurable = budget * float(mine.quiet.sum()) / mine.day >= MEASURABLE
+    model_tally = tally(model)
+    baseline_tallies = {baseline.name: tally(baseline) for baseline in baselines}
+    measurable = budget * float(model_tally.quiet.sum()) / model_tally.day >= MEASURABLE
     horizon = None if model.horizon is None else write_duration(model.horizon)
-    plain, draws = np.ones((1, len(mine.quiet))), _draws(len(mine.quiet))
-    best = max(beside, key=lambda name: _recall(beside[name], plain)[0], default=None)
+    weeks = len(model_tally.quiet)
+    all_weeks, draws = np.ones((1, weeks)), _draws(weeks)
+    best = max(
+        baseline_tallies,
+        key=lambda name: _recall(baseline_tallies[name], all_weeks)[0],
+        default=None,
+    )
 
     def row(
         metric: str,
@@ -110,70 +123,74 @@ def _event_figures(
         resampled: Floats,
         baseline: str | None,
         baseline_value: Floats | None,
-    ) -> Row:
+    ) -> TableRow:
         name = f"{metric}@{budget:g}/day"
         if not measurable:
-            return Row(data, model.name, horizon, name, None, baseline=baseline)
+            return TableRow(data, model.name, horizon, name, None, baseline=baseline)
         low, high = _interval(resampled)
-        against = None if baseline_value is None else _number(baseline_value[0])
-        return Row(data, model.name, horizon, name, _number(value[0]), low, high, baseline, against)
+        beside = None if baseline_value is None else _number(baseline_value[0])
+        return TableRow(
+            data, model.name, horizon, name, _number(value[0]), low, high, baseline, beside
+        )
 
     rows = []
-    for metric, figure in FIGURES.items():
-        if metric == "precursor_recall" and precursor is None:
+    for name, metric in EVENT_METRICS.items():
+        if name == "precursor_recall" and precursor is None:
             continue
-        baseline_value = figure(beside[best], plain) if best else None
-        rows.append(row(metric, figure(mine, plain), figure(mine, draws), best, baseline_value))
-    for name, baseline in beside.items():
-        gain, resampled = (_recall(mine, w) - _recall(baseline, w) for w in (plain, draws))
-        rows.append(row("recall_gain", gain, resampled, name, _recall(baseline, plain)))
+        value, resampled = metric(model_tally, all_weeks), metric(model_tally, draws)
+        baseline_value = metric(baseline_tallies[best], all_weeks) if best else None
+        rows.append(row(name, value, resampled, best, baseline_value))
+    for name, baseline_tally in baseline_tallies.items():
+        gain, resampled_gain = (
+            _recall(model_tally, weights) - _recall(baseline_tally, weights)
+            for weights in (all_weeks, draws)
+        )
+        baseline_recall = _recall(baseline_tally, all_weeks)
+        rows.append(row("recall_gain", gain, resampled_gain, name, baseline_recall))
     return rows
 
 
-def row_figures(data: str, model: Contestant) -> list[Row]:
-    """Average precision beside the base rate and, of a probability, its Brier skill; nothing where only one thing happened."""
+def row_metrics_of(data: str, model: ScoredModel) -> list[TableRow]:
+    """Metrics by rows: average precision beside the base rate, and the Brier skill.
+
+    The Brier skill is given for probabilities only. Empty if all known targets are equal.
+    """
     known = ~np.isnan(model.target) & ~np.isnan(model.scores)
     target, score = model.target[known], model.scores[known]
-    base = float(target.mean()) if len(target) else 0.0
-    if not 0 < base < 1:
+    base_rate = float(target.mean()) if len(target) else 0.0
+    if not 0 < base_rate < 1:
         return []
     horizon = None if model.horizon is None else write_duration(model.horizon)
-    precision = float(average_precision_score(target, score))
-    rows = [
-        Row(
+
+    def row(metric: str, value: float, baseline_value: float) -> TableRow:
+        return TableRow(
             data,
             model.name,
             horizon,
-            "average_precision",
-            precision,
+            metric,
+            value,
             baseline="base rate",
-            baseline_value=base,
+            baseline_value=baseline_value,
         )
-    ]
+
+    rows = [row("average_precision", float(average_precision_score(target, score)), base_rate)]
     if model.probability:
-        skill = 1 - float(np.mean((score - target) ** 2)) / (base * (1 - base))
-        rows.append(
-            Row(
-                data,
-                model.name,
-                horizon,
-                "brier_skill",
-                skill,
-                baseline="base rate",
-                baseline_value=0.0,
-            )
-        )
+        skill = 1 - float(np.mean((score - target) ** 2)) / (base_rate * (1 - base_rate))
+        rows.append(row("brier_skill", skill, 0.0))
     return rows
 
 
 @dataclass(frozen=True)
 class _Tally:
-    """An outcome counted by week: float [weeks] each; `lead` hours of the hits and the week each belongs to."""
+    """The counts of an outcome by week.
+
+    float [weeks] each, except `lead`: hours of the hits, and `lead_week`: the week of each hit.
+    """
 
     onsets: Floats
     hits: Floats
-    announced: Floats
-    announced_hits: Floats
+    precursors: Floats
+    precursor_hits: Floats
     false: Floats
     quiet: Floats
     warned: Floats
@@ -182,23 +199,21 @@ class _Tally:
     day: float
 
     @classmethod
-    def of(cls, examples: Judged, result: Outcome, precursor: Mask | None) -> _Tally:
+    def of(cls, examples: EvaluatedRows, result: Outcome, precursor: Mask | None) -> _Tally:
         week = np.arange(len(examples)) // (timedelta(days=7) // examples.step)
         weeks = int(week[-1]) + 1
 
-        def count(rows: npt.NDArray[np.intp], which: Mask | None = None) -> Floats:
-            return np.bincount(
-                week[rows if which is None else rows[which]], minlength=weeks
-            ).astype(float)
+        def count(rows: npt.NDArray[np.intp]) -> Floats:
+            return np.bincount(week[rows], minlength=weeks).astype(float)
 
         hit = ~np.isnan(result.lead)
-        told = np.zeros(len(hit), bool) if precursor is None else precursor
+        has_precursor = np.zeros(len(hit), bool) if precursor is None else precursor
         return cls(
             onsets=count(result.onset),
-            hits=count(result.onset, hit),
-            announced=count(result.onset, told),
-            announced_hits=count(result.onset, told & hit),
-            false=count(result.activation, result.false),
+            hits=count(result.onset[hit]),
+            precursors=count(result.onset[has_precursor]),
+            precursor_hits=count(result.onset[has_precursor & hit]),
+            false=count(result.activation[result.false]),
             quiet=count(np.flatnonzero(result.quiet)),
             warned=count(np.flatnonzero(result.quiet & result.warned)),
             lead=result.lead[hit],
@@ -207,16 +222,16 @@ class _Tally:
         )
 
 
-Figure = Callable[[_Tally, Floats], Floats]
-"""A figure of a tally for each row of week weights [draws, weeks]: float [draws]."""
+Metric = Callable[[_Tally, Floats], Floats]
+"""A metric of a tally for each row of week weights [draws, weeks]: float [draws]."""
 
 
 def _recall(tally: _Tally, weights: Floats) -> Floats:
     return _ratio(weights @ tally.hits, weights @ tally.onsets)
 
 
-def _lead_quantile(share: float) -> Figure:
-    def figure(tally: _Tally, weights: Floats) -> Floats:
+def _lead_quantile(share: float) -> Metric:
+    def metric(tally: _Tally, weights: Floats) -> Floats:
         if not len(tally.lead):
             return np.full(len(weights), np.nan)
         repeats = weights[:, tally.lead_week].astype(int)
@@ -227,12 +242,12 @@ def _lead_quantile(share: float) -> Figure:
             ]
         )
 
-    return figure
+    return metric
 
 
-FIGURES: dict[str, Figure] = {
+EVENT_METRICS: dict[str, Metric] = {
     "event_recall": _recall,
-    "precursor_recall": lambda t, w: _ratio(w @ t.announced_hits, w @ t.announced),
+    "precursor_recall": lambda t, w: _ratio(w @ t.precursor_hits, w @ t.precursors),
     "false_alarms_per_day": lambda t, w: _ratio(w @ t.false, w @ t.quiet / t.day),
     "share_in_warning": lambda t, w: _ratio(w @ t.warned, w @ t.quiet),
     "lead_median_h": _lead_quantile(0.5),
@@ -247,12 +262,13 @@ def _ratio(above: Floats, below: Floats) -> Floats:
 
 
 def _draws(weeks: int) -> Floats:
-    """How often each week is drawn in each resample: float [RESAMPLES, weeks]. Seeded: the same table every time."""
-    return (
-        np.random.default_rng(0)
-        .multinomial(weeks, np.full(weeks, 1 / weeks), RESAMPLES)
-        .astype(float)
-    )
+    """How often each week occurs in each resample: float [RESAMPLES, weeks].
+
+    The seed is fixed, so that the table can be reproduced.
+    """
+    equal_chances = np.full(weeks, 1 / weeks)
+    draws = np.random.default_rng(0).multinomial(weeks, equal_chances, RESAMPLES)
+    return draws.astype(float)
 
 
 def _interval(values: Floats) -> tuple[float | None, float | None]:
@@ -268,12 +284,12 @@ def _number(value: float) -> float | None:
 
 
 __all__ = [
+    "EVENT_METRICS",
     "FEW_EVENTS",
-    "FIGURES",
     "INTERVAL",
     "RESAMPLES",
-    "Contestant",
-    "Row",
+    "ScoredModel",
+    "TableRow",
     "evaluate",
-    "row_figures",
+    "row_metrics_of",
 ]

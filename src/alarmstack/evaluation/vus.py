@@ -1,10 +1,12 @@
 """VUS-PR: the volume under the surface of range-aware precision and recall.
 
-Source: Paparrizos et al., "Volume Under the Surface", PVLDB 15(11), 2022, in the "opt" form that the package `vus` and the TSB-AD
-leaderboard use. Written again because that package brings TensorFlow along; a test holds it to the package's own figures.
+Source: Paparrizos et al., "Volume Under the Surface", PVLDB 15(11), 2022, in the "opt" form that
+the package `vus` and the TSB-AD leaderboard use. It is written here again because that package
+depends on TensorFlow; a test compares the values with those of the package.
 
-Each event is widened by up to half a window on both sides, with weights that fall off; that is done for every window from 0 to the
-widest, and the areas under the precision-recall curves are averaged. Only the order of the scores counts.
+Each event is extended by up to half a window on both sides, with weights that decrease. This is
+done for every window from 0 to the longest, and the areas under the precision-recall curves are
+averaged. Only the order of the scores matters.
 """
 
 from __future__ import annotations
@@ -20,19 +22,23 @@ Spans = list[tuple[int, int]]
 
 
 def vus_pr(labels: Mask, scores: Floats, window: int = 57, thresholds: int = 250) -> float:
-    """The figure, 0 … 1, higher is better. `labels` bool [rows], `scores` [rows] without NaN, higher means worse.
+    """VUS-PR, 0 … 1; higher is better.
 
-    >>> round(vus_pr(np.arange(400) // 20 == 7, np.exp(-np.abs(np.arange(400) - 149.5)), window=10), 3)
+    `labels` bool [rows]; `scores` [rows] without NaN, higher means worse.
+
+    >>> rows = np.arange(400)
+    >>> round(vus_pr(rows // 20 == 7, np.exp(-np.abs(rows - 149.5)), window=10), 3)
     1.0
     """
     events = spans(labels)
     levels = -np.sort(-scores)[np.linspace(0, len(scores) - 1, thresholds).astype(int)]
     predicted = len(scores) - np.searchsorted(np.sort(scores), levels, side="left")
-    near = np.concatenate(
-        [np.arange(first, last + 1) for first, last in _widened(events, window, len(labels))]
-    )
-    above = scores[near, None] >= levels
-    areas = [_area(labels, events, width, near, above, predicted) for width in range(window + 1)]
+    widest = _extended(events, window, len(labels))
+    near_events = np.concatenate([np.arange(first, last + 1) for first, last in widest])
+    above = scores[near_events, None] >= levels
+    areas = [
+        _area(labels, events, width, near_events, above, predicted) for width in range(window + 1)
+    ]
     return float(np.mean(areas))
 
 
@@ -52,25 +58,26 @@ def _area(
     labels: Mask,
     events: Spans,
     width: int,
-    near: npt.NDArray[np.intp],
+    near_events: npt.NDArray[np.intp],
     above: Mask,
     predicted: npt.NDArray[np.intp],
 ) -> float:
-    weight = _weights(labels, events, width)[near]
-    inside = labels[near]
-    hit = weight @ above
+    """The area under the precision-recall curve for one width of the extension.
+
+    `above` bool [rows near events, thresholds]; `predicted` [thresholds]: rows above each of them.
+    """
+    weight = _weights(labels, events, width)[near_events]
+    inside = labels[near_events]
+    hits = weight @ above
     counted = inside.sum() + (weight * ~inside) @ above
-    recall = np.minimum(hit / ((labels.sum() + counted) / 2), 1.0)
-    wide = _widened(events, width, len(labels))
-    found = np.mean(
-        [
-            above[np.searchsorted(near, first) : np.searchsorted(near, last, "right")].any(axis=0)
-            for first, last in wide
-        ],
-        axis=0,
-    )
-    steps = np.diff(np.concatenate(([0.0], recall * found)))
-    return float(steps @ (hit / predicted))
+    recall = np.minimum(hits / ((labels.sum() + counted) / 2), 1.0)
+    detected = [
+        above[np.searchsorted(near_events, first) : np.searchsorted(near_events, last, "right")]
+        for first, last in _extended(events, width, len(labels))
+    ]
+    share_detected = np.mean([rows.any(axis=0) for rows in detected], axis=0)
+    steps = np.diff(np.concatenate(([0.0], recall * share_detected)))
+    return float(steps @ (hits / predicted))
 
 
 def _weights(labels: Mask, events: Spans, width: int) -> Floats:
@@ -83,15 +90,15 @@ def _weights(labels: Mask, events: Spans, width: int) -> Floats:
     return np.asarray(np.minimum(weight, 1.0))
 
 
-def _widened(events: Spans, width: int, rows: int) -> Spans:
-    """Events widened by half a window; what then touches is one."""
+def _extended(events: Spans, width: int, rows: int) -> Spans:
+    """Events extended by half a window on both sides; events that then touch become one."""
     half = width // 2
-    wide, first = [], max(events[0][0] - half, 0)
+    extended, first = [], max(events[0][0] - half, 0)
     for (_, last), (following, _) in pairwise(events):
         if last + half < following - half:
-            wide.append((first, last + half))
+            extended.append((first, last + half))
             first = following - half
-    return [*wide, (first, min(events[-1][1] + half, rows - 1))]
+    return [*extended, (first, min(events[-1][1] + half, rows - 1))]
 
 
 __all__ = ["Spans", "spans", "vus_pr"]

@@ -1,7 +1,8 @@
-"""Examples: every row's features with what the models are to learn, made by one function for training, tests and live data alike.
+"""Examples: the features of every row together with the targets that models learn.
 
-Targets: in alarm at this row; the regime; the next row's deviation of one controller; an onset within each horizon. An example that
-a model may not learn from (the end of a series, a row in alarm for a forecaster) has NaN as its target.
+Training, tests and live data use the same function. Targets: in alarm at this row; the regime; the
+next row's deviation of one controller; an onset within each horizon. A row that a model must not
+learn from (the end of a series; for a forecaster, a row in alarm) has the target NaN.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ SEALED_SHARE = 0.2
 
 @dataclass(frozen=True)
 class Between:
-    """Window examples on other phases of the grid, for forecasters to learn from beside those of the base grid; they judge nothing.
+    """Window examples of intervals between those of the base grid (on other phases of the grid).
 
-    `row` [rows]: the base row in which each interval begins (it ends in the next one), `start` instants [rows], `window` [rows,
-    window features], `target` of each horizon float [rows], `phases`: how many grids an hour is seen on, the base grid included.
+    Forecasters learn from them, but are not evaluated on them. `row` [rows]: the base row in which
+    the interval begins (it ends in the next one). `start`: instants [rows]. `window` [rows, window
+    features]. `target`: for each horizon, float [rows]. `phases`: the number of grids, with the
+    base grid.
     """
 
     row: npt.NDArray[np.intp]
@@ -38,7 +41,7 @@ class Between:
     phases: int
 
     def rows(self, begin: int, end: int) -> Between:
-        """Those that lie whole in the base rows begin … end − 1, counted from there."""
+        """The examples that lie completely in the base rows begin … end - 1."""
         inside = (self.row >= begin) & (self.row + 1 < end)
         target = {horizon: values[inside] for horizon, values in self.target.items()}
         return Between(
@@ -48,10 +51,11 @@ class Between:
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows of one asset in time order, with the features of both groups and everything targets come from.
+    """Rows of one asset in time order, with features and targets.
 
-    `point` [rows, point features], `window` [rows, window features], `alarm` bool [rows], `regime` float [rows],
-    `next_deviation` float [rows], `segment` int32 [rows], `start` instants [rows]; `between`: what forecasters learn beside them.
+    `point` [rows, point features], `window` [rows, window features], `alarm` bool [rows], `regime`
+    float [rows], `next_deviation` float [rows], `segment` int32 [rows], `start` instants [rows].
+    `between`: further examples for forecasters.
     """
 
     plant: Plant
@@ -78,7 +82,7 @@ class Examples:
 
     @cached_property
     def episodes(self) -> tuple[Episode, ...]:
-        """Stretches of alarm, with those whose beginning was seen marked as onsets."""
+        """Stretches of alarm; those that begin after enough quiet time are marked as onsets."""
         return episodes(self.alarm, self.segment, self.plant.rows(self.plant.time.quiet_gap))
 
     @cached_property
@@ -88,20 +92,23 @@ class Examples:
 
     @cached_property
     def quiet(self) -> Mask:
-        """Rows that forecasters learn from and are judged on: outside every episode."""
+        """Rows that forecasters learn from and are evaluated on: outside every episode."""
         return forecastable(self.episodes, self.segment)
 
     @cached_property
     def sealed_from(self) -> int:
-        """First row of the sealed last fifth, which no fit, choice or threshold may see."""
+        """First row of the sealed last fifth, which no fit, choice or threshold may use."""
         return sealed_row(self.episodes, len(self))
 
     def before_episode(self, row: int) -> int:
-        """The row, moved back to the beginning of an episode it would cut."""
+        """The row, or the first row of the episode that contains it."""
         return _before(self.episodes, row)
 
     def onset_target(self, horizon: timedelta) -> Floats:
-        """1.0 where an alarm begins within the horizon, 0.0 where not, NaN in alarm and where the horizon runs over the end."""
+        """1.0 if an alarm begins within the horizon, 0.0 if not.
+
+        NaN in alarm, and if the horizon extends beyond the end of the segment.
+        """
         return _onset_target(self.plant, self.alarm, self.episodes, self.segment, horizon)
 
     def rows(self, begin: int, end: int) -> Examples:
@@ -123,10 +130,13 @@ class Examples:
 def examples(
     plant: Plant, block: IntervalBlock, alarm: Mask, bands: RegimeBands | None = None
 ) -> Examples:
-    """Features and targets of a block. Without `bands`, those of the rows before the sealed last fifth are taken."""
+    """Features and targets of a block.
+
+    Without `bands`, the regime bands are fitted on the rows before the sealed last fifth.
+    """
     if bands is None:
-        found = episodes(alarm, block.segment, plant.rows(plant.time.quiet_gap))
-        bands = RegimeBands.fit(plant, block.rows(0, sealed_row(found, len(block))))
+        of_block = episodes(alarm, block.segment, plant.rows(plant.time.quiet_gap))
+        bands = RegimeBands.fit(plant, block.rows(0, sealed_row(of_block, len(block))))
     return Examples(
         plant=plant,
         start=block.start,
@@ -147,64 +157,74 @@ def _next_deviation(plant: Plant, block: IntervalBlock) -> Floats:
     return shifted(now[::-1], block.segment[::-1], 1)[::-1]
 
 
-def with_between(found: Examples, blocks: Sequence[tuple[IntervalBlock, Mask]]) -> Examples:
-    """The examples with those of other phases of their grid beside them, given as intervals and alarms."""
-    plant = found.plant
+def with_between(base: Examples, blocks: Sequence[tuple[IntervalBlock, Mask]]) -> Examples:
+    """The examples together with those of other phases of their grid.
+
+    `blocks`: the intervals of each other phase, and whether each of them is in alarm.
+    """
     if not blocks:
-        return found
-    parts = []
-    for block, alarm in blocks:
-        row = (block.start - found.start[0]) // np.timedelta64(plant.time.cadence)
-        inside = (row >= 0) & (row + 1 < len(found))
-        episode = episodes(alarm, block.segment, plant.rows(plant.time.quiet_gap))
-        target = {
-            h: _onset_target(plant, alarm, episode, block.segment, h)[inside]
-            for h in plant.time.horizons
-        }
-        parts.append(
-            Between(
-                row[inside].astype(np.intp),
-                block.start[inside],
-                build(plant, block, "window")[inside],
-                target,
-                0,
-            )
-        )
+        return base
+    phases = len(blocks) + 1
+    parts = [_between(base, block, alarm, phases) for block, alarm in blocks]
     between = Between(
         np.concatenate([p.row for p in parts]),
         np.concatenate([p.start for p in parts]),
         np.concatenate([p.window for p in parts]),
-        {h: np.concatenate([p.target[h] for p in parts]) for h in plant.time.horizons},
-        len(blocks) + 1,
+        {h: np.concatenate([p.target[h] for p in parts]) for h in base.plant.time.horizons},
+        phases,
     )
-    return replace(found, between=between)
+    return replace(base, between=between)
+
+
+def _between(base: Examples, block: IntervalBlock, alarm: Mask, phases: int) -> Between:
+    """The examples of one other phase that lie completely in the base rows."""
+    plant = base.plant
+    row = (block.start - base.start[0]) // np.timedelta64(plant.time.cadence)
+    inside = (row >= 0) & (row + 1 < len(base))
+    of_block = episodes(alarm, block.segment, plant.rows(plant.time.quiet_gap))
+    target = {
+        horizon: _onset_target(plant, alarm, of_block, block.segment, horizon)[inside]
+        for horizon in plant.time.horizons
+    }
+    return Between(
+        row[inside].astype(np.intp),
+        block.start[inside],
+        build(plant, block, "window")[inside],
+        target,
+        phases,
+    )
 
 
 def _onset_target(
     plant: Plant,
     alarm: Mask,
-    found: tuple[Episode, ...],
+    of_series: tuple[Episode, ...],
     segment: npt.NDArray[np.int32],
     horizon: timedelta,
 ) -> Floats:
     rows = plant.rows(horizon)
-    target = onset_within(alarm, found, rows).astype(float)
-    ahead = np.concatenate((segment[rows:], np.full(min(rows, len(segment)), -1, np.int32)))
-    target[~forecastable(found, segment) | ((ahead != segment) & (target == 0.0))] = np.nan
+    target = onset_within(alarm, of_series, rows).astype(float)
+    no_segment = np.full(min(rows, len(segment)), -1, np.int32)
+    segment_at_horizon = np.concatenate((segment[rows:], no_segment))
+    unknown = (segment_at_horizon != segment) & (target == 0.0)
+    target[~forecastable(of_series, segment) | unknown] = np.nan
     return target
 
 
-def sealed_row(found: tuple[Episode, ...], rows: int) -> int:
-    """First row of the sealed last fifth, moved back to the beginning of an episode it would cut."""
-    return _before(found, int(rows * (1 - SEALED_SHARE)))
+def sealed_row(of_series: tuple[Episode, ...], rows: int) -> int:
+    """First row of the sealed last fifth; if an episode contains it, the first row of that."""
+    return _before(of_series, int(rows * (1 - SEALED_SHARE)))
 
 
-def _before(found: tuple[Episode, ...], row: int) -> int:
-    return next((e.first for e in found if e.first <= row <= e.last), row)
+def _before(of_series: tuple[Episode, ...], row: int) -> int:
+    return next((e.first for e in of_series if e.first <= row <= e.last), row)
 
 
 def join(parts: Sequence[Examples]) -> Examples:
-    """Several series as one, segments kept apart; no window, episode or warning crosses from one into the next."""
+    """Several series as one.
+
+    Their segments stay separate: no window, episode or warning continues into the next series.
+    """
     segments, first = [], 0
     for part in parts:
         segments.append(

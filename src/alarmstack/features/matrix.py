@@ -1,12 +1,14 @@
-"""THE feature code: an interval block in, a feature matrix out. Training, batch scoring and live serving call the same functions.
+"""The feature code: an interval block in, a feature matrix out.
 
-Two groups. *Point* features describe one row and its past for the models that say how things stand: values, spreads, rolling
-statistics, deltas, deviations, controller effort, time of day, how often limits were broken lately. *Window* features describe the
-last window of rows for the forecasters: level, spread, trend, shifts, distance to the limits, and how the window differs from the
-two days before it.
+Training, batch scoring and live serving call the same functions. There are two groups of features.
+*Point* features describe one row and its past, for models of the present state: values, spreads,
+rolling statistics, deltas, deviations, controller effort, time of day, and how often limits were
+exceeded recently. *Window* features describe the last window of rows, for the forecasters: level,
+spread, trend, shifts, distance to the limits, and the difference to the days before the window.
 
-Causal, NaN-aware (a missing input makes its features missing, never zero), and added up in a fixed order from shifted copies, so
-that neither later data nor the place where a chunk begins changes a single bit. The names come out of the same code as the values.
+All features are causal and NaN-aware: a missing input makes its features missing, never zero. Sums
+are taken in a fixed order over shifted copies. Neither later data nor the start of a chunk can
+change a single bit of the result. The same code gives the names and the values.
 """
 
 from __future__ import annotations
@@ -36,15 +38,21 @@ GROUPS: tuple[Group, ...] = ("point", "window")
 Named = Iterator[tuple[str, Floats]]
 
 RECENT = 3
-"""Rows that count as "just now" where a window's end is set against its beginning."""
-FARTHEST = 48.0
-"""Hours beyond which a limit is simply far away."""
+"""Rows at the end of a window that are compared with the rest of it."""
+UNREST_ROWS = RECENT + 3
+"""Row-to-row moves that the feature `unrest` averages."""
+LIMIT_OUT_OF_REACH = 48.0
+"""Hours to a limit are clipped here.
+
+A trend that needs more than two days to reach the limit, or leads away from it, is no warning sign.
+"""
 
 
 def build(plant: Plant, block: IntervalBlock, group: Group) -> Floats:
     """Feature matrix: float64 [rows, features], columns in the order of `feature_names`.
 
-    The first rows of a block know less than `plant.lookback` rows of history; what needs more is NaN there.
+    The first rows of a block have less than `plant.lookback` rows of history. Features that need
+    more are NaN there.
     """
     return np.stack([values for _, values in _features(plant, block, group)], axis=1)
 
@@ -55,11 +63,10 @@ def feature_names(plant: Plant, group: Group) -> tuple[str, ...]:
 
 
 def source_of(plant: Plant, feature: str) -> str | None:
-    """Key of the instrument or controller that a feature is made of; None for the clock and the counts."""
+    """Key of the instrument or controller behind a feature; None for the clock and the counts."""
     keys = [i.key for i in plant.modelled] + [c.name.lower() for c in plant.controllers]
-    return max(
-        (k for k in keys if feature == k or feature.startswith(f"{k}_")), key=len, default=None
-    )
+    matching = (key for key in keys if feature == key or feature.startswith(f"{key}_"))
+    return max(matching, key=len, default=None)
 
 
 def _features(plant: Plant, block: IntervalBlock, group: Group) -> Named:
@@ -110,11 +117,10 @@ def _window(plant: Plant, block: IntervalBlock) -> Named:
     for controller in plant.controllers:
         name = controller.name.lower()
         for signal, end in ((controller.op, "op"), (controller.sp, "sp")):
-            last = looking_back(
-                block.statistic(signal), block.segment, plant.rows(plant.time.window)
-            )
-            yield f"{name}_{end}_last", last[0]
-            yield f"{name}_{end}_shift", _shift(last)
+            values = block.statistic(signal)
+            past = looking_back(values, block.segment, plant.rows(plant.time.window))
+            yield f"{name}_{end}_last", past[0]
+            yield f"{name}_{end}_shift", _shift(past)
         yield f"{name}_deviation_last", deviation(block, controller)
         yield f"{name}_effort_{_long(plant)}", _effort(plant, block, controller.op)
     for rule in plant.labels.rules:
@@ -128,19 +134,20 @@ def _window(plant: Plant, block: IntervalBlock) -> Named:
 def _instrument_window(plant: Plant, block: IntervalBlock, tag: str, key: str) -> Named:
     window = plant.rows(plant.time.window)
     median = block.statistic(tag)
-    behind = looking_back(median, block.segment, window + plant.rows(plant.time.frequency_window))
-    past, before = behind[:window], behind[window:]
+    history = looking_back(median, block.segment, window + plant.rows(plant.time.frequency_window))
+    past, before = history[:window], history[window:]
     mean, std = mean_and_std(past)
-    usual = _median(before)
+    level_before = _median(before)
     yield f"{key}_last", past[0]
     yield f"{key}_mean", mean
     yield f"{key}_std", std
     yield f"{key}_trend", _trend(past) / _cadence_hours(plant)
     yield f"{key}_shift", _shift(past)
-    yield f"{key}_recent", mean_and_std(past[:RECENT])[0] - usual
-    yield f"{key}_half", mean_and_std(past[: window // 2])[0] - usual
-    yield f"{key}_level", mean - usual
-    yield f"{key}_unrest", mean_and_std(np.abs(past[: RECENT + 3] - past[1 : RECENT + 4]))[0]
+    yield f"{key}_recent", mean_and_std(past[:RECENT])[0] - level_before
+    yield f"{key}_half", mean_and_std(past[: window // 2])[0] - level_before
+    yield f"{key}_level", mean - level_before
+    moves = np.abs(past[:UNREST_ROWS] - past[1 : UNREST_ROWS + 1])
+    yield f"{key}_unrest", mean_and_std(moves)[0]
     spread = looking_back(
         block.statistic(tag, "max") - block.statistic(tag, "min"), block.segment, window
     )
@@ -152,28 +159,29 @@ def _instrument_window(plant: Plant, block: IntervalBlock, tag: str, key: str) -
 
 def clock(plant: Plant, block: IntervalBlock) -> Floats:
     """Time of day as a circle, in plant time: float64 [rows, 2], sine and cosine."""
-    local = (
-        pl.Series(block.start.astype("datetime64[us]"))
-        .dt.replace_time_zone("UTC")
-        .dt.convert_time_zone(plant.timezone)
-    )
-    angle = 2 * np.pi * (local.dt.hour().to_numpy() + local.dt.minute().to_numpy() / 60) / 24
+    utc = pl.Series(block.start.astype("datetime64[us]")).dt.replace_time_zone("UTC")
+    local = utc.dt.convert_time_zone(plant.timezone)
+    hours = local.dt.hour().to_numpy() + local.dt.minute().to_numpy() / 60
+    angle = 2 * np.pi * hours / 24
     return np.stack((np.sin(angle), np.cos(angle)), axis=1)
 
 
 def _clock(plant: Plant, block: IntervalBlock) -> Named:
-    """The time of day. The day of the week is left out: with few events it only remembers dates."""
+    """The time of day. The day of the week is left out: with few events it identifies dates."""
     yield from zip(("time_of_day_sin", "time_of_day_cos"), clock(plant, block).T, strict=True)
 
 
 def _failure_frequency(plant: Plant, block: IntervalBlock) -> tuple[str, Floats]:
-    """How many of the closed rows before this one, up to the frequency window, meet a limit rule. Operator periods never count."""
+    """How many of the rows before this one, within the frequency window, exceed a limit.
+
+    Periods of the operator log do not count.
+    """
     rows = plant.rows(plant.time.frequency_window)
-    met = any_rule(plant, block).astype(float)
+    exceeded = any_rule(plant, block).astype(float)
     total = np.zeros(len(block))
     for back in range(1, rows + 1):
-        total = total + np.nan_to_num(shifted(met, block.segment, back))
-    total[np.isnan(shifted(met, block.segment, 1))] = np.nan
+        total = total + np.nan_to_num(shifted(exceeded, block.segment, back))
+    total[np.isnan(shifted(exceeded, block.segment, 1))] = np.nan
     return f"failure_frequency_{rows}", total
 
 
@@ -202,12 +210,15 @@ def _shift(past: Floats) -> Floats:
 
 
 def _hours_to_limit(plant: Plant, past: Floats, limit: float) -> Floats:
-    """Hours until the trend of the window's second half reaches the limit: 0 beyond it, FARTHEST when it leads away."""
+    """Hours until the trend of the window's second half reaches the limit.
+
+    0 beyond the limit, `LIMIT_OUT_OF_REACH` if the trend leads away from it.
+    """
     half = past[: max(len(past) // 2, RECENT)]
     slope = _trend(half) / _cadence_hours(plant)
     with np.errstate(invalid="ignore", divide="ignore"):
-        hours = np.where(slope > 0, (limit - past[0]) / slope, FARTHEST)
-    return np.where(np.isnan(slope), np.nan, np.clip(hours, 0.0, FARTHEST))
+        hours = np.where(slope > 0, (limit - past[0]) / slope, LIMIT_OUT_OF_REACH)
+    return np.where(np.isnan(slope), np.nan, np.clip(hours, 0.0, LIMIT_OUT_OF_REACH))
 
 
 def _median(window: Floats) -> Floats:
@@ -215,7 +226,8 @@ def _median(window: Floats) -> Floats:
     ordered = np.sort(window, axis=0)
     count = (~np.isnan(window)).sum(axis=0)
     columns = np.arange(window.shape[1])
-    middle = (ordered[np.maximum(count - 1, 0) // 2, columns] + ordered[count // 2, columns]) / 2
+    below_middle = ordered[np.maximum(count - 1, 0) // 2, columns]
+    middle = (below_middle + ordered[count // 2, columns]) / 2
     return np.where(count == 0, np.nan, middle)
 
 

@@ -1,8 +1,9 @@
-"""Features in words: what a screen shows for a driver, with the unit of its value."""
+"""The text of a feature on the screen, with the unit of its value."""
 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from alarmstack.core.plant import Plant, spaced, write_duration
 from alarmstack.features.matrix import source_of
@@ -11,12 +12,12 @@ MINUS = "\N{MINUS SIGN}"
 TIMED = re.compile(
     r"roll(?P<time>\w+?)_(?P<last>mean|std)|(?P<what>mean|std|delta|effort)_(?P<span>\w+)"
 )
-"""Feature parts that name a stretch of time: `roll3h_mean`, `std_13h`, `delta_1h`."""
+"""Parts of feature names that contain a duration: `roll3h_mean`, `std_13h`, `delta_1h`."""
 CLOCK = {"time_of_day_sin": "time of day", "time_of_day_cos": "time of day"}
 
 
 def in_words(plant: Plant, feature: str) -> tuple[str, str]:
-    """A feature as people name it, and the unit of its value ("" where it has none)."""
+    """The text of a feature, and the unit of its value ("" if it has none)."""
     words, unit = _named(plant, feature)
     return words[:1].upper() + words[1:], unit
 
@@ -40,10 +41,11 @@ def _named(plant: Plant, feature: str) -> tuple[str, str]:
 
 def _part(plant: Plant, part: str) -> str:
     time = plant.time
-    row, window, usual = (
-        spaced(write_duration(one)) for one in (time.cadence, time.window, time.frequency_window)
+    row, window, time_before = (
+        spaced(write_duration(duration))
+        for duration in (time.cadence, time.window, time.frequency_window)
     )
-    known = {
+    texts = {
         "": "",
         "last": "",
         "max": f"highest within {row}",
@@ -55,9 +57,9 @@ def _part(plant: Plant, part: str) -> str:
         "std": f"standard deviation over {window}",
         "trend": f"trend over {window}",
         "shift": "last 3 rows against the window",
-        "recent": f"last 3 rows against the {usual} before",
-        "half": f"half window against the {usual} before",
-        "level": f"window against the {usual} before",
+        "recent": f"last 3 rows against the {time_before} before",
+        "half": f"half window against the {time_before} before",
+        "level": f"window against the {time_before} before",
         "unrest": "movement from row to row",
         "spread_recent": f"recent max {MINUS} min over {row}",
         "spread_mean": f"mean of max {MINUS} min over {row}",
@@ -71,16 +73,17 @@ def _part(plant: Plant, part: str) -> str:
         "op_shift": "output, change",
         "sp_shift": "setpoint, change",
     }
-    if part in known:
-        return known[part]
+    if part in texts:
+        return texts[part]
     if timed := TIMED.fullmatch(part):
-        what = {
+        with_duration = {
             "mean": "mean of {}",
             "std": "standard deviation over {}",
             "delta": "change in {}",
             "effort": "movement of the output over {}",
         }
-        return what[timed["what"] or timed["last"]].format(spaced(timed["span"] or timed["time"]))
+        text = with_duration[timed["what"] or timed["last"]]
+        return text.format(spaced(timed["span"] or timed["time"]))
     return part.replace("_", " ")
 
 
@@ -96,7 +99,10 @@ def _rule(plant: Plant, feature: str) -> tuple[str, str]:
             unit = "h" if part == "hours_to_limit" else rule.unit
             return f"{rule.name.replace('_', ' ')}: {words.get(part, part.replace('_', ' '))}", unit
     if feature.startswith("failure_frequency_"):
-        return f"rows beyond a limit in the last {feature.removeprefix('failure_frequency_')}", ""
+        rows = int(feature.removeprefix("failure_frequency_"))
+        cadence = plant.time.cadence
+        counted = "hours" if cadence == timedelta(hours=1) else "rows"
+        return f"{counted} over a limit, last {spaced(write_duration(rows * cadence))}", ""
     return feature.replace("_", " "), ""
 
 

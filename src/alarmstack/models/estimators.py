@@ -1,8 +1,10 @@
-"""The estimators behind the recipes: each takes a matrix with NaN for what is missing and gives a score, higher meaning worse.
+"""The estimators of the recipes: each maps a matrix with NaN for missing values to scores.
 
-They share one face (`fit`, `raw`): boosted trees take NaN as it is; forests, linear models and the isolation forest fill it with
-training medians first. `raw` gives float64 [rows], or [rows, classes] for more than two classes. Each works on one thread: several
-learn side by side (`fit.side_by_side`), which is quicker than threads within one, and the same on any number of processors.
+Higher scores mean worse. All have the same methods `fit` and `raw`. Boosted trees process NaN
+directly; forests, linear models and the isolation forest replace it by training medians first.
+`raw` returns float64 [rows], or [rows, classes] for more than two classes. Each estimator uses one
+thread. Several are fitted at the same time (`fit.side_by_side`), which is faster than threads
+within one estimator and gives the same result on any number of processors.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ from alarmstack.core.intervals import Floats
 
 
 class Estimator(Protocol):
-    """What a recipe needs of an estimator."""
+    """The methods that a recipe needs."""
 
     def fit(self, x: Floats, y: Floats, weight: Floats) -> Estimator:
-        """Learn from rows [rows, features], targets [rows] and weights [rows]; returns itself."""
+        """Fit on rows [rows, features], targets [rows] and weights [rows]; returns itself."""
         ...
 
     def raw(self, x: Floats) -> Floats:
@@ -35,7 +37,10 @@ class Estimator(Protocol):
 
 
 class LightGBM:
-    """Boosted trees by LightGBM. Its limits are rounded down to float32, so that a float32 graph takes the same turns."""
+    """Boosted trees by LightGBM.
+
+    Thresholds are rounded down to float32, so that a float32 graph takes the same branches.
+    """
 
     def __init__(self, seed: int, **settings: Any) -> None:
         self.settings = {
@@ -57,8 +62,9 @@ class LightGBM:
             model.booster_.model_to_string(),
             flags=re.M,
         )
-        # The tree sizes in the header no longer fit the text; LightGBM reads without them.
-        self.booster = lightgbm.Booster(model_str=re.sub(r"^tree_sizes=.*\n", "", text, flags=re.M))
+        # The tree sizes in the header no longer match the text. LightGBM does not need them.
+        text = re.sub(r"^tree_sizes=.*\n", "", text, flags=re.M)
+        self.booster = lightgbm.Booster(model_str=text)
         return self
 
     def raw(self, x: Floats) -> Floats:
@@ -68,7 +74,7 @@ class LightGBM:
 
 
 class XGBoost:
-    """Boosted trees by XGBoost, which works in float32 itself."""
+    """Boosted trees by XGBoost, which itself works in float32."""
 
     def __init__(self, seed: int, **settings: Any) -> None:
         self.model = XGBClassifier(random_state=seed, n_jobs=1, tree_method="hist", **settings)
@@ -84,7 +90,7 @@ class XGBoost:
 
 
 class Filled:
-    """A scikit-learn estimator behind medians for missing values, and, for linear ones, a scaler."""
+    """A scikit-learn estimator with medians for missing values; for linear ones also a scaler."""
 
     def __init__(self, model: Any, scaled: bool = False) -> None:
         self.model = model
@@ -108,8 +114,8 @@ class Filled:
             return np.asarray(-self.model.score_samples(filled), float)
         if isinstance(self.model, Ridge):
             return np.asarray(self.model.predict(filled), float)
-        chances = np.asarray(self.model.predict_proba(filled), float)
-        return chances[:, 1] if chances.shape[1] == 2 else chances
+        probabilities = np.asarray(self.model.predict_proba(filled), float)
+        return probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities
 
 
 def light_trees(seed: int) -> Estimator:
@@ -127,7 +133,10 @@ def light_trees(seed: int) -> Estimator:
 
 
 def light_forecaster(seed: int) -> Estimator:
-    """LightGBM for onsets: rare targets, many weak signs; shallow trees, strong shrinkage, few of the many features at a time."""
+    """LightGBM for onsets, which are rare and have many weak signs.
+
+    Hence shallow trees, strong shrinkage, and few features per tree.
+    """
     return LightGBM(
         seed,
         n_estimators=350,
@@ -167,12 +176,12 @@ def gradient_boosting(seed: int) -> Estimator:
 
 
 def isolation_forest(seed: int) -> Estimator:
-    """An isolation forest of 300 trees (the number the founding text asks for)."""
+    """An isolation forest of 300 trees, the number that the mission text requires."""
     return Filled(IsolationForest(n_estimators=300, random_state=seed, n_jobs=1))
 
 
 def logistic(seed: int) -> Estimator:
-    """Logistic regression; multinomial where there are more than two classes."""
+    """Logistic regression; multinomial for more than two classes."""
     return Filled(LogisticRegression(max_iter=2000, C=0.1), scaled=True)
 
 
@@ -182,16 +191,19 @@ def ridge(seed: int) -> Estimator:
 
 
 def _narrow(x: Floats) -> Any:
-    """Values as a float32 graph sees them."""
+    """Values in float32, the precision of the graph."""
     return x.astype(np.float32)
 
 
 def floored(thresholds: Floats) -> Floats:
-    """Thresholds rounded down to float32: `x <= threshold` stays as it was for every float32 x."""
+    """Thresholds rounded down to float32: the result of `x <= threshold` is the same for float32 x.
+
+    >>> floored(np.array([0.5, 0.1])).tolist()
+    [0.5, 0.09999999403953552]
+    """
     near = thresholds.astype(np.float32)
-    return np.where(
-        near.astype(float) > thresholds, np.nextafter(near, np.float32(-np.inf)), near
-    ).astype(float)
+    below = np.nextafter(near, np.float32(-np.inf))
+    return np.where(near.astype(float) > thresholds, below, near).astype(float)
 
 
 def _floored_text(thresholds: Sequence[str]) -> str:

@@ -1,7 +1,9 @@
-"""Graphs: a fitted estimator as ONNX; float32 [rows, features] in, NaN for missing, raw score out. Calibration stays numbers.
+"""Graphs: a fitted estimator as ONNX.
 
-Classifying tree ensembles are converted by skl2onnx and onnxmltools; the medians in front of them are two plain nodes. Linear
-models are plain nodes altogether, in double precision, because float32 would lose digits. The isolation forest is one node of path
+In: float32 [rows, features], NaN for missing. Out: the raw score. The calibration is not in the
+graph; it is stored as numbers. Classifying tree ensembles are converted by skl2onnx and onnxmltools
+and get two nodes for the medians in front. Linear models are written as elementary nodes in double
+precision, because float32 would lose digits. The isolation forest is written as one node of path
 lengths, because its converter takes a minute.
 """
 
@@ -28,25 +30,26 @@ OPSET, ML_OPSET, IR_VERSION = 17, 3, 9
 OPSET_OF_TREES = 15
 INPUT, OUTPUT = "features", "score"
 TOLERANCE = 1e-5
-"""Largest difference between a graph with its calibration and the estimator, on float32 inputs."""
+"""Largest allowed difference between the calibrated graph and the estimator, for float32 inputs."""
 
 
 def to_graph(fitted: Fitted) -> bytes:
-    """The estimator's raw score as ONNX: input `features` float32 [rows, features], output `score` [rows] or [rows, classes]."""
+    """The estimator's raw score as ONNX.
+
+    Input `features` float32 [rows, features], output `score` [rows] or [rows, classes].
+    """
     estimator, width = fitted.estimator, len(fitted.names)
     trees_in = [("trees_in", FloatTensorType([None, width]))]
     if isinstance(estimator, LightGBM):
-        return _trees(
-            width,
-            convert_lightgbm(
-                estimator.booster, initial_types=trees_in, zipmap=False, target_opset=OPSET_OF_TREES
-            ),
+        trees = convert_lightgbm(
+            estimator.booster, initial_types=trees_in, zipmap=False, target_opset=OPSET_OF_TREES
         )
+        return _trees(width, trees)
     if isinstance(estimator, XGBoost):
-        return _trees(
-            width,
-            convert_xgboost(estimator.model, initial_types=trees_in, target_opset=OPSET_OF_TREES),
+        trees = convert_xgboost(
+            estimator.model, initial_types=trees_in, target_opset=OPSET_OF_TREES
         )
+        return _trees(width, trees)
     assert isinstance(estimator, Filled)
     if estimator.scaler is not None:
         return _linear(estimator, width)
@@ -61,20 +64,24 @@ def to_graph(fitted: Fitted) -> bytes:
 
 
 def parity(fitted: Fitted, graph: bytes, x: Floats) -> float:
-    """Largest difference between graph and estimator, both calibrated, on float32 inputs. Raises ParityError beyond 1e-5."""
+    """Largest difference between graph and estimator, both calibrated, for float32 inputs.
+
+    Raises ParityError if it exceeds `TOLERANCE`.
+    """
     narrow = x.astype(np.float32).astype(float)
     raw = open_graph(graph).run(None, {INPUT: narrow.astype(np.float32)})[0].astype(float)
     score = raw if fitted.calibration is None else fitted.calibration(raw)
     difference = float(np.max(np.abs(score - fitted.predict(narrow)), initial=0.0))
     if not difference <= TOLERANCE:
         raise ParityError(
-            f"{fitted.recipe.name}: graph and {fitted.chosen} differ by {difference:.2g}, allowed {TOLERANCE:g}: not registered"
+            f"{fitted.recipe.name}: graph and {fitted.chosen} differ by {difference:.2g}, "
+            f"allowed {TOLERANCE:g}: not registered"
         )
     return difference
 
 
 def open_graph(graph: bytes) -> onnxruntime.InferenceSession:
-    """A session on one thread."""
+    """An ONNX Runtime session on one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
@@ -92,7 +99,10 @@ def _trees(width: int, trees: Any, medians: Floats | None = None) -> bytes:
 
 
 def _isolation(estimator: Filled, width: int) -> bytes:
-    """−score_samples = 2^(−mean path length / c(samples)), Liu et al. 2008, eq. 1 and 2; the mean is one sum over all trees."""
+    """The isolation forest as one sum of path lengths over all trees.
+
+    -score_samples = 2^(-mean path length / c(samples)), Liu et al. 2008, eq. 1 and 2.
+    """
     model = estimator.model
     share = 1.0 / (len(model.estimators_) * _average_path(np.array([model.max_samples_]))[0])
     attributes: dict[str, list[Any]] = {name: [] for name in _TREE_ATTRIBUTES}
@@ -119,16 +129,17 @@ def _isolation(estimator: Filled, width: int) -> bytes:
 
 
 _TREE_ATTRIBUTES = (
-    *(
-        "nodes_treeids",
-        "nodes_nodeids",
-        "nodes_featureids",
-        "nodes_values",
-        "nodes_modes",
-        "nodes_truenodeids",
-        "nodes_falsenodeids",
-    ),
-    *("target_treeids", "target_nodeids", "target_ids", "target_weights"),
+    "nodes_treeids",
+    "nodes_nodeids",
+    "nodes_featureids",
+    "nodes_values",
+    "nodes_modes",
+    "nodes_truenodeids",
+    "nodes_falsenodeids",
+    "target_treeids",
+    "target_nodeids",
+    "target_ids",
+    "target_weights",
 )
 
 
@@ -156,18 +167,18 @@ def _add_tree(
 
 
 def _average_path(samples: Any) -> Floats:
-    """c(n), the average path of an unsuccessful search in a binary tree of n samples (Liu et al. 2008, eq. 1)."""
+    """c(n): average path length of an unsuccessful search in a binary tree of n samples.
+
+    Liu et al. 2008, eq. 1.
+    """
     n = np.asarray(samples, float)
     many = np.maximum(n, 3.0)
-    return np.where(
-        n <= 1,
-        0.0,
-        np.where(n == 2, 1.0, 2 * (np.log(many - 1) + np.euler_gamma) - 2 * (many - 1) / many),
-    )
+    of_many = 2 * (np.log(many - 1) + np.euler_gamma) - 2 * (many - 1) / many
+    return np.where(n <= 1, 0.0, np.where(n == 2, 1.0, of_many))
 
 
 def _filled(medians: Floats | None, name: str) -> tuple[list[Any], list[Any]]:
-    """Nodes and constants that put medians in place of missing values."""
+    """Nodes and constants that replace missing values by medians."""
     if medians is None:
         return [helper.make_node("Identity", [INPUT], [name])], []
     constants = [numpy_helper.from_array(medians.astype(np.float32), "medians")]
@@ -181,15 +192,16 @@ def _linear(estimator: Filled, width: int) -> bytes:
     model, scaler = estimator.model, estimator.scaler
     assert scaler is not None, "linear models are scaled"
     coefficients, intercept = np.atleast_2d(model.coef_).T, np.atleast_1d(model.intercept_)
+    arrays = {
+        "medians": estimator.imputer.statistics_.astype(np.float32),
+        "centre": scaler.mean_,
+        "scale": scaler.scale_,
+        "coefficients": coefficients,
+        "intercept": intercept,
+    }
     constants = [
-        numpy_helper.from_array(np.asarray(a, np.float64), name)
-        for name, a in (
-            ("medians", estimator.imputer.statistics_.astype(np.float32)),
-            ("centre", scaler.mean_),
-            ("scale", scaler.scale_),
-            ("coefficients", coefficients),
-            ("intercept", intercept),
-        )
+        numpy_helper.from_array(np.asarray(array, np.float64), name)
+        for name, array in arrays.items()
     ]
     nodes = [
         helper.make_node("Cast", [INPUT], ["wide"], to=TensorProto.DOUBLE),

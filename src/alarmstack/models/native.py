@@ -1,13 +1,14 @@
-"""The native model beside the graph: what exact contributions need and a graph does not hold.
+"""The native model beside the graph: what contributions need and the graph does not contain.
 
 | form | content |
 | --- | --- |
-| `lightgbm` | the model text; `Booster(model_str=…).predict(x, pred_contrib=True)` gives contributions in log-odds |
-| `xgboost` | the model as UBJSON; `Booster.load_model`, then `predict(…, pred_contribs=True)`, in log-odds |
-| `linear` | arrays `medians`, `centre`, `scale`, `coefficients` [classes, features], `intercept`: contributions are the products |
-| `trees` | arrays `tree` … `cover`, one entry a node; `medians`, `rate`, `initial`; `odds`: values are log-odds |
+| `lightgbm` | the model text for `Booster(model_str=…)`; contributions are in log-odds |
+| `xgboost` | the model as UBJSON for `Booster.load_model`; contributions are in log-odds |
+| `linear` | arrays `medians`, `centre`, `scale`, `coefficients` [classes, features], `intercept` |
+| `trees` | arrays `tree` … `cover`, one entry per node; `medians`, `rate`, `initial`, `odds` |
 
-Arrays are an npz without pickled objects: reading one runs no code.
+`odds` states whether the values are log-odds. Arrays are stored as npz without pickled objects, so
+that reading them runs no code.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Native = tuple[str, bytes]
 
 
 def to_native(estimator: Estimator) -> Native:
-    """Form and bytes of a fitted estimator. Raises TypeError for one this table does not know."""
+    """Form and bytes of a fitted estimator. Raises TypeError for one that is not in the table."""
     if isinstance(estimator, LightGBM) and estimator.booster is not None:
         return "lightgbm", estimator.booster.model_to_string().encode()
     if isinstance(estimator, XGBoost):
@@ -55,10 +56,12 @@ def _linear(estimator: Filled) -> bytes:
 def _trees(estimator: Filled) -> bytes:
     model = estimator.model
     trees = [e.tree_ for e in np.ravel(model.estimators_)]
-    # An isolation tree sees a random part of the features where that is asked for; its numbers are turned back into the matrix's.
-    seen = getattr(model, "estimators_features_", [np.arange(model.n_features_in_)] * len(trees))
+    # An isolation tree may use a subset of the features: map its numbers to the matrix's columns.
+    all_columns = [np.arange(model.n_features_in_)] * len(trees)
+    columns_of_trees = getattr(model, "estimators_features_", all_columns)
     features = [
-        np.where(t.feature >= 0, part[t.feature], -1) for t, part in zip(trees, seen, strict=True)
+        np.where(t.feature >= 0, columns[t.feature], -1)
+        for t, columns in zip(trees, columns_of_trees, strict=True)
     ]
     return _written(
         medians=estimator.imputer.statistics_,
@@ -76,7 +79,7 @@ def _trees(estimator: Filled) -> bytes:
 
 
 def _initial(model: Any) -> float:
-    """What boosting starts from, in log-odds; a forest starts from nothing."""
+    """The initial score of boosting, in log-odds; 0 for a forest."""
     if not hasattr(model, "learning_rate"):
         return 0.0
     share = float(model.init_.class_prior_[1])

@@ -1,4 +1,5 @@
-"""Sequences of steps: local runs, the ETL, scoring, the watcher of a drop folder, Spark, the demo.
+"""Sequences of steps: ETL, training, scoring, the watcher of a drop folder, Spark, the demo.
 
-In: settings. Out: files, runs and registered models. It imports everything below `services`, and no service.
+In: settings. Out: files, runs and registered models. It imports everything below `services`, and no
+service.
 """

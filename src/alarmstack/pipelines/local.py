@@ -18,11 +18,11 @@ from alarmstack.core.plant import Plant
 from alarmstack.core.progress import Progress, silent
 from alarmstack.core.settings import Settings
 from alarmstack.evaluation.baselines import BASELINES, fit_baseline, out_of_fold
-from alarmstack.evaluation.events import BUDGETS, thresholds_for
 from alarmstack.evaluation.metrics import threshold_or_never
 from alarmstack.evaluation.splits import inner_folds
-from alarmstack.evaluation.table import Contestant, Row
+from alarmstack.evaluation.table import ScoredModel, TableRow
 from alarmstack.evaluation.table import evaluate as judge
+from alarmstack.evaluation.thresholds import BUDGETS, thresholds_for
 from alarmstack.features.examples import Examples, examples
 from alarmstack.models import Recipe, recipes
 from alarmstack.pipelines.etl.tables import read_examples, read_intervals
@@ -31,7 +31,8 @@ from alarmstack.preparation.datasets import LABEL, write_csv
 from alarmstack.preparation.derived import any_rule
 from alarmstack.preparation.intake import Intake, take_in
 from alarmstack.preparation.labels import episodes
-from alarmstack.registry.bundles import BLOCK, Bundle, Registry
+from alarmstack.registry import Bundle, Registry
+from alarmstack.registry.bundle import BLOCK
 from alarmstack.reports.timeline import timeline
 from alarmstack.sources import guarded
 from alarmstack.storage.files import Store
@@ -123,7 +124,7 @@ def evaluate_simulated(
     days: int,
     seeds: Sequence[int],
     progress: Progress = silent,
-) -> list[Row]:
+) -> list[TableRow]:
     """The evaluation table of those Bundles on simulated plants that no model was trained on."""
     progress("simulating", 0.0)
     trial = simulated_trial(plant, start, days, seeds)
@@ -134,7 +135,7 @@ def evaluate_simulated(
 
 def evaluate_file(
     plant: Plant, settings: Settings, bundles: dict[str, Bundle], source: Path
-) -> list[Row]:
+) -> list[TableRow]:
     """The evaluation table of those Bundles on all rows of a historian file."""
     taken = take_in(plant, source, refused=settings.data / "refused", read=guarded(settings))
     return _evaluate(
@@ -156,10 +157,10 @@ def _evaluate(
     rows: Examples,
     blocks: tuple[IntervalBlock, ...],
     precursor: Mask | None,
-) -> list[Row]:
+) -> list[TableRow]:
     training, _ = latest_examples(plant, settings)
     models = [
-        _contestant(recipe, bundles[recipe.name], rows)
+        _scored_model(recipe, bundles[recipe.name], rows)
         for recipe in recipes(plant)
         if recipe.name in bundles and (recipe.target == "onset" or recipe.column == CHAMPION)
     ]
@@ -169,9 +170,9 @@ def _evaluate(
     return judge(data, rows, models, _baselines(training, rows), precursor)
 
 
-def _contestant(recipe: Recipe, bundle: Bundle, rows: Examples) -> Contestant:
+def _scored_model(recipe: Recipe, bundle: Bundle, rows: Examples) -> ScoredModel:
     scores = bundle.score(rows.features(recipe.group))
-    return Contestant(
+    return ScoredModel(
         recipe.name,
         scores,
         _thresholds(bundle),
@@ -183,16 +184,16 @@ def _contestant(recipe: Recipe, bundle: Bundle, rows: Examples) -> Contestant:
 
 def _normal(
     plant: Plant, bundle: Bundle, rows: Examples, blocks: tuple[IntervalBlock, ...]
-) -> Contestant:
+) -> ScoredModel:
     scores = normal_scores(plant, bundle, blocks)
-    return Contestant(bundle.name, scores, _thresholds(bundle), np.full(len(rows), np.nan))
+    return ScoredModel(bundle.name, scores, _thresholds(bundle), np.full(len(rows), np.nan))
 
 
 def _thresholds(bundle: Bundle) -> dict[float, float]:
     return {budget: threshold_or_never(bundle.thresholds.get(f"{budget:g}")) for budget in BUDGETS}
 
 
-def _baselines(training: Examples, rows: Examples) -> list[Contestant]:
+def _baselines(training: Examples, rows: Examples) -> list[ScoredModel]:
     """Every baseline, fitted on the training rows, with thresholds chosen on rows held back
     there.
     """
@@ -202,7 +203,7 @@ def _baselines(training: Examples, rows: Examples) -> list[Contestant]:
         held_back = out_of_fold(name, training, folds)
         thresholds = dict(zip(BUDGETS, thresholds_for(training, held_back, BUDGETS), strict=True))
         scores = fit_baseline(name, training)(rows)
-        baselines.append(Contestant(name, scores, thresholds, np.full(len(rows), np.nan)))
+        baselines.append(ScoredModel(name, scores, thresholds, np.full(len(rows), np.nan)))
     return baselines
 
 

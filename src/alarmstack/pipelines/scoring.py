@@ -11,13 +11,14 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from alarmstack.alarms import WarningRule, standing
+from alarmstack.alarms import WarningRule, warning_active
 from alarmstack.core.intervals import Floats, IntervalBlock, Mask
 from alarmstack.core.model_list import OPERATING, ModelEntry, model_list
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.features.matrix import GROUPS, build
 from alarmstack.preparation.labels import REGIMES
-from alarmstack.registry.bundles import BLOCK, Bundle
+from alarmstack.registry import Bundle
+from alarmstack.registry.bundle import BLOCK
 
 Scores = Mapping[str, Floats]
 """Scores by registry name: float64 [rows], or [rows, regimes]."""
@@ -75,7 +76,7 @@ def results(
         if entry.horizon is not None:
             rule = warning_rule(plant, bundles.get(entry.name))
             score = columns[entry.column]
-            active = standing(rule, score, cadence_seconds, in_alarm, block.segment)
+            active = warning_active(rule, score, cadence_seconds, in_alarm, block.segment)
             columns[warning_column(entry)] = active.astype(np.int64)
     stamps = pl.Series("timestamp", block.start.astype("datetime64[us]")).dt.replace_time_zone(
         "UTC"

@@ -1,7 +1,8 @@
-"""`make run`: every step from historian files to scored models, each done once.
+"""Steps that are run once: `make run` skips the steps that an earlier run has completed.
 
-A step leaves a stamp that names what it was made from. A step whose stamp still fits is skipped; after an interruption the next run
-goes on with the first step that left none. Nothing is asked of a step but that it writes its results whole.
+Each completed step writes a stamp with a hash of its inputs. A step with a matching stamp is
+skipped. After an interruption, the next run resumes at the first step without a stamp. A step must
+write its results atomically.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ Work = Callable[[Progress], str]
 
 @dataclass
 class Steps:
-    """Runs steps in order; a changed step makes all later ones run again."""
+    """Runs steps in order. If a step has changed, it and all later steps run again."""
 
     folder: Path
     console: Console
     chain: str = ""
     ran: list[str] = field(default_factory=list)
 
-    def step(self, title: str, made_from: str, results: list[Path], work: Work) -> None:
-        """Run `work(progress) -> summary` unless the stamp fits and all results are there."""
-        self.chain = hashlib.sha256(f"{self.chain}|{title}|{made_from}".encode()).hexdigest()[:16]
+    def step(self, title: str, inputs: str, results: list[Path], work: Work) -> None:
+        """Run `work(progress) -> summary`, unless its stamp matches and all results exist.
+
+        `inputs`: a text that changes when the inputs of the step change.
+        """
+        self.chain = hashlib.sha256(f"{self.chain}|{title}|{inputs}".encode()).hexdigest()[:16]
         stamp = self.folder / f"{hashlib.sha256(title.encode()).hexdigest()[:12]}.json"
-        if (
-            (known := _read(stamp))
-            and known["chain"] == self.chain
-            and all(path.exists() for path in results)
-        ):
-            self.console.print(f"  [dim]✓[/] {title}: {known['summary']} [dim](as before)[/]")
+        earlier = _read(stamp)
+        if earlier and earlier["chain"] == self.chain and all(path.exists() for path in results):
+            self.console.print(f"  [dim]✓[/] {title}: {earlier['summary']} [dim](unchanged)[/]")
             return
         begin = monotonic()
         with bar(self.console, title) as progress:
@@ -48,21 +49,18 @@ class Steps:
         )
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = stamp.with_suffix(".partial")
-        partial.write_text(
-            json.dumps(
-                {"chain": self.chain, "title": title, "summary": summary}, ensure_ascii=False
-            )
-        )
+        content = {"chain": self.chain, "title": title, "summary": summary}
+        partial.write_text(json.dumps(content, ensure_ascii=False))
         partial.replace(stamp)
         self.ran.append(title)
 
 
 def _read(stamp: Path) -> dict[str, str] | None:
     try:
-        known: dict[str, str] = json.loads(stamp.read_text())
+        content: dict[str, str] = json.loads(stamp.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    return known
+    return content
 
 
 __all__ = ["Steps"]

@@ -1,8 +1,9 @@
-"""The workbench: what the notebooks begin with. It finds settings, plant and data, makes what is absent, and says what they are.
+"""The workbench of the notebooks: it loads settings, plant and data, and describes the data.
 
-A notebook runs wherever it is opened: relative paths of the settings begin at the folder that holds the plant file, upwards of the
-one it was started in. ALARMSTACK_NOTEBOOK_DATA names the data to look at, a drop folder or a file; without it the demo's month is
-looked at, and its year is learnt from.
+Relative paths of the settings start at the first folder, from the notebook's folder upwards, that
+contains the plant file. ALARMSTACK_NOTEBOOK_DATA names the data, a folder or a file. Without it,
+the notebooks show the demo's month and train on the demo's year. Both are simulated if they are
+missing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from functools import cached_property
 from pathlib import Path
 
 import polars as pl
-from matplotlib.figure import Figure
 
 from alarmstack.core.errors import AlarmstackError
 from alarmstack.core.intervals import IntervalBlock
@@ -22,7 +22,7 @@ from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant, load_plant, write_duration
 from alarmstack.core.settings import Settings, load_settings
 from alarmstack.evaluation.splits import GAP
-from alarmstack.evaluation.table import FEW_EVENTS, Row
+from alarmstack.evaluation.table import FEW_EVENTS, TableRow
 from alarmstack.features.examples import Examples, examples
 from alarmstack.pipelines.demo import DROP_SEED, FIRST_DAY, MONTH, TRAINING_SEED, TRIAL_SEEDS, YEAR
 from alarmstack.pipelines.etl.local import Archive, run, told_of
@@ -31,10 +31,11 @@ from alarmstack.pipelines.local import latest_examples, newest
 from alarmstack.pipelines.scoring import score_block
 from alarmstack.preparation.derived import any_rule
 from alarmstack.preparation.intake import Intake, ingest, known_periods, take_in
-from alarmstack.registry.bundles import Bundle, Registry
-from alarmstack.reports import plots as figures
+from alarmstack.registry import Bundle, Registry
+from alarmstack.reports import plots
+from alarmstack.reports.plots import Figure
 from alarmstack.reports.terminal import write_rows
-from alarmstack.reports.timeline import draw_timeline, save
+from alarmstack.reports.timeline import save, timeline_plot
 from alarmstack.simulator import export, simulate
 from alarmstack.sources import read_source
 from alarmstack.storage.files import Store
@@ -44,23 +45,24 @@ from alarmstack.training.trial import Trial, simulated_trial
 from alarmstack.training.walk_forward import Walk, fold_metrics, walk_metrics
 
 UNSEEN_DAYS = 180
-"""Length of the simulated plant that models trained on the demo's year are looked at with."""
-FEWEST_IN_SHORT = 10
-"""Rows of a tenth that is drawn where there are few events; no claim is made there."""
+"""Length of the simulated plant on which models of the demo's year are shown."""
+FEWEST_ROWS_OF_FEW_EVENTS = 10
+"""Fewest rows of a plotted tenth if there are few events. No claim is made then."""
+SECONDS_PER_DAY = 86400
 NOT_CAUSAL = (
-    "> **A finished dataset, not readings.** Whoever made its rows decided what each of them knows. Where minima and maxima of "
-    "hours without a reading were filled in from their neighbours, where labels are whole days written down later, or where "
-    "regimes use quantiles of the whole file, rows know what was not known then: its **labels are not causal**, and scores on it "
-    "are better than any live ones."
+    "> **A finished dataset, not readings.** Its rows were prepared by other software. Rows can "
+    "contain later information: minima and maxima that were interpolated between neighbouring "
+    "hours, labels of whole days that were written later, or regimes that use quantiles of the "
+    "whole file. Its **labels are not causal**, and scores on it are better than live scores."
 )
 NO_CLAIM = (
-    "what follows shows the method on these data and says nothing of how good a model is. Models of such data go to a registry "
-    "of the notebooks' own."
+    "the following results demonstrate the method. They do not show how good a model is. Models "
+    "that are trained on such data are stored in a separate registry of the notebooks."
 )
 
 
 class Note(str):
-    """Markdown that a notebook shows as such."""
+    """Text that a notebook displays as Markdown."""
 
     def _repr_markdown_(self) -> str:
         return str(self)
@@ -68,7 +70,7 @@ class Note(str):
 
 @dataclass(frozen=True)
 class Rows:
-    """What models learn from: examples, the intervals behind them, the data's fingerprint, and where they come from."""
+    """Training data: examples, their intervals, the fingerprint of the data, and their source."""
 
     examples: Examples
     block: IntervalBlock
@@ -77,13 +79,13 @@ class Rows:
 
     @property
     def few(self) -> bool:
-        """Whether there are too few onsets for any claim."""
+        """Whether there are too few onsets for a claim about model quality."""
         return len(self.examples.onsets) < FEW_EVENTS
 
 
 @dataclass(frozen=True)
 class Workbench:
-    """A plant, its settings and the data that a notebook looks at. `given`: somebody named the data."""
+    """A plant, its settings and the data of a notebook. `given`: the user named the data."""
 
     plant: Plant
     settings: Settings
@@ -92,17 +94,17 @@ class Workbench:
 
     @property
     def out(self) -> Path:
-        """Folder of what notebooks write."""
+        """Folder for the files that notebooks write."""
         return self.settings.data / "notebooks"
 
     @cached_property
     def month(self) -> Intake:
-        """The data, taken in through the gate."""
+        """The data, after validation."""
         return take_in(self.plant, self.source, refused=self.settings.data / "refused")
 
     @cached_property
     def periods(self) -> pl.DataFrame:
-        """The known periods of trouble that touch the data, oldest first: start, end (UTC), description."""
+        """The known periods of trouble in the data, oldest first: start, end (UTC), description."""
         log = known_periods(self.plant, read_source(self.plant, self.source).operator_log)
         first, last = (
             pl.lit(self.month.block.start[at]).dt.replace_time_zone("UTC") for at in (0, -1)
@@ -110,49 +112,53 @@ class Workbench:
         empty = pl.DataFrame(
             schema={"start": pl.Datetime, "end": pl.Datetime, "description": pl.String}
         )
-        return (
-            empty
-            if log is None
-            else log.filter((pl.col("end") >= first) & (pl.col("start") <= last))
-        )
+        if log is None:
+            return empty
+        return log.filter((pl.col("end") >= first) & (pl.col("start") <= last))
 
     @cached_property
     def rows(self) -> Rows:
-        """What models learn from: the named data; else the store's latest run, made of a simulated year where there is none."""
+        """The training data: the named data, or the latest run in the store.
+
+        If the store has no run, a simulated year is published first.
+        """
         if self.given:
-            taken = self.month
-            found = examples(self.plant, taken.block, taken.alarm)
-            told = told_of(self.plant, taken, found.sealed_from, len(found.onsets))
-            return Rows(found, taken.block, str(told["data_fingerprint"]), self.source.name)
+            intake = self.month
+            training = examples(self.plant, intake.block, intake.alarm)
+            facts = told_of(self.plant, intake, training.sealed_from, len(training.onsets))
+            fingerprint = str(facts["data_fingerprint"])
+            return Rows(training, intake.block, fingerprint, self.source.name)
         if Store.of(self.settings).latest() is None:
-            self._make_year()
-        found, manifest = latest_examples(self.plant, self.settings)
+            self._publish_year()
+        training, manifest = latest_examples(self.plant, self.settings)
         block = read_intervals(self.plant, Store.of(self.settings), manifest)
-        return Rows(found, block, str(manifest["data_fingerprint"]), f"run {manifest['run']}")
+        fingerprint = str(manifest["data_fingerprint"])
+        return Rows(training, block, fingerprint, f"run {manifest['run']}")
 
     @cached_property
     def unseen(self) -> Trial | None:
-        """A simulated plant that nobody trained on; None for named data, which have no such twin."""
-        return (
-            None
-            if self.given
-            else simulated_trial(self.plant, FIRST_DAY, UNSEEN_DAYS, TRIAL_SEEDS[:1])
-        )
+        """A simulated plant that was not used in training; None if the user named the data."""
+        if self.given:
+            return None
+        return simulated_trial(self.plant, FIRST_DAY, UNSEEN_DAYS, TRIAL_SEEDS[:1])
 
     def registry(self, purpose: str) -> Registry:
-        """The settings' registry; for data with too few events one of the notebooks' own, where no service looks for champions."""
+        """The registry of the settings; for data with too few events, a separate one.
+
+        No service loads models from the separate registry.
+        """
         own = f"sqlite:///{(self.out / 'few_events.db').resolve()}"
         return Registry(own if self.rows.few else self.settings.registry, purpose)
 
     def train(self) -> list[Trained]:
-        """Train and register all models, promoting none."""
+        """Train and register all models. None is promoted."""
         rows = self.rows
         return train(
             self.plant, rows.examples, rows.block, self.registry("notebooks"), rows.fingerprint
         )
 
     def chosen(self) -> dict[str, str]:
-        """The estimator of each model's newest registered version; empty where nothing is registered."""
+        """The estimator of each model's newest registered version; empty if none is registered."""
         settings = self.settings.model_copy(update={"tracking_uri": self.registry("notebooks").uri})
         try:
             return {
@@ -166,158 +172,161 @@ class Workbench:
     def forecaster(self) -> str:
         """Registry name of the forecaster of the middle horizon."""
         horizons = sorted(self.plant.time.horizons)
-        return next(
-            one.name
-            for one in model_list(self.plant)
-            if one.horizon == horizons[len(horizons) // 2]
-        )
+        middle = horizons[len(horizons) // 2]
+        return next(model.name for model in model_list(self.plant) if model.horizon == middle)
 
-    def reliability_figure(self, bundles: Mapping[str, Bundle]) -> Figure | Note:
-        """Reliability of the forecasters on a plant that nobody trained on; a note where there is none."""
+    def reliability_plot(self, bundles: Mapping[str, Bundle]) -> Figure | Note:
+        """Reliability of the forecasters on an unseen plant; a note if there is none."""
         if self.unseen is None:
             return Note(
-                "> No plant like this one is at hand that the models have not seen: see notebook 3."
+                "> There is no unseen data of a similar plant. For reliability, see notebook 3."
             )
-        of = f"a simulated plant that nobody trained on, {UNSEEN_DAYS} days"
-        return figures.reliability_figure(
+        of = f"an unseen simulated plant, {UNSEEN_DAYS} days"
+        return plots.reliability_plot(
             reliability(self.plant, bundles, self.unseen), self.plant.registry_prefix, of
         )
 
-    def thresholds_figure(self, bundles: Mapping[str, Bundle]) -> Figure:
-        """Scores and thresholds on rows that nobody trained on; where there are none, on those learnt from, and it says so."""
+    def thresholds_plot(self, bundles: Mapping[str, Bundle]) -> Figure:
+        """Scores and thresholds on unseen rows; without unseen rows, on the training rows."""
         if self.unseen is None:
-            return figures.thresholds_figure(
-                bundles, self.rows.examples, "rows they learnt from, new ones look worse"
+            return plots.thresholds_plot(
+                bundles, self.rows.examples, "training rows; results on new rows are worse"
             )
-        return figures.thresholds_figure(bundles, self.unseen.examples, "a plant nobody trained on")
+        return plots.thresholds_plot(bundles, self.unseen.examples, "an unseen plant")
 
-    def timeline_figure(self, bundles: Mapping[str, Bundle]) -> Figure:
-        """What the models said of the month to look at, and what happened."""
+    def month_plot(self, bundles: Mapping[str, Bundle]) -> Figure:
+        """The model outputs for the month, and its alarms."""
         block = self.month.block
         results = score_block(self.plant, block, bundles, any_rule(self.plant, block))
-        return draw_timeline(
-            self.plant, block, results, examples(self.plant, block, self.month.alarm).episodes
-        )
+        episodes = examples(self.plant, block, self.month.alarm).episodes
+        return timeline_plot(self.plant, block, results, episodes)
 
-    def walk_reliability_figure(self, found: Walk) -> Figure:
-        """Reliability of all models that say probabilities, on rows that they had not seen in a walk."""
-        fewest = FEWEST_IN_SHORT if self.rows.few else FEWEST_ROWS
-        bins = figures.reliability_bins(found, fewest)
-        return figures.reliability_figure(bins, self.plant.registry_prefix, "rows that came later")
+    def walk_reliability_plot(self, validation: Walk) -> Figure:
+        """Reliability of all models with probabilities, on the unseen rows of a validation."""
+        fewest = FEWEST_ROWS_OF_FEW_EVENTS if self.rows.few else FEWEST_ROWS
+        bins = plots.reliability_bins(validation, fewest)
+        return plots.reliability_plot(bins, self.plant.registry_prefix, "later rows")
 
-    def log_validation(self, found: Walk, rows: Sequence[Row]) -> Note:
-        """Log a walk's figures to the experiment `<prefix>_validation`, its table and drawings beside them; where they went."""
+    def log_validation(self, validation: Walk, rows: Sequence[TableRow]) -> Note:
+        """Log the metrics of a validation to the experiment `<prefix>_validation`.
+
+        The evaluation table and the plots are logged with them. Returns a note with the run.
+        """
         folder = self.out / "validation"
-        drawn = {
-            "folds": figures.folds_figure(found),
-            "curves": figures.curves_figure(found),
-            "sweep": figures.sweep_figure(found),
-            "reliability": self.walk_reliability_figure(found),
-            "horizons": figures.horizons_figure(found, rows),
-            "events": figures.events_view(found),
-            "leads": figures.leads_figure(found),
+        figures = {
+            "folds": plots.folds_plot(validation),
+            "curves": plots.curves_plot(validation),
+            "sweep": plots.sweep_plot(validation),
+            "reliability": self.walk_reliability_plot(validation),
+            "horizons": plots.horizons_plot(validation, rows),
+            "events": plots.onsets_plot(validation),
+            "leads": plots.leads_plot(validation),
         }
-        for name, figure in drawn.items():
+        for name, figure in figures.items():
             save(figure, folder / f"{name}.png")
         table = write_rows(rows, folder / "evaluation.json")
-        registry, metrics = self.registry("validation"), walk_metrics(found, rows)
+        registry, metrics = self.registry("validation"), walk_metrics(validation, rows)
         params = {
             "source": self.rows.source,
             "data_fingerprint": self.rows.fingerprint,
             "plant_fingerprint": self.plant.fingerprint,
-            "folds": len(found.folds),
+            "folds": len(validation.folds),
             "gap": write_duration(GAP),
-            "judged_rows": len(found.examples),
-            "judged_onsets": len(found.examples.onsets),
+            "judged_rows": len(validation.examples),
+            "judged_onsets": len(validation.examples.onsets),
             "claim": "none: too few onsets" if self.rows.few else "see the intervals",
         }
-        pictures = [folder / f"{name}.png" for name in drawn]
+        images = [folder / f"{name}.png" for name in figures]
         run_id = registry.record(
             self.plant.registry_prefix,
             "walk forward",
             metrics,
             params,
-            by_fold=fold_metrics(found),
-            artefacts=[table, *pictures],
+            by_fold=fold_metrics(validation),
+            artefacts=[table, *images],
         )
         experiment = f"{self.plant.registry_prefix}_{registry.purpose}"
         return Note(
-            f"{len(metrics)} figures are in run `{run_id}` of the experiment `{experiment}`."
+            f"{len(metrics)} metrics are in run `{run_id}` of the experiment `{experiment}`."
         )
 
     def write_datasets(self) -> tuple[Path, ...]:
-        """cleaned_dataset.csv and labeled_dataset.csv, as `alarmstack ingest` writes them."""
+        """Write cleaned_dataset.csv and labeled_dataset.csv, as `alarmstack ingest` does."""
         return ingest(self.plant, self.month, self.out)
 
     def about_month(self) -> Note:
-        """What the data to look at are, and what is to be known before they are trusted."""
+        """A description of the data, with the cautions that apply to them."""
         block, alarm = self.month.block, self.month.alarm
-        days = len(block) * self.plant.time.cadence.total_seconds() / 86400
+        days = len(block) * self.plant.time.cadence.total_seconds() / SECONDS_PER_DAY
         first, last = (
             str(block.start[at].astype("datetime64[m]")).replace("T", " ") for at in (0, -1)
         )
-        lines = [
-            f"**{self.plant.title}**: `{self.source.name}`, {first} to {last} (UTC), {len(block)} rows of "
-            f"{write_duration(self.plant.time.cadence)} ({days:.0f} days), {int(alarm.sum())} of them in alarm, "
-            f"{self.periods.height} known periods of trouble."
-        ]
-        return Note("\n\n".join([*lines, *self._caveats()]))
+        line = (
+            f"**{self.plant.title}**: `{self.source.name}`, {first} to {last} (UTC), "
+            f"{len(block)} rows of {write_duration(self.plant.time.cadence)} ({days:.0f} days), "
+            f"{int(alarm.sum())} rows in alarm, {self.periods.height} known periods of trouble."
+        )
+        return Note("\n\n".join([line, *self._cautions()]))
 
     def about_rows(self) -> Note:
-        """What models learn from, and how much may be claimed of it."""
-        rows = self.rows
-        found = rows.examples
+        """A description of the training data, with the cautions that apply to them."""
+        rows, count = self.rows, len(self.rows.examples)
         line = (
-            f"Learnt from: {rows.source}, {len(found)} rows, {len(found.onsets)} onsets, data `{rows.fingerprint}`. "
+            f"Training data: {rows.source}, {count} rows, {len(rows.examples.onsets)} onsets, "
+            f"data `{rows.fingerprint}`. "
             f"Registry: experiments `{self.plant.registry_prefix}_…`."
         )
-        return Note("\n\n".join([line, *(self._caveats() if self.given else [])]))
+        return Note("\n\n".join([line, *(self._cautions() if self.given else [])]))
 
-    def _caveats(self) -> list[str]:
-        finished = (self.month.block.count < 0).all()
+    def _cautions(self) -> list[str]:
+        cautions = []
+        is_finished_dataset = (self.month.block.count < 0).all()
+        if is_finished_dataset:
+            cautions.append(NOT_CAUSAL)
         onsets = len(examples(self.plant, self.month.block, self.month.alarm).onsets)
-        few = f"> **No claim.** {onsets} onsets are fewer than the {FEW_EVENTS} that a figure needs: {NO_CLAIM}"
-        return [
-            *([NOT_CAUSAL] if finished else []),
-            *([few] if self.given and onsets < FEW_EVENTS else []),
-        ]
+        if self.given and onsets < FEW_EVENTS:
+            cautions.append(
+                f"> **No claim.** {onsets} onsets are fewer than the {FEW_EVENTS} that a metric "
+                f"needs: {NO_CLAIM}"
+            )
+        return cautions
 
-    def _make_year(self) -> None:
+    def _publish_year(self) -> None:
         folder = self.settings.data / "training"
-        export(
-            simulate(self.plant, start=FIRST_DAY, days=YEAR, seed=TRAINING_SEED),
-            self.plant,
-            folder,
-            "parquet",
-        )
-        taken = take_in(self.plant, folder, refused=self.settings.data / "refused")
-        run(self.plant, taken, Store.of(self.settings), archive=Archive.of(self.settings))
+        year = simulate(self.plant, start=FIRST_DAY, days=YEAR, seed=TRAINING_SEED)
+        export(year, self.plant, folder, "parquet")
+        intake = take_in(self.plant, folder, refused=self.settings.data / "refused")
+        run(self.plant, intake, Store.of(self.settings), archive=Archive.of(self.settings))
 
 
 def open_workbench(settings: Settings | None = None, start: Path | None = None) -> Workbench:
-    """The workbench of the settings, by default those of the environment; the demo's month is made where it is absent.
+    """The workbench of the settings (default: those of the environment).
 
-    Raises AlarmstackError where no folder from `start` upwards (default: the current one) holds the settings' plant file.
+    The demo's month is simulated if it is missing. Raises AlarmstackError if no folder from `start`
+    (default: the current one) upwards contains the plant file of the settings.
     """
-    # Progress bars would be widgets, and nobody needs them here.
+    # MLflow shows progress bars as widgets; without the widget library it prints a warning.
     warnings.filterwarnings("ignore", message="IProgress not found")
-    found = rooted(settings or load_settings(), start or Path.cwd())
-    plant = load_plant(found.plant)
-    source = found.notebook_data or found.data / "drop"
-    if found.notebook_data is None and not source.exists():
+    settings = rooted(settings or load_settings(), start or Path.cwd())
+    plant = load_plant(settings.plant)
+    source = settings.notebook_data or settings.data / "drop"
+    if settings.notebook_data is None and not source.exists():
         export(simulate(plant, start=FIRST_DAY, days=MONTH, seed=DROP_SEED), plant, source, "xlsx")
-    return Workbench(plant, found, source, found.notebook_data is not None)
+    return Workbench(plant, settings, source, settings.notebook_data is not None)
 
 
 def rooted(settings: Settings, start: Path) -> Settings:
-    """Settings whose relative paths begin at the first folder from `start` upwards that holds the plant file."""
+    """Settings whose relative paths start at the folder that contains the plant file.
+
+    The folder is the first one from `start` upwards that contains it.
+    """
     start = start.resolve()
-    root = next(
-        (folder for folder in (start, *start.parents) if (folder / settings.plant).is_file()), None
-    )
+    folders = (start, *start.parents)
+    root = next((folder for folder in folders if (folder / settings.plant).is_file()), None)
     if root is None:
         raise AlarmstackError(
-            f"{settings.plant} is in no folder from {start} upwards: set ALARMSTACK_PLANT to the plant's description"
+            f"{settings.plant} is not in {start} or a folder above it: "
+            "set ALARMSTACK_PLANT to the plant file"
         )
     paths: dict[str, Path | None] = {
         name: getattr(settings, name) for name in ("plant", "data", "notebook_data")
@@ -328,27 +337,27 @@ def rooted(settings: Settings, start: Path) -> Settings:
 
 
 def trained_table(trained: Sequence[Trained]) -> pl.DataFrame:
-    """What was trained and how it stands beside the baseline it must beat."""
+    """The trained models, each with its metric beside that of its baseline."""
     return pl.DataFrame(
         [
             {
-                "model": one.bundle.name,
-                "version": one.version,
-                "estimator": one.bundle.made["estimator"],
-                "figure": one.comparison.metric,
-                "value": round(one.comparison.value, 3),
-                "baseline": one.comparison.baseline,
-                "baseline's value": round(one.comparison.baseline_value, 3),
-                "beats it": one.comparison.better,
+                "model": model.bundle.name,
+                "version": model.version,
+                "estimator": model.bundle.made["estimator"],
+                "metric": model.comparison.metric,
+                "value": round(model.comparison.value, 3),
+                "baseline": model.comparison.baseline,
+                "baseline value": round(model.comparison.baseline_value, 3),
+                "better": model.comparison.better,
             }
-            for one in trained
+            for model in trained
         ]
     )
 
 
 def bundles_of(trained: Sequence[Trained]) -> dict[str, Bundle]:
-    """The models that were trained, by name."""
-    return {one.bundle.name: one.bundle for one in trained}
+    """The trained models by name."""
+    return {model.bundle.name: model.bundle for model in trained}
 
 
 __all__ = ["Note", "Rows", "Workbench", "bundles_of", "open_workbench", "rooted", "trained_table"]

@@ -1,7 +1,8 @@
-"""The CSV and Parquet files that people and jobs exchange: cleaned_dataset.csv and labeled_dataset.csv.
+"""The datasets that people and jobs exchange: cleaned_dataset.csv and labeled_dataset.csv.
 
-A *table* is a Polars frame with `timestamp` (UTC) and the columns of CONTRACTS; files show plant time. A block becomes a table and
-a table a block; a table without counts and ages gives a block that says so.
+A *table* is a Polars frame with `timestamp` (UTC) and the columns of `cleaned_columns`. Files have
+plant time. A block becomes a table and a table becomes a block. Counts and ages are not in a table,
+so they are unknown in its block.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ LABEL, REGIME = "anomaly_label", "regime"
 
 
 def cleaned_columns(plant: Plant) -> tuple[str, ...]:
-    """Names of the cleaned dataset's columns, in order, without the timestamp."""
+    """The columns of the cleaned dataset, in order, without the timestamp."""
     tags = [i.tag for i in plant.instruments]
     short = f"roll{write_duration(plant.time.short_window)}"
-    deviations = [
-        n
-        for c in plant.controllers
-        for n in (c.deviation, f"{c.deviation}_max")[: 1 + c.deviation_max]
-    ]
+    deviations: list[str] = []
+    for c in plant.controllers:
+        deviations.append(c.deviation)
+        if c.deviation_max:
+            deviations.append(f"{c.deviation}_max")
     return (
         *plant.signals,
         *(f"{tag}_max" for tag in tags),
@@ -45,7 +46,7 @@ def cleaned_columns(plant: Plant) -> tuple[str, ...]:
 
 
 def cleaned_table(plant: Plant, block: IntervalBlock) -> pl.DataFrame:
-    """The cleaned dataset: `timestamp` (UTC) and one column a name of `cleaned_columns`."""
+    """The cleaned dataset: `timestamp` (UTC) and the columns of `cleaned_columns`."""
     clock = {"hour_of_day", "day_of_week"}
     columns = {
         name: column(plant, block, name) for name in cleaned_columns(plant) if name not in clock
@@ -70,15 +71,17 @@ def cleaned_table(plant: Plant, block: IntervalBlock) -> pl.DataFrame:
 
 
 def block_from_table(plant: Plant, table: pl.DataFrame) -> IntervalBlock:
-    """The block behind a cleaned dataset; rows the file leaves out are missing rows of the grid.
+    """The block of a cleaned dataset; rows that the file lacks are missing rows of the grid.
 
-    Counts and ages are not in such a file: −1 and NaN. Only instruments have `_max` and `_min` there; outputs and setpoints stand
-    for themselves. Raises SourceError when signals are absent or stamps are off the grid.
+    Counts are −1 and ages NaN (unknown). Only instruments have columns `_max` and `_min`; outputs
+    and setpoints use their one value for all statistics. Raises SourceError when signals are absent
+    or timestamps are off the grid.
     """
     absent = [i.tag for i in plant.modelled if i.tag not in table.columns]
     if absent:
         raise SourceError(
-            f"the table lacks the columns {', '.join(absent)}: is it a cleaned dataset of {plant.name}?"
+            f"the table has no columns {', '.join(absent)}: is it a cleaned dataset of "
+            f"{plant.name}?"
         )
     table = table.unique("timestamp", keep="last").sort("timestamp")
     cadence = np.timedelta64(plant.time.cadence)
@@ -87,8 +90,8 @@ def block_from_table(plant: Plant, table: pl.DataFrame) -> IntervalBlock:
     off_grid = stamps[stamps != stamps[0] + row * cadence]
     if len(off_grid):
         raise SourceError(
-            f"timestamp {off_grid[0]} is off the {write_duration(plant.time.cadence)} grid that begins at {stamps[0]}: "
-            "give raw readings and let the interval closer make the rows"
+            f"timestamp {off_grid[0]} is off the {write_duration(plant.time.cadence)} grid "
+            f"that begins at {stamps[0]}: use raw readings, from which the rows are calculated"
         )
     rows = int(row[-1]) + 1
     measured = {i.tag for i in plant.instruments}
@@ -100,8 +103,8 @@ def block_from_table(plant: Plant, table: pl.DataFrame) -> IntervalBlock:
             )
             if name in table.columns:
                 values[row, place, at] = table[name].cast(pl.Float64).to_numpy()
-    told = [plant.signals.index(i.tag) for i in plant.modelled]
-    empty = np.asarray(np.isnan(values[:, told, 0]).all(axis=1))
+    modelled = [plant.signals.index(i.tag) for i in plant.modelled]
+    empty = np.asarray(np.isnan(values[:, modelled, 0]).all(axis=1))
     return IntervalBlock(
         start=stamps[0] + np.arange(rows) * cadence,
         cadence=plant.time.cadence,
@@ -114,7 +117,7 @@ def block_from_table(plant: Plant, table: pl.DataFrame) -> IntervalBlock:
 
 
 def write_csv(plant: Plant, table: pl.DataFrame, path: Path) -> None:
-    """Write a table with plant-time stamps; a zone that changes its clock writes offsets. Old file or new, never half."""
+    """Write a table in plant time, with UTC offsets when they differ. Old file or new, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     _in_plant_time(plant, table).write_csv(partial)
@@ -122,7 +125,7 @@ def write_csv(plant: Plant, table: pl.DataFrame, path: Path) -> None:
 
 
 def as_csv(plant: Plant, table: pl.DataFrame) -> bytes:
-    """What `write_csv` writes."""
+    """The content that `write_csv` writes."""
     return _in_plant_time(plant, table).write_csv().encode()
 
 

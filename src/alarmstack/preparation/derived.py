@@ -1,7 +1,8 @@
-"""What both labels and features need: deviations, short rolling statistics, saturation, limit rules.
+"""Values that labels and features need: deviations, short statistics, saturation, limit rules.
 
-Every function maps an interval block to float64 [rows] (NaN: not known) or bool [rows]. Windows look back only, never across a
-segment, and add in a fixed order (shifted copies, no running sums), so that a result does not depend on where a chunk begins.
+Every function maps an interval block to float64 [rows] (NaN: unknown) or bool [rows]. Windows look
+back only, never across segments, and add in a fixed order (shifted copies, no running sums), so
+that a result does not depend on where a chunk begins.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from alarmstack.core.plant import Controller, Instrument, Limit, Plant, write_du
 
 
 def shifted(values: Floats, segment: npt.NDArray[np.int32], rows: int) -> Floats:
-    """The value `rows` rows ago; NaN before the segment's beginning."""
+    """The value `rows` rows ago; NaN before the beginning of the segment."""
     out = np.full(values.shape, np.nan)
     if rows < len(values):
         same = (segment[rows:] == segment[: len(segment) - rows]) & (segment[rows:] != NO_SEGMENT)
@@ -27,14 +28,14 @@ def shifted(values: Floats, segment: npt.NDArray[np.int32], rows: int) -> Floats
 
 
 def looking_back(values: Floats, segment: npt.NDArray[np.int32], rows: int) -> Floats:
-    """The last `rows` values of each row, newest first: float64 [rows of window, rows]."""
+    """For each row the last `rows` values, newest first: float64 [rows of window, rows]."""
     return np.stack([shifted(values, segment, back) for back in range(rows)])
 
 
 def mean_and_std(window: Floats) -> tuple[Floats, Floats]:
-    """Mean and sample standard deviation over axis 0, missing values left out.
+    """Mean and sample standard deviation over axis 0 without missing values.
 
-    One value alone has standard deviation 0; none: NaN.
+    The standard deviation of one value is 0, of no value NaN.
     """
     known = ~np.isnan(window)
     count = known.sum(axis=0).astype(float)
@@ -55,7 +56,7 @@ def _add(terms: Floats) -> Floats:
 
 
 def deviation(block: IntervalBlock, controller: Controller, statistic: str = "median") -> Floats:
-    """PV − SP in the PV's unit; `statistic` is taken of the PV."""
+    """PV − SP in the PV's unit; `statistic` applies to the PV."""
     return block.statistic(controller.pv, statistic) - block.statistic(controller.sp)
 
 
@@ -67,13 +68,13 @@ def short_statistics(plant: Plant, block: IntervalBlock, signal: str) -> tuple[F
 
 
 def saturated(block: IntervalBlock, instrument: Instrument) -> Floats:
-    """1.0 where the transmitter stands beyond its saturation limit."""
+    """1.0 where the transmitter is above its saturation limit."""
     value = block.statistic(instrument.tag)
     return np.where(np.isnan(value), np.nan, value > (instrument.saturated_above or np.inf))
 
 
 class ColumnName(NamedTuple):
-    """What a column's name says: a `statistic` of a `signal` itself, or something derived of it."""
+    """The meaning of a column's name: a `statistic` of a `signal`, or a value derived from it."""
 
     kind: Literal["own", "deviation", "saturated", "short_mean", "short_std"]
     signal: str
@@ -81,17 +82,20 @@ class ColumnName(NamedTuple):
 
 
 def read_column(plant: Plant, name: str) -> ColumnName:
-    """A column of the cleaned dataset by its name. Raises PlantError when the plant has no such column."""
-    found = _derived_column(plant, name)
-    signal, _, statistic = (
-        name.rpartition("_") if name.endswith(("_max", "_min")) else (name, "", "median")
-    )
-    found = found or ColumnName("own", signal, statistic)
-    if found.signal not in plant.signals:
+    """The meaning of a column of the cleaned dataset. Raises PlantError for an unknown column."""
+    read = _derived_column(plant, name) or _own_column(name)
+    if read.signal not in plant.signals:
         raise PlantError(
             f"{plant.name} has no column {name!r}: its signals are {', '.join(plant.signals)}"
         )
-    return found
+    return read
+
+
+def _own_column(name: str) -> ColumnName:
+    if name.endswith(("_max", "_min")):
+        signal, _, statistic = name.rpartition("_")
+        return ColumnName("own", signal, statistic)
+    return ColumnName("own", name)
 
 
 def _derived_column(plant: Plant, name: str) -> ColumnName | None:
@@ -119,7 +123,7 @@ def column(plant: Plant, block: IntervalBlock, name: str) -> Floats:
         case "short_mean" | "short_std":
             return short_statistics(plant, block, read.signal)[read.kind == "short_std"]
         case "deviation":
-            controller = next(one for one in plant.controllers if one.pv == read.signal)
+            controller = next(c for c in plant.controllers if c.pv == read.signal)
             return deviation(block, controller, read.statistic)
         case "saturated":
             return saturated(block, plant.instrument(read.signal))
@@ -127,25 +131,23 @@ def column(plant: Plant, block: IntervalBlock, name: str) -> Floats:
 
 
 def instrument_of(plant: Plant, name: str) -> Instrument:
-    """The instrument that a column is about; of a setpoint or an output, the one that the controller holds."""
+    """The instrument of a column; for a setpoint or an output, the PV of its controller."""
     signal = read_column(plant, name).signal
-    held = {
-        end: controller.pv
-        for controller in plant.controllers
-        for end in (controller.sp, controller.op)
-    }
-    return plant.instrument(held.get(signal, signal))
+    for controller in plant.controllers:
+        if signal in (controller.sp, controller.op):
+            return plant.instrument(controller.pv)
+    return plant.instrument(signal)
 
 
 def holds(plant: Plant, block: IntervalBlock, rule: Limit) -> Mask:
-    """Where a limit rule holds; a missing value breaks no limit."""
+    """Rows where a limit is exceeded; a missing value exceeds no limit."""
     value = column(plant, block, rule.column)
     with np.errstate(invalid="ignore"):
         return np.asarray(rule.height(value) > rule.level)
 
 
 def any_rule(plant: Plant, block: IntervalBlock) -> Mask:
-    """Where at least one limit rule holds."""
+    """Rows where at least one limit is exceeded."""
     alarm = np.zeros(len(block), bool)
     for rule in plant.labels.rules:
         alarm |= holds(plant, block, rule)

@@ -1,7 +1,8 @@
-"""Intake: a source is read, closed into intervals, labelled, and judged by the gate. What comes out is whole, or nothing does.
+"""Intake: a source is read, checked by the quality gate, closed into intervals and labelled.
 
-A drop may be raw readings or a finished dataset. Labels that a dataset brings are taken as they are; otherwise the operator log
-(the one given, else the drop's own, else the plant's) and the limit rules make them.
+The result is complete, or there is none. A drop may be raw readings or a finished dataset. Labels
+of a dataset are used unchanged. Otherwise they come from the limit rules and the operator log: the
+given one, else the drop's own, else the plant's.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ from alarmstack.sources import Drop, Problem, Reader, read_operator_log, read_so
 
 @dataclass(frozen=True)
 class Intake:
-    """A source that passed: its intervals, which rows are in alarm, what the gate said, what could not be loaded.
+    """A source that passed the gate: intervals, rows in alarm, report of the gate, problems, files.
 
-    `between`: the same on the other phases of the grid that forecasters learn from, where the source holds raw readings.
+    `between`: intervals and alarms on the other phases of the grid, on which forecasters are
+    trained too, when the source holds raw readings.
     """
 
     block: IntervalBlock
@@ -52,11 +54,11 @@ def take_in(
     refused: Path | None = None,
     read: Reader = read_source,
 ) -> Intake:
-    """Read a source through the gate; a drop that is turned away is kept in the folder `refused` with its verdict.
+    """Read a source and pass it through the gate.
 
-    `read`: how; `alarmstack.sources.guarded` for a file from outside.
-
-    Raises SourceError when nothing can be read, GateRefused (which carries the verdict's lines) when the gate turns it away.
+    A refused drop is kept in the folder `refused` with the report. `read`: the reader, for files
+    from outside `alarmstack.sources.guarded`. Raises SourceError when nothing can be read,
+    GateRefused (with the lines of the report) when the gate refuses the source.
     """
     drop = read(plant, source, operator_log=operator_log, now=now)
     block, table = _intervals(plant, drop)
@@ -74,11 +76,10 @@ def take_in(
 def judge(
     plant: Plant, source: Path, *, now: datetime | None = None, read: Reader = read_source
 ) -> tuple[GateResult, tuple[Problem, ...]]:
-    """What the gate says of a source, and what of it could not be loaded; nothing is refused."""
+    """The report of the gate and the problems of a source, which is not refused."""
     drop = read(plant, source, now=now)
-    return validate(
-        plant, _intervals(plant, drop)[1], labelled=drop.labelled, now=now
-    ), drop.problems
+    _, table = _intervals(plant, drop)
+    return validate(plant, table, labelled=drop.labelled, now=now), drop.problems
 
 
 def ingest(plant: Plant, taken: Intake, out: Path) -> tuple[Path, ...]:
@@ -93,8 +94,8 @@ def ingest(plant: Plant, taken: Intake, out: Path) -> tuple[Path, ...]:
 def datasets(plant: Plant, taken: Intake) -> dict[str, pl.DataFrame]:
     """The datasets that people exchange, by file name.
 
-    The labelled one's regimes use quantiles of the whole file, as the plant's first file did: a picture of the data, not causal,
-    and read by no model (training fits its own bands on training rows).
+    The regimes of the labelled dataset use quantiles of the whole file, as in the first file of the
+    plant. They are not causal and no model uses them: training fits its own bands on training rows.
     """
     cleaned = cleaned_table(plant, taken.block)
     regime = RegimeBands.fit(plant, taken.block).regime(plant, taken.block, taken.alarm)
@@ -105,9 +106,9 @@ def datasets(plant: Plant, taken: Intake) -> dict[str, pl.DataFrame]:
 
 
 def _intervals(plant: Plant, drop: Drop) -> tuple[IntervalBlock | None, pl.DataFrame]:
-    """The table that the gate judges, and the block behind it where the drop holds readings."""
+    """The block, when the drop holds readings, and the table that the gate checks."""
     if drop.readings is None:
-        assert drop.table is not None, "a drop holds readings or a table"
+        assert drop.table is not None, "a drop has readings or a table"
         return None, drop.table
     block = close_intervals(plant, drop.readings)
     return block, cleaned_table(plant, block)
@@ -116,7 +117,10 @@ def _intervals(plant: Plant, drop: Drop) -> tuple[IntervalBlock | None, pl.DataF
 def _between(
     plant: Plant, drop: Drop, log: pl.DataFrame | None
 ) -> tuple[tuple[IntervalBlock, Mask], ...]:
-    """Intervals and alarms on the phases between two base intervals; none of a finished table, whose readings are gone."""
+    """Intervals and alarms on the phases between two base intervals.
+
+    There are none for a finished table, which has no readings.
+    """
     if drop.readings is None or drop.labelled:
         return ()
     part = plant.time.cadence / plant.training.phases
@@ -128,14 +132,14 @@ def _between(
 
 
 def known_periods(plant: Plant, own: pl.DataFrame | None) -> pl.DataFrame | None:
-    """The operator log that belongs to a drop: its own, else the plant's."""
+    """The operator log of a drop: its own, else the plant's."""
     if own is not None or plant.operator_log is None:
         return own
     return read_operator_log(plant, plant.folder / plant.operator_log)[0]
 
 
 def _given_label(table: pl.DataFrame, block: IntervalBlock) -> Mask:
-    """The file's label on the block's grid; rows the file leaves out are not in alarm."""
+    """The label of the file on the grid of the block; rows that the file lacks are not in alarm."""
     rows = table.unique("timestamp", keep="last").sort("timestamp")
     stamps = rows["timestamp"].dt.replace_time_zone(None).cast(pl.Datetime("us")).to_numpy()
     alarm = np.zeros(len(block), bool)

@@ -1,8 +1,9 @@
-"""The interval closer: readings in, closed intervals out.
+"""The interval closer: its input is readings, its output closed intervals.
 
-One incremental function, `close`; a batch is a fold over it. Readings may arrive in any order until their interval is closed (the
-caller's grace time decides when that is); a reading that comes later is counted, never used. Nothing after an interval's end is
-looked at, so cutting the stream anywhere gives the same intervals.
+`close` is one incremental function; a batch is a fold over it. Readings may arrive in any order
+until their interval is closed, which depends on the grace time of the caller. A later reading is
+counted and not used. Readings after the end of an interval do not influence it, so that the stream
+can be cut anywhere and gives the same intervals.
 """
 
 from __future__ import annotations
@@ -26,16 +27,17 @@ from alarmstack.core.plant import Plant
 
 Instants = npt.NDArray[np.datetime64]
 WHOLE = timedelta(0)
-"""Phase of the base grid: intervals begin at whole cadences."""
+"""Phase of the base grid, whose intervals begin at whole cadences."""
 _ONE_SECOND = np.timedelta64(1, "s")
 
 
 @dataclass(frozen=True)
 class CloserState:
-    """What the closer remembers between two calls.
+    """The state of the closer between two calls.
 
-    `begin` is the start of the first interval still open; `last_time`, `last_value` [signals] the last reading before it (NaT, NaN:
-    none yet); `pending` the readings at or after it; `late` how many readings came after their interval was closed.
+    `begin`: the start of the first open interval; `last_time`, `last_value` [signals]: the last
+    reading before it (NaT, NaN: none yet); `pending`: the readings at or after it; `late`: the
+    number of readings that arrived after their interval was closed.
     """
 
     begin: np.datetime64
@@ -48,10 +50,10 @@ class CloserState:
 
 
 def open_at(plant: Plant, begin: datetime, phase: timedelta = WHOLE) -> CloserState:
-    """A closer that has seen nothing, whose first interval begins at or before `begin`.
+    """A closer without readings, whose first interval begins at or before `begin`.
 
-    `phase` moves the grid: intervals begin so long after the whole cadences of the clock (an hourly grid with the phase 15 min
-    has intervals from a quarter past to a quarter past).
+    `phase` moves the grid: intervals begin this long after the whole cadences of the clock. The
+    intervals of an hourly grid with the phase 15 min begin at a quarter past each hour.
     """
     signals = len(plant.signals)
     return CloserState(
@@ -65,7 +67,7 @@ def open_at(plant: Plant, begin: datetime, phase: timedelta = WHOLE) -> CloserSt
 def close(
     plant: Plant, state: CloserState, readings: pl.DataFrame, until: datetime
 ) -> tuple[CloserState, IntervalBlock]:
-    """Take `readings`, close every interval that ends at or before `until`."""
+    """Add `readings` and close every interval that ends at or before `until`."""
     begin = state.begin
     arrived = pl.concat([state.pending, readings.select(*READING_SCHEMA)])
     on_time = arrived.filter(pl.col("time") >= instant_of(begin))
@@ -95,13 +97,13 @@ def close(
 def close_intervals(
     plant: Plant, readings: pl.DataFrame, phase: timedelta = WHOLE
 ) -> IntervalBlock:
-    """All intervals from the first reading's to the last reading's, both included, on the grid of that phase (`open_at`).
+    """All intervals from the first reading to the last one, on the grid of that phase (`open_at`).
 
-    Raises SourceError when there is no reading at all.
+    Raises SourceError when there is no reading.
     """
     first, last = readings["time"].min(), readings["time"].max()
     if not isinstance(first, datetime) or not isinstance(last, datetime):
-        raise SourceError("no readings: there is nothing to close intervals over")
+        raise SourceError("no readings: no intervals can be calculated")
     state = open_at(plant, first, phase)
     return close(plant, state, readings, last + plant.time.cadence)[1]
 
@@ -113,7 +115,8 @@ def _summarise(
     shape = (rows, len(signals))
     values = np.full((*shape, len(STATISTICS)), np.nan)
     count = np.zeros(shape, np.int32)
-    # Row 0 is what was known before the first interval; the last reading of each row is then carried forward.
+    # Row 0 is the state before the first interval. The last reading of each row is then carried
+    # forward.
     time = np.full((rows + 1, len(signals)), "NaT", "datetime64[us]")
     value = np.full((rows + 1, len(signals)), np.nan)
     time[0], value[0] = state.last_time, state.last_value
@@ -140,7 +143,10 @@ def _summarise(
 
 
 def _group(plant: Plant, readings: pl.DataFrame, begin: np.datetime64) -> pl.DataFrame:
-    """Statistics per (row, signal). Equal times are settled by value, so that the order of arrival does not matter."""
+    """Statistics per (row, signal).
+
+    Readings of one instant are ordered by value, so that the order of arrival does not matter.
+    """
     places = {signal: place for place, signal in enumerate(plant.signals)}
     since = pl.col("time").dt.replace_time_zone(None) - pl.lit(
         instant_of(begin).replace(tzinfo=None)

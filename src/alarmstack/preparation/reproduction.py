@@ -1,9 +1,11 @@
-"""How the real month's file was written: a running standard deviation with the rounding noise that it has. Never for features.
+"""The running standard deviation of the real month's file with its rounding noise; not for features.
 
-The first plant's file was made with pandas 3's `rolling(3).std()`: a mean and a sum of squares move along, one value leaves and one
-comes (Welford's method), corrected for lost digits (Kahan), and are begun anew where almost nothing of the sum is left. What a row
-says then depends on the rows before its window, so that three equal values may deviate by 2e-7 instead of 0. The time contract
-forbids that; it is kept here to show that the file's columns follow from its base columns on all rows, bit for bit.
+The file of the first plant was made with `rolling(3).std()` of pandas 3. That function moves a mean
+and a sum of squares along the rows by adding one value and removing one (Welford's method). It
+corrects for lost digits (Kahan) and starts again when almost nothing of the sum is left. A result
+then depends on the rows before its window: three equal values may have a deviation of 2e-7 instead
+of 0. The time contract forbids this. The function is kept to show that the columns of the file
+follow from its base columns on all rows, bit for bit.
 """
 
 from __future__ import annotations
@@ -16,12 +18,15 @@ import numpy as np
 from alarmstack.core.intervals import Floats
 
 LEFT_TOO_LITTLE = 1e3 * float(np.finfo(np.float64).eps)
-"""A sum of squares that shrinks below this share of itself has lost its digits (pandas 3.0 takes the same bound)."""
+"""A sum of squares that shrinks below this share of itself has lost its digits (pandas 3.0)."""
 
 
 @dataclass
 class RunningSpread:
-    """Mean and sum of squares about it, moved by one value at a time. `lost` says that too few digits were left after a move."""
+    """Mean and sum of squares about it, moved by one value at a time.
+
+    `lost`: too few digits were left after a move.
+    """
 
     count: int = 0
     mean: float = 0.0
@@ -31,15 +36,15 @@ class RunningSpread:
     owed_by_removing: float = 0.0
 
     def add(self, value: float) -> None:
-        """Take a value in."""
+        """Add a value."""
         self.owed_by_adding = self._move(value, +1, self.owed_by_adding)
 
     def remove(self, value: float) -> None:
-        """Let a value go that was taken in before; it is not the last one."""
+        """Remove a value that was added before and is not the last one left."""
         self.owed_by_removing = self._move(value, -1, self.owed_by_removing)
 
     def _move(self, value: float, sign: int, owed: float) -> float:
-        """Move by a value. Gives what rounding owes to the next move of this sign."""
+        """Move by a value. Returns the rounding error to correct in the next move of this sign."""
         before, old_mean = self.squares, self.mean - owed
         corrected = value - owed
         step = corrected - self.mean
@@ -52,24 +57,27 @@ class RunningSpread:
 
     @property
     def std(self) -> float:
-        """Sample standard deviation; 0 of one value."""
+        """Sample standard deviation; 0 for one value."""
         return float(np.sqrt(self.squares / (self.count - 1))) if self.count > 1 else 0.0
 
 
 def running_std(values: Sequence[float], rows: int) -> Floats:
-    """Standard deviation of the last `rows` values of each row, as pandas 3 rounds it; no hole in `values`, `rows` at least 2."""
+    """Standard deviation of the last `rows` values of each row, rounded as in pandas 3.
+
+    `values` must have no missing value, and `rows` must be at least 2.
+    """
     spread, out = RunningSpread(), np.empty(len(values))
     for row, value in enumerate(values):
         if row >= rows:
             spread.remove(values[row - rows])
         spread.add(value)
         if spread.lost:
-            spread = _begun_anew(values[max(0, row - rows + 1) : row + 1])
+            spread = _started_again(values[max(0, row - rows + 1) : row + 1])
         out[row] = spread.std
     return out
 
 
-def _begun_anew(window: Sequence[float]) -> RunningSpread:
+def _started_again(window: Sequence[float]) -> RunningSpread:
     spread = RunningSpread()
     for value in window:
         spread.add(value)

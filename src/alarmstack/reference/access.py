@@ -1,4 +1,6 @@
-"""docs/access.md: every endpoint of the gateway and every role, from the dependencies that let a request through."""
+"""docs/access.md: every endpoint of the gateway and every role, from the dependencies that let a
+request through.
+"""
 
 from __future__ import annotations
 

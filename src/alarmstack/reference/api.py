@@ -1,4 +1,6 @@
-"""docs/api.md: every endpoint of the three services, from the OpenAPI documents that they give themselves."""
+"""docs/api.md: every endpoint of the three services, from the OpenAPI documents that they give
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,7 @@ def sensors_document(plant: Plant) -> Document:
 
 def inference_document(plant: Plant) -> Document:
     """The inference API's own description, without a model loaded."""
-    from alarmstack.registry.bundles import Registry
+    from alarmstack.registry import Registry
     from alarmstack.services.inference import Shelf, create_app
 
     return _described(create_app(Shelf(plant, Registry("sqlite://"), Path())))
@@ -126,7 +128,9 @@ def _answered(document: Document, operation: Document) -> str:
 
 
 def _shape(document: Document, schema: Document, depth: int = 0) -> Any:
-    """A value of a schema, in short: an example where one is given, else what kind of value it is."""
+    """A value of a schema, in short: an example where one is given, else what kind of
+    value it is.
+    """
     if "$ref" in schema:
         return _shape(
             document, document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]], depth

@@ -1,4 +1,6 @@
-"""docs/configuration.md: every environment variable, from `Settings` and from the table of those that other programs read."""
+"""docs/configuration.md: every environment variable, from `Settings` and from the table of those
+that other programs read.
+"""
 
 from __future__ import annotations
 

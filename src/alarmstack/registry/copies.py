@@ -1,6 +1,7 @@
-"""Copies of the models that serve, on disk: one folder a model, in it one folder a version, and `current.json` that names it.
+"""Copies on disk of the models that serve.
 
-Only what a copy is made of is ever removed: folders whose name is a version's number, in the folder of a model.
+Each model has a folder. It contains one folder per version, and `current.json`, which names the
+version in use. Only folders whose name is a version's number are ever removed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 
 from alarmstack.core.errors import DamagedError
-from alarmstack.registry.bundles import Bundle, checked
+from alarmstack.registry.bundle import Bundle, checked_name
 from alarmstack.registry.manifest import Digest
 
 CURRENT, PARTIAL = "current.json", ".partial"
@@ -21,7 +22,10 @@ VERSION = "^[0-9]{1,18}$"
 
 
 class Current(BaseModel):
-    """The content of `current.json`. `digest`: of the version's folder; None where an earlier release wrote it."""
+    """The content of `current.json`.
+
+    `digest`: of the version's folder; None if an earlier release wrote the file.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -32,7 +36,7 @@ class Current(BaseModel):
 
 @dataclass(frozen=True)
 class Copy:
-    """A Bundle and what was known of it when it was copied."""
+    """A Bundle with its version and whether it was promoted when it was copied."""
 
     bundle: Bundle
     version: str
@@ -47,39 +51,44 @@ class Copies:
     folder: Path
 
     def read(self, name: str) -> Copy | None:
-        """The copy of a model; None where there is none. Raises DamagedError for one that is not what was written."""
-        home = self.folder / checked(name)
+        """The copy of a model; None if there is none.
+
+        Raises DamagedError if it differs from what was written.
+        """
+        home = self.folder / checked_name(name)
         try:
             current = Current.model_validate_json((home / CURRENT).read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
-            raise DamagedError(f"{home / CURRENT} is not readable: it is fetched again") from error
+            raise DamagedError(
+                f"{home / CURRENT} is not readable: the model is fetched again"
+            ) from error
         bundle = Bundle.load(home / current.version, current.digest)
         return Copy(bundle, current.version, current.promoted, current.digest)
 
     def write(self, name: str, copy: Copy) -> None:
-        """Copy a model: whole before it is named, and what it replaces goes."""
-        home = self.folder / checked(name)
-        fresh, place = home / f"{copy.version}{PARTIAL}", home / copy.version
-        _remove(fresh)
-        copy.bundle.save(fresh)
-        _remove(place)
-        fresh.rename(place)
+        """Copy a model: write it completely, then name it as current, then remove the old copy."""
+        home = self.folder / checked_name(name)
+        partial_folder, final_folder = home / f"{copy.version}{PARTIAL}", home / copy.version
+        _remove(partial_folder)
+        copy.bundle.save(partial_folder)
+        _remove(final_folder)
+        partial_folder.rename(final_folder)
         current = Current(version=copy.version, promoted=copy.promoted, digest=copy.bundle.digest)
-        partial = home / f"{CURRENT}{PARTIAL}"
-        partial.write_text(json.dumps(current.model_dump()), encoding="utf-8")
-        partial.replace(home / CURRENT)
+        partial_file = home / f"{CURRENT}{PARTIAL}"
+        partial_file.write_text(json.dumps(current.model_dump()), encoding="utf-8")
+        partial_file.replace(home / CURRENT)
         self._tidy(home, copy.version)
 
     def remove(self, name: str) -> None:
         """Remove the copy of a model, if there is one."""
-        home = self.folder / checked(name)
+        home = self.folder / checked_name(name)
         (home / CURRENT).unlink(missing_ok=True)
         self._tidy(home, None)
 
     def _tidy(self, home: Path, keep: str | None) -> None:
-        """Remove the versions in the folder of a model, except one."""
+        """Remove the versions in a model's folder, except one."""
         if not home.is_dir() or home.is_symlink():
             return
         for old in home.iterdir():
@@ -88,7 +97,7 @@ class Copies:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder; of a link, the link alone."""
+    """Remove a folder, or a link but not its target."""
     if folder.is_symlink() or folder.is_file():
         folder.unlink()
     elif folder.is_dir():

@@ -1,7 +1,8 @@
-"""The manifest of a folder: the SHA-256 of each file, so that a damaged or modified copy is recognised before it is used.
+"""The manifest of a folder: the SHA-256 of each file, to detect a damaged or modified copy.
 
-The manifest is `manifest.json` in the folder itself. Its own SHA-256 is the digest of the folder: whoever keeps that digest
-somewhere else also recognises a folder whose files and manifest were replaced together.
+The manifest is `manifest.json` in the folder itself. Its own SHA-256 is the digest of the folder.
+A digest that is stored elsewhere also detects a folder whose files and manifest were replaced
+together.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Manifest(BaseModel):
-    """The SHA-256 of each file, by its name."""
+    """The SHA-256 of each file, by file name."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -31,7 +32,7 @@ class Manifest(BaseModel):
 
 
 def manifest_of(files: Mapping[str, bytes]) -> bytes:
-    """The text of the manifest of some files, by their names.
+    """The text of the manifest of files, given by name.
 
     >>> manifest_of({"b": b"", "a": b""}) == manifest_of({"a": b"", "b": b""})
     True
@@ -46,7 +47,7 @@ def sha256(content: bytes) -> str:
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> str:
-    """Write files and their manifest into a folder, which is made where it is missing. Returns the folder's digest."""
+    """Write files and their manifest into a folder, created if needed. Returns its digest."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -60,15 +61,15 @@ def read_folder(
 ) -> dict[str, bytes]:
     """The content of the named files, each read once and compared with the manifest.
 
-    `digest`: what the folder's digest must be; a manifest is then required. Without it, a folder of an earlier version, which
-    has no manifest, is read as it is, and a log line says so of `what`. Raises DamagedError that names the file, OSError where one
-    cannot be read.
+    `digest`: the digest that the folder must have; a manifest is then required. Without it, the
+    folder of an earlier release, which has no manifest, is read unverified, and a log line names
+    `what`. Raises DamagedError that names the file, or OSError if a file cannot be read.
     """
     content = {name: (folder / name).read_bytes() for name in names}
     manifest = folder / MANIFEST
     if digest is None and not manifest.exists():
         log.warning(
-            "%s has no manifest, an earlier release made it: its files are used without a check",
+            "%s has no manifest because an earlier release wrote it: its files are not verified",
             what or folder,
         )
         return content

@@ -1,6 +1,9 @@
-"""How MLflow opens a registered model: `mlflow.pyfunc.load_model("models:/NAME@champion")` gives the Bundle's calibrated score.
+"""How MLflow opens a registered model.
 
-MLflow keeps this file with the model and runs it ("models from code"): nothing is pickled.
+`mlflow.pyfunc.load_model("models:/NAME@champion")` returns a model whose `predict` gives the
+calibrated score of the Bundle. MLflow stores this file with each model and runs the stored copy
+("models from code"); nothing is pickled. A stored copy must work with later releases. It therefore
+imports nothing of alarmstack but the package's public name `alarmstack.registry.Bundle`.
 """
 
 from __future__ import annotations
@@ -9,24 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
-from alarmstack.core.intervals import Floats
-from alarmstack.registry.bundles import Bundle
+from alarmstack.registry import Bundle
 
 
 class BundleModel(PythonModel):  # type: ignore[misc]
-    """A Bundle behind MLflow's interface: a table with one column a feature in, scores out."""
+    """A Bundle behind MLflow's interface. Input: a table with one column per feature."""
 
     def load_context(self, context: Any) -> None:
-        """Open the Bundle that was published."""
+        """Open the published Bundle."""
         self.bundle = Bundle.load(Path(context.artifacts["bundle"]))
 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
-    ) -> Floats:
+    ) -> npt.NDArray[np.float64]:
         """Calibrated scores [rows], or [rows, classes]; missing values are NaN."""
         return self.bundle.score(np.asarray(model_input[list(self.bundle.names)], float))
 

@@ -1,4 +1,5 @@
-"""What people read: plots, the timeline of a month, tables for the terminal.
+"""Results for readers: plots, the timeline of a month, tables for the terminal.
 
-In: intervals, scores and evaluation rows. Out: images and text. It imports `training` and what lies below.
+In: intervals, scores and evaluation rows. Out: images and text.
+It imports `training` and the packages below.
 """

@@ -11,10 +11,10 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from alarmstack.core.plant import Plant
-from alarmstack.evaluation.table import FEW_EVENTS, Row
+from alarmstack.evaluation.table import FEW_EVENTS, TableRow
 from alarmstack.training.train import Trained
 
-FIGURES = {
+METRICS = {
     "event_recall": ("recall", "{:.0%}"),
     "precursor_recall": ("with\nprecursor", "{:.0%}"),
     "false_alarms_per_day": ("false\na day", "{:.2f}"),
@@ -22,7 +22,7 @@ FIGURES = {
     "share_in_warning": ("in\nwarning", "{:.1%}"),
 }
 SPREAD = {"lead_median_h": ("lead_p10_h", "lead_p90_h")}
-"""Figures whose second line is a range of their own (P10, P90), not the interval of the estimate."""
+"""Metrics whose second line is their own range (P10, P90), not the interval of the estimate."""
 
 
 def plant_table(plant: Plant) -> Table:
@@ -43,54 +43,53 @@ def plant_table(plant: Plant) -> Table:
 
 
 def training_table(trained: Sequence[Trained], promoted: Iterable[str]) -> Table:
-    """What was trained, how it stands beside its baseline, and whether it was promoted."""
+    """The trained models beside their baselines, and whether each was promoted."""
     table = Table(title="Registered models", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-    for name in ("model", "version", "figure", "value", "baseline", "", "promoted"):
+    for name in ("model", "version", "metric", "value", "baseline", "", "promoted"):
         whole = name in ("model", "value", "")
         table.add_column(name, justify="right" if name in ("value", "") else "left", no_wrap=whole)
     for model in trained:
-        v = model.comparison
+        comparison = model.comparison
         table.add_row(
             model.bundle.name.removeprefix(f"{model.bundle.prefix}_"),
             model.version,
-            v.metric,
-            f"{v.value:.3f}",
-            v.baseline,
-            f"{v.baseline_value:.3f}",
-            "yes"
-            if model.bundle.name in promoted
-            else "no: loses to its baseline"
-            if not v.better
-            else "no",
+            comparison.metric,
+            f"{comparison.value:.3f}",
+            comparison.baseline,
+            f"{comparison.baseline_value:.3f}",
+            _promotion(model, promoted),
         )
     return table
 
 
-def evaluation_tables(rows: Sequence[Row]) -> list[Table]:
-    """One table a budget: each model with its intervals, the best baseline beside it, and what it gains over that baseline."""
+def _promotion(model: Trained, promoted: Iterable[str]) -> str:
+    if model.bundle.name in promoted:
+        return "yes"
+    return "no" if model.comparison.better else "no: not better than its baseline"
+
+
+def evaluation_tables(rows: Sequence[TableRow]) -> list[Table]:
+    """One table per budget: each model with its intervals, the best baseline, the gain over it."""
     about = {row.metric: row.value for row in rows if row.model == "all"}
     budgets = sorted(
         {float(row.metric.split("@")[1].removesuffix("/day")) for row in rows if "@" in row.metric}
     )
-    claim = (
-        ""
-        if (about.get("onsets") or 0) >= FEW_EVENTS
-        else f"; fewer than {FEW_EVENTS} onsets: no claim"
-    )
+    enough = (about.get("onsets") or 0) >= FEW_EVENTS
+    claim = "" if enough else f"; fewer than {FEW_EVENTS} onsets: no claim"
     return [_budget_table(rows, about, budget, claim) for budget in budgets]
 
 
 def _budget_table(
-    rows: Sequence[Row], about: dict[str, float | None], budget: float, claim: str
+    rows: Sequence[TableRow], about: dict[str, float | None], budget: float, claim: str
 ) -> Table:
     data = rows[0].data
     announced = about.get("onsets_with_precursor")
-    counts = [
-        f"{about['onsets']:.0f} onsets",
-        *([] if announced is None else [f"{announced:.0f} with precursor"]),
-    ]
-    title = f"{data}: {budget:g} false alarms a day ({', '.join(counts)}, {about['quiet_days']:.0f} quiet days{claim})"
-    note = "second lines: 95 % interval, resampled by weeks; of the lead, P10 and P90"
+    counts = [f"{about['onsets']:.0f} onsets"]
+    if announced is not None:
+        counts.append(f"{announced:.0f} with precursor")
+    counts.append(f"{about['quiet_days']:.0f} quiet days{claim}")
+    title = f"{data}: {budget:g} false alarms a day ({', '.join(counts)})"
+    note = "second lines: 95 % interval, resampled by weeks; for the lead: P10 and P90"
     table = Table(
         title=title,
         title_justify="left",
@@ -100,59 +99,56 @@ def _budget_table(
         padding=(0, 1, 0, 0),
     )
     table.add_column("model", no_wrap=True)
-    for heading, _ in FIGURES.values():
+    for heading, _ in METRICS.values():
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("best\nbaseline", no_wrap=True)
     table.add_column("gain\nover it", justify="right", no_wrap=True)
+    suffix = f"@{budget:g}/day"
     names = list(dict.fromkeys(row.model for row in rows if row.model != "all"))
     prefix = commonprefix(names) if len(names) > 1 else ""  # noqa: RUF071 - names, not paths
     for model in names:
-        found = {
-            row.metric.removesuffix(f"@{budget:g}/day"): row
-            for row in rows
-            if row.model == model
-            and row.metric.endswith(f"@{budget:g}/day")
-            and "gain" not in row.metric
+        own_rows = [row for row in rows if row.model == model and row.metric.endswith(suffix)]
+        by_metric = {
+            row.metric.removesuffix(suffix): row for row in own_rows if "gain" not in row.metric
         }
-        recall = found["event_recall"]
+        recall = by_metric["event_recall"]
         gain = next(
-            r
-            for r in rows
-            if r.model == model
-            and r.metric == f"recall_gain@{budget:g}/day"
-            and r.baseline == recall.baseline
+            row
+            for row in own_rows
+            if row.metric == f"recall_gain{suffix}" and row.baseline == recall.baseline
         )
-        cells = [_figure(found, metric, form) for metric, (_, form) in FIGURES.items()]
+        cells = [_metric(by_metric, metric, form) for metric, (_, form) in METRICS.items()]
         baseline = f"{recall.baseline}\n{_value(recall.baseline_value, '{:.0%}')}"
         table.add_row(model.removeprefix(prefix), *cells, baseline, _cell(gain, "{:+.0%}"))
     return table
 
 
-def _figure(found: Mapping[str, Row], metric: str, form: str) -> str:
-    row = found.get(metric)
+def _metric(by_metric: Mapping[str, TableRow], metric: str, form: str) -> str:
+    row = by_metric.get(metric)
     if metric not in SPREAD or row is None or row.value is None:
         return _cell(row, form)
-    low, high = (found[name].value for name in SPREAD[metric])
+    low, high = (by_metric[name].value for name in SPREAD[metric])
     return f"{form.format(row.value)}\n{_value(low, '{:g}')}…{_value(high, '{:g}')}"
 
 
-def _cell(row: Row | None, form: str) -> str:
+def _cell(row: TableRow | None, form: str) -> str:
     if row is None:
         return "–"
     if row.value is None:
         return "not\nmeasurable"
-    numbers = form.replace("%", "f").replace("+", "")
-    scale = 100 if "%" in form else 1
     if row.low is None or row.high is None:
         return form.format(row.value)
-    return f"{form.format(row.value)}\n{numbers.format(row.low * scale)}…{numbers.format(row.high * scale)}"
+    plain = form.replace("%", "f").replace("+", "")
+    scale = 100 if "%" in form else 1
+    low, high = plain.format(row.low * scale), plain.format(row.high * scale)
+    return f"{form.format(row.value)}\n{low}…{high}"
 
 
 def _value(value: float | None, form: str) -> str:
     return "–" if value is None else form.format(value)
 
 
-def write_rows(rows: Sequence[Row], path: Path) -> Path:
+def write_rows(rows: Sequence[TableRow], path: Path) -> Path:
     """Write an evaluation as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([row.record() for row in rows], indent=1, ensure_ascii=False))

@@ -1,4 +1,6 @@
-"""Pictures for people: what was measured, what the models said, when a warning stood and what happened."""
+"""Plots of results: a month of measurements, model outputs, warnings and alarms; and
+event recall.
+"""
 
 from __future__ import annotations
 
@@ -16,30 +18,30 @@ from matplotlib.figure import Figure
 from alarmstack.core.intervals import IntervalBlock, Mask
 from alarmstack.core.model_list import CHAMPION, NORMALITY, model_list
 from alarmstack.core.plant import Plant, write_duration
-from alarmstack.evaluation.table import Row
+from alarmstack.evaluation.table import TableRow
 from alarmstack.preparation.derived import column, holds
 from alarmstack.preparation.labels import Episode
 
 INK, GRID, ALARM, WARNING = "#2b2f33", "#d5d8db", "#b3261e", "#8a5a00"
 FORECAST = ("#9db7d5", "#5580b4", "#1f4e8c")
-"""Lines of the forecasts, nearest horizon last and darkest."""
+"""Colours of the forecasts; the shortest horizon is the darkest."""
 
 
 def timeline(
     plant: Plant,
     block: IntervalBlock,
     results: pl.DataFrame,
-    found: tuple[Episode, ...],
+    episodes: tuple[Episode, ...],
     path: Path,
 ) -> None:
-    """`draw_timeline` as a PNG."""
-    save(draw_timeline(plant, block, results, found), path)
+    """Write `timeline_plot` as a PNG."""
+    save(timeline_plot(plant, block, results, episodes), path)
 
 
-def draw_timeline(
-    plant: Plant, block: IntervalBlock, results: pl.DataFrame, found: tuple[Episode, ...]
+def timeline_plot(
+    plant: Plant, block: IntervalBlock, results: pl.DataFrame, episodes: tuple[Episode, ...]
 ) -> Figure:
-    """Risk, forecasts, warnings, alarm episodes and the limits' columns over time."""
+    """Risk, forecasts, warnings, alarm episodes and the columns with limits, over time."""
     rules = plant.labels.rules
     figure = Figure(figsize=(15, 3 + 1.6 * len(rules)), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
@@ -47,7 +49,7 @@ def draw_timeline(
         2 + len(rules), 1, sharex=True, height_ratios=[2, 0.7, *[1.3] * len(rules)]
     )
     when = block.start.astype("datetime64[us]")
-    _scores(axes[0], plant, when, results, found)
+    _scores(axes[0], plant, when, results, episodes)
     _warnings(axes[1], plant, when, results)
     for axis, rule in zip(axes[2:], rules, strict=True):
         value = column(plant, block, rule.column)
@@ -72,10 +74,10 @@ def draw_timeline(
         )
         axis.set_ylabel(f"{rule.column}\n{rule.unit}", fontsize=8)
     for axis in axes:
-        _plain(axis, when, found)
+        _plain(axis, when, episodes)
     axes[-1].set_xlabel(f"plant time ({plant.timezone})", fontsize=9)
     axes[0].set_title(
-        f"{plant.title}: what the models said, and what happened (shaded: in alarm)",
+        f"{plant.title}: model outputs, warnings and alarms (shaded: in alarm)",
         fontsize=11,
         loc="left",
         color=INK,
@@ -83,14 +85,13 @@ def draw_timeline(
     return figure
 
 
-def recall_picture(rows: Sequence[Row], path: Path) -> None:
-    """Event recall of each model beside every baseline at each budget, with 95 % intervals, as a PNG."""
-    models = list(dict.fromkeys(r.model for r in rows if r.metric.startswith("event_recall")))
-    budgets = [
-        r.metric.removeprefix("event_recall")
-        for r in rows
-        if r.model == models[0] and r.metric.startswith("event_recall")
-    ]
+def recall_plot(rows: Sequence[TableRow], path: Path) -> None:
+    """Write a PNG: event recall of each model and every baseline at each budget, with 95 %
+    intervals.
+    """
+    recalls = [row for row in rows if row.metric.startswith("event_recall")]
+    models = list(dict.fromkeys(row.model for row in recalls))
+    budgets = [row.metric.removeprefix("event_recall") for row in recalls if row.model == models[0]]
     figure = Figure(
         figsize=(4.2 * len(budgets), 1.2 + 0.75 * len(models)),
         layout="constrained",
@@ -100,9 +101,8 @@ def recall_picture(rows: Sequence[Row], path: Path) -> None:
     axes = np.atleast_1d(figure.subplots(1, len(budgets), sharey=True))
     for axis, budget in zip(axes, budgets, strict=True):
         for place, model in enumerate(reversed(models)):
-            _recall_line(
-                axis, [r for r in rows if r.model == model and r.metric.endswith(budget)], place
-            )
+            own_rows = [row for row in rows if row.model == model and row.metric.endswith(budget)]
+            _recall_line(axis, own_rows, place)
         axis.set_title(
             budget.removeprefix("@").replace("/day", " false alarms a day"),
             fontsize=10,
@@ -112,7 +112,7 @@ def recall_picture(rows: Sequence[Row], path: Path) -> None:
         axis.set_yticks(range(len(models)), list(reversed(models)), fontsize=8)
         axis.set_xlim(-0.02, 1.02)
         axis.set_xlabel(
-            "share of onsets warned of (dot, 95 % interval); ticks: baselines", fontsize=8
+            "share of onsets with a warning (dot, 95 % interval); ticks: baselines", fontsize=8
         )
         axis.grid(color=GRID, linewidth=0.5, axis="x")
         axis.tick_params(labelsize=8)
@@ -121,28 +121,22 @@ def recall_picture(rows: Sequence[Row], path: Path) -> None:
     save(figure, path)
 
 
-def _recall_line(axis: Axes, rows: Sequence[Row], place: int) -> None:
+def _recall_line(axis: Axes, rows: Sequence[TableRow], place: int) -> None:
     recall = next(r for r in rows if r.metric.startswith("event_recall"))
     if recall.value is None or recall.low is None or recall.high is None:
         axis.annotate("not measurable", (0.3, place), fontsize=8, color=INK, va="center")
         return
     axis.plot(np.array([recall.low, recall.high]), [place, place], color=FORECAST[1], linewidth=2)
     axis.plot(recall.value, place, "o", color=FORECAST[2], markersize=6)
-    for baseline in (
-        r for r in rows if r.metric.startswith("recall_gain") and r.baseline_value is not None
-    ):
-        axis.plot(
-            baseline.baseline_value or 0.0,
-            place,
-            "|",
-            color=WARNING,
-            markersize=12,
-            markeredgewidth=1.5,
-        )
+    for row in rows:
+        if row.metric.startswith("recall_gain") and row.baseline_value is not None:
+            axis.plot(
+                row.baseline_value, place, "|", color=WARNING, markersize=12, markeredgewidth=1.5
+            )
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure; the old picture stays until the new one is whole."""
+    """Write a plot as a PNG. An existing file is replaced when the new one is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     with mpl.rc_context({"svg.hashsalt": "alarmstack"}):
@@ -151,7 +145,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def _scores(
-    axis: Axes, plant: Plant, when: np.ndarray, results: pl.DataFrame, found: tuple[Episode, ...]
+    axis: Axes, plant: Plant, when: np.ndarray, results: pl.DataFrame, episodes: tuple[Episode, ...]
 ) -> None:
     if CHAMPION not in results.columns:
         _distance(axis, when, results)
@@ -204,12 +198,12 @@ def _horizons(plant: Plant) -> list[timedelta]:
 
 
 def _whole_rows(on: Mask) -> Mask:
-    """A row that is on is drawn to the beginning of the next one."""
+    """A row that is on is drawn up to the start of the next row."""
     return np.asarray(on | np.concatenate(([False], on[:-1])))
 
 
-def _plain(axis: Axes, when: np.ndarray, found: tuple[Episode, ...]) -> None:
-    for episode in found:
+def _plain(axis: Axes, when: np.ndarray, episodes: tuple[Episode, ...]) -> None:
+    for episode in episodes:
         axis.axvspan(
             when[episode.first],
             when[min(episode.last + 1, len(when) - 1)],
@@ -224,4 +218,4 @@ def _plain(axis: Axes, when: np.ndarray, found: tuple[Episode, ...]) -> None:
     axis.set_xlim(when[0], when[-1])
 
 
-__all__ = ["draw_timeline", "recall_picture", "save", "timeline"]
+__all__ = ["recall_plot", "save", "timeline", "timeline_plot"]

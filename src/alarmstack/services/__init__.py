@@ -1,5 +1,5 @@
-"""The services: sensor API, inference API, and the gateway with the monitor in it.
+"""The services: sensor API, inference API, and the gateway, which hosts the monitor.
 
-`schemas` holds every API body, `runtime` what the services share. The services talk to each other over HTTP; only the gateway
-imports another one, the monitor that it hosts.
+`schemas` holds every API body, `runtime` what the services share. The services communicate over
+HTTP. Only the gateway imports another service: the monitor.
 """

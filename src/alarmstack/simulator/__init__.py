@@ -1,4 +1,8 @@
-"""The plant that is not there: dynamics, faults with known onsets, what a historian would write of it."""
+"""A simulated plant: dynamics, faults with known onsets, and the files of its historian.
+
+In: the plant and its simulation.toml. Out: readings, an operator log, and the truth about all
+events. The package imports `core` and `preparation`.
+"""
 
 from alarmstack.simulator.export import export
 from alarmstack.simulator.simulation import SIMULATOR_VERSION, Simulation, simulate, simulate_fleet

@@ -1,6 +1,6 @@
-"""Chance, hour by hour: random numbers that depend on the seed, the stream and the hour alone.
+"""Random numbers that depend only on the seed, the stream and the hour.
 
-A plant run hour by hour therefore draws what the plant run at once draws.
+A plant that is run hour by hour therefore gets the same numbers as a plant that is run at once.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from scipy.special import ndtr
 from alarmstack.core.intervals import Floats
 
 MOTION, HISTORIAN = 1, 2
-"""Streams: what moves the plant, and what the historian happens to see of it."""
+"""Streams: for the motion of the plant, and for the sampling of the historian."""
 
 
 class Draws:
-    """Standard normal numbers for each name and each step of some hours."""
+    """Standard normal numbers for each name and each step of a number of hours."""
 
     def __init__(
         self, seed: int, stream: int, first: int, hours: int, per_hour: int, names: Sequence[str]
@@ -32,11 +32,11 @@ class Draws:
         )
 
     def normal(self, name: str) -> Floats:
-        """Standard normal numbers, one a step."""
+        """Standard normal numbers, one for each step."""
         return np.asarray(self._values[self._place[name]])
 
     def uniform(self, name: str) -> Floats:
-        """Numbers in 0 … 1, one a step."""
+        """Uniform numbers in 0 … 1, one for each step."""
         return np.asarray(ndtr(self.normal(name)))
 
 

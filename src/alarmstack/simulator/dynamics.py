@@ -1,7 +1,8 @@
-"""The simulated plant's motion: disturbances, loops and signals, in steps of a few minutes.
+"""The motion of the simulated plant: disturbances, loops and signals, in steps of a few minutes.
 
-`Motion.advance` moves the plant on by whole hours and gives every signal at every step. Randomness is drawn afresh for each hour
-from the seed and the hour's number, and everything else is state, so that a plant run hour by hour is the plant run at once.
+`Motion.advance` moves the plant forward by whole hours and gives every signal at every step. Random
+numbers are drawn for each hour from the seed and the number of the hour. Everything else is state,
+so that a plant that is run hour by hour equals a plant that is run at once.
 """
 
 from __future__ import annotations
@@ -19,37 +20,39 @@ from alarmstack.simulator.events import HOUR, Happening, effect_on, setpoint_ste
 from alarmstack.simulator.parameters import Loop, Parameters, Signal
 
 BATCH = 24 * 32
-"""Hours moved in one go, which only bounds memory."""
+"""Hours that are calculated at once, which limits memory only."""
+OWN_SPELL_WEIGHT = 2
+"""A share of one half gives a signal's own spells the full noise."""
 
 
 @dataclass(frozen=True)
 class State:
-    """Where the plant stands: the hour that comes next, the noises' last values, calm or restless, and the loops."""
+    """State of the plant: the next hour, last values of the noises, calm or restless, the loops."""
 
     hour: int = 0
     noise: dict[str, float] = field(default_factory=dict)
     restless: dict[str, bool] = field(default_factory=dict)
     loops: dict[str, tuple[float, float, float]] = field(default_factory=dict)
-    """A loop's PV deviation, its integral, and the disturbance it saw last."""
+    """For each loop the deviation of the PV, the integral, and the last disturbance."""
 
 
 @dataclass(frozen=True)
 class Motion:
-    """A plant that can be moved on. Same seed, same plant."""
+    """A plant that can be moved forward. The same seed gives the same plant."""
 
     plant: Plant
     parameters: Parameters
     seed: int
 
     def advance(
-        self, state: State, hours: int, found: Sequence[Happening]
+        self, state: State, hours: int, happenings: Sequence[Happening]
     ) -> tuple[State, Floats, dict[str, Floats]]:
-        """Move on by `hours`: the new state, the steps' instants in hours [steps], and each signal [steps]."""
+        """Move forward by `hours`: new state, instants of the steps in hours, signals [steps]."""
         parameters = self.parameters
         per_hour = round(HOUR / parameters.step.total_seconds())
         now = state.hour + np.arange(hours * per_hour) / per_hour
         draws = Draws(self.seed, MOTION, state.hour, hours, per_hour, self._names())
-        restless, spells = self._restlessness(state, draws, per_hour, stirred(found, now))
+        restless, spells = self._restlessness(state, draws, per_hour, stirred(happenings, now))
         noise = dict(state.noise)
         disturbances = {
             name: self._coloured(noise, f"disturbance {name}", draws, d.memory.total_seconds())
@@ -60,14 +63,14 @@ class Motion:
         loops = dict(state.loops)
         for name, signal in parameters.signals.items():
             away = self._away(noise, name, signal, draws, restless, disturbances) + effect_on(
-                name, found, now
+                name, happenings, now
             )
             controller = next((c for c in self.plant.controllers if c.pv == name), None)
             if controller is None:
                 signals[name] = signal.base + away
                 continue
             loop = parameters.loops[controller.name]
-            setpoint = loop.setpoint + setpoint_steps(controller.name, found, now)
+            setpoint = loop.setpoint + setpoint_steps(controller.name, happenings, now)
             begin = loops.get(controller.name, (0.0, 0.0, float(away[0])))
             deviation, output, loops[controller.name] = _controlled(
                 loop, away, setpoint, begin, 1 / per_hour
@@ -112,10 +115,13 @@ class Motion:
     def _restlessness(
         self, state: State, draws: Draws, per_hour: int, events: Floats
     ) -> tuple[dict[str, Floats], dict[str, bool]]:
-        """How loud fast noise is for the plant (`*`) and each signal; spells begin and end by chance, or with an event."""
+        """Amplitude of fast noise for the plant (`*`) and each signal.
+
+        Restless spells begin and end at random, or with an event.
+        """
         rest = self.parameters.restlessness
         leave, enter = (self.parameters.step / spell for spell in (rest.restless, rest.calm))
-        loud, spells = {}, {}
+        restless, spells = {}, {}
         for name in ("*", *self.parameters.signals):
             chance = draws.uniform(f"spell {name}")
             on = state.restless.get(name, True)
@@ -123,21 +129,23 @@ class Motion:
             for place, value in enumerate(chance.tolist()):
                 on = value >= leave if on else value < enter
                 steps[place] = on
-            loud[name], spells[name] = steps, bool(on)
-        whole = np.maximum(loud["*"], events)
-        own = {
-            name: rest.calm_noise
-            + (1 - rest.calm_noise)
-            * np.maximum(whole * (1 - rest.own_share), loud[name] * rest.own_share * 2)
-            for name in self.parameters.signals
-        }
-        return {"*": rest.calm_noise + (1 - rest.calm_noise) * whole, **own}, spells
+            restless[name], spells[name] = steps, bool(on)
+        whole = np.maximum(restless["*"], events)
+        amplitudes = {"*": rest.calm_noise + (1 - rest.calm_noise) * whole}
+        for name in self.parameters.signals:
+            shared = whole * (1 - rest.own_share)
+            own = restless[name] * rest.own_share * OWN_SPELL_WEIGHT
+            amplitudes[name] = rest.calm_noise + (1 - rest.calm_noise) * np.maximum(shared, own)
+        return amplitudes, spells
 
 
 def _controlled(
     loop: Loop, away: Floats, setpoint: Floats, begin: tuple[float, float, float], step: float
 ) -> tuple[Floats, Floats, tuple[float, float, float]]:
-    """A PI loop against a disturbance: the PV's deviation [steps], OP [steps], what the next call begins with. `step`: hours."""
+    """A PI loop with a disturbance: deviation of the PV, OP, and the state for the next call.
+
+    The first two are [steps]; `step` is in hours.
+    """
     deviation, integral, last = begin
     rate = step / (loop.reset.total_seconds() / HOUR)
     moves = np.diff(setpoint, prepend=setpoint[0])
@@ -153,7 +161,7 @@ def _controlled(
 
 
 def jittered(parameters: Parameters, asset: str) -> Parameters:
-    """Parameters of one plant of a fleet: bases and amplitudes differ a little from plant to plant, by the asset's name."""
+    """Parameters of one of several plants: the asset's name varies bases and amplitudes."""
     spread = parameters.asset_spread
     random = np.random.default_rng([ord(letter) for letter in asset])
 

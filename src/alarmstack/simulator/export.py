@@ -1,6 +1,7 @@
-"""A simulation as the files a historian would hand over, and the truth in a folder of its own.
+"""A simulation as files that a historian would export, and the truth in a folder of its own.
 
-The same simulation gives the same bytes: workbooks carry a fixed document time. A folder appears whole or not at all.
+The same simulation gives the same bytes: workbooks have a fixed document time. A folder is complete
+or does not exist.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ Series = tuple[list[datetime], list[float]]
 
 
 def export(simulation: Simulation, plant: Plant, folder: Path, form: str = "xlsx") -> Path:
-    """Write a drop: one file an instrument or controller, operator_log.csv, simulation.json, truth/truth.csv.
+    """Write a drop: data files, operator_log.csv, simulation.json and truth/truth.csv.
 
-    Raises StorageError for an unknown form, or when the folder holds something that is no earlier export.
+    Raises StorageError for an unknown format, or when the folder holds other files than an earlier
+    export.
     """
     if form not in FORMS:
         raise StorageError(f"format {form!r} is unknown: use one of {', '.join(FORMS)}")
     if folder.exists() and any(folder.iterdir()) and not (folder / "simulation.json").exists():
-        raise StorageError(f"{folder} holds other files: give an empty or a new folder")
+        raise StorageError(f"{folder} holds other files: use an empty or a new folder")
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "truth").mkdir(parents=True)
@@ -100,7 +102,7 @@ def _series(local: pl.DataFrame, signal: str) -> Series:
 
 
 def _local(plant: Plant, frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
-    """Instants as the plant's clock shows them."""
+    """Instants in plant time."""
     return frame.with_columns(
         pl.col(c).dt.convert_time_zone(plant.timezone).dt.replace_time_zone(None) for c in columns
     )

@@ -1,6 +1,7 @@
-"""What a historian keeps of a plant's motion: it looks now and then, and writes what has moved by more than its deadband.
+"""The readings that a historian stores: it samples, and stores values that moved by the deadband.
 
-After a long silence a value is written all the same. A stuck transmitter and a dead historian leave nothing.
+After a long time without a change a value is stored too. A stuck transmitter or a historian that is
+down gives no readings.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from alarmstack.simulator.events import HOUR, Happening
 from alarmstack.simulator.parameters import Parameters
 
 SILENCE_STEPS = 72
-"""Steps after which a value is written although it has not moved: 6 h at 5 min."""
+"""Steps after which a value is stored although it has not moved: 6 h at 5 min."""
 ALWAYS = 4.0
-"""A move of this many deadbands is written at once, whether the historian looks or not."""
+"""A move of this many deadbands is stored at once, between samples too."""
 DIGITS = 3
+"""Digits after the decimal point of stored values."""
+OUTPUT_RANGE = (0.0, 100.0)
+"""Per cent of a controller's output."""
 
 
 def written(
@@ -30,30 +34,31 @@ def written(
     begin: datetime,
     hours: Floats,
     signals: Mapping[str, Floats],
-    found: Sequence[Happening],
+    happenings: Sequence[Happening],
     last: dict[str, tuple[float, int]],
     seed: int,
 ) -> pl.DataFrame:
-    """Readings (READING_SCHEMA) of the steps at `hours` since `begin`; `last` remembers each signal's last value and its age
-    in steps and is brought up to date in place. Values are cut to what the transmitter can say.
+    """Readings (READING_SCHEMA) of the steps at `hours` since `begin`.
+
+    `last` has the last value of each signal and its age in steps, and is updated in place. Values
+    are clipped to the range of the transmitter.
     """
-    ranges = {i.tag: i.range for i in plant.instruments} | {
-        c.op: (0.0, 100.0) for c in plant.controllers
-    }
+    ranges = {i.tag: i.range for i in plant.instruments}
+    ranges |= {c.op: OUTPUT_RANGE for c in plant.controllers}
     step = parameters.step.total_seconds()
     per_hour = round(HOUR / step)
     names = ("*", *plant.signals, *(f"jitter {s}" for s in plant.signals))
     draws = Draws(seed, HISTORIAN, round(float(hours[0])), len(hours) // per_hour, per_hour, names)
-    looks = parameters.step / parameters.scan.every
-    together = draws.uniform("*") < looks * parameters.scan.shared
+    sampled_share = parameters.step / parameters.scan.every
+    together = draws.uniform("*") < sampled_share * parameters.scan.shared
     frames = []
     for name in plant.signals:
         low, high = ranges.get(name, (-np.inf, np.inf))
         values = np.asarray(np.round(np.clip(signals[name], low, high), DIGITS), float)
-        seen = together | (draws.uniform(name) < looks * (1 - parameters.scan.shared))
-        kept = _moved(values, seen, deadband_of(plant, parameters, name), name, last) & ~_silent(
-            name, hours, found
-        )
+        alone = draws.uniform(name) < sampled_share * (1 - parameters.scan.shared)
+        kept = _moved(
+            values, together | alone, deadband_of(plant, parameters, name), name, last
+        ) & ~_silent(name, hours, happenings)
         jitter = np.floor(draws.uniform(f"jitter {name}") * step)
         seconds = (np.floor(hours * HOUR + 0.5) + jitter)[kept]
         times = np.datetime64(begin.replace(tzinfo=None), "us") + (seconds * 1e6).astype(
@@ -73,7 +78,7 @@ def written(
 
 
 def deadband_of(plant: Plant, parameters: Parameters, name: str) -> float:
-    """How far a signal must move to be written; a setpoint is written whenever it moves."""
+    """How far a signal must move to be stored. Every move of a setpoint is stored."""
     for controller in plant.controllers:
         if name == controller.op:
             return parameters.loops[controller.name].output_deadband
@@ -83,32 +88,32 @@ def deadband_of(plant: Plant, parameters: Parameters, name: str) -> float:
 
 
 def _moved(
-    values: Floats, seen: Mask, deadband: float, name: str, last: dict[str, tuple[float, int]]
+    values: Floats, sampled: Mask, deadband: float, name: str, last: dict[str, tuple[float, int]]
 ) -> Mask:
     kept = np.zeros(len(values), bool)
     value, age = last.get(name, (np.inf, 0))
-    for place, (now, looked) in enumerate(zip(values.tolist(), seen.tolist(), strict=True)):
+    for place, (now, sample) in enumerate(zip(values.tolist(), sampled.tolist(), strict=True)):
         age += 1
         moved = abs(now - value)
-        if (looked and moved > deadband) or moved > ALWAYS * deadband or age >= SILENCE_STEPS:
+        if (sample and moved > deadband) or moved > ALWAYS * deadband or age >= SILENCE_STEPS:
             kept[place] = True
             value, age = now, 0
     last[name] = (value, age)
     return kept
 
 
-def _silent(name: str, hours: Floats, found: Sequence[Happening]) -> Mask:
+def _silent(name: str, hours: Floats, happenings: Sequence[Happening]) -> Mask:
     quiet = np.zeros(len(hours), bool)
-    for one in found:
-        if one.silent == "*" or (
-            one.silent is not None and name.startswith(one.silent.removesuffix("_PV"))
+    for happened in happenings:
+        if happened.silent == "*" or (
+            happened.silent is not None and name.startswith(happened.silent.removesuffix("_PV"))
         ):
-            quiet |= (hours >= one.begin) & (hours < one.end)
+            quiet |= (hours >= happened.begin) & (hours < happened.end)
     return quiet
 
 
 def since(begin: datetime, hours: float) -> datetime:
-    """The moment some hours after the beginning, to the second."""
+    """The instant this many hours after the beginning, to the second."""
     return begin + timedelta(seconds=round(hours * HOUR))
 
 

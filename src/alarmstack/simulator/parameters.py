@@ -1,7 +1,8 @@
-"""The numbers of a simulated plant, read from the simulation.toml beside its plant.toml and frozen.
+"""The parameters of a simulated plant, from the simulation.toml beside its plant.toml, frozen.
 
-A signal is its base plus a slow wandering of its own, fast noise while the plant is restless, its share of disturbances that
-several signals have in common, and what faults do to it. Amplitudes are in the signal's unit.
+A signal is the sum of a base, a slow noise of its own, fast noise while the plant is restless, its
+share of disturbances that several signals have in common, and the effects of events. Amplitudes are
+in the unit of the signal.
 """
 
 from __future__ import annotations
@@ -20,30 +21,30 @@ class _Part(BaseModel):
 
 
 class Disturbance(_Part):
-    """Something that moves several signals at once: a first-order noise of standard deviation 1."""
+    """A first-order noise of standard deviation 1 that moves several signals at once."""
 
     memory: Duration
     gated: bool = False
-    """Only while the plant is restless."""
+    """Active only while the plant is restless."""
 
 
 class Restlessness(_Part):
-    """The plant is calm or restless, in spells; while calm, readings hardly change and the historian writes little."""
+    """Durations of calm and restless spells. During a calm spell readings hardly change."""
 
     restless: Duration
     calm: Duration
     own_share: float = Field(ge=0, le=1)
-    """Share of a signal's spells that are its own and not the whole plant's."""
+    """Share of restlessness that is a signal's own and not the whole plant's."""
     calm_noise: float = Field(ge=0, le=1)
-    """Fast noise left while calm."""
+    """Share of the fast noise during a calm spell."""
 
 
 class Scan(_Part):
-    """How the historian looks at the plant: now and then, at some moments at all signals and at others at one of them."""
+    """Sampling of the historian: some samples are of all signals, others of one signal."""
 
     every: Duration
     shared: float = Field(ge=0, le=1)
-    """Share of the looks that take in all signals."""
+    """Share of the samples that are of all signals."""
 
 
 class Signal(_Part):
@@ -56,11 +57,11 @@ class Signal(_Part):
     fast_memory: Duration
     shares: dict[str, float] = {}
     deadband: float = Field(gt=0)
-    """The historian writes a value when it has moved by more than this."""
+    """The historian stores a value when it has moved by more than this."""
 
 
 class Loop(_Part):
-    """A PI controller: OP = bias + gain · (PV − SP) + integral; its OP moves the PV back towards SP."""
+    """A PI controller: OP = bias + gain · (PV − SP) + integral. OP moves the PV towards SP."""
 
     setpoint: float
     output: float
@@ -73,9 +74,10 @@ class Loop(_Part):
 
 
 class Effect(_Part):
-    """What an event does to a signal: by the end of its precursor, and at its height.
+    """The effect of an event on a signal at the end of the precursor and at the greatest height.
 
-    A `shift` builds up and stands; in the outbreak it comes in gusts. A `swing` oscillates all along.
+    A `shift` builds up and stays; after the outbreak of a fault it comes in gusts. A `swing` is a
+    sine during the whole event.
     """
 
     signal: str
@@ -85,7 +87,7 @@ class Effect(_Part):
 
 
 class Event(_Part):
-    """A kind of fault, or of something that looks like one and is none."""
+    """A kind of fault, or of an event that only looks like a fault."""
 
     name: str
     weight: float = Field(gt=0)
@@ -96,22 +98,22 @@ class Event(_Part):
     swing_period: Duration | None = None
     effects: tuple[Effect, ...] = ()
     setpoint: dict[str, float] = {}
-    """Steps of setpoints, either way."""
+    """Steps of setpoints, in a random direction."""
     logged: bool = False
-    """Operators write it down."""
+    """Operators write it in their log."""
     silence: Literal["none", "one", "all"] = "none"
-    """Which instruments the historian gets nothing from: a stuck transmitter, a gap of the whole historian."""
+    """Instruments without readings: one (a stuck transmitter) or all (a gap of the historian)."""
 
 
 class Rates(_Part):
-    """How long it takes from the end of an event to the next one, at least and on average."""
+    """Time from the end of an event to the next one, at least and on average."""
 
     pause: Duration
     mean: Duration
 
 
 class Scenario(_Part):
-    """What the live plant can be asked to do: a fault by name, or none; `color` as CSS writes it."""
+    """A state that the live plant can be set to: a fault by name, or none; `color` in CSS form."""
 
     fault: str
     description: str
@@ -119,7 +121,7 @@ class Scenario(_Part):
 
 
 class Parameters(_Part):
-    """All numbers of a simulated plant."""
+    """All parameters of a simulated plant."""
 
     version: str
     step: Duration
@@ -142,13 +144,15 @@ class Parameters(_Part):
             for share in signal.shares:
                 if share not in self.disturbances:
                     raise ValueError(
-                        f"signals.{name}.shares: no disturbance {share!r}: use one of {', '.join(self.disturbances)}"
+                        f"signals.{name}.shares: no disturbance {share!r}: "
+                        f"use one of {', '.join(self.disturbances)}"
                     )
         for event in (*self.faults, *self.others):
             for effect in event.effects:
                 if effect.signal not in self.signals:
                     raise ValueError(
-                        f"event {event.name}: no signal {effect.signal!r}: use one of {', '.join(self.signals)}"
+                        f"event {event.name}: no signal {effect.signal!r}: "
+                        f"use one of {', '.join(self.signals)}"
                     )
         for name, scenario in self.scenarios.items():
             if scenario.fault and scenario.fault not in {f.name for f in self.faults}:
@@ -162,7 +166,7 @@ def load_parameters(plant: Plant) -> Parameters:
     try:
         parameters = Parameters.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise PlantError(f"{path}: no such file: a plant without one cannot be simulated") from None
+        raise PlantError(f"{path}: no such file: a plant cannot be simulated without it") from None
     except tomllib.TOMLDecodeError as error:
         raise PlantError(f"{path}: not readable as TOML: {error}") from error
     except ValidationError as error:
@@ -170,7 +174,7 @@ def load_parameters(plant: Plant) -> Parameters:
         raise PlantError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     absent = [i.tag for i in plant.instruments if i.tag not in parameters.signals]
     if absent:
-        raise PlantError(f"{path}: signals lacks {', '.join(absent)}: add them")
+        raise PlantError(f"{path}: signals has no {', '.join(absent)}: add them")
     return parameters
 
 

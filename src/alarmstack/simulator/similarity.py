@@ -1,8 +1,9 @@
-"""How like the real plant the simulated one is: quartiles, memory, silence and correlation, instrument by instrument.
+"""Similarity of the simulated plant to the real one: distributions, dynamics and correlations.
 
-The bounds were set before the simulator was tuned: each quartile within a quarter of the real interquartile range (IQR), the ratio
-of the IQRs within 0.8 … 1.25, lag-1 autocorrelation within 0.15, the share of hours whose median did not change within 0.1, and the
-pairwise correlations within 0.15 on average. A dead instrument is shown and not held to them.
+The bounds were set before the simulator was tuned: each quartile within a quarter of the real
+interquartile range (IQR), the ratio of the IQRs within 0.8 … 1.25, lag-1 autocorrelation within
+0.15, the share of hours whose median did not change within 0.1, and the pairwise correlations
+within 0.15 on average. A dead instrument is shown without bounds.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from alarmstack.simulator.simulation import simulate
 
 FIRST_DAY = datetime(2023, 1, 1, tzinfo=UTC)
 DAYS = 112
+RATE_DAYS = 28
+"""The number of onsets is given for this many days."""
 SEEDS = (31, 32, 33)
 QUARTILE_BOUND, LAG_BOUND, UNCHANGED_BOUND, CORRELATION_BOUND = 0.25, 0.15, 0.1, 0.15
 RATIO_BOUNDS = (0.8, 1.25)
@@ -33,7 +36,7 @@ RATIO_BOUNDS = (0.8, 1.25)
 
 @dataclass(frozen=True)
 class Portrait:
-    """One instrument's hours: quartiles in its unit, lag-1 autocorrelation, share of hours with unchanged median."""
+    """Hourly medians of one instrument: quartiles, lag-1 autocorrelation, unchanged share."""
 
     quartiles: tuple[float, float, float]
     lag: float
@@ -46,8 +49,11 @@ class Portrait:
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """One line of the comparison. `tag` "all" holds what concerns the plant as a whole, with no portraits."""
+class Similarity:
+    """One line of the comparison. `tag` "all": about the whole plant, without portraits.
+
+    `held`: the bounds apply to the line; `within`: it is within the bounds.
+    """
 
     tag: str
     real: Portrait | None
@@ -57,27 +63,27 @@ class Likeness:
     note: str = ""
 
     def record(self) -> dict[str, object]:
-        """The line as JSON takes it."""
+        """The line for JSON."""
         return asdict(self)
 
 
-def likeness(plant: Plant, cleaned: Path, seeds: Sequence[int] = SEEDS) -> list[Likeness]:
-    """Compare simulated months, pooled, with a cleaned dataset of the real plant."""
+def compare(plant: Plant, cleaned: Path, seeds: Sequence[int] = SEEDS) -> list[Similarity]:
+    """Compare pooled simulations with a cleaned dataset of the real plant."""
     if not cleaned.is_file():
         raise SourceError(
-            f"{cleaned}: no such file: give a cleaned_dataset.csv of the real plant with --against"
+            f"{cleaned}: no such file: use --against with a cleaned_dataset.csv of the real plant"
         )
     table = pl.read_csv(cleaned, try_parse_dates=True).with_columns(
         pl.col("timestamp").dt.replace_time_zone("UTC")
     )
     real = block_from_table(plant, table)
-    made = [simulate(plant, start=FIRST_DAY, days=DAYS, seed=seed) for seed in seeds]
-    blocks = [close_intervals(plant, one.readings) for one in made]
+    simulations = [simulate(plant, start=FIRST_DAY, days=DAYS, seed=seed) for seed in seeds]
+    blocks = [close_intervals(plant, simulation.readings) for simulation in simulations]
     lines = [_line(plant, i.tag, i.role != "dead", real, blocks) for i in plant.instruments]
     tags = [i.tag for i in plant.modelled]
     apart = float(np.abs(_correlations([real], tags) - _correlations(blocks, tags)).mean())
     lines.append(
-        Likeness(
+        Similarity(
             "all",
             None,
             None,
@@ -87,31 +93,28 @@ def likeness(plant: Plant, cleaned: Path, seeds: Sequence[int] = SEEDS) -> list[
         )
     )
     quiet = plant.rows(plant.time.quiet_gap)
-    alarms = [
-        in_alarm(plant, block, one.operator_log) for block, one in zip(blocks, made, strict=True)
-    ]
-    onsets = sum(
-        e.onset
-        for alarm, block in zip(alarms, blocks, strict=True)
-        for e in episodes(alarm, block.segment, quiet)
-    )
-    rate = onsets / (len(seeds) * DAYS / 28)
+    alarms, onsets = [], 0
+    for simulation, block in zip(simulations, blocks, strict=True):
+        alarm = in_alarm(plant, block, simulation.operator_log)
+        alarms.append(alarm)
+        onsets += sum(episode.onset for episode in episodes(alarm, block.segment, quiet))
+    rate = onsets / (len(seeds) * DAYS / RATE_DAYS)
     share = float(np.concatenate(alarms).mean())
     lines.append(
-        Likeness(
+        Similarity(
             "all",
             None,
             None,
             True,
             True,
-            f"{rate:.1f} onsets in 28 days, {share:.0%} of hours in alarm",
+            f"{rate:.1f} onsets in {RATE_DAYS} days, {share:.0%} of hours in alarm",
         )
     )
     return lines
 
 
-def render(lines: Sequence[Likeness]) -> Table:
-    """Side by side: real | simulated."""
+def render(lines: Sequence[Similarity]) -> Table:
+    """The table of the comparison, real | simulated."""
     table = Table(title="Real | simulated", title_justify="left")
     for name in (
         "instrument",
@@ -125,7 +128,7 @@ def render(lines: Sequence[Likeness]) -> Table:
     ):
         table.add_column(name, justify="left" if name == "instrument" else "right")
     for line in lines:
-        verdict = ("yes" if line.within else "NO") if line.held else "not held to them"
+        verdict = ("yes" if line.within else "NO") if line.held else "no bounds"
         if line.real is None or line.simulated is None:
             table.add_row(line.note, *[""] * 6, verdict)
             continue
@@ -146,7 +149,7 @@ def render(lines: Sequence[Likeness]) -> Table:
 
 def _line(
     plant: Plant, tag: str, held: bool, real: IntervalBlock, blocks: Sequence[IntervalBlock]
-) -> Likeness:
+) -> Similarity:
     a, b = _portrait([real], tag), _portrait(blocks, tag)
     within = (
         all(
@@ -157,7 +160,7 @@ def _line(
         and abs(a.lag - b.lag) <= LAG_BOUND
         and abs(a.unchanged - b.unchanged) <= UNCHANGED_BOUND
     )
-    return Likeness(tag, a, b, held, within)
+    return Similarity(tag, a, b, held, within)
 
 
 def _portrait(blocks: Sequence[IntervalBlock], tag: str) -> Portrait:
@@ -185,4 +188,4 @@ def _correlations(blocks: Sequence[IntervalBlock], tags: Sequence[str]) -> Float
     return np.asarray(np.corrcoef(values[:, known])[np.triu_indices(len(tags), 1)])
 
 
-__all__ = ["Likeness", "Portrait", "likeness", "render"]
+__all__ = ["Portrait", "Similarity", "compare", "render"]

@@ -1,9 +1,9 @@
-"""A simulated plant: what its historian wrote, what its operators wrote, and, apart, the truth.
+"""A simulated plant: the readings of its historian, the operator log and, separately, the truth.
 
     simulate(plant, start=…, days=28, seed=7) -> Simulation
 
-Pure: the same arguments give the same result. The truth says of every event when it began to act, whether it had a
-precursor, and when its limit was crossed; no model may read it.
+Pure: the same arguments give the same result. For each event the truth has the time when it began
+to act, whether it had a precursor, and when its limit was crossed. No model may read it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from alarmstack.simulator.historian import since, written
 from alarmstack.simulator.parameters import Parameters, load_parameters
 
 SIMULATOR_VERSION = "1"
+HOURS_A_DAY = 24
+ASSET_PRIME = 1_000_003
+"""Separates the seeds of assets further than any number of seeds in use."""
 UTC_TIME = pl.Datetime("us", "UTC")
 TRUTH_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "asset": pl.String,
@@ -45,7 +48,7 @@ LOG_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 @dataclass(frozen=True)
 class Simulation:
-    """Readings (READING_SCHEMA), the operator log (start, end, description) and the truth (TRUTH_SCHEMA) of one plant."""
+    """Readings (READING_SCHEMA), operator log (LOG_SCHEMA), truth (TRUTH_SCHEMA) of one plant."""
 
     asset: str
     seed: int
@@ -59,31 +62,34 @@ class Simulation:
 def simulate(
     plant: Plant, *, start: datetime, days: int, seed: int, asset: str = "plant"
 ) -> Simulation:
-    """Simulate `days` of a plant from the hour of `start` on. `asset` names one plant of a fleet, with parameters of its own."""
+    """Simulate `days` of a plant from the hour of `start`.
+
+    `asset` names one of several plants, which has parameters of its own.
+    """
     begin = start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     parameters = load_parameters(plant)
     if asset != "plant":
         parameters = jittered(parameters, asset)
     random = np.random.default_rng([seed, sum(ord(letter) for letter in asset)])
     measured = [i.tag for i in plant.modelled]
-    found = schedule(parameters, days, random, measured)
-    # One hour more than the days: an export ends with the stamp it began with, as the real month's does.
+    happenings = schedule(parameters, days, random, measured)
+    # One hour more than the days: like the real month, an export ends at the hour of its start.
     readings = _run(
         plant,
         parameters,
         begin,
-        days * 24 + 1,
-        seed + sum(ord(c) for c in asset) * 1_000_003,
-        found,
+        days * HOURS_A_DAY + 1,
+        seed + sum(ord(letter) for letter in asset) * ASSET_PRIME,
+        happenings,
     )
-    truth = _truth(plant, parameters, begin, days, asset, readings, found)
+    truth = _truth(plant, parameters, begin, days, asset, readings, happenings)
     return Simulation(
         asset,
         seed,
         begin,
         days,
         readings,
-        _operator_log(parameters, begin, days, found, random),
+        _operator_log(parameters, begin, days, happenings, random),
         truth,
     )
 
@@ -91,7 +97,7 @@ def simulate(
 def simulate_fleet(
     plant: Plant, *, start: datetime, days: int, seed: int, assets: int
 ) -> Iterator[tuple[str, Simulation]]:
-    """Several plants, one after another; a single one is the plant itself."""
+    """Several plants, one after another. A single plant has no asset number."""
     for number in range(assets):
         name = "plant" if assets == 1 else f"asset_{number + 1:03d}"
         yield name, simulate(plant, start=start, days=days, seed=seed + number, asset=name)
@@ -103,14 +109,14 @@ def _run(
     begin: datetime,
     hours: int,
     seed: int,
-    found: Sequence[Happening],
+    happenings: Sequence[Happening],
 ) -> pl.DataFrame:
     motion, state = Motion(plant, parameters, seed), State()
     last: dict[str, tuple[float, int]] = {}
     parts: list[pl.DataFrame] = []
     while state.hour < hours:
-        state, now, signals = motion.advance(state, min(BATCH, hours - state.hour), found)
-        parts.append(written(plant, parameters, begin, now, signals, found, last, seed))
+        state, now, signals = motion.advance(state, min(BATCH, hours - state.hour), happenings)
+        parts.append(written(plant, parameters, begin, now, signals, happenings, last, seed))
     return pl.concat(parts).sort("tag", "time").select(*READING_SCHEMA)
 
 
@@ -118,21 +124,25 @@ def _operator_log(
     parameters: Parameters,
     begin: datetime,
     days: int,
-    found: Sequence[Happening],
+    happenings: Sequence[Happening],
     random: np.random.Generator,
 ) -> pl.DataFrame:
-    """As people write it: late, in whole hours, one event forgotten."""
-    logged = [one for one in found if one.fault and one.event.logged and one.end < days * 24]
+    """An operator log as people write it: late, in whole hours, and with one event missing."""
+    logged = [
+        happened
+        for happened in happenings
+        if happened.fault and happened.event.logged and happened.end < days * HOURS_A_DAY
+    ]
     if len(logged) > 1:
         logged.pop(int(random.integers(len(logged))))
     low, high = (d.total_seconds() / 3600 for d in parameters.late_log)
     rows = [
         (
-            since(begin, float(np.floor(one.breakout + random.uniform(low, high)))),
-            since(begin, float(np.ceil(one.end + random.uniform(low, high)))),
-            one.event.name.replace("_", " "),
+            since(begin, float(np.floor(happened.breakout + random.uniform(low, high)))),
+            since(begin, float(np.ceil(happened.end + random.uniform(low, high)))),
+            happened.event.name.replace("_", " "),
         )
-        for one in logged
+        for happened in logged
     ]
     return pl.DataFrame(rows, schema=LOG_SCHEMA, orient="row")
 
@@ -144,28 +154,31 @@ def _truth(
     days: int,
     asset: str,
     readings: pl.DataFrame,
-    found: Sequence[Happening],
+    happenings: Sequence[Happening],
 ) -> pl.DataFrame:
     block = close_intervals(plant, readings)
-    broken = block.start[any_rule(plant, block)]
+    exceeded = block.start[any_rule(plant, block)]
     rows = []
-    for one in found:
-        first, last = (
-            np.datetime64(since(begin, h).replace(tzinfo=None), "us") for h in (one.begin, one.end)
+    for happened in happenings:
+        times = (since(begin, happened.begin), since(begin, happened.end))
+        first, last = (np.datetime64(time.replace(tzinfo=None), "us") for time in times)
+        near = (exceeded >= first - np.timedelta64(plant.time.cadence)) & (exceeded <= last)
+        crossings = exceeded[near]
+        crossed = None
+        if happened.fault and len(crossings):
+            crossed = datetime.fromisoformat(str(crossings[0])).replace(tzinfo=UTC)
+        rows.append(
+            (
+                asset,
+                happened.event.name,
+                happened.fault,
+                happened.has_precursor and happened.fault,
+                since(begin, happened.begin),
+                since(begin, happened.breakout),
+                crossed,
+                since(begin, happened.end),
+            )
         )
-        hit = broken[(broken >= first - np.timedelta64(plant.time.cadence)) & (broken <= last)]
-        crossed = (
-            None
-            if not (one.fault and len(hit))
-            else datetime.fromisoformat(str(hit[0])).replace(tzinfo=UTC)
-        )
-        times = (
-            since(begin, one.begin),
-            since(begin, one.breakout),
-            crossed,
-            since(begin, one.end),
-        )
-        rows.append((asset, one.event.name, one.fault, one.has_precursor and one.fault, *times))
     ends = begin + timedelta(days=days)
     return pl.DataFrame(rows, schema=TRUTH_SCHEMA, orient="row").filter(
         pl.col("physical_onset") < ends

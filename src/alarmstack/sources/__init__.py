@@ -1,8 +1,10 @@
-"""Where readings come from: historian exports as Excel, CSV or Parquet, in the layouts people have.
+"""File input: historian exports as Excel, CSV or Parquet, in several layouts.
 
-`read_source` reads a folder or one file into a `Drop`: the good rows as readings (or a finished dataset as a table), and a
-`Problem` for everything that could not be loaded, with file, row and reason. `guarded(settings)` gives the same function for files
-from outside: it reads in a process of its own, with limits on size, cells, memory and time.
+In: a folder or a file, and the plant. Out: a `Drop` with the good rows as readings (or a finished
+dataset as a table), and a `Problem` with file, row and reason for everything that was not loaded.
+`read_source` reads in this process. `guarded(settings)` gives the same function for files from
+outside: it reads in a process of its own, with limits on size, cells, memory and time. The package
+imports `core`.
 """
 
 from alarmstack.sources.drop import Drop, read_source

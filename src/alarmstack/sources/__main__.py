@@ -1,4 +1,4 @@
-"""The child process of `guarded`: reads one drop within limits."""
+"""The child process of `guarded`, which reads one drop within limits."""
 
 from alarmstack.sources.guarded import main
 

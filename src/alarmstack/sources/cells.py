@@ -1,8 +1,9 @@
-"""Cells: what a sheet's column holds before anybody knows what it means.
+"""Cells: the content of a sheet's column before its meaning is known.
 
-A cell is a number, a text, a moment (a clock time without zone), an instant (with zone), or blank. `Cells` keeps these as four
-aligned columns, at most one of them filled in each row, so that a million cells are read as columns and not one by one.
-`read_numbers` and `read_instants` then say what a column means: the values, and a fault in each row that has none.
+A cell is a number, a text, a moment (a clock time without zone), an instant (with zone), or blank.
+`Cells` keeps these as four aligned columns, at most one of them filled in each row, so that a
+million cells are processed as columns and not one by one. `read_numbers` and `read_instants` then
+interpret the column: they give the values, and a fault for each row that has none.
 """
 
 from __future__ import annotations
@@ -15,27 +16,28 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from alarmstack.sources.clock import to_utc
-from alarmstack.sources.problems import Kind
+from alarmstack.sources.problems import ProblemKind
 
 MOMENT = pl.Datetime("us")
 INSTANT = pl.Datetime("us", "UTC")
-# Day 0 of Excel's serial numbers; its leap-year error of 1900 is behind every date we accept.
+# Day 0 of Excel's serial numbers. Its leap-year error of 1900 is before every date we accept.
 EXCEL_EPOCH = dt.datetime(1899, 12, 30)
 MILLISECONDS_A_DAY = 86_400_000
-# No historian's readings are older; a typed year 0201 or an empty date (1900) would make centuries of empty rows.
+# No historian has older readings. A mistyped year (0201) or an empty date (1900) would give
+# centuries of empty rows.
 EARLIEST = dt.datetime(1980, 1, 1, tzinfo=dt.UTC)
 LATEST_SERIAL = 73_050  # 2099-12-31
 _DATES = ("%Y-%m-%d", "%d.%m.%Y")
 _TIMES = (" %H:%M:%S%.f", " %H:%M", "")
 _OFFSET = r"\d:\d\d.*?\s*(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"
 _DECIMAL_COMMA = r"^[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+$"
-_EITHER = r"^[+-]?[1-9]\d{0,2},\d{3}$"  # 1,234: one and a bit, or more than a thousand
+_EITHER = r"^[+-]?[1-9]\d{0,2},\d{3}$"  # 1,234: 1.234 or 1234
 _THOUSANDS = r"^[+-]?\d{1,3}(?:,\d{3})+\.\d+$|^[+-]?\d{1,3}(?:,\d{3}){2,}$"
 
 
 @dataclass(frozen=True)
 class Cells:
-    """A column of cells; each row fills at most one of the four series."""
+    """A column of cells: in each row at most one of the four series has a value."""
 
     number: pl.Series
     text: pl.Series
@@ -46,7 +48,7 @@ class Cells:
         return len(self.number)
 
     def shown(self) -> pl.Series:
-        """Each cell as a report shows it; blank: null."""
+        """Each cell as text for a report; blank: null."""
         frame = pl.DataFrame(
             {"i": self.instant, "m": self.moment, "t": self.text, "n": self.number}
         )
@@ -55,7 +57,7 @@ class Cells:
         ).to_series()
 
     def cut(self, begin: int, length: int | None = None) -> Cells:
-        """The cells from `begin` on."""
+        """The cells from `begin`, at most `length` of them."""
         return Cells(
             *(
                 series.slice(begin, length)
@@ -64,7 +66,7 @@ class Cells:
         )
 
     def blank(self) -> pl.Series:
-        """Where there is nothing."""
+        """Which cells are blank."""
         return (
             self.number.is_null()
             & self.text.is_null()
@@ -75,7 +77,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class Read:
-    """What a column means: `values`, null where there is none; `kind` and `reason` [rows] of the fault, null where all is well."""
+    """An interpreted column: `values`, and `kind` and `reason` of the fault in rows without one."""
 
     values: pl.Series
     kind: pl.Series
@@ -84,7 +86,7 @@ class Read:
 
 @dataclass(frozen=True)
 class ReadTimes(Read):
-    """Instants; `guessed` [rows]: in a repeated hour whose order does not say which pass it is, read as the first."""
+    """Instants. `guessed` [rows]: in a repeated hour with unclear order, read as the first pass."""
 
     guessed: pl.Series
 
@@ -97,7 +99,7 @@ def cells_of(
     moment: pl.Series | None = None,
     instant: pl.Series | None = None,
 ) -> Cells:
-    """Cells from the series that are there; the others are blank."""
+    """Cells from the given series; the others are blank."""
 
     def or_blank(series: pl.Series | None, dtype: pl.DataType) -> pl.Series:
         return (
@@ -115,7 +117,7 @@ def cells_of(
 
 
 def cells_of_objects(cells: Sequence[object]) -> Cells:
-    """Cells of a workbook's column, as calamine gives them. Midnight comes as a date without time."""
+    """Cells of a workbook's column from calamine, which gives midnight as a date without time."""
     kinds = set(map(type, cells))
     if kinds <= {float, int}:
         return cells_of(len(cells), number=pl.Series(cells, dtype=pl.Float64, strict=False))
@@ -135,7 +137,7 @@ def cells_of_objects(cells: Sequence[object]) -> Cells:
 
 
 def cells_of_series(series: pl.Series) -> Cells:
-    """Cells of a typed column, as Parquet has them."""
+    """Cells of a typed column of a Parquet file."""
     if series.dtype.is_numeric():
         return cells_of(len(series), number=series)
     if isinstance(series.dtype, pl.Datetime) and series.dtype.time_zone is not None:
@@ -154,8 +156,9 @@ def _midnight(cell: object) -> dt.datetime | None:
 def read_numbers(cells: Cells, *, decimal_comma: bool = False) -> Read:
     """The column as float64.
 
-    A decimal comma is read where it cannot mean thousands: `1,5`, `0,125`, `1.234,5`. `1,234` alone could be either; another
-    cell of the column, or `decimal_comma` (a file that separates with semicolons), decides.
+    A decimal comma is accepted where it cannot mean thousands: `1,5`, `0,125`, `1.234,5`. `1,234`
+    alone is ambiguous. Another cell of the column, or `decimal_comma` (a file that separates with
+    semicolons), decides.
     """
     text = cells.text
     if text.null_count() == len(text):
@@ -169,11 +172,11 @@ def read_numbers(cells: Cells, *, decimal_comma: bool = False) -> Read:
         values,
         cells,
         [
-            (unreadable, "text", "a number is due here: correct the cell or leave it blank"),
+            (unreadable, "text", "not a number: correct the cell or leave it blank"),
             (
                 infinite,
                 "bad number",
-                "a finite number is due here: leave the cell blank if there was no value",
+                "not a finite number: leave the cell blank if there was no value",
             ),
         ],
     )
@@ -188,10 +191,12 @@ def _numbers_in(text: pl.Series, decimal_comma: bool) -> pl.Series:
     either = pl.col("t").str.contains(_EITHER)
     thousands = pl.col("t").str.contains(_THOUSANDS)
     frame = pl.DataFrame({"t": text, "plain": plain})
-    seen = frame.select(decimal=(comma & ~either).any(), thousands=thousands.any()).row(0)
-    decimal = decimal_comma or (bool(seen[0]) and not seen[1])
+    has_decimal, has_thousands = frame.select(
+        decimal=(comma & ~either).any().fill_null(False), thousands=thousands.any().fill_null(False)
+    ).row(0)
+    decimal = decimal_comma or (has_decimal and not has_thousands)
     return frame.select(
-        pl.when(thousands | (either & (bool(seen[1]) and not decimal)))
+        pl.when(thousands | (either & (has_thousands and not decimal)))
         .then(pl.col("t").str.replace_all(",", "").cast(pl.Float64, strict=False))
         .when(comma & (~either | decimal))
         .then(
@@ -207,8 +212,9 @@ def _numbers_in(text: pl.Series, decimal_comma: bool) -> pl.Series:
 def read_instants(cells: Cells, zone: ZoneInfo, series: pl.Series | None = None) -> ReadTimes:
     """The column as UTC instants.
 
-    Clock times without offset are the plant's; `series` [rows] names the series that each row belongs to (None: all the
-    same), within which the order tells the two passes of a repeated hour apart. Excel's serial numbers count as clock times.
+    Clock times without offset are in plant time. `series` [rows] names the series of each row
+    (None: one series). Within a series, the order of the rows distinguishes the two passes of a
+    repeated hour. Excel's serial numbers count as clock times.
     """
     offset = cells.text.str.contains(_OFFSET).fill_null(False)
     aware, naive = cells.text.set(~offset, None), cells.text.set(offset, None)
@@ -220,29 +226,23 @@ def read_instants(cells: Cells, zone: ZoneInfo, series: pl.Series | None = None)
     unreadable = moment.is_null() & instant.is_null()
     ancient = values.is_not_null() & (values < EARLIEST).fill_null(False)
     forms = "write 2015-01-31 14:05:00, 31.01.2015 14:05 or with an offset +01:00"
+    skipped = f"the clock in {zone.key} skips this time: write times with offsets"
+    too_old = f"before {EARLIEST:%Y}, older than any historian: correct the year"
     read = _judged(
         values,
         cells,
         [
-            (cells.blank(), "blank", "no time: a value without one cannot be placed"),
-            (unreadable, "bad time", f"no time that can be read: {forms}"),
-            (
-                passed.absent,
-                "clock change",
-                f"no such clock time in {zone.key}, the clock jumped over it: write times with offsets",
-            ),
-            (
-                ancient,
-                "bad time",
-                f"before {EARLIEST:%Y}, older than any historian: correct the year",
-            ),
+            (cells.blank(), "blank", "no time: a value without a time cannot be loaded"),
+            (unreadable, "bad time", f"not a readable time: {forms}"),
+            (passed.absent, "clock change", skipped),
+            (ancient, "bad time", too_old),
         ],
     )
     return ReadTimes(read.values, read.kind, read.reason, passed.undecided)
 
 
 def _parse(text: pl.Series, offset_form: str) -> pl.Series:
-    """Instants (with an offset form) or moments; null where no form fits."""
+    """Instants (with an offset form) or moments; null when no form fits."""
     dtype = INSTANT if offset_form else MOMENT
     parsed = pl.repeat(None, len(text), dtype=dtype, eager=True)
     if text.null_count() == len(text):
@@ -255,10 +255,10 @@ def _parse(text: pl.Series, offset_form: str) -> pl.Series:
         left = parsed.is_null() & clean.is_not_null()
         if not left.any():
             break
-        found = clean.set(~left, None).str.to_datetime(
+        instants = clean.set(~left, None).str.to_datetime(
             form, strict=False, time_unit="us", ambiguous="raise"
         )
-        parsed = parsed.fill_null(found.cast(dtype))
+        parsed = parsed.fill_null(instants.cast(dtype))
     return parsed
 
 
@@ -268,8 +268,10 @@ def _from_serial(days: pl.Series) -> pl.Series:
     return (milliseconds.cast(pl.Duration("ms")) + EXCEL_EPOCH).cast(MOMENT)
 
 
-def _judged(values: pl.Series, cells: Cells, faults: Sequence[tuple[pl.Series, Kind, str]]) -> Read:
-    """Values without the faulty ones; the first fault that fits a row names it."""
+def _judged(
+    values: pl.Series, cells: Cells, faults: Sequence[tuple[pl.Series, ProblemKind, str]]
+) -> Read:
+    """The values without the faulty ones. Each row gets the first fault that applies."""
     nothing = pl.repeat(None, len(values), dtype=pl.String, eager=True)
     present = [(mask, kind, advice) for mask, kind, advice in faults if mask.any()]
     if not present:

@@ -1,7 +1,8 @@
-"""The plant's clock: local times that skip an hour in spring and say one twice in autumn, made into UTC.
+"""The plant clock: local times, which skip an hour in spring and repeat one in autumn, become UTC.
 
-A historian's series runs forward. So in the repeated hour the rows before the clock falls back belong to the first pass and those
-after it to the second: the step back in the local times shows where. A file written newest first is read from its end.
+A historian's series runs forward. In the repeated hour, the rows before the step back of the local
+times belong to the first pass, and the rows after it to the second. A file that is written newest
+first is read from its end.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Passed:
-    """`instants` UTC; `absent`: the clock jumped over it; `undecided`: said twice, the order does not tell which. All [rows]."""
+    """`instants` UTC; `absent`: the clock skips the time; `undecided`: the pass is unclear."""
 
     instants: pl.Series
     absent: pl.Series
@@ -41,10 +42,11 @@ def to_utc(moments: pl.Series, zone: ZoneInfo, series: pl.Series | None = None) 
 def _second_pass(
     moments: pl.Series, repeated: pl.Series, series: pl.Series | None
 ) -> tuple[pl.Series, pl.Series]:
-    """Of each row, whether it lies in the second pass, and whether that is a guess.
+    """For each row, whether it is in the second pass, and whether that is uncertain.
 
-    The switch is the one step back among the repeated times of a day; without one, a time that stands twice (an hourly file: 02:00,
-    02:00). No sign at all, or several steps back, is a guess: the first pass.
+    The second pass begins at the only step back among the repeated times of a day. Without a step
+    back it begins at a time that occurs twice (an hourly file: 02:00, 02:00). With neither, or with
+    several steps back, it is uncertain and the first pass is assumed.
     """
     frame = pl.DataFrame({"moment": moments, "repeated": repeated}).with_row_index("at")
     frame = frame.with_columns(series=pl.lit("") if series is None else series)
@@ -56,7 +58,7 @@ def _second_pass(
     group = ["series", pl.col("moment").dt.date()]
     step = pl.col("moment").diff().over(group)
     back, again = step < pl.duration(), step == pl.duration()
-    found = (
+    passes = (
         frame.filter("repeated")
         .sort("at", descending=bool(newest_first))
         .with_columns(back=back.fill_null(False), again=again.fill_null(False))
@@ -70,7 +72,7 @@ def _second_pass(
         )
         .with_columns(later=pl.col("later") & ~pl.col("unsure"))
     )
-    joined = frame.join(found.select("at", "later", "unsure"), on="at", how="left").sort("at")
+    joined = frame.join(passes.select("at", "later", "unsure"), on="at", how="left").sort("at")
     return joined["later"].fill_null(False), joined["unsure"].fill_null(False)
 
 

@@ -1,6 +1,7 @@
-"""A drop: what somebody put in front of us, a folder of exports or one file, read as far as it can be read.
+"""A drop: a folder of exports or one file, read as far as it can be read.
 
-Good rows are loaded, bad ones reported. A drop holds raw readings or one finished dataset (a *table*), never both: readings win.
+Good rows are loaded, bad rows are reported. A drop gives raw readings or one finished dataset (a
+*table*). Where it holds both, the readings are taken.
 """
 
 from __future__ import annotations
@@ -13,25 +14,30 @@ from pathlib import Path
 import polars as pl
 
 from alarmstack.core.errors import SourceError
+from alarmstack.core.formats import SUFFIXES, is_data_file
 from alarmstack.core.intervals import READING_SCHEMA
 from alarmstack.core.plant import Plant
-from alarmstack.sources.grids import DEFAULT_LIMITS, SUFFIXES, read_grid, readable
+from alarmstack.sources.grids import DEFAULT_LIMITS, read_grid, readable
 from alarmstack.sources.layouts import LABEL_NAMES, Sheet, historian_names, read_sheet
 from alarmstack.sources.limits import Limits
 from alarmstack.sources.operator_log import read_operator_log
 from alarmstack.sources.problems import FINDING_SCHEMA, Problem, as_problems, finding
 
 OPERATOR_LOG = "operator_log"
-TRUTH = "truth"  # what a simulator knows; never read as data
+TRUTH = "truth"  # written by the simulator; never read as data
 _SILENT_SUFFIXES = frozenset({".json"})
+_UNKNOWN_SUFFIX = f"not one of {', '.join(SUFFIXES)}: ignored"
+_REASONS_SHOWN = 3
+"""Problems that the message about a drop without any readable file names."""
 
 
 @dataclass(frozen=True)
 class Drop:
-    """What was read: `readings` (READING_SCHEMA, sorted by tag and time) or a `table` (`timestamp` UTC and dataset columns).
+    """What was read from a drop.
 
-    `operator_log` (start, end UTC, description) is None if the drop brought none. A table is passed on as it stands, with its
-    duplicate, missing or future stamps: the gate judges those.
+    `readings` (READING_SCHEMA, sorted by tag and time) or a `table` (`timestamp` UTC and dataset
+    columns). `operator_log` (start, end UTC, description) is None if the drop has none. A table
+    keeps its duplicate, missing and future timestamps: the quality gate checks them.
     """
 
     readings: pl.DataFrame | None
@@ -48,7 +54,10 @@ class Drop:
 
 @dataclass(frozen=True)
 class Access:
-    """How files are read: within which limits, and what is called before each one (a SourceError is then the file's problem)."""
+    """How files are read: the limits, and a function that is called before each file.
+
+    A SourceError of that function becomes a problem of the file.
+    """
 
     limits: Limits = DEFAULT_LIMITS
     before: Callable[[Path], None] = lambda file: None
@@ -73,39 +82,40 @@ def read_source(
 ) -> Drop:
     """Read a folder of exports or one file.
 
-    Readings after `now` (default: the wall clock) are not loaded. `operator_log` beats the drop's own log. Raises SourceError when
-    nothing can be read: the path is missing, or no file in it is a readable export.
+    Readings after `now` (default: the wall clock) are not loaded. `operator_log` is used instead of
+    the drop's own log. Raises SourceError when nothing can be read: the path is missing, or no file
+    in it is a readable export.
     """
     path = Path(path)
     now = (now or datetime.now(UTC)).astimezone(UTC)
     exports, logs, problems = _sort_out(path)
     sheets: list[_Read] = []
-    spoilt: set[str] = set()
+    unreadable: set[str] = set()
     for file in exports:
-        sheet, complaints = _read_file(plant, file, access)
-        problems += complaints
+        sheet, file_problems = _read_file(plant, file, access)
+        problems += file_problems
         if sheet is None:
-            spoilt.add(file.stem.lower())
+            unreadable.add(file.stem.lower())
         else:
             sheets.append(_Read(file, sheet))
     if not sheets:
         raise SourceError(_nothing_read(plant, path, problems))
-    log, complaints = _log(plant, operator_log, logs, access)
-    problems += complaints
+    log, log_problems = _log(plant, operator_log, logs, access)
+    problems += log_problems
     raw = [s for s in sheets if s.sheet.table is None]
     readings, table = None, None
     if raw:
-        readings, stamps = _merge(raw, now)
+        readings, time_problems = _merge(raw, now)
     else:
-        table, stamps = _best_table(sheets, now)
-    problems += stamps
+        table, time_problems = _best_table(sheets, now)
+    problems += time_problems
     problems += _unused_tables(sheets, bool(raw))
-    problems += _missing(plant, path, [s.sheet for s in (raw or sheets)], spoilt)
+    problems += _missing(plant, path, [s.sheet for s in (raw or sheets)], unreadable)
     return Drop(readings, table, log, tuple(problems), tuple(s.path for s in sheets))
 
 
 def _sort_out(path: Path) -> tuple[list[Path], list[Path], list[Problem]]:
-    """Exports, operator logs, and notes about the rest."""
+    """Exports, operator logs, and a problem for each other entry."""
     if path.is_file():
         return [path], [], []
     if not path.is_dir():
@@ -114,7 +124,7 @@ def _sort_out(path: Path) -> tuple[list[Path], list[Path], list[Problem]]:
         )
     exports: list[Path] = []
     logs: list[Path] = []
-    notes: list[Problem] = []
+    problems: list[Problem] = []
     for entry in sorted(path.iterdir(), key=lambda p: p.name.lower()):
         name = entry.name.lower()
         if (
@@ -124,41 +134,25 @@ def _sort_out(path: Path) -> tuple[list[Path], list[Path], list[Problem]]:
         ):
             continue
         if entry.is_dir():
-            notes.append(
-                Problem(
-                    entry.name,
-                    None,
-                    "unread file",
-                    "a folder inside the drop is not read: move its exports up",
-                )
-            )
+            reason = "a folder inside the drop is not read: move its exports up"
+            problems.append(Problem(entry.name, None, "unread file", reason))
         elif not entry.is_file():
-            notes.append(
-                Problem(entry.name, None, "unread file", "neither a file nor a folder: left alone")
-            )
-        elif entry.suffix.lower() not in SUFFIXES:
-            notes.append(
-                Problem(
-                    entry.name,
-                    None,
-                    "unknown file",
-                    f"not one of {', '.join(SUFFIXES)}: left alone",
-                )
-            )
+            reason = "neither a file nor a folder: ignored"
+            problems.append(Problem(entry.name, None, "unread file", reason))
+        elif not is_data_file(entry):
+            problems.append(Problem(entry.name, None, "unknown file", _UNKNOWN_SUFFIX))
+        elif entry.stem.lower() == OPERATOR_LOG:
+            logs.append(entry)
         else:
-            (logs if entry.stem.lower() == OPERATOR_LOG else exports).append(entry)
-    return exports, logs, notes
+            exports.append(entry)
+    return exports, logs, problems
 
 
 def _read_file(
     plant: Plant, file: Path, access: Access
 ) -> tuple[Sheet | None, tuple[Problem, ...]]:
-    if file.suffix.lower() not in SUFFIXES:
-        return None, (
-            Problem(
-                file.name, None, "unknown file", f"not one of {', '.join(SUFFIXES)}: left alone"
-            ),
-        )
+    if not is_data_file(file):
+        return None, (Problem(file.name, None, "unknown file", _UNKNOWN_SUFFIX),)
     try:
         access.before(file)
         with readable(file):
@@ -172,26 +166,31 @@ def _read_grid(
 ) -> tuple[Sheet | None, tuple[Problem, ...]]:
     grid = read_grid(file, limits)
     if grid.rows == 0:
-        what = "a header and nothing below it" if grid.names else "no cell is filled"
-        return None, (Problem(file.name, None, "empty file", f"{what}: export it again"),)
+        content = "a header and nothing below it" if grid.names else "no cell is filled"
+        return None, (Problem(file.name, None, "empty file", f"{content}: export it again"),)
     sheet = read_sheet(plant, file, grid)
     if sheet is None:
-        known = "name it after an instrument, or head its columns timestamp and tags, or tag, time, value"
-        return None, (
-            Problem(file.name, None, "unknown file", f"no layout of {plant.name}: {known}"),
+        reason = (
+            f"no layout of {plant.name}: name the file after an instrument, "
+            "or name its columns timestamp and tags, or tag, time, value"
         )
+        return None, (Problem(file.name, None, "unknown file", reason),)
     findings = [sheet.findings]
     findings += [
-        finding("unread sheet", f"sheet {name!r} is not read: one sheet a workbook")
+        finding("unread sheet", f"sheet {name!r} is not read: one sheet for each workbook")
         for name in grid.unread
     ]
     return sheet, as_problems(file.name, pl.concat(findings))
 
 
 def _nothing_read(plant: Plant, path: Path, problems: Iterable[Problem]) -> str:
-    reasons = "; ".join(str(p) for p in list(problems)[:3]) or "the folder is empty"
+    shown = list(problems)[:_REASONS_SHOWN]
+    reasons = "; ".join(map(str, shown)) or "the folder is empty"
     expected = plant.historian.file_pattern.format(name=plant.instruments[0].tag)
-    return f"{path}: no readable export ({reasons}): give files such as {expected}, or a CSV with timestamp and one column a tag"
+    return (
+        f"{path}: no readable export ({reasons}): give files such as {expected}, "
+        "or a CSV with timestamp and one column for each tag"
+    )
 
 
 def _log(
@@ -216,7 +215,7 @@ def _log(
 
 
 def _merge(sheets: list[_Read], now: datetime) -> tuple[pl.DataFrame, list[Problem]]:
-    """All readings, sorted, one an instant, and what was wrong with their times."""
+    """All readings, sorted, one for each instant, and the problems of their times."""
     tags = pl.Enum(sorted({tag for s in sheets for tag in s.sheet.claims}))
     stacked = pl.concat(
         s.sheet.readings.select(
@@ -230,7 +229,7 @@ def _merge(sheets: list[_Read], now: datetime) -> tuple[pl.DataFrame, list[Probl
     )
     future = stacked["time"] > now
     late = pl.format(
-        "{} lies after now ({}): not loaded; is the zone or the clock right?",
+        "{} is after now ({}): not loaded; check the time zone and the clock",
         "time",
         pl.lit(f"{now:%Y-%m-%d %H:%M:%S%z}"),
     )
@@ -260,12 +259,10 @@ def _merge(sheets: list[_Read], now: datetime) -> tuple[pl.DataFrame, list[Probl
             )
         )
     kept = marked.filter("last").select(pl.col("tag").cast(pl.String), "time", "value")
-    found = pl.concat(findings)
-    problems = [
-        p
-        for place, s in enumerate(sheets)
-        for p in as_problems(s.path.name, _of_file(found, place))
-    ]
+    all_findings = pl.concat(findings)
+    problems: list[Problem] = []
+    for place, s in enumerate(sheets):
+        problems += as_problems(s.path.name, _of_file(all_findings, place))
     return kept.select(*READING_SCHEMA), problems
 
 
@@ -280,7 +277,7 @@ def _of_file(findings: pl.DataFrame, place: int) -> pl.DataFrame:
 
 
 def _unordered(early: pl.DataFrame) -> pl.DataFrame:
-    """One finding a file: how many rows are out of order and the first of them."""
+    """One finding for each file: how many rows are out of order and the first of them."""
     counted = early.group_by("file").agg(pl.col("row").min(), count=pl.col("row").n_unique())
     reason = pl.format(
         "{} rows are earlier than a row above them, this is the first: loaded and sorted", "count"
@@ -289,29 +286,32 @@ def _unordered(early: pl.DataFrame) -> pl.DataFrame:
 
 
 def _best_table(sheets: list[_Read], now: datetime) -> tuple[pl.DataFrame, list[Problem]]:
-    """The labelled table if there is one, else the first; its stamps are reported and left for the gate."""
+    """The labelled table if there is one, else the first table.
+
+    Problems of its timestamps are reported; the quality gate decides about them.
+    """
     chosen = _chosen(sheets)
     table = chosen.sheet.table
     assert table is not None
-    stamp = table["timestamp"]
+    times = table["timestamp"].drop_nulls()
     problems = []
-    if twice := len(stamp.drop_nulls()) - stamp.drop_nulls().n_unique():
-        first = stamp.drop_nulls().filter(stamp.drop_nulls().is_duplicated())[0]
-        reason = f"{twice} stamps stand more than once with different values, first {first}: keep one row of each"
-        problems.append(Problem(chosen.path.name, None, "duplicate time", reason))
-    if late := int((stamp > now).sum()):
-        which = f"{late} stamps lie after now ({now:%Y-%m-%d %H:%M:%S%z}), the first {stamp.filter(stamp > now)[0]}"
-        reason = f"{which}: is the zone or the clock right?"
-        problems.append(Problem(chosen.path.name, None, "future time", reason))
-    if early := int((stamp.drop_nulls().diff().dt.total_microseconds() < 0).sum()):
-        problems.append(
-            Problem(
-                chosen.path.name,
-                None,
-                "unordered time",
-                f"{early} rows are earlier than the row above them: sorted",
-            )
+    if repeated := len(times) - times.n_unique():
+        first = times.filter(times.is_duplicated())[0]
+        reason = (
+            f"{repeated} timestamps occur more than once with different values, first {first}: "
+            "keep one row of each"
         )
+        problems.append(Problem(chosen.path.name, None, "duplicate time", reason))
+    future = times.filter(times > now)
+    if len(future):
+        reason = (
+            f"{len(future)} timestamps are after now ({now:%Y-%m-%d %H:%M:%S%z}), "
+            f"first {future[0]}: check the time zone and the clock"
+        )
+        problems.append(Problem(chosen.path.name, None, "future time", reason))
+    if early := int((times.diff().dt.total_microseconds() < 0).sum()):
+        reason = f"{early} rows are earlier than the row above them: sorted"
+        problems.append(Problem(chosen.path.name, None, "unordered time", reason))
     return table.sort("timestamp", nulls_last=True, maintain_order=True), problems
 
 
@@ -332,8 +332,11 @@ def _unused_tables(sheets: list[_Read], beside_readings: bool) -> list[Problem]:
     return [Problem(s.path.name, None, "unread file", reason) for s in tables if s.path != taken]
 
 
-def _missing(plant: Plant, path: Path, sheets: list[Sheet], spoilt: set[str]) -> list[Problem]:
-    """One problem for each historian file whose signals nobody brought; a file that was there and bad is reported already."""
+def _missing(plant: Plant, path: Path, sheets: list[Sheet], unreadable: set[str]) -> list[Problem]:
+    """One problem for each historian file whose signals are in no file.
+
+    A file that exists and cannot be read has its own problem already.
+    """
     claimed = {signal for sheet in sheets for signal in sheet.claims}
     parts = {c.name: (c.pv, c.op, c.sp) for c in plant.controllers}
     loops = {signal for part in parts.values() for signal in part}
@@ -342,9 +345,12 @@ def _missing(plant: Plant, path: Path, sheets: list[Sheet], spoilt: set[str]) ->
     problems = []
     for name, signals in expected.items():
         absent = [s for s in signals if s not in claimed]
-        if absent and stems[name] not in spoilt:
+        if absent and stems[name] not in unreadable:
             file = plant.historian.file_pattern.format(name=name)
-            reason = f"no {file} and no column for {', '.join(absent)}: missing throughout; add the export if there is one"
+            reason = (
+                f"no {file} and no column for {', '.join(absent)}: "
+                "missing in the whole drop; add the export if there is one"
+            )
             problems.append(Problem(path.name, None, "missing instrument", reason))
     return problems
 

@@ -1,7 +1,8 @@
-"""Grids: one sheet of a file, whatever the format: a header of names and columns of cells.
+"""Grids: one sheet of a file in any format, with a header of names and columns of cells.
 
-Excel (xlsx, xlsm, xls) is read by calamine, CSV and Parquet by Polars. Rows keep the number a person sees: row 1 is the first line
-of a sheet or CSV; Parquet has no header line, its first record is row 1.
+Excel files are read by calamine, CSV and Parquet by Polars. Rows keep the number that a person
+sees: row 1 is the first line of a sheet or CSV. Parquet has no header line, its first record is row
+1.
 """
 
 from __future__ import annotations
@@ -20,16 +21,11 @@ import polars as pl
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum
 
 from alarmstack.core.errors import SourceError
+from alarmstack.core.formats import PACKED, PARQUET, TEXT
 from alarmstack.sources.cells import Cells, cells_of, cells_of_objects, cells_of_series
 from alarmstack.sources.limits import Limits
 from alarmstack.sources.packed import check_unpacked
 
-PACKED = (".xlsx", ".xlsm")
-EXCEL = (*PACKED, ".xls")
-TEXT = (".csv",)
-PARQUET = (".parquet",)
-SUFFIXES = EXCEL + TEXT + PARQUET
-"""Of every file that may hold data: the watcher, the readers and the documents take them from here."""
 _VALUE_LIKE = re.compile(r"[+-]?[\d.,:\-/ TZ]*\d[\d.,:\-/ TZ+]*")
 _ENCODINGS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _LINES_SNIFFED = 50
@@ -39,7 +35,7 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Grid:
-    """A sheet. `names` is the header (empty: the file has none), `first_row` the number of the first row of `column(i)`."""
+    """A sheet. `names` is the header (empty: none), `first_row` the number of the first row."""
 
     names: tuple[str, ...]
     first_row: int
@@ -51,9 +47,10 @@ class Grid:
 
 
 def read_grid(path: Path, limits: Limits = DEFAULT_LIMITS) -> Grid:
-    """The first sheet of a file that holds anything.
+    """The first sheet of a file that is not empty.
 
-    Raises SourceError when the file cannot be opened (truncated, encrypted, or not what its name says), or exceeds a limit.
+    Raises SourceError when the file cannot be opened (truncated, encrypted, or of another format
+    than its suffix), or exceeds a limit.
     """
     with readable(path):
         limits.check_size(path.name, path.stat().st_size)
@@ -69,24 +66,27 @@ def read_grid(path: Path, limits: Limits = DEFAULT_LIMITS) -> Grid:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Translate what a library says of a file that it cannot read into a SourceError."""
+    """Translate a library's error about an unreadable file into a SourceError."""
     try:
         yield
     except SourceError:
         raise
     except BaseException as error:
-        if not _says_unreadable(error):
+        if not _means_unreadable(error):
             raise
-        why = next(iter(str(error).splitlines()), type(error).__name__)
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         form = path.suffix[1:].upper()
         raise SourceError(
-            f"{path.name} cannot be opened ({why}): truncated or not {form}; export it again"
+            f"{path.name} cannot be opened ({reason}): truncated or not {form}; export it again"
         ) from error
 
 
-def _says_unreadable(error: BaseException) -> bool:
-    """A library's complaint about the file. A panic of the Rust readers is one too, though no Exception and of no public class."""
-    complaints = (
+def _means_unreadable(error: BaseException) -> bool:
+    """Whether a library reports an unreadable file.
+
+    A panic of the Rust readers counts too. It is not an Exception and its class is not public.
+    """
+    unreadable = (
         CalamineError,
         pl.exceptions.PolarsError,
         csv.Error,
@@ -95,11 +95,11 @@ def _says_unreadable(error: BaseException) -> bool:
         ValueError,
         OverflowError,
     )
-    return isinstance(error, complaints) or type(error).__name__ == "PanicException"
+    return isinstance(error, unreadable) or type(error).__name__ == "PanicException"
 
 
 def _workbook(path: Path, limits: Limits) -> Grid:
-    # Opened here: the library takes no file name that is not UTF-8.
+    # Opened here: the library accepts only file names in UTF-8.
     with path.open("rb") as file, CalamineWorkbook.from_filelike(file) as book, _no_collection():
         names = [s.name for s in book.sheets_metadata if s.typ is SheetTypeEnum.WorkSheet]
         filled: list[str] = []
@@ -132,7 +132,7 @@ def _workbook(path: Path, limits: Limits) -> Grid:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """A workbook becomes a million small lists; looking for cycles among them costs a third of the reading time."""
+    """No garbage collection: with a million small lists it costs a third of the reading time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -193,16 +193,16 @@ def _first_lines(text: str) -> list[str]:
 
 def _decoded(path: Path, content: bytes) -> str:
     if b"\x00" in content[:1000] and content[:2] not in _ENCODINGS:
-        raise SourceError(f"{path.name} cannot be opened: it is no text; export it again as CSV")
+        raise SourceError(f"{path.name} cannot be opened: it is not text; export it again as CSV")
     encoding = next((e for mark, e in _ENCODINGS.items() if content.startswith(mark)), "utf-8")
     try:
         return content.decode(encoding)
     except UnicodeDecodeError:
-        return content.decode("cp1252")  # what a German or English Windows writes
+        return content.decode("cp1252")  # written by Windows in Western Europe
 
 
 def _parquet(path: Path, limits: Limits) -> Grid:
-    # Read here: the library takes no file name that is not UTF-8.
+    # Read here: the library accepts only file names in UTF-8.
     content = path.read_bytes()
     rows = pl.scan_parquet(BytesIO(content)).select(pl.len()).collect().item()
     limits.check_cells(path.name, rows, len(pl.read_parquet_schema(BytesIO(content))))
@@ -218,10 +218,6 @@ def _parquet(path: Path, limits: Limits) -> Grid:
 
 __all__ = [
     "DEFAULT_LIMITS",
-    "EXCEL",
-    "PARQUET",
-    "SUFFIXES",
-    "TEXT",
     "Grid",
     "read_grid",
     "readable",

@@ -1,8 +1,9 @@
-"""Reading in a process of its own: whatever a file does to its reader, the caller gets a drop or a reason.
+"""Reading in a process of its own: for any file, the caller gets a drop or a reason.
 
-A file from outside may ask for terabytes of memory, never end, or make a library abort the process. So it is read by a child
-process with limits on memory and time (`Limits`). A file that ends its reader becomes a problem of its drop, and the other files
-are read again without it. What the child found comes back as Arrow tables and JSON: no code, no objects.
+A file from outside may need terabytes of memory, never end, or make a library abort the process. It
+is therefore read by a child process with limits on memory and time (`Limits`). A file that ends its
+reader becomes a problem of its drop, and the other files are read again without it. The child
+returns Arrow tables and JSON, which contain neither code nor objects.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -26,42 +27,45 @@ from typing import Any, NoReturn, Protocol
 import polars as pl
 
 from alarmstack.core.errors import ServiceError, SourceError
+from alarmstack.core.formats import EXCEL
 from alarmstack.core.plant import Plant
 from alarmstack.core.settings import Settings
 from alarmstack.sources.drop import Access, Drop, read_source
-from alarmstack.sources.grids import DEFAULT_LIMITS, EXCEL
+from alarmstack.sources.grids import DEFAULT_LIMITS
 from alarmstack.sources.limits import MEGABYTE, Limits
 from alarmstack.sources.problems import Problem, printable
 
-MOST_SPOILT = 3
+MOST_FATAL = 3
 """Files of one drop that may end their reader before the whole drop is refused."""
 NO_MEMORY, BROKEN = 77, 78
-"""Exit statuses of the child: memory ran out; an unexpected error, whose traceback is on its standard error."""
+"""Exit statuses of the child: out of memory; unexpected error (traceback on standard error)."""
 READING = "@reading "
-"""Begins the line by which the child names the file that it reads next."""
+"""Begins a line in which the child names the file that it reads next."""
 FRAMES = ("readings", "table", "operator_log")
 FEW_THREADS = {"POLARS_MAX_THREADS": "4", "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
-"""Threads reserve address space, which is limited."""
+"""Each thread reserves address space, which is limited."""
 STOPPED_FROM_OUTSIDE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 GRACE = 5.0
-"""Wall seconds after its own alarm that the child may take to end."""
+"""Wall seconds that the child may take to end after its own time limit."""
+ERROR_CHARACTERS = 4000
+"""The end of the child's error output that is logged."""
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Order:
-    """What the child is told. `spoilt`: files that ended an earlier reader, and how."""
+    """The input of the child. `fatal`: files that ended an earlier reader, with the reason."""
 
     plant: Plant
     path: Path
     operator_log: Path | None
     now: datetime | None
     limits: Limits
-    spoilt: dict[Path, str]
+    fatal: dict[Path, str]
 
 
 class Reader(Protocol):
-    """A function that reads a drop: `read_source`, or one that guards it."""
+    """A function that reads a drop: `read_source`, or one that runs it in a child process."""
 
     def __call__(
         self,
@@ -71,13 +75,13 @@ class Reader(Protocol):
         operator_log: Path | None = None,
         now: datetime | None = None,
     ) -> Drop:
-        """What was read. Raises SourceError when nothing can be."""
+        """The content of a drop. Raises SourceError when nothing can be read."""
         ...
 
 
 @dataclass(frozen=True)
 class Guarded:
-    """A reader of drops in a child process, to be called as `read_source` is."""
+    """A reader of drops in a child process, with the interface of `read_source`."""
 
     limits: Limits = DEFAULT_LIMITS
 
@@ -91,24 +95,28 @@ class Guarded:
     ) -> Drop:
         """Read a folder of exports or one file.
 
-        Raises SourceError where nothing can be read or the limits are exceeded, ServiceError where the child could not run.
+        Raises SourceError when nothing can be read or the limits are exceeded, ServiceError when
+        the child could not run.
         """
-        spoilt: dict[Path, str] = {}
+        fatal: dict[Path, str] = {}
         end = monotonic() + self.limits.seconds
         while True:
-            order = Order(plant, path, operator_log, now, self.limits, spoilt)
+            order = Order(plant, path, operator_log, now, self.limits, fatal)
             ended = _run(order, max(end - monotonic(), 1.0))
             if ended.status == 0:
                 return _drop(ended.output)
             reason, file = ended.reason(self.limits), ended.file
-            if file is None or file in spoilt or len(spoilt) == MOST_SPOILT:
+            if file is None or file in fatal or len(fatal) == MOST_FATAL:
                 raise SourceError(f"{printable(path.name)} cannot be read: {reason}")
-            spoilt[file] = reason
+            fatal[file] = reason
 
 
 @dataclass(frozen=True)
 class Workbooks:
-    """A reader for a worker that reads many drops: in a child process those with workbooks, whose library may abort it."""
+    """A reader for a worker that reads many drops.
+
+    Only drops with workbooks are read in a child process, because their library may abort it.
+    """
 
     limits: Limits = DEFAULT_LIMITS
 
@@ -131,7 +139,7 @@ class Workbooks:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a child ended: its exit status, what it wrote, and whether it had to be killed."""
+    """How a child ended: its exit status, its output, and whether it was killed for being late."""
 
     status: int
     output: bytes
@@ -140,16 +148,12 @@ class Ended:
 
     @property
     def file(self) -> Path | None:
-        """The file that it was reading."""
-        named = [
-            line.removeprefix(READING)
-            for line in self.errors.splitlines()
-            if line.startswith(READING)
-        ]
-        return Path(json.loads(named[-1])) if named else None
+        """The file that was being read."""
+        lines = [line for line in self.errors.splitlines() if line.startswith(READING)]
+        return Path(json.loads(lines[-1].removeprefix(READING))) if lines else None
 
     def reason(self, limits: Limits) -> str:
-        """Why it gave no drop. Raises ServiceError where the file is not at fault."""
+        """Why there is no drop. Raises ServiceError when the file is not the cause."""
         if self.late or self.status in (-signal.SIGALRM, -signal.SIGXCPU):
             return limits.too_slow()
         if self.status == NO_MEMORY or (
@@ -160,7 +164,7 @@ class Ended:
             return "the system ended its reader, probably for lack of memory"
         if -self.status in STOPPED_FROM_OUTSIDE:
             raise ServiceError("reading was interrupted")
-        log.error("a reader ended with %s:\n%s", self.status, self.errors[-4000:])
+        log.error("a reader ended with %s:\n%s", self.status, self.errors[-ERROR_CHARACTERS:])
         if self.status < 0:
             return f"it ended its reader ({signal.Signals(-self.status).name})"
         last = next(iter(reversed(self.errors.strip().splitlines())), "no message")
@@ -168,7 +172,7 @@ class Ended:
 
 
 def _run(order: Order, seconds: float) -> Ended:
-    """Run a child until it ends or the time is over. A group of its own: Ctrl-C is for the caller."""
+    """Run a child until it ends or the time is over. Ctrl-C reaches only the caller."""
     command = [sys.executable, "-m", "alarmstack.sources"]
     pipe = subprocess.PIPE
     try:
@@ -199,34 +203,34 @@ def _run(order: Order, seconds: float) -> Ended:
 
 
 def _drop(output: bytes) -> Drop:
-    """The drop that a child wrote; SourceError where it wrote why there is none."""
+    """The drop in a child's output. Raises SourceError with the reason when there is none."""
     head, _, body = output.partition(b"\n")
-    told: dict[str, Any] = json.loads(head)
-    if "refused" in told:
-        raise SourceError(told["refused"])
-    frames = dict(_frames(told["frames"], body))
-    problems = tuple(Problem(**problem) for problem in told["problems"])
-    return Drop(**frames, problems=problems, files=tuple(map(Path, told["files"])))
+    content: dict[str, Any] = json.loads(head)
+    if "refused" in content:
+        raise SourceError(content["refused"])
+    frames = dict(_frames(content["frames"], body))
+    problems = tuple(Problem(**problem) for problem in content["problems"])
+    return Drop(**frames, problems=problems, files=tuple(map(Path, content["files"])))
 
 
 def _frames(sizes: dict[str, int | None], body: bytes) -> Iterator[tuple[str, pl.DataFrame | None]]:
     begin = 0
     for name in FRAMES:
         size = sizes[name]
-        yield (
-            name,
-            None if size is None else pl.read_ipc_stream(BytesIO(body[begin : begin + size])),
-        )
-        begin += size or 0
+        if size is None:
+            yield name, None
+            continue
+        yield name, pl.read_ipc_stream(BytesIO(body[begin : begin + size]))
+        begin += size
 
 
 def _answer(order: Order) -> bytes:
-    """The child's work: the drop, as `_drop` reads it."""
+    """The work of the child: read the drop and write it in the form that `_drop` reads."""
 
     def before(file: Path) -> None:
         print(READING + json.dumps(str(file)), file=sys.stderr, flush=True)
-        if file in order.spoilt:
-            raise SourceError(order.spoilt[file])
+        if file in order.fatal:
+            raise SourceError(order.fatal[file])
 
     access = Access(order.limits, before)
     try:
@@ -236,18 +240,13 @@ def _answer(order: Order) -> bytes:
     except SourceError as refusal:
         return json.dumps({"refused": str(refusal)}).encode() + b"\n"
     bodies = {name: _packed(getattr(drop, name)) for name in FRAMES}
-    told = {
+    content = {
         "frames": {name: None if body is None else len(body) for name, body in bodies.items()},
-        "problems": [
-            {f.name: getattr(problem, f.name) for f in fields(Problem)} for problem in drop.problems
-        ],
+        "problems": [asdict(problem) for problem in drop.problems],
         "files": list(map(str, drop.files)),
     }
-    return (
-        json.dumps(told).encode()
-        + b"\n"
-        + b"".join(body for body in bodies.values() if body is not None)
-    )
+    packed = b"".join(body for body in bodies.values() if body is not None)
+    return json.dumps(content).encode() + b"\n" + packed
 
 
 def _packed(frame: pl.DataFrame | None) -> bytes | None:
@@ -259,7 +258,7 @@ def _packed(frame: pl.DataFrame | None) -> bytes | None:
 
 
 def _limit_this_process(limits: Limits, seconds: float) -> None:
-    """Bound memory and time; let the system end this process before any other when memory runs out."""
+    """Limit memory and time. When memory runs out, the system ends this process first."""
     if sys.platform == "win32":
         return
     import resource
@@ -273,7 +272,7 @@ def _limit_this_process(limits: Limits, seconds: float) -> None:
 
 
 def main() -> NoReturn:
-    """The child: an order on standard input, its answer on standard output, and nothing else there."""
+    """The child: an order on standard input, and only the answer on standard output."""
     order: Order = pickle.load(sys.stdin.buffer)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -290,7 +289,7 @@ def main() -> NoReturn:
 
 
 def guarded(settings: Settings) -> Guarded:
-    """The reader with the limits that the settings name."""
+    """The reader with the limits of the settings."""
     return Guarded(Limits.of(settings))
 
 

@@ -1,4 +1,4 @@
-"""How much one file may cost: limits of size, cells, memory and time that a file from outside must keep."""
+"""Limits of size, cells, memory and time for files from outside."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """What one file, or one folder of exports, may need. Each limit is a setting with the same default.
+    """The limits for one file or one folder of exports. Each is a setting with the same default.
 
-    `unpacked`: megabytes of a file as it is once unpacked; `cells`, `columns`: of one sheet; `memory`, `seconds`: of the process
-    that reads a drop (`guarded`), in megabytes of address space and wall seconds.
+    `unpacked`: megabytes of a file after unpacking; `cells`, `columns`: of one sheet; `memory`,
+    `seconds`: of the process that reads a drop (`guarded`), in megabytes of address space and wall
+    seconds.
     """
 
     unpacked: int = 1024
@@ -26,7 +27,7 @@ class Limits:
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
-        """The limits that the settings name."""
+        """The limits of the settings."""
         return cls(
             settings.read_unpacked,
             settings.read_cells,
@@ -36,34 +37,36 @@ class Limits:
         )
 
     def check_size(self, name: str, size: int) -> None:
-        """Raise SourceError where a file, unpacked, has more bytes than it may."""
+        """Raise SourceError when a file has too many bytes after unpacking."""
         if size > self.unpacked * MEGABYTE:
             raise SourceError(
-                f"{name} has more than {self.unpacked} MB once unpacked: {_raise('UNPACKED_MB')}"
+                f"{name} has more than {self.unpacked} MB after unpacking: {_advice('UNPACKED_MB')}"
             )
 
     def check_cells(self, name: str, rows: int, columns: int) -> None:
-        """Raise SourceError where a sheet has more columns or cells than it may."""
+        """Raise SourceError when a sheet has too many columns or cells."""
         if columns > self.columns:
             raise SourceError(
-                f"{name} has {columns:,} columns, at most {self.columns:,} are read: {_raise('COLUMNS')}"
+                f"{name} has {columns:,} columns, at most {self.columns:,} are read: "
+                f"{_advice('COLUMNS')}"
             )
         if rows * columns > self.cells:
             raise SourceError(
-                f"{name} reaches over {rows:,} rows × {columns:,} columns, at most {self.cells:,} cells are read: {_raise('CELLS')}"
+                f"{name} has {rows:,} rows × {columns:,} columns, "
+                f"at most {self.cells:,} cells are read: {_advice('CELLS')}"
             )
 
     def too_slow(self) -> str:
-        """Why a drop was not read that takes too long."""
-        return f"reading it takes more than {self.seconds:g} s: {_raise('SECONDS')}"
+        """The reason for a drop that takes too long to read."""
+        return f"reading it takes more than {self.seconds:g} s: {_advice('SECONDS')}"
 
     def too_large(self) -> str:
-        """Why a drop was not read that needs too much memory."""
-        return f"reading it needs more than {self.memory} MB of memory: {_raise('MEMORY_MB')}"
+        """The reason for a drop that needs too much memory."""
+        return f"reading it needs more than {self.memory} MB of memory: {_advice('MEMORY_MB')}"
 
 
-def _raise(name: str) -> str:
-    return f"is a cell far outside the data filled? If not, raise ALARMSTACK_READ_{name}"
+def _advice(name: str) -> str:
+    return f"check for a filled cell far outside the data, or raise ALARMSTACK_READ_{name}"
 
 
 __all__ = ["MEGABYTE", "Limits"]

@@ -1,6 +1,7 @@
-"""The operator log: periods in which people say that something was wrong. Columns start, end, description, in plant time.
+"""The operator log: periods in which operators noted a disturbance, in plant time.
 
-People write late and by hand, so rows may be wrong: a good row is read, a bad one is reported.
+Its columns are start, end and description. Operators write it later and by hand, so rows may be
+wrong: a good row is read, a bad row is reported.
 """
 
 from __future__ import annotations
@@ -26,19 +27,20 @@ LOG_SCHEMA = {
 def read_operator_log(
     plant: Plant, path: Path, limits: Limits = DEFAULT_LIMITS
 ) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
-    """Periods (start, end UTC, description), oldest first, and what was wrong with the others.
+    """Periods (start, end UTC, description), oldest first, and the problems of the other rows.
 
-    Raises SourceError when the file is not there or has no columns start and end.
+    Raises SourceError when the file is missing or has no columns start and end.
     """
     if not path.is_file():
         raise SourceError(
-            f"{path}: no such operator log: give a CSV with the columns start,end,description"
+            f"{path}: no such operator log: use a CSV with the columns start,end,description"
         )
     grid = read_grid(path, limits)
     names = [name.lower() for name in grid.names]
     if not {"start", "end"} <= set(names):
         raise SourceError(
-            f"{path.name}: columns {', '.join(grid.names) or 'none'}, an operator log needs start,end,description: name them so"
+            f"{path.name} has the columns {', '.join(grid.names) or 'none'}: "
+            "an operator log needs start,end,description"
         )
     blank = cells_of(grid.rows)
     start, end = (

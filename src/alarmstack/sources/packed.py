@@ -1,4 +1,4 @@
-"""Packed files: how large a workbook is once it is unpacked. What the file says of itself is not believed."""
+"""Packed files: the size of a workbook after unpacking, which is counted, not trusted."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from alarmstack.core.errors import SourceError
 from alarmstack.sources.limits import MEGABYTE, Limits
 
 LOCAL_HEADER = struct.Struct("<26xHH")
-"""Of a local file header: the lengths of name and extra field, which lie before the data (APPNOTE.TXT 4.3.7)."""
+"""Of a local file header: the lengths of name and extra field, before the data (APPNOTE.TXT
+4.3.7).
+"""
 CHUNK = MEGABYTE
 RAW_DEFLATE = -zlib.MAX_WBITS
 """Deflated data in a ZIP file has no header of its own."""
 
 
 def check_unpacked(path: Path, limits: Limits) -> None:
-    """Raise SourceError where a ZIP file (xlsx, xlsm) declares or really has more than the limit once unpacked.
+    """Raise SourceError when a ZIP file (xlsx, xlsm) has, or declares, more bytes than the limit.
 
-    A file that is no ZIP file is left to its reader, which knows better what is wrong with it.
+    A file that is not a ZIP file is left to its reader, which gives a better reason.
     """
     try:
         with path.open("rb") as file, ZipFile(file) as packed:
@@ -36,12 +38,12 @@ def check_unpacked(path: Path, limits: Limits) -> None:
 
 
 def _inflated(path: Path, file: BinaryIO, member: ZipInfo, most: int) -> int:
-    """Bytes of a member once unpacked, counted to just above `most`."""
+    """Bytes of a member after unpacking, counted to just above `most`."""
     if member.compress_type == ZIP_STORED:
         return member.compress_size
     if member.compress_type != ZIP_DEFLATED:
         raise SourceError(
-            f"{path.name} is packed in a way that no spreadsheet program uses: save it again"
+            f"{path.name} is packed in a way that spreadsheet programs do not use: save it again"
         )
     file.seek(member.header_offset)
     file.seek(sum(LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))), 1)

@@ -1,7 +1,7 @@
-"""What is wrong with a drop, said so that a person can correct it: the file, the row as it is counted there, the kind, the reason.
+"""The problems of a drop, in a form that lets a person correct them: file, row, kind and reason.
 
-While a file is read its faults are *findings*: a frame (row, kind, reason), one row a fault. `as_problems` makes the report of
-them; after the first twenty of a kind the rest is a count.
+While a file is read, its faults are *findings*: a frame (row, kind, reason) with one row for each
+fault. `as_problems` makes the report; after the first twenty of a kind it gives a count.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import polars as pl
 
-Kind = Literal[
+ProblemKind = Literal[
     "text",
     "bad number",
     "blank",
@@ -22,6 +22,7 @@ Kind = Literal[
     "unordered time",
     "future time",
     "unit mismatch",
+    "unit converted",
     "unknown tag",
     "unknown column",
     "unknown file",
@@ -32,16 +33,18 @@ Kind = Literal[
     "missing instrument",
     "bad period",
 ]
-KINDS: tuple[str, ...] = get_args(Kind)
+KINDS: tuple[str, ...] = get_args(ProblemKind)
 FINDING_SCHEMA = pl.Schema({"row": pl.Int64(), "kind": pl.String(), "reason": pl.String()})
 SHOWN_OF_A_KIND = 20
 LONGEST = 500
-"""Characters of a name or a reason that are shown: a cell may hold 32,767 of them."""
+"""Characters of a name or a reason that are shown. A cell may have 32,767."""
+LONGEST_NAME = 200
+"""Bytes of a file's name that are kept."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One fault of a drop. `row` counts as the sheet does (1 = first line); None: the whole file."""
+    """One fault of a drop. `row` as in the sheet (1 = first line); None: the whole file."""
 
     file: str
     row: int | None
@@ -58,7 +61,7 @@ class Problem:
 
 
 def printable(text: str) -> str:
-    """A name or a text from a file in characters that a terminal, a log line and JSON can show, on one line.
+    """A text from a file, on one line, in characters that a terminal, a log and JSON can show.
 
     >>> printable("a\\nb")
     'a\\\\nb'
@@ -67,14 +70,11 @@ def printable(text: str) -> str:
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
 
 
-LONGEST_NAME = 200
-"""Bytes of the name of a file that is kept."""
-
-
 def file_name(path: Path) -> str:
-    """A file's name as a store, a ledger or a message can hold it: what cannot be shown becomes an underscore.
+    """A file's name for a store, a ledger or a message: unprintable characters become underscores.
 
-    A store adds to a name while it writes, and no file system takes more than 255 bytes: a longer one is cut before its suffix.
+    A store adds to a name while it writes, and file systems accept at most 255 bytes. A longer name
+    is therefore cut before its suffix.
 
     >>> file_name(Path("a\\nb.csv")), len(file_name(Path("ä" * 120 + ".csv")).encode())
     ('a_b.csv', 200)
@@ -93,30 +93,26 @@ def _escaped(character: str) -> str:
     )
 
 
-def finding(kind: Kind, reason: str, row: int | None = None) -> pl.DataFrame:
+def finding(kind: ProblemKind, reason: str, row: int | None = None) -> pl.DataFrame:
     """One finding."""
     return pl.DataFrame({"row": [row], "kind": [kind], "reason": [reason]}, schema=FINDING_SCHEMA)
 
 
 def no_findings() -> pl.DataFrame:
-    """Nothing to complain about."""
+    """An empty frame of findings."""
     return pl.DataFrame(schema=FINDING_SCHEMA)
 
 
 def as_problems(file: str, findings: pl.DataFrame) -> tuple[Problem, ...]:
-    """The findings of one file, oldest row first; more than twenty of a kind end in a count."""
+    """The findings of one file by kind and row; after twenty of a kind the rest is a count."""
     problems: list[Problem] = []
-    for (kind,), group in findings.sort(
-        "kind", "row", nulls_last=False, maintain_order=True
-    ).group_by("kind", maintain_order=True):
+    ordered = findings.sort("kind", "row", nulls_last=False, maintain_order=True)
+    for (kind,), group in ordered.group_by("kind", maintain_order=True):
         shown = group.head(SHOWN_OF_A_KIND)
         problems += [Problem(file, row, kind, reason) for row, _, reason in shown.iter_rows()]
         if rest := len(group) - len(shown):
-            problems.append(
-                Problem(
-                    file, None, kind, f"{rest} more like these, the last in row {group['row'][-1]}"
-                )
-            )
+            reason = f"{rest} more of this kind, the last in row {group['row'][-1]}"
+            problems.append(Problem(file, None, kind, reason))
     return tuple(problems)
 
 
@@ -124,8 +120,8 @@ __all__ = [
     "FINDING_SCHEMA",
     "KINDS",
     "SHOWN_OF_A_KIND",
-    "Kind",
     "Problem",
+    "ProblemKind",
     "as_problems",
     "file_name",
     "finding",

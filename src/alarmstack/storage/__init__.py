@@ -1,4 +1,4 @@
-"""Where data are kept: files on a disk or in S3 (`files`, `buckets`), and the database (`database/`).
+"""Storage: files on a disk or in S3 (`files`, `buckets`), and the database (`database/`).
 
-In: URLs and plain values. Out: what was stored. It imports `core` alone.
+In: URLs and plain values. Out: the stored values. The package imports only `core`.
 """

@@ -1,4 +1,4 @@
-"""Buckets of an S3 server, made once before anything is stored: the store itself never makes one."""
+"""Buckets of an S3 server. They are created before anything is stored; the store creates none."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ from alarmstack.core.errors import StorageError
 from alarmstack.storage.files import REGION
 
 BUCKETS = ("raw", "curated", "features", "models", "mlflow-artifacts")
-"""What came in, cleaned datasets, feature runs, exported models, and the artefacts of MLflow."""
+"""Unchanged input, cleaned datasets, feature runs, exported models, and artefacts of MLflow."""
 ALREADY_THERE = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 
 
 def make_buckets(endpoint: str | None) -> Iterator[str]:
-    """Make every bucket that is missing, let all of them keep old versions, and yield a line about each.
+    """Create missing buckets, turn on versioning for all, and yield a line about each.
 
-    Needs `alarmstack[s3]`; credentials come from the environment. Raises StorageError where the server refuses or is away.
+    Needs `alarmstack[s3]`; credentials come from the environment. Raises StorageError when the
+    server refuses or does not answer.
     """
     try:
         import boto3
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError as error:
-        raise StorageError("making buckets needs boto3: install alarmstack[s3]") from error
-    # A session of its own: the shared one would go on with the credentials it saw first.
+        raise StorageError("creating buckets needs boto3: install alarmstack[s3]") from error
+    # A session of its own: the shared one would keep the credentials of its first use.
     client = boto3.Session().client("s3", endpoint_url=endpoint, region_name=REGION)
     for bucket in BUCKETS:
         try:
-            made = _made(client, bucket, ClientError)
+            created = _create(client, bucket, ClientError)
             client.put_bucket_versioning(
                 Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
             )
         except (BotoCoreError, ClientError) as error:
             raise StorageError(
-                f"bucket {bucket} cannot be made at {endpoint or 'Amazon S3'}: {error}"
+                f"bucket {bucket} cannot be created at {endpoint or 'Amazon S3'}: {error}"
             ) from error
-        yield f"{bucket}: {'made' if made else 'there already'}, keeps old versions"
+        yield f"{bucket}: {'created' if created else 'exists'}, keeps old versions"
 
 
-def _made(client: object, bucket: str, refusal: type[Exception]) -> bool:
+def _create(client: object, bucket: str, refusal: type[Exception]) -> bool:
+    """Whether the bucket is new."""
     try:
         client.create_bucket(Bucket=bucket)  # type: ignore[attr-defined]
     except refusal as error:

@@ -1,8 +1,9 @@
-"""The store: files by name, behind one small interface. `file://` and `s3://` differ in the URL alone.
+"""The store: files by name, with one small interface for `file://` and `s3://`.
 
-A *run* is a folder of files that belong together. It is written under `runs/<id>/` and never changed; then `latest/manifest.json`
-is replaced, in one write, by a manifest that names it. Readers begin with that manifest, so they see the old run or the new one,
-never half of either. The other files of `latest/` are copies for people to look at.
+A *run* is a folder of files that belong together. It is written under `runs/<id>/` and never
+changed. Then `latest/manifest.json` is replaced, in one write, by a manifest that names the run.
+Readers begin with that manifest, so they see the old run or the new one, never a mixture. The other
+files of `latest/` are copies for people.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,16 +28,18 @@ if TYPE_CHECKING:
 
 MANIFEST = "latest/manifest.json"
 REGION = "us-east-1"
-"""What S3 servers outside Amazon call their one region; AWS_REGION names another."""
+"""The usual region name of S3 servers outside Amazon; AWS_REGION names another one."""
 LONGEST_WAIT = timedelta(seconds=30)
-"""Wall time after which a server that does not answer counts as away, all attempts together."""
+"""Wall time for all attempts together, after which a server counts as unavailable."""
+MOST_RETRIES = 4
+"""Retries of one request, made by the S3 client itself: it knows which errors are temporary."""
 
 
 class Store:
     """Files by name at a URL such as `file:///data/store` or `s3://features`.
 
-    `endpoint` is the address of an S3 server that is not Amazon's. Its credentials are those of the environment, by the names that
-    all S3 programs read: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION.
+    `endpoint` is the address of an S3 server that is not Amazon's. Its credentials come from the
+    environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION.
     """
 
     def __init__(self, url: str, endpoint: str | None = None) -> None:
@@ -45,33 +48,33 @@ class Store:
             self._store = _opened(url, endpoint)
         except (obstore.exceptions.BaseError, ValueError, OSError) as error:
             raise StorageError(
-                f"store {url!r} cannot be opened: {error}: give file:///FOLDER or s3://BUCKET"
+                f"store {url!r} cannot be opened: {error}: use file:///FOLDER or s3://BUCKET"
             ) from error
 
     @classmethod
     def of(cls, settings: Settings, url: str | None = None) -> Store:
-        """The store that the settings name, or another one on the same server."""
+        """The store of the settings, or another one on the same server."""
         return cls(url or settings.store, settings.s3_endpoint)
 
     @classmethod
     def at(cls, folder: Path) -> Store:
-        """The store in a local folder, which is made if it is not there."""
+        """The store in a local folder, which is created if it is missing."""
         return cls(folder.resolve().as_uri())
 
     def put(self, name: str, content: bytes) -> None:
-        """Write a file: the old content or the new, never half. Large ones go up in parts, and appear when the last one has."""
+        """Write a file: readers see the old content or the new, never a part of it."""
         with self._translated(name, "written"):
             obstore.put(self._store, name, content)
 
     def get(self, name: str) -> bytes:
-        """Read a file. Raises StorageError when it is not there."""
+        """Read a file. Raises StorageError when it is missing."""
         content = self.find(name)
         if content is None:
-            raise StorageError(f"{self.url}/{name} is not there: run the step that writes it first")
+            raise StorageError(f"{self.url}/{name} is missing: run the step that writes it first")
         return content
 
     def find(self, name: str) -> bytes | None:
-        """Read a file; None when it is not there."""
+        """Read a file; None when it is missing."""
         with self._translated(name, "read"):
             try:
                 return bytes(obstore.get(self._store, name).bytes())
@@ -87,10 +90,19 @@ class Store:
                 for entry in page
             )
 
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove files. One that is gone already is no error."""
+        for name in names:
+            with self._translated(name, "removed"), suppress(FileNotFoundError):
+                obstore.delete(self._store, name)
+
     def publish(
         self, run: str, files: Mapping[str, bytes], about: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Write a run and make it the latest; the manifest returned is `about` with the run's name and its files' fingerprints."""
+        """Write a run and make it the latest.
+
+        Returns its manifest: `about`, the name of the run, and the fingerprints of its files.
+        """
         for name, content in files.items():
             self.put(f"runs/{run}/{name}", content)
         listed = {
@@ -102,7 +114,7 @@ class Store:
     def announce(
         self, run: str, listed: Mapping[str, Mapping[str, object]], about: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Make a run whose files are there already the latest. `listed`: bytes and SHA-256 of each file of it."""
+        """Make a run with existing files the latest. `listed`: bytes and SHA-256 of each file."""
         manifest = {"run": run, "files": dict(listed), **about}
         text = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
         self.put(f"runs/{run}/manifest.json", text)
@@ -113,7 +125,7 @@ class Store:
         return manifest
 
     def latest(self) -> dict[str, Any] | None:
-        """Manifest of the newest whole run; None before the first."""
+        """Manifest of the newest complete run; None before the first."""
         text = self.find(MANIFEST)
         if text is None:
             return None
@@ -121,31 +133,32 @@ class Store:
             manifest = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise StorageError(
-                f"{self.url}/{MANIFEST} is damaged: publish again what it lists"
+                f"{self.url}/{MANIFEST} is damaged: publish the run again"
             ) from error
         if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-            raise StorageError(f"{self.url}/{MANIFEST} is no manifest: publish again what it lists")
+            raise StorageError(f"{self.url}/{MANIFEST} is not a manifest: publish the run again")
         return manifest
 
     def read(self, manifest: Mapping[str, Any], name: str) -> bytes:
-        """A file of the run that a manifest names. Raises StorageError when its fingerprint differs."""
+        """A file of a manifest's run. Raises StorageError when its fingerprint differs."""
         content = self.get(f"runs/{manifest['run']}/{name}")
         listed = manifest["files"].get(name)
         if not isinstance(listed, dict) or fingerprint(content) != listed.get("sha256"):
             raise StorageError(
-                f"{self.url}: {name} of run {manifest['run']} is not the file its manifest lists: run the ETL again"
+                f"{self.url}: {name} of run {manifest['run']} differs from its manifest: "
+                "run the ETL again"
             )
         return content
 
     @contextmanager
     def _translated(self, name: str, done: str) -> Iterator[None]:
-        """The library's errors as ours: which file, and the first line of why."""
+        """The library's errors as StorageError, with the file and the first line of the reason."""
         try:
             yield
         except obstore.exceptions.PermissionDeniedError as error:
             raise StorageError(
-                f"{self.url}/{name} cannot be {done}: the server refuses these credentials: correct AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY, or give that identity the right"
+                f"{self.url}/{name} cannot be {done}: the server refuses these credentials: "
+                "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or allow the access"
             ) from error
         except obstore.exceptions.BaseError as error:
             raise StorageError(
@@ -155,23 +168,25 @@ class Store:
 
 def _opened(url: str, endpoint: str | None) -> ObjectStore:
     if url.startswith("file:"):
-        return LocalStore.from_url(url, mkdir=True)
+        return LocalStore.from_url(url, mkdir=True, automatic_cleanup=True)
     if not url.startswith("s3://"):
-        raise ValueError("not a place that files can be kept")
-    told: S3Config = {"region": os.environ.get("AWS_REGION", REGION)}
+        raise ValueError("not a file store")
+    config: S3Config = {"region": os.environ.get("AWS_REGION", REGION)}
+    if endpoint is not None:
+        config["endpoint"] = endpoint
     return S3Store.from_url(
         url,
-        config=told if endpoint is None else {**told, "endpoint": endpoint},
+        config=config,
         client_options={
             "allow_http": bool(endpoint and endpoint.startswith("http://")),
             "timeout": LONGEST_WAIT,
         },
-        retry_config={"max_retries": 4, "retry_timeout": LONGEST_WAIT},
+        retry_config={"max_retries": MOST_RETRIES, "retry_timeout": LONGEST_WAIT},
     )
 
 
 def fingerprint(content: bytes) -> str:
-    """SHA-256 of some bytes, in hexadecimal."""
+    """SHA-256 in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Model cards: what a model is for, what it was made from, how it was judged, where not to trust it. Markdown."""
+"""Model cards: purpose, training data, evaluation and limits of a model, in Markdown."""
 
 from __future__ import annotations
 
@@ -22,23 +22,22 @@ def write_card(
     trained_on: str,
 ) -> str:
     """The card as Markdown."""
-    skill = (
-        f"It beats its baseline: {comparison.compared}."
-        if comparison.better
-        else f"**No skill shown**: {comparison.compared}. It is registered and not promoted."
-    )
-    says = {
-        budget: "never (no threshold keeps this budget)" if t is None else f"{t:.4f}"
-        for budget, t in thresholds.items()
-    }
+    if comparison.better:
+        skill = f"Better than its baseline: {comparison.compared}."
+    else:
+        skill = f"**No skill shown**: {comparison.compared}. It is registered but not promoted."
+    cadence = write_duration(plant.time.cadence)
+    threshold_lines = [
+        f"- {_purpose(key)}: {_threshold(value)}" for key, value in thresholds.items()
+    ]
     return "\n".join(
         [
             f"# {name}",
             "",
             title + ".",
             "",
-            f"- plant: {plant.title} (`{plant.fingerprint}`); a row covers {write_duration(plant.time.cadence)}",
-            f"- inputs: {inputs}; missing ones stay missing",
+            f"- plant: {plant.title} (`{plant.fingerprint}`); a row covers {cadence}",
+            f"- inputs: {inputs}; missing values stay missing",
             f"- estimator: {estimator}",
             f"- trained on: {trained_on}",
             "",
@@ -50,28 +49,31 @@ def write_card(
             "| --- | --- |",
             *(f"| {metric} | {value:.4f} |" for metric, value in sorted(metrics.items())),
             "",
-            "These figures are of the model before its last fit, on rows it had not seen: those that begin with `inner_` on rows",
-            "held back in turn, the others on the sealed last fifth. The registered model is the same choice fitted on all rows.",
+            "The metrics are those of the model before its final fit, on rows that it had not seen:",
+            "metrics that begin with `inner_` on rows held back in turn, the others on the sealed",
+            "last fifth. The registered model is the same choice, fitted on all rows.",
             "",
             "## Thresholds",
             "",
-            *(
-                [f"- {_budget(key)}: {value}" for key, value in says.items()]
-                or ["- none: this score raises nothing"]
-            ),
+            *(threshold_lines or ["- none: this score raises no warnings"]),
             "",
             "## Limits",
             "",
-            "It knows the plant and the period named above and nothing else: on another plant or after a revamp, train again.",
-            "An operator log is written late: labels near its periods are uncertain by an hour or two.",
+            "The model is valid for the plant and the period named above. For another plant, or after",
+            "a revamp, train again. Operators write their log late: labels near its periods are",
+            "uncertain by an hour or two.",
             "",
         ]
     )
 
 
-def _budget(name: str) -> str:
-    """What a threshold is for: a budget a day, or the one that warnings are raised at."""
-    return "operating" if name == OPERATING else f"{name} false alarms a day"
+def _purpose(key: str) -> str:
+    """What a threshold is for: a budget per day, or the one at which warnings are raised."""
+    return "operating" if key == OPERATING else f"{key} false alarms per day"
+
+
+def _threshold(value: float | None) -> str:
+    return "never (no threshold keeps this budget)" if value is None else f"{value:.4f}"
 
 
 __all__ = ["write_card"]

@@ -21,15 +21,16 @@ from alarmstack.core.intervals import Floats, IntervalBlock, Mask
 from alarmstack.core.model_list import NORMALITY, OPERATING, model_list
 from alarmstack.core.plant import Plant
 from alarmstack.evaluation.comparison import BaselineComparison
-from alarmstack.evaluation.events import BUDGETS, SAFETY, Outcome, outcome
+from alarmstack.evaluation.events import Outcome, outcome
 from alarmstack.evaluation.metrics import (
     baseline_recalls,
     event_metrics,
     finite,
     threshold_or_never,
 )
-from alarmstack.evaluation.population import score_of
+from alarmstack.evaluation.reference import reference_of_scores
 from alarmstack.evaluation.splits import inner_folds
+from alarmstack.evaluation.thresholds import BUDGETS, SAFETY
 from alarmstack.features.examples import Examples
 from alarmstack.models.normality import (
     HeldBack,
@@ -39,7 +40,8 @@ from alarmstack.models.normality import (
     threshold_for,
 )
 from alarmstack.preparation.derived import any_rule
-from alarmstack.registry.bundles import Bundle, make_normal_bundle
+from alarmstack.registry import Bundle
+from alarmstack.registry.bundle import make_normal_bundle
 from alarmstack.training.card import write_card
 
 
@@ -58,7 +60,7 @@ def make_normal(
     segment = normal_lesson(plant, block)
     model = learn_normal(plant, [segment]).with_usual_shares([segment])
     thresholds = normal_thresholds(plant, model)
-    score_reference = score_of(plant, model(block).score)
+    score_reference = reference_of_scores(plant, model(block).score)
     experts = ", ".join(expert.name for expert in model.settings.experts)
     period = f"{block.start[0]} to {block.start[-1]}"
     bundle = make_normal_bundle(

@@ -1,9 +1,10 @@
-"""What speaking more often than once a cadence gives: the same models, judged at every stride.
+"""The benefit of forecasts more often than once per cadence: the same models at every stride.
 
-Between two closed intervals a model can be asked of the interval that ends now, on another phase of the grid. The scores of all
-phases, in the order in which they become known, are one series with a row a stride. Beside it stands what the model says once a
-cadence, held until it speaks again: same plants, same engine, same onsets. Here an onset is dated by the first stride at which the
-alarm is seen, for both, so that minutes gained count and none are invented.
+Between two closed intervals a model can score the interval that ends now, on another phase of the
+grid. The scores of all phases, in the order in which they become known, form one series with one
+row per stride. It is compared with the model's scores once per cadence, each held until the next.
+Plants, alarm engine and onsets are the same for both. An onset is dated to the first stride in
+which the alarm is visible, for both, so that gained minutes count and none are invented.
 """
 
 from __future__ import annotations
@@ -20,25 +21,27 @@ from alarmstack.core.errors import PlantError
 from alarmstack.core.intervals import NO_SEGMENT, Floats, IntervalBlock, Mask
 from alarmstack.core.plant import Plant, phases, write_duration
 from alarmstack.core.progress import Progress, silent
-from alarmstack.evaluation.events import BUDGETS, thresholds_for
-from alarmstack.evaluation.table import Contestant, Row, evaluate
+from alarmstack.evaluation.table import ScoredModel, TableRow, evaluate
+from alarmstack.evaluation.thresholds import BUDGETS, thresholds_for
 from alarmstack.features.examples import Examples, examples
 from alarmstack.features.matrix import build
 from alarmstack.preparation.interval_closer import close_intervals
 from alarmstack.preparation.labels import in_alarm
-from alarmstack.registry.bundles import Bundle
+from alarmstack.registry import Bundle
 from alarmstack.simulator import simulate
-from alarmstack.training.trial import announced
+from alarmstack.training.trial import has_precursor
 
 AS_REGISTERED = ", threshold of the hourly grid"
-"""Beside the threshold that was chosen for the stride: what one gets by speaking more often and changing nothing else."""
+"""Suffix of the rows that use the threshold chosen for one score per cadence."""
 
 
 @dataclass(frozen=True)
 class Rolling:
-    """Rows a stride apart. `quiet` bool [rows]: judged, not in alarm as far as is known at the row; `onsets`: rows where an alarm
-    is first seen; `segment` int32 [rows]; `scores` of each model at every stride, `held` what it said once a cadence, until it
-    speaks again; `precursor` bool [onsets].
+    """Rows that are one stride apart.
+
+    `quiet` bool [rows]: evaluated, and not in alarm as far as the row shows. `onsets`: rows in
+    which an alarm is first visible. `segment` int32 [rows]. `scores`: of each model at every
+    stride. `held`: of each model once per cadence, held until the next. `precursor` bool [onsets].
     """
 
     plant: Plant
@@ -63,43 +66,40 @@ def evaluate_stride(
     threshold_seeds: Sequence[int],
     stride: timedelta,
     progress: Progress = silent,
-) -> list[Row]:
-    """Every forecaster at every stride, beside itself once a cadence, which stands in the baseline's place.
+) -> list[TableRow]:
+    """Every forecaster at every stride; the baseline is the same forecaster once per cadence.
 
-    Both get thresholds for each budget on the plants of `threshold_seeds`, which are not those they are judged on. A third line is
-    the stride with the threshold that the cadence got.
+    Both get thresholds for each budget on the plants of `threshold_seeds`, which are other plants
+    than the evaluated ones. A further row is the stride with the threshold for the cadence.
     """
+    cadence = write_duration(plant.time.cadence)
     if stride <= timedelta(0) or plant.time.cadence % stride:
         raise PlantError(
-            f"stride {write_duration(stride)!r} does not divide the cadence {write_duration(plant.time.cadence)!r}: "
-            f"choose a part of it such as {write_duration(plant.time.cadence / 4)!r}"
+            f"stride {write_duration(stride)!r} does not divide the cadence {cadence!r}: "
+            f"use a divisor of it such as {write_duration(plant.time.cadence / 4)!r}"
         )
-    speaking = {
+    forecasters = {
         name: bundle for name, bundle in bundles.items() if bundle.time["horizon"] is not None
     }
-    plants = [*threshold_seeds, *seeds]
-    rolled = []
-    for done, seed in enumerate(plants):
-        progress(
-            f"seed {seed}, {len(phases(plant.time.cadence, stride))} phases", done / len(plants)
-        )
-        rolled.append(_rolled(plant, speaking, start, days, stride, seed))
-    choice, trial = join(rolled[: len(threshold_seeds)]), join(rolled[len(threshold_seeds) :])
+    all_seeds = [*threshold_seeds, *seeds]
+    number_of_phases = len(phases(plant.time.cadence, stride))
+    plants = []
+    for done, seed in enumerate(all_seeds):
+        progress(f"seed {seed}, {number_of_phases} phases", done / len(all_seeds))
+        plants.append(_simulated(plant, forecasters, start, days, stride, seed))
+    choice, trial = join(plants[: len(threshold_seeds)]), join(plants[len(threshold_seeds) :])
     data = f"simulated plant, seeds {', '.join(map(str, seeds))}, every {write_duration(stride)}"
-    rows: list[Row] = []
-    for name in speaking:
-        often, hourly = (
-            _thresholds(choice, scores[name]) for scores in (choice.scores, choice.held)
-        )
-        target = np.full(len(trial), np.nan)
+    rows: list[TableRow] = []
+    for name in forecasters:
+        for_stride = _thresholds(choice, choice.scores[name])
+        for_cadence = _thresholds(choice, choice.held[name])
+        no_target = np.full(len(trial), np.nan)
         models = [
-            Contestant(name, trial.scores[name], often, target),
-            Contestant(name + AS_REGISTERED, trial.scores[name], hourly, target),
+            ScoredModel(name, trial.scores[name], for_stride, no_target),
+            ScoredModel(name + AS_REGISTERED, trial.scores[name], for_cadence, no_target),
         ]
-        beside = Contestant(
-            f"every {write_duration(plant.time.cadence)}", trial.held[name], hourly, target
-        )
-        rows += evaluate(data, trial, models, [beside], trial.precursor)
+        baseline = ScoredModel(f"every {cadence}", trial.held[name], for_cadence, no_target)
+        rows += evaluate(data, trial, models, [baseline], trial.precursor)
     return rows
 
 
@@ -110,32 +110,37 @@ def roll(
     bundles: Mapping[str, Bundle],
     stride: timedelta,
 ) -> tuple[Rolling, Examples]:
-    """Readings judged at every stride, not knowing which onsets announce themselves; and the examples of the base grid."""
+    """Readings scored at every stride, and the examples of the base grid.
+
+    `precursor` of the result is False, because readings do not show it.
+    """
     grid = phases(plant.time.cadence, stride)
     base = close_intervals(plant, readings)
-    found = examples(plant, base, in_alarm(plant, base, operator_log))
-    rows = len(found) * len(grid)
+    of_base = examples(plant, base, in_alarm(plant, base, operator_log))
+    rows = len(of_base) * len(grid)
     alarm = np.zeros(rows, bool)
     scores = {name: np.full(rows, np.nan) for name in bundles}
-    held = {name: _held(bundle.score(found.window), len(grid)) for name, bundle in bundles.items()}
+    held = {
+        name: _held(bundle.score(of_base.window), len(grid)) for name, bundle in bundles.items()
+    }
     for phase in grid:
         block = close_intervals(plant, readings, phase) if phase else base
-        window = build(plant, block, "window") if phase else found.window
+        window = build(plant, block, "window") if phase else of_base.window
         at, inside = _places(base, block, stride, rows)
         alarm[at] = in_alarm(plant, block, operator_log)[inside]
         for name, bundle in bundles.items():
             scores[name][at] = bundle.score(window)[inside]
-    onsets = np.array([_first_seen(alarm, row, len(grid)) for row in found.onsets], np.intp)
-    quiet = np.repeat(found.quiet, len(grid))
-    for row, seen in zip(found.onsets, onsets, strict=True):
-        quiet[row * len(grid) : seen] = True
-    segment = np.repeat(found.segment, len(grid)).astype(np.int32)
-    return Rolling(
-        plant, stride, quiet & ~alarm, onsets, segment, scores, held, np.zeros(len(onsets), bool)
-    ), found
+    onsets = np.array([_first_seen(alarm, row, len(grid)) for row in of_base.onsets], np.intp)
+    quiet = np.repeat(of_base.quiet, len(grid))
+    for row, onset in zip(of_base.onsets, onsets, strict=True):
+        quiet[row * len(grid) : onset] = True
+    segment = np.repeat(of_base.segment, len(grid)).astype(np.int32)
+    no_precursor = np.zeros(len(onsets), bool)
+    rolling = Rolling(plant, stride, quiet & ~alarm, onsets, segment, scores, held, no_precursor)
+    return rolling, of_base
 
 
-def _rolled(
+def _simulated(
     plant: Plant,
     bundles: Mapping[str, Bundle],
     start: datetime,
@@ -143,16 +148,19 @@ def _rolled(
     stride: timedelta,
     seed: int,
 ) -> Rolling:
-    """A simulated plant judged at every stride."""
-    made = simulate(plant, start=start, days=days, seed=seed)
-    rolling, found = roll(plant, made.readings, made.operator_log, bundles, stride)
-    return replace(rolling, precursor=announced(found, made.truth))
+    """A simulated plant scored at every stride."""
+    simulation = simulate(plant, start=start, days=days, seed=seed)
+    rolling, of_base = roll(plant, simulation.readings, simulation.operator_log, bundles, stride)
+    return replace(rolling, precursor=has_precursor(of_base, simulation.truth))
 
 
 def _places(
     base: IntervalBlock, block: IntervalBlock, stride: timedelta, rows: int
 ) -> tuple[npt.NDArray[np.intp], Mask]:
-    """The stride at whose end each interval of a block is known, counted from the base grid's beginning, and which lie on it."""
+    """The stride at whose end each interval of a block is known, and which intervals have one.
+
+    Strides are counted from the beginning of the base grid.
+    """
     known_at = block.start + np.timedelta64(block.cadence)
     place = (known_at - base.start[0]) // np.timedelta64(stride) - 1
     inside = (place >= 0) & (place < rows)
@@ -160,14 +168,16 @@ def _places(
 
 
 def _held(score: Floats, strides: int) -> Floats:
-    """What was said once a cadence, at every stride: known from the row's end on, until the next row's."""
-    return np.concatenate((np.full(strides - 1, np.nan), np.repeat(score, strides)))[
-        : len(score) * strides
-    ]
+    """Scores once per cadence, at every stride: from the end of a row to the end of the next."""
+    unknown = np.full(strides - 1, np.nan)
+    return np.concatenate((unknown, np.repeat(score, strides)))[: len(score) * strides]
 
 
 def _first_seen(alarm: Mask, row: int, strides: int) -> int:
-    """The first stride of a row at which its alarm is seen; the last one, where the whole interval must be over."""
+    """The first stride of a row in which its alarm is visible.
+
+    The last one, if the alarm is visible only at the end of the interval.
+    """
     within = np.flatnonzero(alarm[row * strides : (row + 1) * strides])
     return row * strides + (int(within[0]) if len(within) else strides - 1)
 
@@ -177,7 +187,7 @@ def _thresholds(rolling: Rolling, scores: Floats) -> dict[float, float]:
 
 
 def join(parts: Sequence[Rolling]) -> Rolling:
-    """Several plants as one, segments kept apart."""
+    """Several plants as one series; their segments stay separate."""
     first, offset = parts[0], 0
     onsets, segments, number = [], [], 0
     for part in parts:

@@ -1,7 +1,9 @@
-"""Three studies of the models on simulated plants that nobody trained on: what `alarmstack bench models` prints.
+"""Three studies on simulated plants that no model was trained on (`alarmstack bench models`).
 
-*Reliability*: where a forecaster said 30 %, did an alarm begin in 30 % of the hours? *Sensor loss*: what is left of a forecaster
-when one instrument is gone? *Learning curve*: what a plant may expect on its first day, and after its first, third, tenth event.
+*Reliability*: where a forecaster predicts 30 %, does an alarm begin in 30 % of the hours?
+*Sensor loss*: how good is a forecaster without one instrument?
+*Learning curve*: how good are the models on a plant's first days, and after its first, third, tenth
+event?
 """
 
 from __future__ import annotations
@@ -22,31 +24,34 @@ from alarmstack.features.examples import Examples
 from alarmstack.features.matrix import build, feature_names, source_of
 from alarmstack.models import Recipe, fit, recipes
 from alarmstack.models.normality import learn_normal
-from alarmstack.registry.bundles import Bundle
+from alarmstack.registry import Bundle
 from alarmstack.training.normal import normal_lesson, normal_thresholds
 from alarmstack.training.train import OPERATING, choose_thresholds, target_of
 from alarmstack.training.trial import Trial
 
 BINS = 10
 FEWEST_ROWS = 50
-"""Rows below which a bin says nothing."""
+"""Rows below which a bin is not evaluated."""
 RELIABLE = 0.05
-"""Aim: what was said and what came are no farther apart."""
+"""Aim for the difference between predicted and observed share."""
 WEEK = timedelta(days=7)
 EVENTS = (0, 1, 3, 10, 30)
+"""Events after which a plant of the learning curve is trained."""
 STARTS = (0.0, 0.25, 0.5)
-"""Where in the training year a new plant's life begins, as shares of it."""
+"""Where a plant's history begins, as shares of the training year."""
 FIRST_DAYS = timedelta(days=14)
-"""What a plant without an event has recorded before anything is learnt."""
+"""History of a plant without an event before it is trained."""
 AFTER = timedelta(hours=24)
-"""How long after its last event a plant is trained."""
+"""Time between the last event and the training."""
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Rows of one forecaster whose probability lay in a tenth: how many, what was said on average, and what came.
+    """Rows of one forecaster whose probability is in the same tenth.
 
-    `least` and `most`: 95 % interval of came − said. Hours of one event go together, so that weeks are resampled, not rows.
+    `said`: mean predicted probability; `came`: observed share of rows with an onset. `least` and
+    `most`: 95 % interval of came - said. Weeks are resampled, not rows, because the hours of one
+    event depend on each other. The field names are keys of `--json`.
     """
 
     model: str
@@ -59,18 +64,18 @@ class Bin:
 
     @property
     def gap(self) -> float:
-        """How far the two are apart."""
+        """The difference between predicted and observed share."""
         return abs(self.said - self.came)
 
     @property
     def chance(self) -> bool:
-        """Whether rows that are as reliable as aimed at may come out like this."""
+        """Whether the aim is within the 95 % interval."""
         return self.least <= RELIABLE and self.most >= -RELIABLE
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A forecaster without one instrument ("nothing": with all)."""
+    """A forecaster without one instrument ("nothing": with all instruments)."""
 
     model: str
     without: str
@@ -81,7 +86,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Learnt:
-    """What was reached after so many events, as mean, lowest and highest of several beginnings."""
+    """The result after a number of events: mean, lowest and highest over several histories."""
 
     model: str
     events: int
@@ -93,49 +98,41 @@ class Learnt:
 
 
 def reliability(plant: Plant, bundles: Mapping[str, Bundle], trial: Trial) -> list[Bin]:
-    """Every tenth of every forecaster that holds enough rows."""
-    found: list[Bin] = []
+    """All tenths of all forecasters that contain enough rows."""
+    bins: list[Bin] = []
     for recipe, bundle in _forecasters(plant, bundles):
         week = WEEK // trial.examples.step
-        found += tenths(
-            recipe.name,
-            bundle.score(trial.examples.window),
-            target_of(recipe, trial.examples),
-            week,
-        )
-    return found
+        scores = bundle.score(trial.examples.window)
+        bins += tenths(recipe.name, scores, target_of(recipe, trial.examples), week)
+    return bins
 
 
 def tenths(
     model: str, score: Floats, target: Floats, week: int, fewest: int = FEWEST_ROWS
 ) -> list[Bin]:
-    """Every tenth of a series of probabilities that holds at least so many rows whose target is known. `week`: rows of one."""
+    """All tenths of a series of probabilities that contain at least `fewest` rows.
+
+    Rows with unknown target are left out. `week`: rows per week.
+    """
     known = ~np.isnan(target) & ~np.isnan(score)
     tenth = np.full(len(score), -1)
     tenth[known] = np.minimum((score[known] * BINS).astype(int), BINS - 1)
-    found = []
+    bins = []
     for place in range(BINS):
         rows = tenth == place
         if rows.sum() >= max(fewest, 1):
-            said, came = float(score[rows].mean()), float(target[rows].mean())
-            found.append(
-                Bin(
-                    model,
-                    place / BINS,
-                    int(rows.sum()),
-                    said,
-                    came,
-                    *_interval(rows, target - score, week),
-                )
-            )
-    return found
+            predicted, observed = float(score[rows].mean()), float(target[rows].mean())
+            least, most = _interval(rows, target - score, week)
+            low = place / BINS
+            bins.append(Bin(model, low, int(rows.sum()), predicted, observed, least, most))
+    return bins
 
 
 def _interval(rows: Mask, gap: Floats, week: int) -> tuple[float, float]:
-    """95 % interval of a mean over rows, by a bootstrap over the weeks that hold some of them."""
-    of = np.flatnonzero(rows) // week
-    count = np.bincount(of)
-    total = np.bincount(of, weights=gap[rows])[count > 0]
+    """95 % interval of a mean over rows, by a bootstrap over the weeks that contain them."""
+    week_of_row = np.flatnonzero(rows) // week
+    count = np.bincount(week_of_row)
+    total = np.bincount(week_of_row, weights=gap[rows])[count > 0]
     count = count[count > 0]
     weeks = len(count)
     draws = np.random.default_rng(0).multinomial(weeks, np.full(weeks, 1 / weeks), RESAMPLES)
@@ -147,29 +144,26 @@ def sensor_loss(
     plant: Plant, bundles: Mapping[str, Bundle], trial: Trial, progress: Progress = silent
 ) -> list[Loss]:
     """Every forecaster at its operating threshold with all instruments, then without each in turn."""
-    lost = [None, *(i for i in plant.modelled)]
-    found = []
-    for done, instrument in enumerate(lost):
-        progress(
-            f"without {instrument.tag}" if instrument else "with all instruments", done / len(lost)
-        )
-        given = (
-            trial.blocks
-            if instrument is None
-            else [_without(plant, block, instrument.tag) for block in trial.blocks]
-        )
-        window = np.concatenate([build(plant, block, "window") for block in given])
+    instruments = [None, *plant.modelled]
+    losses = []
+    for done, instrument in enumerate(instruments):
+        task = f"without {instrument.tag}" if instrument else "with all instruments"
+        progress(task, done / len(instruments))
+        blocks = trial.blocks
+        if instrument is not None:
+            blocks = tuple(_without(plant, block, instrument.tag) for block in trial.blocks)
+        window = np.concatenate([build(plant, block, "window") for block in blocks])
+        without = instrument.tag if instrument else "nothing"
         for recipe, bundle in _forecasters(plant, bundles):
-            said = outcome(trial.examples, bundle.score(window), _threshold(bundle.thresholds))
-            hit = ~np.isnan(said.lead)
-            without = instrument.tag if instrument else "nothing"
-            announced = (
-                float(np.mean(hit[trial.precursor])) if trial.precursor.any() else float("nan")
+            result = outcome(trial.examples, bundle.score(window), _threshold(bundle.thresholds))
+            hit = ~np.isnan(result.lead)
+            recall, precursor_recall = float(np.mean(hit)), float("nan")
+            if trial.precursor.any():
+                precursor_recall = float(np.mean(hit[trial.precursor]))
+            losses.append(
+                Loss(recipe.name, without, recall, precursor_recall, result.false_per_day)
             )
-            found.append(
-                Loss(recipe.name, without, float(np.mean(hit)), announced, said.false_per_day)
-            )
-    return sorted(found, key=lambda one: one.model)
+    return sorted(losses, key=lambda loss: loss.model)
 
 
 def learning_curve(
@@ -179,42 +173,46 @@ def learning_curve(
     trial: Trial,
     progress: Progress = silent,
 ) -> list[Learnt]:
-    """The forecaster of the middle horizon and the normal-behaviour model, trained on a plant's first days in its life.
+    """The forecaster of the middle horizon and the normal-behaviour model, with little history.
 
-    A plant without an event has nothing for a forecaster to learn; of few events a forecaster may find no threshold that keeps the
-    budget and stays silent, which counts as recall 0.
+    Without an event a forecaster cannot be trained. After few events there may be no threshold that
+    keeps the budget; the forecaster then raises no warning, which counts as recall 0.
     """
-    recipe = sorted(
+    forecasters = sorted(
         (r for r in recipes(plant) if r.horizon), key=lambda r: r.horizon or timedelta()
-    )[len(plant.time.horizons) // 2]
+    )
+    recipe = forecasters[len(plant.time.horizons) // 2]
     reached: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
     for done, events in enumerate(EVENTS):
         for start in STARTS:
-            progress(f"{events} events, beginning at {start:.0%} of the year", done / len(EVENTS))
-            begin, end = _life(training, int(start * len(training)), events)
+            progress(f"{events} events, from {start:.0%} of the year on", done / len(EVENTS))
+            begin, end = _history(training, int(start * len(training)), events)
             days = (end - begin) * (plant.time.cadence / timedelta(days=1))
-            part, life = training.rows(begin, end), block.rows(begin, end)
-            for model, scores, threshold in _contenders(
-                plant, recipe, part, life, trial, labelled=events > 0
+            part, intervals = training.rows(begin, end), block.rows(begin, end)
+            for model, scores, threshold in _trained(
+                plant, recipe, part, intervals, trial, labelled=events > 0
             ):
-                said = outcome(trial.examples, scores, threshold)
-                recall = float(np.mean(~np.isnan(said.lead)[trial.precursor]))
-                reached.setdefault((model, events), []).append((days, recall, said.false_per_day))
-    return [
-        Learnt(
-            model,
-            events,
-            *(
-                float(v)
-                for v in (days.mean(), recall.mean(), recall.min(), recall.max(), false.mean())
-            ),
-        )
-        for (model, events), runs in reached.items()
-        for days, recall, false in [np.array(runs).T]
-    ]
+                result = outcome(trial.examples, scores, threshold)
+                recall = float(np.mean(~np.isnan(result.lead)[trial.precursor]))
+                reached.setdefault((model, events), []).append((days, recall, result.false_per_day))
+    return [_learnt(model, events, runs) for (model, events), runs in reached.items()]
 
 
-def _contenders(
+def _learnt(model: str, events: int, runs: Sequence[tuple[float, float, float]]) -> Learnt:
+    """The summary of runs: days of history, recall, false alarms per day."""
+    days, recall, false_per_day = np.array(runs).T
+    return Learnt(
+        model,
+        events,
+        days=float(days.mean()),
+        recall=float(recall.mean()),
+        lowest=float(recall.min()),
+        highest=float(recall.max()),
+        false_alarms_per_day=float(false_per_day.mean()),
+    )
+
+
+def _trained(
     plant: Plant,
     recipe: Recipe,
     part: Examples,
@@ -223,31 +221,30 @@ def _contenders(
     *,
     labelled: bool,
 ) -> Iterator[tuple[str, np.ndarray, float]]:
-    """Name, scores of the trial and threshold of each model that can be learnt from these rows."""
+    """Name, scores of the trial and threshold of each model that can be trained on these rows."""
     if plant.normality is not None:
         model = learn_normal(plant, [normal_lesson(plant, block)])
-        scores = np.concatenate([model(one).score for one in trial.blocks])
-        yield (
-            f"{plant.registry_prefix}_normality",
-            scores,
-            _threshold(normal_thresholds(plant, model)),
-        )
+        scores = np.concatenate([model(of_trial).score for of_trial in trial.blocks])
+        threshold = _threshold(normal_thresholds(plant, model))
+        yield f"{plant.registry_prefix}_normality", scores, threshold
     if labelled and len(part.onsets):
         names = feature_names(plant, recipe.group)
         folds = [(fold.train, fold.held_back) for fold in inner_folds(part)]
         sources = [source_of(plant, name) for name in names]
-        fitted = fit(
-            recipe, names, sources, part.features(recipe.group), target_of(recipe, part), folds
-        )
+        features, target = part.features(recipe.group), target_of(recipe, part)
+        fitted = fit(recipe, names, sources, features, target, folds)
         threshold = _threshold(choose_thresholds(recipe, fitted.out_of_fold, part))
         yield recipe.name, fitted.predict(trial.examples.window), threshold
 
 
-def _life(training: Examples, begin: int, events: int) -> tuple[int, int]:
-    """First and last row of a plant's life until a day after so many events, or its first fortnight without any."""
-    ahead = training.onsets[training.onsets >= begin]
+def _history(training: Examples, begin: int, events: int) -> tuple[int, int]:
+    """First row of a history, and the row after its last: a day after a number of events.
+
+    Without events, the first days.
+    """
+    onsets = training.onsets[training.onsets >= begin]
     if events:
-        return begin, min(int(ahead[events - 1]) + training.plant.rows(AFTER), len(training))
+        return begin, min(int(onsets[events - 1]) + training.plant.rows(AFTER), len(training))
     return begin, begin + training.plant.rows(FIRST_DAYS)
 
 
@@ -258,21 +255,21 @@ def _forecasters(plant: Plant, bundles: Mapping[str, Bundle]) -> list[tuple[Reci
 
 
 def _without(plant: Plant, block: IntervalBlock, tag: str) -> IntervalBlock:
-    """A block in which an instrument never spoke."""
+    """A block without the values of one instrument."""
     values = block.values.copy()
     values[:, plant.signals.index(tag)] = np.nan
     return replace(block, values=values)
 
 
 def _threshold(thresholds: Mapping[str, float | None]) -> float:
-    found = thresholds.get(OPERATING)
-    return float("inf") if found is None else found
+    threshold = thresholds.get(OPERATING)
+    return float("inf") if threshold is None else threshold
 
 
 def study_rows(
     bins: Sequence[Bin], losses: Sequence[Loss], curve: Sequence[Learnt]
 ) -> list[dict[str, object]]:
-    """All figures in the form of the other benchmarks: name, value, baseline, ratio, aim, met, and what they are about."""
+    """All results in the form of the other benchmarks: name, value, baseline, ratio, aim, met."""
 
     def row(
         study: str,
@@ -284,7 +281,7 @@ def study_rows(
     ) -> dict[str, object]:
         ratio = value / baseline if baseline else None
         met = None if aim is None else abs(value - (baseline or 0.0)) <= aim
-        made = {
+        result = {
             "name": f"{study}: {name}",
             "value": value,
             "baseline": baseline,
@@ -292,7 +289,7 @@ def study_rows(
             "aim": aim,
             "met": met,
         }
-        return made | asdict(about)  # type: ignore[call-overload,no-any-return]
+        return result | asdict(about)  # type: ignore[call-overload,no-any-return]
 
     whole = {loss.model: loss.recall for loss in losses if loss.without == "nothing"}
     return [

@@ -20,14 +20,16 @@ from alarmstack.core.model_list import CHAMPION, OPERATING, model_list
 from alarmstack.core.plant import Plant
 from alarmstack.core.progress import Progress, silent
 from alarmstack.evaluation.comparison import BaselineComparison
-from alarmstack.evaluation.events import BUDGETS, thresholds_for
 from alarmstack.evaluation.metrics import judge
-from alarmstack.evaluation.population import score_of, usual_values
+from alarmstack.evaluation.reference import reference_of_scores, reference_of_values
 from alarmstack.evaluation.splits import inner_folds
+from alarmstack.evaluation.thresholds import BUDGETS, thresholds_for
 from alarmstack.features.examples import Examples
 from alarmstack.features.matrix import feature_names, source_of
-from alarmstack.models import Fitted, More, Recipe, fit, recipes, refit, side_by_side
-from alarmstack.registry.bundles import BEATS_BASELINE, Bundle, Registry, make_bundle
+from alarmstack.models import ExtraRows, Fitted, Recipe, fit, recipes, refit, side_by_side
+from alarmstack.registry import Bundle, Registry
+from alarmstack.registry.bundle import make_bundle
+from alarmstack.registry.mlflow_registry import BEATS_BASELINE
 from alarmstack.training.card import write_card
 from alarmstack.training.normal import make_normal
 
@@ -73,7 +75,7 @@ def train(
     sealed = examples.rows(examples.sealed_from, len(examples))
     folds = inner_folds(open_rows)
     plant_recipes, chosen, evaluations = recipes(plant), [], []
-    population = usual_values(plant, block)
+    population = reference_of_values(plant, block)
     for number, recipe in enumerate(plant_recipes):
         progress(recipe.name, number / (len(plant_recipes) + 1))
         fitted = fit(
@@ -83,7 +85,7 @@ def train(
             open_rows.features(recipe.group),
             target_of(recipe, open_rows),
             [(f.train, f.held_back) for f in folds],
-            more=_more(recipe, open_rows),
+            extra=_extra(recipe, open_rows),
             seed=seed,
         )
         thresholds = choose_thresholds(recipe, fitted.out_of_fold, open_rows)
@@ -107,7 +109,7 @@ def train(
     if plant.normality is not None:
         progress("normal behaviour", 1.0)
         bundle, comparison = make_normal(plant, block, examples, data_fingerprint, population)
-        version = registry.publish(bundle, _verdict(comparison), verdict=comparison.compared)
+        version = registry.publish(bundle, _verdict(comparison), comparison=comparison.compared)
         trained.append(Trained(bundle, version, bundle.metrics, comparison))
     return trained
 
@@ -117,7 +119,7 @@ def _again(plant: Plant, chosen: Fitted, examples: Examples, seed: int) -> Fitte
     recipe = chosen.recipe
     x, target = examples.features(recipe.group), target_of(recipe, examples)
     return refit(
-        chosen, _sources(plant, recipe), x, target, more=_more(recipe, examples), seed=seed
+        chosen, _sources(plant, recipe), x, target, extra=_extra(recipe, examples), seed=seed
     )
 
 
@@ -165,7 +167,7 @@ def _register(
         bundle,
         _verdict(comparison),
         {"estimator": fitted.chosen, **precisions},
-        verdict=comparison.compared,
+        comparison=comparison.compared,
     )
     return Trained(bundle, version, metrics, comparison)
 
@@ -175,12 +177,12 @@ def _period(examples: Examples) -> str:
     return f"{len(examples)} rows, {first} to {last}, {len(examples.onsets)} onsets"
 
 
-def _more(recipe: Recipe, examples: Examples) -> More | None:
+def _extra(recipe: Recipe, examples: Examples) -> ExtraRows | None:
     """The rows of the other phases of the grid, from which forecasters also learn."""
     between = examples.between
     if between is None or recipe.horizon is None:
         return None
-    return More(between.window, between.target[recipe.horizon], between.row, between.phases)
+    return ExtraRows(between.window, between.target[recipe.horizon], between.row, between.phases)
 
 
 def _score(plant: Plant, fitted: Fitted, examples: Examples) -> dict[str, ReferenceDistribution]:
@@ -192,7 +194,7 @@ def _score(plant: Plant, fitted: Fitted, examples: Examples) -> dict[str, Refere
         raw = fitted.estimator.raw(examples.features(fitted.recipe.group))
     # Calibrated as in service: the calibrations of the folds have other steps.
     scores = raw if fitted.calibration is None else fitted.calibration(raw)
-    reference = score_of(plant, scores)
+    reference = reference_of_scores(plant, scores)
     return {} if reference is None else {SCORE: reference}
 
 

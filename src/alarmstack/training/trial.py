@@ -1,4 +1,4 @@
-"""Trials: plants that nobody trained on, simulated from unseen seeds, with the truth about which onsets announce themselves."""
+"""Trials: simulated plants that no model was trained on, with the ground truth of precursors."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
@@ -19,12 +20,15 @@ from alarmstack.preparation.labels import in_alarm
 from alarmstack.simulator import simulate
 
 LATE = timedelta(hours=3)
-"""How long after the truth's limit crossing an episode may begin and still be that fault's (operators write late)."""
+"""How long after a fault's end an episode may begin and still be caused by it.
+
+Operators write their log late.
+"""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Examples of unseen plants, the intervals behind them, and for each onset whether the simulator gave it a precursor."""
+    """Examples of unseen plants and their intervals; `precursor` bool [onsets]."""
 
     examples: Examples
     blocks: tuple[IntervalBlock, ...]
@@ -34,14 +38,12 @@ class Trial:
 def simulated_trial(
     plant: Plant, start: datetime, days: int, seeds: Sequence[int], workers: int = 2
 ) -> Trial:
-    """One simulated plant a seed, made in parallel processes, joined as separate series."""
-    # Spawned, not forked: a fork would inherit the locks of the tree libraries' threads.
+    """One simulated plant per seed, from parallel processes, joined as separate series."""
+    # Spawn, because a fork would inherit the locks of the tree libraries' threads.
     with ProcessPoolExecutor(
         max_workers=min(workers, len(seeds)), mp_context=get_context("spawn")
     ) as pool:
-        parts = list(
-            pool.map(_one, [plant] * len(seeds), [start] * len(seeds), [days] * len(seeds), seeds)
-        )
+        parts = list(pool.map(partial(_one, plant, start, days), seeds))
     return Trial(
         join([p.examples for p in parts]),
         tuple(p.blocks[0] for p in parts),
@@ -50,21 +52,24 @@ def simulated_trial(
 
 
 def _one(plant: Plant, start: datetime, days: int, seed: int) -> Trial:
-    made = simulate(plant, start=start, days=days, seed=seed)
-    block = close_intervals(plant, made.readings)
-    found = examples(plant, block, in_alarm(plant, block, made.operator_log))
-    return Trial(found, (block,), announced(found, made.truth))
+    simulation = simulate(plant, start=start, days=days, seed=seed)
+    block = close_intervals(plant, simulation.readings)
+    of_plant = examples(plant, block, in_alarm(plant, block, simulation.operator_log))
+    return Trial(of_plant, (block,), has_precursor(of_plant, simulation.truth))
 
 
-def announced(found: Examples, truth: pl.DataFrame) -> Mask:
-    """Whether an onset's row lies in a fault with a precursor: from its physical onset to a little after its end."""
-    cadence = np.timedelta64(found.plant.time.cadence)
-    announced = np.zeros(len(found.onsets), bool)
+def has_precursor(of_plant: Examples, truth: pl.DataFrame) -> Mask:
+    """Whether each onset is caused by a fault with a precursor: bool [onsets].
+
+    An onset is assigned to a fault from the physical onset until `LATE` after the end.
+    """
+    cadence = np.timedelta64(of_plant.plant.time.cadence)
+    with_precursor = np.zeros(len(of_plant.onsets), bool)
     for begin, end in truth.filter("has_precursor").select("physical_onset", "end").iter_rows():
         first, last = (np.datetime64(t.replace(tzinfo=None), "us") for t in (begin, end + LATE))
-        when = found.start[found.onsets] + cadence
-        announced |= (when > first) & (when <= last + cadence)
-    return announced
+        known_at = of_plant.start[of_plant.onsets] + cadence
+        with_precursor |= (known_at > first) & (known_at <= last + cadence)
+    return with_precursor
 
 
-__all__ = ["Trial", "announced", "simulated_trial"]
+__all__ = ["Trial", "has_precursor", "simulated_trial"]

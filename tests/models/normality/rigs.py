@@ -1,4 +1,4 @@
-"""A rig of three pressures that follow one flow, in rows of a minute."""
+"""A rig of three pressures that follow one flow, with rows of one minute."""
 
 from datetime import timedelta
 
@@ -12,14 +12,14 @@ DAY = 24 * 60
 
 def rig() -> Plant:
     def instrument(tag: str, role: str) -> dict[str, object]:
-        usual = {"range": (-1000.0, 1000.0), "normal": (-50.0, 50.0), "stale_after": "5min"}
+        defaults = {"range": (-1000.0, 1000.0), "normal": (-50.0, 50.0), "stale_after": "5min"}
         return {
             "tag": tag,
             "title": tag,
             "process_unit": "rig",
             "unit": "bar",
             "role": role,
-        } | usual
+        } | defaults
 
     return Plant.model_validate(
         {
@@ -43,7 +43,7 @@ def rig() -> Plant:
 
 
 def normal_block(rows: int, seed: int) -> IntervalBlock:
-    """Pressures that follow a wandering flow, each with noise of its own."""
+    """Pressures that follow a random flow, each with its own noise."""
     random = np.random.default_rng(seed)
     flow = np.zeros(rows)
     for row in range(1, rows):

@@ -1,4 +1,4 @@
-"""Normal behaviour: what deviates is found and named, what is only missing or frozen is not, and budgets hold on new rows."""
+"""Normal behaviour: deviations are detected with their tag, and budgets hold on new rows."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ def plant_with(*names: str, fusion: str = "mean") -> Plant:
     )
 
 
-def lesson(block: IntervalBlock) -> TrainingSegment:
+def all_normal(block: IntervalBlock) -> TrainingSegment:
     return TrainingSegment("rig", block, np.ones(len(block), bool), np.zeros(len(block), bool))
 
 
@@ -52,55 +52,55 @@ def with_values(block: IntervalBlock, tag: int, rows: slice, value: float) -> In
 
 
 @pytest.mark.parametrize("name", EXPERTS)
-def test_every_expert_finds_a_tag_that_leaves_the_others_and_names_it(name: str) -> None:
-    model = learn_normal(plant_with(name), [lesson(normal_block(3 * DAY, seed=1))])
+def test_every_expert_detects_a_deviating_tag_and_names_it(name: str) -> None:
+    model = learn_normal(plant_with(name), [all_normal(normal_block(3 * DAY, seed=1))])
     new = normal_block(DAY, seed=2)
     broken = with_values(new, 1, slice(700, 760), 25.0)
-    said = model(broken)
-    assert np.nanmax(said.score[705:760]) > np.nanquantile(model(new).score, 0.999)
-    assert np.nanmean(said.shares[701:710], axis=0).argmax() == 1
+    assessed = model(broken)
+    assert np.nanmax(assessed.score[705:760]) > np.nanquantile(model(new).score, 0.999)
+    assert np.nanmean(assessed.shares[701:710], axis=0).argmax() == 1
 
 
 @pytest.mark.parametrize("name", EXPERTS)
-def test_nothing_after_a_row_changes_what_is_said_of_it(name: str) -> None:
-    model = learn_normal(plant_with(name), [lesson(normal_block(2 * DAY, seed=1))])
+def test_later_rows_do_not_change_a_score(name: str) -> None:
+    model = learn_normal(plant_with(name), [all_normal(normal_block(2 * DAY, seed=1))])
     whole = normal_block(900, seed=3)
     np.testing.assert_array_equal(model(whole.rows(0, 500)).score, model(whole).score[:500])
 
 
-def test_the_loudest_tag_alone_counts_where_a_fault_shows_in_one() -> None:
-    """Two more tags that leave add nothing to one that is louder; without `loudest` they do."""
+def test_with_loudest_only_the_largest_deviation_counts() -> None:
+    """Two more deviating tags do not raise the score of a larger one; without `loudest` they do."""
     new = normal_block(DAY, seed=2)
     one = with_values(new, 1, slice(700, 702), 60.0)
     all_three = with_values(with_values(one, 0, slice(700, 702), 20.0), 2, slice(700, 702), 20.0)
     for loudest in (True, False):
-        experts = [{"name": "usual", "kind": "static", "loudest": loudest}]
+        experts = [{"name": "static", "kind": "static", "loudest": loudest}]
         plant = rig().model_copy(
             update={"normality": Normality.model_validate({"experts": experts})}
         )
-        model = learn_normal(plant, [lesson(normal_block(2 * DAY, seed=1))])
+        model = learn_normal(plant, [all_normal(normal_block(2 * DAY, seed=1))])
         assert (model(all_three).score[700] > model(one).score[700] + 0.01) == (not loudest)
 
 
-def test_a_frozen_and_a_missing_transmitter_are_no_process_fault() -> None:
-    model = learn_normal(plant_with("level", "static"), [lesson(normal_block(3 * DAY, seed=1))])
+def test_a_frozen_or_missing_transmitter_is_not_a_process_fault() -> None:
+    model = learn_normal(plant_with("level", "static"), [all_normal(normal_block(3 * DAY, seed=1))])
     new = normal_block(DAY, seed=2)
-    usual = np.nanquantile(model(new).score, 0.999)
+    high_normal = np.nanquantile(model(new).score, 0.999)
     missing = model(with_values(new, 0, slice(400, 900), np.nan)).score
     frozen = model(with_values(new, 0, slice(400, 1400), float(new.values[399, 0, 0]))).score
-    assert np.nanmax(missing[400:900]) < usual + 1.0
-    assert np.nanmax(frozen[500:1400]) < usual + 1.0
+    assert np.nanmax(missing[400:900]) < high_normal + 1.0
+    assert np.nanmax(frozen[500:1400]) < high_normal + 1.0
 
 
-def test_a_new_run_begins_afresh() -> None:
+def test_a_run_is_compared_with_its_own_beginning() -> None:
     plant = plant_with("since the run began")
-    model = learn_normal(plant, [lesson(normal_block(3 * DAY, seed=1))])
+    model = learn_normal(plant, [all_normal(normal_block(3 * DAY, seed=1))])
     other = normal_block(600, seed=5)
     moved = replace(other, values=other.values + 40.0)
     assert np.nanmax(model(moved).score) == pytest.approx(np.nanmax(model(other).score), abs=1e-6)
 
 
-def test_a_budget_in_alarms_a_day_holds_on_unseen_normal_days_within_a_factor_of_two() -> None:
+def test_a_budget_of_alarms_per_day_holds_on_new_days_within_a_factor_of_two() -> None:
     plant = plant_with("static", "relations").model_copy(
         update={
             "warnings": Warnings.model_validate(
@@ -114,23 +114,23 @@ def test_a_budget_in_alarms_a_day_holds_on_unseen_normal_days_within_a_factor_of
             )
         }
     )
-    model = learn_normal(plant, [lesson(normal_block(10 * DAY, seed=1))])
+    model = learn_normal(plant, [all_normal(normal_block(10 * DAY, seed=1))])
     threshold = threshold_for(plant, model.held_back)
     counted = _alarms_per_day(plant, threshold, model, days=20)
     assert 1.0 <= counted <= 4.0
 
 
 def _alarms_per_day(plant: Plant, threshold: float, model, days: int) -> float:
-    from alarmstack.alarms import WarningRule, activations, standing
+    from alarmstack.alarms import WarningRule, activations, warning_active
 
     block = normal_block(days * DAY, seed=9)
-    on = standing(WarningRule.of(plant, threshold), model(block).score, 60.0, None, block.segment)
+    on = warning_active(
+        WarningRule.of(plant, threshold), model(block).score, 60.0, None, block.segment
+    )
     return len(activations(on)) / days
 
 
-def test_a_share_of_time_is_counted_where_there_are_rows_and_extrapolated_where_there_are_not() -> (
-    None
-):
+def test_a_share_of_time_is_counted_with_enough_rows_and_extrapolated_with_few() -> None:
     plant = rig().model_copy(
         update={"warnings": rig().warnings.model_copy(update={"time_in_warning": 0.01})}
     )
@@ -152,24 +152,22 @@ def test_surprise_counts_powers_of_ten() -> None:
     )
 
 
-def test_rows_that_were_held_back_were_not_learnt_from() -> None:
-    """An expert that remembers would find its own rows unremarkable: held-back scores look like those of new rows."""
-    model = learn_normal(plant_with("trees"), [lesson(normal_block(2 * DAY, seed=1))])
+def test_held_back_rows_are_not_learnt_from() -> None:
+    """Trees fit their own rows closely: held-back scores must resemble those of new rows."""
+    model = learn_normal(plant_with("trees"), [all_normal(normal_block(2 * DAY, seed=1))])
     held_back, new = model.held_back[0].scores, model(normal_block(2 * DAY, seed=4)).score
     assert np.nanquantile(held_back, 0.9) == pytest.approx(np.nanquantile(new, 0.9), abs=0.35)
 
 
-def test_a_plant_without_experts_is_told_so() -> None:
+def test_a_plant_without_experts_is_refused() -> None:
     with pytest.raises(PlantError, match="normality"):
-        learn_normal(rig(), [lesson(normal_block(DAY, seed=1))])
+        learn_normal(rig(), [all_normal(normal_block(DAY, seed=1))])
 
 
-def test_a_model_that_was_written_down_says_the_same() -> None:
+def test_a_stored_model_gives_the_same_scores() -> None:
     plant = plant_with(*EXPERTS)
-    model, new = (
-        learn_normal(plant, [lesson(normal_block(2 * DAY, seed=1))]),
-        normal_block(900, seed=3),
-    )
+    model = learn_normal(plant, [all_normal(normal_block(2 * DAY, seed=1))])
+    new = normal_block(900, seed=3)
     again = NormalModel.load(plant, model.dump())(new)
     np.testing.assert_allclose(again.score, model(new).score, rtol=1e-12)
     np.testing.assert_allclose(again.shares, model(new).shares, rtol=1e-12)

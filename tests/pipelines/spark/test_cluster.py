@@ -1,4 +1,6 @@
-"""A real cluster does what this machine does, row for row and bit for bit, whatever happens to its workers."""
+"""A real cluster does what this machine does, row for row and bit for bit, whatever happens to its
+workers.
+"""
 
 import json
 import threading

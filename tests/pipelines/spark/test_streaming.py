@@ -1,4 +1,6 @@
-"""Live readings of many assets are scored as they come, each interval once, and as the batch scores them."""
+"""Live readings of many assets are scored as they come, each interval once, and as the batch scores
+them.
+"""
 
 import os
 import signal
@@ -60,7 +62,9 @@ def test_a_followed_asset_says_what_the_batch_says(plant: Plant, home: Path, hou
 
 
 def drop(plant: Plant, folder: Path, days: range) -> None:
-    """Readings of some days of every asset, as the live feed flushes them: whole files, in the order of time."""
+    """Readings of some days of every asset, as the live feed flushes them: whole files, in the
+    order of time.
+    """
     for asset, seed in ASSETS.items():
         told = readings(plant, HOURS, seed)
         first = told["time"].min()
@@ -158,7 +162,9 @@ def test_what_no_plant_can_have_is_set_aside_with_its_reason(plant: Plant) -> No
 def test_a_reading_dated_a_year_ahead_neither_makes_rows_nor_ends_the_stream(
     plant: Plant, home: Path, tmp_path: Path
 ) -> None:
-    """The real command: the wrong reading is kept aside and reported, every valid interval is scored."""
+    """The real command: the wrong reading is kept aside and reported, every valid interval is
+    scored.
+    """
     live, out = tmp_path / "live", tmp_path / "scores"
     words = [
         "stream",

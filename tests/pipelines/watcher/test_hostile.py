@@ -21,6 +21,7 @@ import polars as pl
 import pytest
 
 from alarmstack.core.errors import ServiceError, SourceError, StorageError
+from alarmstack.core.formats import SUFFIXES
 from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import Tasks
 from alarmstack.pipelines.watcher import Airflow, Watcher, keep_watching
@@ -31,7 +32,6 @@ from alarmstack.pipelines.watcher.watch import LINK
 from alarmstack.preparation.interval_closer import close_intervals
 from alarmstack.preparation.labels import RegimeBands
 from alarmstack.sources import read_source
-from alarmstack.sources.grids import SUFFIXES
 from alarmstack.sources.limits import Limits
 from tests.blocks import readings
 from tests.conftest import REPOSITORY
@@ -106,7 +106,9 @@ def test_links_are_refused_and_never_followed(scene: Scene, tmp_path: Path) -> N
 
 
 def test_folders_behind_a_link_are_not_watched(tmp_path: Path) -> None:
-    """A link to `/` had the whole computer watched: that takes half a minute, and fails at the first folder of another user."""
+    """A link to `/` had the whole computer watched: that takes half a minute, and fails at the
+    first folder of another user.
+    """
     outside, folder = tmp_path / "outside", tmp_path / "drop"
     for number in range(20):
         (outside / str(number)).mkdir(parents=True)
@@ -151,7 +153,9 @@ def test_a_very_deep_folder_keeps_no_other_drop_waiting(scene: Scene, deep: Path
 
 @pytest.fixture
 def deep(scene: Scene) -> Iterator[Path]:
-    """A folder deeper than a function can call itself, with a file at its end; removed here, as `shutil.rmtree` cannot."""
+    """A folder deeper than a function can call itself, with a file at its end; removed here, as
+    `shutil.rmtree` cannot.
+    """
     before, levels = Path.cwd(), 1200
     try:
         os.chdir(scene.folder)
@@ -489,7 +493,9 @@ def hostile_files(folder: Path, plant: Plant) -> Iterator[Path]:
 def test_a_running_watcher_takes_the_valid_file_behind_every_hostile_one(
     plant: Plant, tmp_path: Path
 ) -> None:
-    """The real command: each hostile file is refused with a reason or, where chance did no harm, taken; then the valid one is."""
+    """The real command: each hostile file is refused with a reason or, where chance did no harm,
+    taken; then the valid one is.
+    """
     made = tmp_path / "made"
     made.mkdir()
     files = list(hostile_files(made, plant))

@@ -1,4 +1,6 @@
-"""The watcher with real files: whole ones only, each once, over restarts, and nothing lost while Airflow is away."""
+"""The watcher with real files: whole ones only, each once, over restarts, and nothing lost while
+Airflow is away.
+"""
 
 import json
 import os
@@ -174,7 +176,9 @@ def test_a_drop_is_known_by_name_and_content(tmp_path: Path) -> None:
 
 
 class Desk:
-    """Airflow's two endpoints as the watcher meets them, with a login and runs that are made once."""
+    """Airflow's two endpoints as the watcher meets them, with a login and runs that
+    are made once.
+    """
 
     def __init__(self, port: int) -> None:
         self.runs: dict[str, str] = {}
@@ -261,7 +265,9 @@ def test_a_wrong_login_names_the_settings_to_mend(scene: Scene, port: int) -> No
 
 @pytest.mark.parametrize("polling", [False, True])
 def test_files_that_come_while_it_watches_are_noticed(tmp_path: Path, polling: bool) -> None:
-    """The loop itself, with the system's notices and without: a file copied slowly by another process comes whole."""
+    """The loop itself, with the system's notices and without: a file copied slowly by another
+    process comes whole.
+    """
     recorder, stop = Recorder(), threading.Event()
     folder = tmp_path / "drop"
     watcher = Watcher(
@@ -353,7 +359,9 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 @pytest.mark.slow
 def test_a_dataset_becomes_a_run_and_a_bad_one_is_set_aside(running: Running, home: Path) -> None:
-    """The real command: a good file is published in the store, a refused one kept with its verdict; a restart repeats nothing."""
+    """The real command: a good file is published in the store, a refused one kept with its verdict;
+    a restart repeats nothing.
+    """
     from tests.home import alarmstack
 
     alarmstack(home, "ingest", str(home / "drop"), "--out", str(running.home / "made"))
@@ -368,8 +376,13 @@ def test_a_dataset_becomes_a_run_and_a_bad_one_is_set_aside(running: Running, ho
     manifest = json.loads((running.home / "data/store/latest/manifest.json").read_text())
     assert manifest["drop"]["name"] == "good.csv" and manifest["rows"] == good.count(b"\n") - 1
     running.kill()
+    old = running.home / "data/refused/old-1"
+    old.mkdir(parents=True)
+    (old / "verdict.json").write_text("{}")
+    os.utime(old / "verdict.json", (0, 0))
     (running.home / "data_drop/mislabelled.csv").write_bytes(good.replace(b",0,0\n", b",7,0\n", 1))
     running.start()
     running.has_entries(4)
     assert (running.entries[-1].name, running.entries[-1].outcome) == ("mislabelled.csv", "refused")
     assert list((running.home / "data/refused").glob("mislabelled-*/verdict.txt"))
+    assert not old.exists(), "refused drops are kept for their time"

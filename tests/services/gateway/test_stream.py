@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from httpx_sse import EventSource, ServerSentEvent
 
 from alarmstack.core.plant import Plant
 from alarmstack.services.gateway.routes.stream import HEARTBEAT_SECONDS
-from alarmstack.services.monitor.hub import Event
-from alarmstack.services.monitor.listening import events
+from alarmstack.services.runtime.broadcast import Event
 from tests.conftest import REPOSITORY
 from tests.upstreams import serving
 from tests.world import world
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def watching(url: str, token: str) -> AsyncIterator[AsyncIterator[tuple[str, str]]]:
+async def watching(url: str, token: str) -> AsyncIterator[AsyncIterator[ServerSentEvent]]:
     async with (
         httpx.AsyncClient(base_url=url, headers={"Authorization": token}, timeout=10) as client,
         client.stream("GET", "/api/stream") as answer,
@@ -29,14 +29,14 @@ async def watching(url: str, token: str) -> AsyncIterator[AsyncIterator[tuple[st
             "text/event-stream"
         )
         assert answer.headers["cache-control"] == "no-store"
-        yield events(answer.aiter_lines())
+        yield EventSource(answer).aiter_sse()
 
 
-async def until(stream: AsyncIterator[tuple[str, str]], name: str, part: str) -> str:
+async def until(stream: AsyncIterator[ServerSentEvent], name: str, part: str) -> str:
     async with asyncio.timeout(10):
-        async for told, data in stream:
-            if told == name and part in data:
-                return data
+        async for event in stream:
+            if event.event == name and part in event.data:
+                return event.data
     raise AssertionError(f"the stream ended before {name}")
 
 
@@ -104,7 +104,7 @@ async def test_a_stream_ends_with_the_access_token(plant: Plant, tmp_path: objec
             await until(stream, "status", '"feed":"live"')
             w.clock.advance(16 * 60)
             async with asyncio.timeout(10):
-                assert [name async for name, _ in stream][-1] in (
+                assert [event.event async for event in stream][-1] in (
                     "status",
                     "reading",
                     "assessment",
@@ -134,7 +134,7 @@ async def _until_comment(answer: httpx.Response) -> AsyncIterator[str]:
 
 def test_the_browser_waits_for_more_than_two_heartbeats_and_less_than_ten_seconds() -> None:
     source = (REPOSITORY / "ui/src/lib/state/live.svelte.ts").read_text()
-    found = re.search(r"SILENCE_MS = ([\d_]+);", source)
-    assert found
-    silence = int(found[1].replace("_", "")) / 1000
+    constant = re.search(r"SILENCE_MS = ([\d_]+);", source)
+    assert constant
+    silence = int(constant[1].replace("_", "")) / 1000
     assert 2 * HEARTBEAT_SECONDS < silence < 10

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from alarmstack.core.plant import Plant
-from alarmstack.registry.bundles import Registry
+from alarmstack.registry import Registry
 from alarmstack.services.inference import Shelf, create_app
 
 

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
-from alarmstack.registry.bundles import Registry
+from alarmstack.registry import Registry
 from alarmstack.services.inference import Shelf, create_app
 from alarmstack.services.schemas.observations import to_rows
 from tests.blocks import block

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from alarmstack.registry.bundles import Registry
 from fastapi.testclient import TestClient
 
 from alarmstack.bench.sets import SetDescription, load_runs, read_set
@@ -17,13 +18,13 @@ from alarmstack.core.intervals import READING_SCHEMA, IntervalBlock
 from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant, load_plant
 from alarmstack.core.settings import Settings
+from alarmstack.models.normality import monitored
 from alarmstack.pipelines.etl.local import run
 from alarmstack.pipelines.local import train_latest
 from alarmstack.preparation.intake import Intake
 from alarmstack.preparation.interval_closer import close_intervals
 from alarmstack.preparation.labels import in_alarm
 from alarmstack.preparation.quality import GateResult
-from alarmstack.registry.bundles import Registry
 from alarmstack.services.gateway.plant_view import plant_view
 from alarmstack.services.inference import Shelf, create_app
 from alarmstack.services.schemas.observations import to_rows
@@ -66,8 +67,8 @@ def rows_of(plant: Plant, block: IntervalBlock, count: int) -> list[dict[str, An
 
 
 def beyond_normal(plant: Plant, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with all instruments at the top of their range in the last twenty of them."""
-    top = {instrument.key: instrument.range[1] for instrument in plant.modelled}
+    """The rows with all monitored instruments far above normal in the last twenty of them."""
+    top = {one.key: 2 * one.normal[1] - one.normal[0] for one in monitored(plant)}
     return [*rows[:-20], *(row | top for row in rows[-20:])]
 
 

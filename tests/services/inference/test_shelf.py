@@ -20,7 +20,8 @@ from fastapi.testclient import TestClient
 from alarmstack.core.errors import NotPromotedError, RegistryError, ServiceError, StorageError
 from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import Tasks
-from alarmstack.registry.bundles import FILES, Bundle, Registry
+from alarmstack.registry import Bundle, Registry
+from alarmstack.registry.bundle import FILES
 from alarmstack.services.inference import Shelf, create_app
 from alarmstack.services.inference.exported import export, fetch
 from alarmstack.storage.files import Store

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alarmstack.core.intervals import READING_SCHEMA
 from alarmstack.core.plant import Plant
 from alarmstack.preparation.derived import column
 from alarmstack.preparation.interval_closer import close_intervals
-from alarmstack.services.monitor.alarm_state import AlarmState, Heard, Warned
+from alarmstack.services.monitor.alarm_state import AlarmState, FeedReading, Warned
 from alarmstack.services.monitor.open_interval import Measured, NewestRows
 from alarmstack.services.schemas.gateway import FeedStatus, PlantState, WarningState
 from alarmstack.services.schemas.observations import Observation, Reading, to_rows
@@ -45,13 +45,13 @@ def seen(state: AlarmState, *warnings: WarningState) -> PlantState:
     return state.view(status(), Warned(warnings))
 
 
-def heard(
+def feed_reading(
     at: datetime, ages: dict[str, float | None] | None = None, /, **values: float | None
-) -> Heard:
+) -> FeedReading:
     """A reading. Keys that end in `_sp` are setpoints."""
     setpoints = {key: value for key, value in values.items() if key.endswith("_sp")}
     rest = {key: value for key, value in values.items() if key not in setpoints}
-    return Heard(Reading(timestamp=at, **rest), ages or {}, setpoints)
+    return FeedReading(Reading(timestamp=at, **rest), ages or {}, setpoints)
 
 
 def episodes(state: AlarmState) -> list[tuple[str, datetime, datetime | None]]:
@@ -62,10 +62,10 @@ def test_a_value_above_its_limit_is_an_alarm_at_once_and_dates_from_its_reading(
     plant: Plant,
 ) -> None:
     state = AlarmState(plant)
-    state.closed(row(plant, NINE - HOUR))
-    state.heard(heard(NINE + 38 * MINUTE, pdt31008=240.0))
+    state.add_interval(row(plant, NINE - HOUR))
+    state.add_reading(feed_reading(NINE + 38 * MINUTE, pdt31008=240.0))
     assert not seen(state).in_alarm
-    state.heard(heard(NINE + 42 * MINUTE, {"pdt31008": 120.0}, pdt31008=337.0))
+    state.add_reading(feed_reading(NINE + 42 * MINUTE, {"pdt31008": 120.0}, pdt31008=337.0))
     now = seen(state)
     (alarm,) = now.limits
     assert (now.in_alarm, now.since, now.plant_time) == (
@@ -84,26 +84,26 @@ def test_a_value_above_its_limit_is_an_alarm_at_once_and_dates_from_its_reading(
 def test_an_alarm_says_that_its_value_is_back_and_clears_after_the_off_delay(plant: Plant) -> None:
     state = AlarmState(plant)
     for minute, value in ((0, 320.0), (5, 295.0), (10, 206.0)):
-        state.heard(heard(NINE + minute * MINUTE, pdt31008=value))
+        state.add_reading(feed_reading(NINE + minute * MINUTE, pdt31008=value))
     (alarm,) = seen(state).limits
     assert (alarm.value, alarm.returning_since) == (206.0, NINE + 10 * MINUTE), (
         "295 lies inside the deadband"
     )
-    state.heard(heard(NINE + 129 * MINUTE, pdt31008=206.0))
+    state.add_reading(feed_reading(NINE + 129 * MINUTE, pdt31008=206.0))
     assert seen(state).in_alarm
-    state.heard(heard(NINE + 130 * MINUTE, pdt31008=206.0))
+    state.add_reading(feed_reading(NINE + 130 * MINUTE, pdt31008=206.0))
     assert not seen(state).in_alarm
     assert episodes(state) == [("flooding", NINE, NINE + 130 * MINUTE)]
 
 
 def test_a_deviation_follows_the_newest_setpoint(plant: Plant) -> None:
     state = AlarmState(plant)
-    state.closed(row(plant, NINE - HOUR, lic31002_sp=70.0))
-    state.heard(heard(NINE, lic31002_pv=81.0))
+    state.add_interval(row(plant, NINE - HOUR, lic31002_sp=70.0))
+    state.add_reading(feed_reading(NINE, lic31002_pv=81.0))
     assert [one.rule for one in seen(state).limits] == ["d301_level_deviation"], (
         "the setpoint of the closed hour"
     )
-    state.heard(heard(NINE + MINUTE, lic31002_pv=81.0, lic31002_sp=78.0))
+    state.add_reading(feed_reading(NINE + MINUTE, lic31002_pv=81.0, lic31002_sp=78.0))
     (alarm,) = seen(state).limits
     assert (alarm.value, alarm.returning_since) == (3.0, NINE + MINUTE), (
         "the setpoint was moved: 3 % from it"
@@ -114,8 +114,8 @@ def test_a_value_that_is_missing_or_stale_neither_raises_nor_clears_and_is_named
     plant: Plant,
 ) -> None:
     state = AlarmState(plant)
-    state.heard(heard(NINE, pdt31008=320.0))
-    state.heard(heard(NINE + HOUR, pdt31008=None))
+    state.add_reading(feed_reading(NINE, pdt31008=320.0))
+    state.add_reading(feed_reading(NINE + HOUR, pdt31008=None))
     now = seen(state)
     assert now.in_alarm and now.limits[0].value is None
     gaps = {gap.rule: gap.reason for gap in now.not_evaluated}
@@ -124,8 +124,8 @@ def test_a_value_that_is_missing_or_stale_neither_raises_nor_clears_and_is_named
         and "2026-03-01 10:00" in gaps["flooding"]
     )
     assert gaps["d301_level_deviation"] == "no reading of LIC31002_PV yet"
-    state.heard(heard(NINE + 2 * HOUR, pdt31008=320.0))
-    state.heard(heard(NINE + 11 * HOUR, te301020=107.0))
+    state.add_reading(feed_reading(NINE + 2 * HOUR, pdt31008=320.0))
+    state.add_reading(feed_reading(NINE + 11 * HOUR, te301020=107.0))
     assert (
         "its last reading is from 2026-03-01 11:00"
         in {g.rule: g.reason for g in seen(state).not_evaluated}["flooding"]
@@ -142,7 +142,7 @@ def test_nothing_is_claimed_while_the_feed_is_not_live(
 ) -> None:
     state = AlarmState(plant)
     assert state.view(status(), Warned(())).reason == "no reading yet"
-    state.heard(heard(NINE, pdt31008=320.0))
+    state.add_reading(feed_reading(NINE, pdt31008=320.0))
     warning = WarningState(column="forecast_1h", horizon_hours=1, standing=True, since=NINE)
     blind = state.view(status(feed, reason), Warned((warning,)))
     assert (blind.known, blind.reason, blind.in_alarm, blind.plant_time) == (
@@ -159,20 +159,20 @@ def test_in_alarm_no_warning_is_active(plant: Plant) -> None:
         AlarmState(plant),
         WarningState(column="forecast_1h", horizon_hours=1, standing=True, since=NINE),
     )
-    state.heard(heard(NINE, pdt31008=240.0))
+    state.add_reading(feed_reading(NINE, pdt31008=240.0))
     assert seen(state, warning).warnings == [warning]
-    state.heard(heard(NINE + MINUTE, pdt31008=320.0))
+    state.add_reading(feed_reading(NINE + MINUTE, pdt31008=320.0))
     assert [one.standing for one in seen(state, warning).warnings] == [False]
 
 
 def test_a_derived_rule_follows_the_open_interval(plant: Plant) -> None:
     state = AlarmState(plant)
     for hours, level in ((2, 20.0), (1, 58.0)):
-        state.closed(row(plant, NINE - hours * HOUR, lt301031=level))
-    state.heard(heard(NINE + MINUTE, lt301031=40.0))
+        state.add_interval(row(plant, NINE - hours * HOUR, lt301031=level))
+    state.add_reading(feed_reading(NINE + MINUTE, lt301031=40.0))
     assert not seen(state).in_alarm
-    state.heard(heard(NINE + 2 * MINUTE, lt301031=20.0))
-    state.heard(heard(NINE + 3 * MINUTE, lt301031=20.0))
+    state.add_reading(feed_reading(NINE + 2 * MINUTE, lt301031=20.0))
+    state.add_reading(feed_reading(NINE + 3 * MINUTE, lt301031=20.0))
     (alarm,) = seen(state).limits
     assert alarm.rule == "reboiler_swing" and alarm.value == pytest.approx(
         np.std([20, 58, 20], ddof=1)
@@ -191,6 +191,7 @@ READ = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(readings=READ)
 def test_the_open_row_at_its_end_is_the_closed_row(readings: list[tuple[str, int, float]]) -> None:
     plant = mill()
@@ -205,7 +206,7 @@ def test_the_open_row_at_its_end_is_the_closed_row(readings: list[tuple[str, int
     for tag, second, value in ordered:
         at = NINE + timedelta(seconds=second)
         known[tag] = (value, at)
-        rows.heard(at, {name: Measured(*one) for name, one in known.items()})
+        rows.add_reading(at, {name: Measured(*one) for name, one in known.items()})
     last = NINE + timedelta(seconds=ordered[-1][1])
     opened = rows.block(last)
     for tag in TAGS:
@@ -216,14 +217,14 @@ def test_the_open_row_at_its_end_is_the_closed_row(readings: list[tuple[str, int
         )
 
 
-def shift_of_a_mill() -> list[Heard]:
+def shift_of_a_mill() -> list[FeedReading]:
     """Six minutes, a reading every ten seconds: hot, low, off its setpoint, unsteady, and back."""
     told = []
     for tick in range(36):
         hot = 85.0 if 6 <= tick < 12 else 60.0
         low = 15.0 if 10 <= tick < 20 else 50.0
         told.append(
-            heard(
+            feed_reading(
                 NINE + tick * timedelta(seconds=10),
                 tb7=hot,
                 lb2=low,
@@ -237,7 +238,7 @@ def shift_of_a_mill() -> list[Heard]:
 def test_a_second_plant_with_limits_of_every_kind() -> None:
     state, told = AlarmState(mill()), []
     for one in shift_of_a_mill():
-        state.heard(one)
+        state.add_reading(one)
         told += [(limit.rule, limit.value) for limit in seen(state).pending]
     found = {
         (rule, (begin - NINE).total_seconds(), end and (end - NINE).total_seconds())
@@ -264,9 +265,9 @@ def test_a_restart_changes_neither_state_nor_episodes(cut: int) -> None:
     whole, first = AlarmState(mill()), AlarmState(mill())
     shift = shift_of_a_mill()
     for one in shift:
-        whole.heard(one)
+        whole.add_reading(one)
     for one in shift[:cut]:
-        first.heard(one)
+        first.add_reading(one)
     stored: dict[tuple[str, datetime], Episode] = {
         (e.rule, e.begin): e for e in first.take_changes().episodes
     }
@@ -281,12 +282,12 @@ def test_a_restart_changes_neither_state_nor_episodes(cut: int) -> None:
 
 def test_a_limit_that_was_changed_begins_anew(plant: Plant) -> None:
     state = AlarmState(plant)
-    state.heard(heard(NINE, pdt31008=320.0))
+    state.add_reading(feed_reading(NINE, pdt31008=320.0))
     rules = tuple(rule.model_copy(update={"above": 350.0}) for rule in plant.labels.rules[:1])
     changed = plant.model_copy(update={"labels": plant.labels.model_copy(update={"rules": rules})})
     after = AlarmState(changed)
     assert after.restore(state.take_changes().states) == {}
-    after.heard(heard(NINE + MINUTE, pdt31008=320.0))
+    after.add_reading(feed_reading(NINE + MINUTE, pdt31008=320.0))
     assert not seen(after).in_alarm
 
 
@@ -299,13 +300,13 @@ def closed_hours(plant: Plant, pressures: Sequence[float]) -> list[Past]:
 def test_of_hours_without_readings_the_closed_intervals_tell(plant: Plant) -> None:
     state = AlarmState(plant)
     state.resume(
-        closed_hours(plant, [250, 320, 330, 250]), [heard(NINE + 5 * HOUR, pdt31008=240.0)]
+        closed_hours(plant, [250, 320, 330, 250]), [feed_reading(NINE + 5 * HOUR, pdt31008=240.0)]
     )
     (episode,) = state.take_changes().episodes
     assert (episode.begin, episode.end) == (NINE + HOUR, NINE + 5 * HOUR)
     assert episode.approximate and episode.peak == 330.0
     state.resume(
-        closed_hours(plant, [250, 320, 330, 250]), [heard(NINE + 5 * HOUR, pdt31008=240.0)]
+        closed_hours(plant, [250, 320, 330, 250]), [feed_reading(NINE + 5 * HOUR, pdt31008=240.0)]
     )
     assert not state.take_changes().episodes, "what was looked at is not looked at again"
 
@@ -313,7 +314,7 @@ def test_of_hours_without_readings_the_closed_intervals_tell(plant: Plant) -> No
 def test_where_the_feed_still_has_readings_they_tell_not_the_intervals(plant: Plant) -> None:
     state = AlarmState(plant)
     readings = [
-        heard(NINE + minute * MINUTE, pdt31008=320.0 if minute >= 100 else 240.0)
+        feed_reading(NINE + minute * MINUTE, pdt31008=320.0 if minute >= 100 else 240.0)
         for minute in range(60, 125, 5)
     ]
     state.resume(closed_hours(plant, [250, 320]), readings)
@@ -327,30 +328,32 @@ def test_an_interval_that_makes_no_sense_stops_nothing(plant: Plant) -> None:
         past[1].row | {"timestamp": (past[1].start + 17 * MINUTE).isoformat()},
     )
     state.resume(past, [])
-    state.heard(heard(NINE + 4 * HOUR, pdt31008=320.0, lt301031=50.0))
+    state.add_reading(feed_reading(NINE + 4 * HOUR, pdt31008=320.0, lt301031=50.0))
     assert [one.rule for one in seen(state).limits] == ["flooding"]
 
 
 def test_a_reading_from_the_future_does_not_freeze_the_state(plant: Plant) -> None:
     state = AlarmState(plant)
-    state.heard(heard(NINE, pdt31008=240.0))
-    state.heard(heard(NINE + timedelta(days=365), pdt31008=240.0))
-    state.heard(heard(NINE + MINUTE, pdt31008=320.0))
+    state.add_reading(feed_reading(NINE, pdt31008=240.0))
+    state.add_reading(feed_reading(NINE + timedelta(days=365), pdt31008=240.0))
+    state.add_reading(feed_reading(NINE + MINUTE, pdt31008=320.0))
     assert seen(state).since == NINE + MINUTE and seen(state).plant_time == NINE + MINUTE
 
 
 def test_a_reading_that_comes_late_changes_nothing(plant: Plant) -> None:
     state = AlarmState(plant)
-    state.heard(heard(NINE + MINUTE, pdt31008=240.0))
-    state.heard(heard(NINE, pdt31008=320.0))
+    state.add_reading(feed_reading(NINE + MINUTE, pdt31008=240.0))
+    state.add_reading(feed_reading(NINE, pdt31008=320.0))
     assert not seen(state).in_alarm and seen(state).plant_time == NINE + MINUTE
 
 
 def test_the_block_of_the_open_interval_is_read_by_the_rules_of_the_labels(plant: Plant) -> None:
     rows = NewestRows(plant, 3, ["LT301031"])
     for hours, level in ((2, 20.0), (1, 60.0)):
-        rows.closed(Observation.model_validate(row(plant, NINE - hours * HOUR, lt301031=level)))
-    rows.heard(NINE, {"LT301031": Measured(35.0, NINE)})
+        rows.add_interval(
+            Observation.model_validate(row(plant, NINE - hours * HOUR, lt301031=level))
+        )
+    rows.add_reading(NINE, {"LT301031": Measured(35.0, NINE)})
     assert column(plant, rows.block(NINE), "LT301031_roll3h_mean")[-1] == pytest.approx(
         (20 + 60 + 35) / 3
     )
@@ -373,11 +376,11 @@ def test_a_pressure_that_swings_about_its_limit_is_one_alarm_not_twelve(plant: P
         closed = live.closed_hours
         live.advance(live.hours + 1 / 60)
         if live.closed_hours > closed and live.intervals is not None:
-            state.closed(
+            state.add_interval(
                 to_rows(plant, live.intervals.rows(len(live.intervals) - 1, len(live.intervals)))[0]
             )
         told = player.now()
-        state.heard(Heard(told.reading, told.ages, told.setpoints))
+        state.add_reading(FeedReading(told.reading, told.ages, told.setpoints))
         before, above = above, (told.reading.numbers.get("pdt31008") or 0.0) > 300.0
         crossings += above and not before
     begun = [begin for rule, begin, _ in episodes(state) if rule == "flooding"]

@@ -458,6 +458,16 @@ async def test_an_instant_outside_every_calendar_is_refused_in_one_line(
         assert (await anna.post("/infer/forecast", json=asked)).status_code == 422
 
 
+def test_a_connection_is_given_up_before_a_service_closes_it() -> None:
+    """A request on a connection that is closed just then gets no answer: half of the time is between the two."""
+    from uvicorn import Config
+
+    from alarmstack.services.monitor.upstream import LIMITS
+
+    closed_after = Config("app").timeout_keep_alive
+    assert LIMITS.keepalive_expiry is not None and LIMITS.keepalive_expiry <= closed_after / 2
+
+
 async def test_another_cadence_goes_through_the_same_checks(plant: Plant) -> None:
     from alarmstack.core.errors import ObservationError
     from alarmstack.services.monitor.validation import Bounds, Validator

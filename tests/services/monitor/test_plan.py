@@ -1,13 +1,10 @@
 """What the monitor fetches and sends: tables."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from alarmstack.core.plant import Plant
-from alarmstack.services.monitor.hub import QUEUE, Event, Hub
-from alarmstack.services.monitor.listening import events
 from alarmstack.services.monitor.plan import block, missing
 from alarmstack.services.monitor.validation import Bounds, Validator
 from alarmstack.services.monitor.warning import warnings
@@ -108,40 +105,3 @@ def test_a_long_gap_clears_a_warning_and_a_short_one_keeps_it(plant: Plant) -> N
     assert standing((0, 0.9), (1, None), (2, 0.45)) == [True, True, True]
     assert standing((0, 0.9), (6, 0.45)) == [True, True]
     assert standing((0, 0.9), (7, 0.45)) == [True, False]
-
-
-def test_a_listener_that_sleeps_keeps_the_newest_of_each_kind() -> None:
-    hub = Hub()
-    with hub.listen() as slow:
-        hub.publish(Event("assessment", "noon"))
-        for number in range(QUEUE):
-            hub.publish(Event("reading", str(number)))
-        assert list(slow._waiting) == [
-            Event("assessment", "noon"),
-            Event("reading", str(QUEUE - 1)),
-        ]
-        assert slow.dropped == QUEUE - 1
-
-
-@pytest.mark.anyio
-async def test_server_sent_events_are_read_as_the_standard_says() -> None:
-    async def lines() -> AsyncIterator[str]:
-        for line in (
-            ": ping",
-            "event: a",
-            "data: 1",
-            "data:2",
-            "",
-            "",
-            "data: 3",
-            "id: 7",
-            "",
-            "event: lost",
-        ):
-            yield line
-
-    assert [event async for event in events(lines())] == [
-        Event("", ""),
-        Event("a", "1\n2"),
-        Event("message", "3"),
-    ]

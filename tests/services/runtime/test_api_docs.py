@@ -15,9 +15,9 @@ from pydantic import SecretStr
 
 from alarmstack.core.plant import Plant
 from alarmstack.core.settings import Settings
-from alarmstack.registry.bundles import Registry
+from alarmstack.registry import Registry
 from alarmstack.services import gateway, inference
-from alarmstack.services.runtime.http import listen
+from alarmstack.services.runtime.server import listen
 from alarmstack.services.sensors.app import create_app as sensors_app
 from alarmstack.services.sensors.app import start_player
 from tests.object_store import free_ports

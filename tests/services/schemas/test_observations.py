@@ -49,13 +49,13 @@ def test_undated_rows_follow_one_another_and_have_no_time_of_day(plant: Plant) -
 
 
 @pytest.mark.parametrize(
-    ("hours", "says"),
-    [([0, 0], "does not come after"), ([3, 2], "does not come after"), ([0, 5000], "at most 1000")],
+    ("hours", "message"),
+    [([0, 0], "is not later than"), ([3, 2], "is not later than"), ([0, 5000], "at most 1000")],
 )
 def test_rows_out_of_order_or_too_far_apart_are_refused(
-    plant: Plant, hours: list[int], says: str
+    plant: Plant, hours: list[int], message: str
 ) -> None:
-    with pytest.raises(ObservationError, match=says):
+    with pytest.raises(ObservationError, match=message):
         to_block(plant, rows(plant, hours))
 
 

@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from alarmstack.core.plant import Plant
+from alarmstack.services.schemas.observations import Observation
 from alarmstack.services.sensors.app import Player, create_app
 from alarmstack.services.sensors.live import LivePlant
 from alarmstack.storage.files import Store
@@ -74,7 +75,8 @@ def test_the_clock_runs_whether_or_not_anyone_reads(
     } <= set(rows["intervals"][0])
 
 
-def test_between_two_hours_a_stride_is_told_and_its_intervals_can_be_fetched(
+@pytest.mark.anyio
+async def test_between_two_hours_a_stride_is_published_and_its_intervals_can_be_fetched(
     plant: Plant, clock: Clock
 ) -> None:
     often = plant.model_copy(
@@ -82,12 +84,17 @@ def test_between_two_hours_a_stride_is_told_and_its_intervals_can_be_fetched(
     )
     live = LivePlant(often, 8, datetime(2026, 3, 1, tzinfo=UTC))
     live.advance(30)
-    player, told = Player(live, 3600.0, None, None, clock), []
-    player.hub.publish = lambda event: told.append(event)  # type: ignore[method-assign]
-    for clock.now in (0.1, 0.3, 0.4, 0.55, 0.9, 1.05):
-        player.tick()
-    rolling = [event.data.timestamp for event in told if event.event == "rolling"]
-    closed = [event.data.timestamp for event in told if event.event == "interval"]
+    player = Player(live, 3600.0, None, None, clock)
+    with player.hub.listen() as listener:
+        for clock.now in (0.1, 0.3, 0.4, 0.55, 0.9, 1.05):
+            player.tick()
+        published = await listener.take()
+
+    def starts(name: str) -> list[datetime | None]:
+        rows = [event.data for event in published if event.name == name]
+        return [Observation.model_validate_json(row).timestamp for row in rows]
+
+    rolling, closed = starts("rolling"), starts("interval")
     five = datetime(2026, 3, 2, 5, tzinfo=UTC)
     assert rolling == [five + timedelta(minutes=m) for m in (15, 30, 45)]
     assert closed == [five + timedelta(hours=1)]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from alarmstack.core.errors import ServiceError
+from alarmstack.core.intervals import READING_SCHEMA
 from alarmstack.core.plant import Plant
 from alarmstack.services.sensors.app import Player, create_app, start_player
 from alarmstack.services.sensors.live import LivePlant
@@ -25,12 +26,14 @@ SPEED = 3600.0
 class Played:
     """A sensor API whose plant's clock the test moves."""
 
-    def __init__(self, plant: Plant, folder: Path, unflushed: int = 200_000) -> None:
+    def __init__(
+        self, plant: Plant, folder: Path, unflushed: int = 200_000, keep_days: float = 90
+    ) -> None:
         self.wall = 0.0
         live = LivePlant(plant, 8, datetime(2026, 3, 1, tzinfo=UTC))
         live.advance(30)
         saved, store = folder / "live" / "plant.json", Store.at(folder / "store")
-        self.player = Player(live, SPEED, saved, store, lambda: self.wall, unflushed)
+        self.player = Player(live, SPEED, saved, store, lambda: self.wall, unflushed, keep_days)
         self.app = create_app(self.player)
 
     @asynccontextmanager
@@ -122,6 +125,44 @@ async def test_readings_that_wait_are_bounded_and_dropped_ones_are_counted(
         undo()
 
 
+async def test_readings_in_the_store_are_kept_for_their_time_of_the_plant(
+    plant: Plant, tmp_path: Path
+) -> None:
+    """Once a plant day what is too old goes, and no reading that is younger."""
+    played = Played(plant, tmp_path, keep_days=2)
+    player = played.player
+    for hour in range(1, 5 * 24 + 1):
+        played.wall = float(hour)
+        player.tick()
+        await player.flush_readings()
+        await player.forget_readings()
+    whole = LivePlant(plant, 8, datetime(2026, 3, 1, tzinfo=UTC))
+    whole.advance(30)
+    shown = pl.DataFrame(whole.advance(player.live.hours), schema=READING_SCHEMA, orient="row")
+    kept, kept_from = played.stored(), player.live.now - timedelta(days=2)
+    younger = pl.col("time") >= kept_from
+    assert kept.filter(younger).height == shown.filter(younger).height > 0
+    assert kept["time"].min() > kept_from - timedelta(days=1, hours=2)
+
+
+async def test_the_running_sensor_api_removes_readings_and_nothing_of_others(
+    plant: Plant, tmp_path: Path
+) -> None:
+    """A file that began long ago stays while its readings may be younger: the next file tells."""
+    played = Played(plant, tmp_path)
+    store = played.player.flush
+    assert store is not None
+    old = [f"live/2025-0{month}-01T000000.parquet" for month in (1, 2)]
+    for name in ("live/notes.txt", "live/2025.parquet", *old):
+        store.put(name, b"as it was")
+    async with played.running():
+        played.wall = 2.0
+        await becomes(lambda: store.find(old[0]) is None)
+    assert [
+        store.find(name) is not None for name in ("live/notes.txt", "live/2025.parquet", old[1])
+    ] == [True] * 3
+
+
 async def test_without_a_store_nothing_waits_for_one(plant: Plant) -> None:
     live = LivePlant(plant, 8, datetime(2026, 3, 1, tzinfo=UTC))
     player = Player(live, SPEED, None, None, lambda: 10.0)
@@ -187,7 +228,7 @@ async def test_a_scenario_of_any_name_gets_one_line(
 
 @pytest.mark.parametrize("speed", [0.0, -1.0, float("nan"), float("inf"), 1e308])
 async def test_a_speed_that_cannot_be_played_is_refused(plant: Plant, speed: float) -> None:
-    with pytest.raises(ServiceError, match="cannot be played"):
+    with pytest.raises(ServiceError, match="cannot be used"):
         start_player(plant, speed=speed)
 
 

@@ -100,7 +100,7 @@ def test_between_two_hours_intervals_end_at_the_stride_and_are_those_of_the_batc
     rolled = live.rolling(30)
     assert rolled is not None and len(rolled) == 30
     end = datetime(2026, 3, 3, 12, 43 // minutes * minutes, tzinfo=UTC)
-    assert live.spoken_until == end
+    assert live.last_stride == end
     assert rolled.start[-1] == np.datetime64((end - timedelta(hours=1)).replace(tzinfo=None))
     readings = pl.DataFrame(shown, schema=READING_SCHEMA, orient="row").filter(pl.col("time") < end)
     batch = close_intervals(plant, readings, timedelta(minutes=end.minute))

@@ -1,7 +1,9 @@
-"""Experts: how each tag is expected to be. An expert learns from segments and gives residuals, value less expectation, by tag.
+"""Experts: models of the expected value of each tag.
 
-All are causal: a row's expectation comes from that row's other tags, from rows before it, and from training. What an expert has
-learnt is numbers in a dataclass, so that it can be written down (`stored`).
+An expert learns from training segments and returns residuals (value minus expectation) by tag. All
+are causal: the expectation of a row depends only on that row's other tags, on earlier rows, and on
+training. A trained expert is a dataclass of numbers, so that it can be stored as JSON (`stored`).
+The names of its fields are keys of stored models.
 """
 
 from __future__ import annotations
@@ -22,13 +24,16 @@ from alarmstack.models.normality.held import Held
 from alarmstack.models.normality.preprocessing import Inputs
 from alarmstack.models.normality.stored import NUMBERS, Array
 
-FARTHEST = 20.0
-"""Inputs of a regression are cut at so many standard deviations: beyond them nothing was learnt."""
+LARGEST_INPUT = 20.0
+"""Inputs of a regression are clipped at this many standard deviations.
+
+No training row was further out, so that the regression would extrapolate.
+"""
 
 
 @dataclasses.dataclass(frozen=True, config=NUMBERS)
 class Level:
-    """Near the median of the last `rows`; or, `anchored`, of the run's first."""
+    """Expects the median of the last `rows` rows; if `anchored`, of the first rows of the run."""
 
     rows: int
     anchored: bool
@@ -45,7 +50,7 @@ class Level:
 
 @dataclasses.dataclass(frozen=True, config=NUMBERS)
 class Static:
-    """Where it was in training."""
+    """Expects the median in training, `usual` [tags]."""
 
     usual: Array
     kind: Literal["static"] = "static"
@@ -57,7 +62,7 @@ class Static:
 
 @dataclasses.dataclass(frozen=True, config=NUMBERS)
 class Scaler:
-    """Tags and inputs in standard deviations of the normal rows, cut at `FARTHEST`."""
+    """Tags and inputs in standard deviations of the normal rows, clipped at `LARGEST_INPUT`."""
 
     centre: Array
     spread: Array
@@ -65,10 +70,10 @@ class Scaler:
     input_spread: Array
 
     @classmethod
-    def learn(cls, taught: Sequence[Taught]) -> Scaler:
-        """Centres and spreads of the normal rows."""
-        tags = np.concatenate([t.observed.tags[t.normal] for t in taught])
-        inputs = np.concatenate([t.observed.inputs[t.normal] for t in taught])
+    def learn(cls, training: Sequence[TrainingInputs]) -> Scaler:
+        """Means and standard deviations of the normal rows."""
+        tags = np.concatenate([t.observed.tags[t.normal] for t in training])
+        inputs = np.concatenate([t.observed.inputs[t.normal] for t in training])
         centre, input_centre = (np.nan_to_num(known.mean(x)) for x in (tags, inputs))
         return cls(centre, known.spread(tags), input_centre, known.spread(inputs))
 
@@ -76,12 +81,18 @@ class Scaler:
         """Tags and inputs, scaled."""
         tags = (observed.tags - self.centre) / self.spread
         inputs = (observed.inputs - self.input_centre) / self.input_spread
-        return np.clip(tags, -FARTHEST, FARTHEST), np.clip(inputs, -FARTHEST, FARTHEST)
+        return np.clip(tags, -LARGEST_INPUT, LARGEST_INPUT), np.clip(
+            inputs, -LARGEST_INPUT, LARGEST_INPUT
+        )
 
 
 @dataclasses.dataclass(frozen=True, config=NUMBERS)
 class Regression:
-    """A ridge regression a tag: on what was `lags` rows back and the inputs, and with `with_others` on the other tags now."""
+    """One ridge regression per tag.
+
+    It depends on tags and inputs up to `lags` rows ago and on the inputs now; with `with_others`
+    also on the other tags now.
+    """
 
     scaler: Scaler
     lags: int
@@ -90,50 +101,47 @@ class Regression:
     kind: Literal["regression"] = "regression"
 
     @classmethod
-    def learn(cls, expert: Expert, taught: Sequence[Taught]) -> Regression:
+    def learn(cls, expert: Expert, training: Sequence[TrainingInputs]) -> Regression:
         """Weights from the normal rows."""
-        scaler = Scaler.learn(taught)
-        rows = [(*_design(scaler, expert.lags, t.observed), t.normal) for t in taught]
-        given = np.concatenate([x[normal] for x, _, normal in rows])
+        scaler = Scaler.learn(training)
+        rows = [(*_design(scaler, expert.lags, t.observed), t.normal) for t in training]
+        regressors = np.concatenate([x[normal] for x, _, normal in rows])
         target = np.concatenate([np.nan_to_num(y[normal]) for _, y, normal in rows])
         with_others = expert.kind == "relations"
-        weights = (
-            _ridge_by_tag(given, target, expert.ridge)
-            if with_others
-            else _ridge(given, target, expert.ridge)
-        )
-        return cls(scaler, expert.lags, weights, with_others)
+        regress = _ridge_by_tag if with_others else _ridge
+        return cls(scaler, expert.lags, regress(regressors, target, expert.ridge), with_others)
 
     def __call__(self, observed: Inputs) -> Floats:
         """Residuals."""
-        given, tags = _design(self.scaler, self.lags, observed)
-        known_now = (
-            np.concatenate((np.nan_to_num(tags), given), axis=1) if self.with_others else given
-        )
-        return np.asarray((tags - known_now @ self.weights) * self.scaler.spread)
+        regressors, tags = _design(self.scaler, self.lags, observed)
+        if self.with_others:
+            regressors = np.concatenate((np.nan_to_num(tags), regressors), axis=1)
+        return np.asarray((tags - regressors @ self.weights) * self.scaler.spread)
 
 
 def _design(scaler: Scaler, lags: int, observed: Inputs) -> tuple[Floats, Floats]:
-    """What every tag's regression may use, and the tags themselves, both scaled; missing is the mean."""
+    """The regressors that all tags share, and the tags, both scaled; a missing value is 0."""
     tags, inputs = scaler(observed)
-    back = [
-        _back(np.concatenate((tags, inputs), axis=1), lag, observed) for lag in range(1, lags + 1)
-    ]
+    tags_and_inputs = np.concatenate((tags, inputs), axis=1)
+    earlier = [_lagged(tags_and_inputs, lag, observed) for lag in range(1, lags + 1)]
     now = [inputs, np.ones((len(tags), 1))]
-    return np.nan_to_num(np.concatenate((*back, *now), axis=1)), tags
+    return np.nan_to_num(np.concatenate((*earlier, *now), axis=1)), tags
 
 
-def _ridge(given: Floats, target: Floats, ridge: float) -> Floats:
-    return np.asarray(
-        np.linalg.solve(given.T @ given + ridge * np.eye(given.shape[1]), given.T @ target)
-    )
+def _ridge(regressors: Floats, target: Floats, ridge: float) -> Floats:
+    penalty = ridge * np.eye(regressors.shape[1])
+    return np.asarray(np.linalg.solve(regressors.T @ regressors + penalty, regressors.T @ target))
 
 
-def _ridge_by_tag(given: Floats, target: Floats, ridge: float) -> Floats:
-    """One regression a tag, on the other tags too. All share one inverse: leaving a tag out is a rank-one change of it."""
-    everything = np.concatenate((target, given), axis=1)
+def _ridge_by_tag(regressors: Floats, target: Floats, ridge: float) -> Floats:
+    """One regression per tag that also depends on the other tags.
+
+    All share one inverse, because leaving out a tag is a rank-one change of it.
+    """
+    everything = np.concatenate((target, regressors), axis=1)
     inverse = np.linalg.inv(everything.T @ everything + ridge * np.eye(everything.shape[1]))
-    # Regressing column j on all the others has the weights −inverse[:, j] / inverse[j, j] (the partitioned inverse).
+    # The regression of column j on all others has the weights -inverse[:, j] / inverse[j, j]
+    # (the partitioned inverse).
     count = target.shape[1]
     weights = -inverse[:, :count] / np.diag(inverse)[:count]
     weights[np.arange(count), np.arange(count)] = 0.0
@@ -155,10 +163,10 @@ TREES = {
 
 @dataclasses.dataclass(frozen=True, config=NUMBERS)
 class Trees:
-    """Gradient-boosted trees, one model a tag, as LightGBM writes them; None where the tag was never known.
+    """Gradient-boosted trees, one LightGBM model per tag; None for a tag without values.
 
-    They see the other tags and the inputs, now and `lags` rows back, and the time of day; with `moves` (dynamics) they see the
-    tag's own past too, and learn how far it moves.
+    They depend on the other tags and the inputs, now and up to `lags` rows ago, and on the time of
+    day. With `moves` (dynamics) they also depend on the tag's own past, and predict its change.
     """
 
     lags: int
@@ -167,19 +175,17 @@ class Trees:
     kind: Literal["trees"] = "trees"
 
     @classmethod
-    def learn(cls, expert: Expert, taught: Sequence[Taught]) -> Trees:
+    def learn(cls, expert: Expert, training: Sequence[TrainingInputs]) -> Trees:
         """Models from the normal rows."""
-        normal = np.concatenate([t.normal for t in taught])
+        normal = np.concatenate([t.normal for t in training])
         moves = expert.kind == "dynamics"
         models: list[str | None] = []
-        for tag in range(taught[0].observed.tags.shape[1]):
-            given = np.concatenate(
-                [_around(t.observed, tag, expert.lags, moves=moves) for t in taught]
-            )[normal]
-            target = np.concatenate([_target(t.observed, tag, moves=moves) for t in taught])[normal]
-            told = np.isfinite(target)
-            fitted = LGBMRegressor(**TREES).fit(given[told], target[told]) if told.any() else None
-            models.append(None if fitted is None else fitted.booster_.model_to_string())
+        for tag in range(training[0].observed.tags.shape[1]):
+            regressors = [_regressors(t.observed, tag, expert.lags, moves=moves) for t in training]
+            targets = [_target(t.observed, tag, moves=moves) for t in training]
+            models.append(
+                _fit_trees(np.concatenate(regressors)[normal], np.concatenate(targets)[normal])
+            )
         return cls(expert.lags, moves, tuple(models))
 
     @cached_property
@@ -188,35 +194,43 @@ class Trees:
 
     def __call__(self, observed: Inputs) -> Floats:
         """Residuals."""
-        found = np.full(observed.tags.shape, np.nan)
+        residuals = np.full(observed.tags.shape, np.nan)
         for tag, model in enumerate(self._boosters):
             if model is not None:
-                expected = model.predict(
-                    _around(observed, tag, self.lags, moves=self.moves), num_threads=1
-                )
-                found[:, tag] = _target(observed, tag, moves=self.moves) - expected
-        return found
+                regressors = _regressors(observed, tag, self.lags, moves=self.moves)
+                expected = model.predict(regressors, num_threads=1)
+                residuals[:, tag] = _target(observed, tag, moves=self.moves) - expected
+        return residuals
 
 
-def _around(observed: Inputs, tag: int, lags: int, *, moves: bool) -> Floats:
-    around = np.concatenate((np.delete(observed.tags, tag, axis=1), observed.inputs), axis=1)
-    before = [_back(around, lag, observed) for lag in range(1, lags + 1)]
-    own = (
-        [_back(observed.tags[:, [tag]], lag, observed) for lag in range(1, lags + 2)]
-        if moves
-        else []
-    )
-    return np.concatenate((around, *before, *own, observed.clock), axis=1)
+def _fit_trees(regressors: Floats, target: Floats) -> str | None:
+    """A fitted model as LightGBM writes it; None if no target is known."""
+    known = np.isfinite(target)
+    if not known.any():
+        return None
+    fitted = LGBMRegressor(**TREES).fit(regressors[known], target[known])
+    return str(fitted.booster_.model_to_string())
+
+
+def _regressors(observed: Inputs, tag: int, lags: int, *, moves: bool) -> Floats:
+    """What the trees of a tag depend on: float64 [rows, regressors]."""
+    others = np.concatenate((np.delete(observed.tags, tag, axis=1), observed.inputs), axis=1)
+    parts = [others, *(_lagged(others, lag, observed) for lag in range(1, lags + 1))]
+    if moves:
+        own = observed.tags[:, [tag]]
+        parts += [_lagged(own, lag, observed) for lag in range(1, lags + 2)]
+    return np.concatenate((*parts, observed.clock), axis=1)
 
 
 def _target(observed: Inputs, tag: int, *, moves: bool) -> Floats:
+    """The tag, or with `moves` its change from the row before: float64 [rows]."""
     own = observed.tags[:, [tag]]
-    return np.asarray((own - _back(own, 1, observed))[:, 0] if moves else own[:, 0])
+    return np.asarray((own - _lagged(own, 1, observed))[:, 0] if moves else own[:, 0])
 
 
 @dataclasses.dataclass(frozen=True, config=NUMBERS)
 class Denoised:
-    """Another expert, of the running median of `rows` rows."""
+    """Another expert, applied to the running median of `rows` rows."""
 
     rows: int
     inner: Annotated[Level | Held | Static | Regression | Trees, Field(discriminator="kind")]
@@ -230,47 +244,42 @@ class Denoised:
 Residuals = Annotated[
     Level | Held | Static | Regression | Trees | Denoised, Field(discriminator="kind")
 ]
-"""Residuals of what was observed: float64 [rows, monitored tags], in the tags' units; NaN where nothing is expected."""
+"""A function from inputs to residuals: float64 [rows, monitored tags], in the tags' units.
+
+NaN if there is no expectation.
+"""
 
 
 @dataclass(frozen=True)
-class Taught:
-    """What an expert learns from: what was observed, and which rows are normal."""
+class TrainingInputs:
+    """What an expert learns from: the inputs of a segment, and which rows are normal."""
 
     observed: Inputs
     normal: Mask
 
 
-def learn(plant: Plant, expert: Expert, taught: Sequence[Taught]) -> Residuals:
-    """The residuals of an expert that has learnt from the normal rows."""
+def learn(plant: Plant, expert: Expert, training: Sequence[TrainingInputs]) -> Residuals:
+    """The residuals of an expert that has learnt from the normal rows of segments."""
     if expert.denoise is None:
-        return _learn(plant, expert, taught)
+        return _learn(plant, expert, training)
     rows = plant.rows(expert.denoise)
-    return Denoised(
-        rows,
-        _learn(plant, expert, [replace(t, observed=_denoised(t.observed, rows)) for t in taught]),
-    )
+    denoised = [replace(t, observed=_denoised(t.observed, rows)) for t in training]
+    return Denoised(rows, _learn(plant, expert, denoised))
 
 
 def _learn(
-    plant: Plant, expert: Expert, taught: Sequence[Taught]
+    plant: Plant, expert: Expert, training: Sequence[TrainingInputs]
 ) -> Level | Held | Static | Regression | Trees:
     if expert.kind == "level":
-        return Level(
-            plant.rows(expert.window or expert.anchor or plant.time.window),
-            expert.anchor is not None,
-        )
+        rows = plant.rows(expert.window or expert.anchor or plant.time.window)
+        return Level(rows, expert.anchor is not None)
     if expert.kind == "held":
-        return Held.learn(
-            plant.rows(expert.window or plant.time.window),
-            expert.waits,
-            [(t.observed, t.normal) for t in taught],
-        )
+        rows = plant.rows(expert.window or plant.time.window)
+        return Held.learn(rows, expert.waits, [(t.observed, t.normal) for t in training])
     if expert.kind == "static":
-        return Static(
-            known.quantile(np.concatenate([t.observed.tags[t.normal] for t in taught]), 0.5)
-        )
-    return Trees.learn(expert, taught) if expert.trees else Regression.learn(expert, taught)
+        normal_tags = np.concatenate([t.observed.tags[t.normal] for t in training])
+        return Static(known.quantile(normal_tags, 0.5))
+    return Trees.learn(expert, training) if expert.trees else Regression.learn(expert, training)
 
 
 def _denoised(observed: Inputs, rows: int) -> Inputs:
@@ -278,22 +287,22 @@ def _denoised(observed: Inputs, rows: int) -> Inputs:
 
 
 def _anchor(part: Floats, rows: int) -> Floats:
-    """The median of the first rows, known only once they are over."""
+    """The median of the first rows of a run; NaN in these rows, where it is not known yet."""
     over = np.arange(len(part)) >= rows
     return np.where(over[:, None], known.quantile(part[:rows], 0.5), np.nan)
 
 
-def _back(values: Floats, lag: int, observed: Inputs) -> Floats:
-    """Values `lag` rows before; missing (the mean) where that is another segment."""
+def _lagged(values: Floats, lag: int, observed: Inputs) -> Floats:
+    """Values `lag` rows before; NaN if that row belongs to another segment."""
     shifted = np.full(values.shape, np.nan)
     shifted[lag:] = values[:-lag]
     shifted[lag:][observed.segment[lag:] != observed.segment[:-lag]] = np.nan
     return shifted
 
 
-UNTAUGHT = frozenset({"level"})
-"""Kinds whose expectation comes from the run itself: there is nothing to hold back."""
-IN_NOISES = frozenset({"held"})
-"""Kinds whose residuals are in the run's own noise, not in the tags' units: they need no scale."""
+UNTRAINED_KINDS = frozenset({"level"})
+"""Kinds whose expectation comes from the run itself: they need no held-back rows."""
+SCALED_KINDS = frozenset({"held"})
+"""Kinds whose residuals are already divided by the noise of the run: they need no scale."""
 
-__all__ = ["IN_NOISES", "UNTAUGHT", "Residuals", "Taught", "learn"]
+__all__ = ["SCALED_KINDS", "UNTRAINED_KINDS", "Residuals", "TrainingInputs", "learn"]

@@ -1,7 +1,7 @@
-"""An expert of a plant whose operating point is set and moved by people: each tag stays near the level that it holds.
+"""An expert for plants whose operating point is moved by people: each tag stays near its level.
 
-The level follows the tags slowly and stands still while they are far from it, so that a fault is never learnt, however long it
-lasts; what inputs have moved since explains a part of what tags have.
+The level follows the tags slowly, and stops while they are far from it, so that a fault is never
+learnt, however long it lasts. Changes of the inputs explain a part of the changes of the tags.
 """
 
 from __future__ import annotations
@@ -17,24 +17,27 @@ from alarmstack.models.normality import known, running
 from alarmstack.models.normality.preprocessing import Inputs
 from alarmstack.models.normality.stored import NUMBERS, Array
 
-LOUDEST = 2
-"""The level waits while the mean of so many tags is far from it: one tag's noise must not hold up the others."""
-WILD = 3.0
-"""Noises beyond which a row teaches nothing more about the noise."""
+FARTHEST_TAGS = 2
+"""The level stops while the mean distance of this many farthest tags is large.
+
+With one tag, its noise would stop the level of all others.
+"""
+LARGEST_NOISE = 3.0
+"""Distances are clipped at this many noise levels before the noise is updated."""
 STILL, MOVED = 0.6, 0.8
-"""Shares of moves below which an input stands still, and above which it moves."""
+"""Quantiles of the moves of an input: below the first it is still, above the second it moves."""
 SPACING = 30
-"""Moves are looked at so many times in a time constant."""
+"""Number of moves per time constant that noise and response are learnt from."""
 
 
 @dataclasses.dataclass(frozen=True, config=NUMBERS)
 class Held:
-    """What tags are beyond their level and beyond what inputs explain, in noises.
+    """The distance of tags from their level that inputs do not explain, divided by the noise.
 
-    Not known while the level settles (on as many rows of the tag as half the time constant `rows`), nor where a value is missing
-    or an input that the tag follows. `waits`: noises at which the level stands still. `noise` [tags]: the least that a tag's
-    noise is taken for (inf: the tag never moved and says nothing); `give` [tags, inputs]: how far a tag usually moves with an
-    input, 0 where that was never seen.
+    NaN while the level settles (for half the time constant `rows`), and if a value is missing, or
+    an input that the tag follows. `waits`: distance, in noise levels, at which the level stops.
+    `noise` [tags]: the least noise of a tag (inf: the tag never moved and is not used). `give`
+    [tags, inputs]: the typical change of a tag per change of an input, 0 if none was seen.
     """
 
     rows: int
@@ -44,9 +47,10 @@ class Held:
     kind: Literal["held"] = "held"
 
     @classmethod
-    def learn(cls, rows: int, waits: float, taught: Sequence[tuple[Inputs, Mask]]) -> Held:
-        """Noise and give from how far tags and inputs move, over half the time constant and over one and a half, in normal rows."""
-        tags, inputs = (np.concatenate(moves) for moves in zip(*_moves(rows, taught), strict=True))
+    def learn(cls, rows: int, waits: float, training: Sequence[tuple[Inputs, Mask]]) -> Held:
+        """Learn `noise` and `give` from the moves of tags and inputs in normal rows."""
+        moves = zip(*_moves(rows, training), strict=True)
+        tags, inputs = (np.concatenate(parts) for parts in moves)
         still = (inputs <= known.quantile(inputs, STILL)).all(axis=1)
         noise = known.quantile(tags[still], 0.5)
         give = np.zeros((tags.shape[1], inputs.shape[1]))
@@ -58,51 +62,60 @@ class Held:
 
     def __call__(self, observed: Inputs) -> Floats:
         """Residuals."""
-        return running.by_segment(
-            self._follow, np.concatenate((observed.tags, observed.inputs), axis=1), observed.segment
-        )
+        tags_and_inputs = np.concatenate((observed.tags, observed.inputs), axis=1)
+        return running.by_segment(self._follow, tags_and_inputs, observed.segment)
 
     def _follow(self, part: Floats) -> Floats:
-        """Row after row, as each level depends on the one before: columns are the tags and, after them, the inputs."""
-        count, least, loudest = len(self.noise), self.noise**2, min(LOUDEST, len(self.noise))
+        """Residuals of one segment, row after row, because each level depends on the previous one.
+
+        The columns of `part` are the tags and, after them, the inputs.
+        """
+        count, least = len(self.noise), self.noise**2
+        farthest = min(FARTHEST_TAGS, count)
         known = np.isfinite(part)
-        # What an input that is missing may have moved, nobody knows: the tags that follow it are not known either.
+        # The effect of a missing input is unknown, so the tags that follow it are unknown too.
         known[:, :count] &= ~((~known[:, count:]).astype(float) @ self.give.T > 0)
-        settles, observed = max(self.rows // 2, 1), np.cumsum(known, axis=0)
-        settled = observed > settles
-        share = known * np.where(
-            settled, 1 / self.rows, np.maximum(1 / np.maximum(observed, 1), 3 / settles)
-        )
-        speaks = known[:, :count] & settled[:, :count]
-        found = np.full((len(part), count), np.nan)
+        settling_rows, known_rows = max(self.rows // 2, 1), np.cumsum(known, axis=0)
+        settled = known_rows > settling_rows
+        settling_share = np.maximum(1 / np.maximum(known_rows, 1), 3 / settling_rows)
+        share = known * np.where(settled, 1 / self.rows, settling_share)
+        available = known[:, :count] & settled[:, :count]
+        residuals = np.full((len(part), count), np.nan)
         level = part[known.argmax(axis=0), np.arange(part.shape[1])].copy()
         power = np.where(np.isfinite(least), least, 0.0)
         for row, values in enumerate(part):
             away = np.where(known[row], values - level, 0.0)
             noise, tags, step = np.sqrt(np.maximum(power, least)), np.abs(away[:count]), share[row]
-            if speaks[row].any():
+            usable = available[row]
+            if usable.any():
                 explained = self.give.dot(np.abs(away[count:]))
-                tags = np.where(speaks[row], np.maximum(tags - explained, 0.0), tags)
-                far = np.where(speaks[row], tags / noise, 0.0)
-                found[row] = np.where(speaks[row], np.copysign(far, away[:count]), np.nan)
-                far.partition(count - loudest)
-                if far[-loudest:].sum() > loudest * self.waits:
+                tags = np.where(usable, np.maximum(tags - explained, 0.0), tags)
+                distance = np.where(usable, tags / noise, 0.0)
+                residuals[row] = np.where(usable, np.copysign(distance, away[:count]), np.nan)
+                distance.partition(count - farthest)
+                if distance[-farthest:].sum() > farthest * self.waits:
                     step = np.where(settled[row], 0.0, step)
             level += step * away
-            power += step[:count] * (np.minimum(tags, WILD * noise) ** 2 - power)
-        return found
+            power += step[:count] * (np.minimum(tags, LARGEST_NOISE * noise) ** 2 - power)
+        return residuals
 
 
-def _moves(rows: int, taught: Sequence[tuple[Inputs, Mask]]) -> Iterator[tuple[Floats, Floats]]:
-    """How far tags and inputs moved from one normal row to another of the same stretch: float64 [moves, tags], [moves, inputs]."""
-    for observed, normal in taught:
+def _moves(rows: int, training: Sequence[tuple[Inputs, Mask]]) -> Iterator[tuple[Floats, Floats]]:
+    """How far tags and inputs moved between two normal rows of the same stretch.
+
+    The rows are half a time constant and one and a half apart. float64 [moves, tags], [moves,
+    inputs].
+    """
+    for observed, normal in training:
         stretch = np.cumsum(~normal) + len(normal) * observed.segment
         for lag in (rows // 2, rows * 3 // 2):
             ends = np.arange(lag, len(normal), max(rows // SPACING, 1))
-            ends = ends[normal[ends] & normal[ends - lag] & (stretch[ends] == stretch[ends - lag])]
+            begins = ends - lag
+            usable = normal[ends] & normal[begins] & (stretch[ends] == stretch[begins])
+            ends, begins = ends[usable], begins[usable]
             yield (
-                np.abs(observed.tags[ends] - observed.tags[ends - lag]),
-                np.abs(observed.inputs[ends] - observed.inputs[ends - lag]),
+                np.abs(observed.tags[ends] - observed.tags[begins]),
+                np.abs(observed.inputs[ends] - observed.inputs[begins]),
             )
 
 

@@ -1,4 +1,7 @@
-"""Statistics of the known values of each column: float64 [rows, columns] in, [columns] out; NaN where a column has no value."""
+"""Statistics of the known values of each column.
+
+In: float64 [rows, columns]. Out: float64 [columns], NaN for a column without values.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,10 @@ def mean(values: Floats) -> Floats:
 
 
 def spread(values: Floats) -> Floats:
-    """The standard deviation of each column; 1 where it has none, so that it can be divided by."""
+    """The standard deviation of each column; 1 if it is 0 or unknown, so that it can divide."""
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
-        found = np.nan_to_num(np.nanstd(values, axis=0))
-    return np.where(found > 0, found, 1.0)
+        deviation = np.nan_to_num(np.nanstd(values, axis=0))
+    return np.where(deviation > 0, deviation, 1.0)
 
 
 __all__ = ["mean", "quantile", "spread"]

@@ -1,4 +1,4 @@
-"""The normal-behaviour model: experts that learnt what is normal, and one score of how far a row is from it."""
+"""The normal-behaviour model: several experts, and one score of how far a row is from normal."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from pydantic import TypeAdapter, dataclasses
 from alarmstack.core.errors import PlantError
 from alarmstack.core.intervals import Floats, IntervalBlock, Mask
 from alarmstack.core.plant import Expert, Normality, Plant
-from alarmstack.models.normality.budget import HeldBack
 from alarmstack.models.normality.evidence import Weighing
-from alarmstack.models.normality.experts import UNTAUGHT, Residuals, Taught, learn
+from alarmstack.models.normality.experts import UNTRAINED_KINDS, Residuals, TrainingInputs, learn
 from alarmstack.models.normality.preprocessing import Inputs, Preprocessor, monitored
 from alarmstack.models.normality.segment import TrainingSegment
 from alarmstack.models.normality.stored import NUMBERS, Array
 from alarmstack.models.normality.tail import Tail
+from alarmstack.models.normality.threshold import HeldBack
 
 FOLDS = 10
+"""Stretches of normal rows that are held back in turn."""
+SMALLEST_SUM = 1e-9
+"""Avoids a division by zero if no row has evidence."""
 FUSIONS: dict[str, Callable[[Floats], Floats]] = {
     "mean": lambda s: np.mean(s, axis=0),
     "minimum": lambda s: np.min(s, axis=0),
@@ -30,7 +33,11 @@ FUSIONS: dict[str, Callable[[Floats], Floats]] = {
 
 @dataclass(frozen=True)
 class Assessed:
-    """`score` float64 [rows], higher means further from normal; `shares` float64 [rows, tags], each tag's part, together 1."""
+    """The scores of a block.
+
+    `score` float64 [rows]: higher means further from normal. `shares` float64 [rows, tags]: the
+    share of each tag, together 1.
+    """
 
     score: Floats
     shares: Floats
@@ -45,7 +52,7 @@ class _Learnt:
 
 @dataclasses.dataclass(frozen=True, config=NUMBERS)
 class _Content:
-    """A model as it is written down."""
+    """A model as it is stored; the field names are keys of stored models."""
 
     settings: Normality
     patience: Array
@@ -55,11 +62,12 @@ class _Content:
 
 @dataclass(frozen=True)
 class NormalModel:
-    """What `learn_normal` makes. Call it with a block.
+    """A trained model; call it with a block to score it.
 
-    The score is the experts' surprise (see `tail`), fused: an expert is surprised by 2 in one normal row of a hundred. `held_back`
-    are scores of the normal rows learnt from, each by experts that had not seen it: what a threshold is chosen on. `usual_shares`
-    [tags] is each tag's mean share on those rows, once `with_usual_shares` has looked.
+    The score combines the surprise of all experts (see `tail`): one normal row in a hundred reaches
+    2. `held_back`: scores of the training rows by experts that had not seen them; the threshold is
+    chosen on them. `usual_shares` [tags]: the mean share of each tag on normal rows, computed by
+    `with_usual_shares`.
     """
 
     settings: Normality
@@ -74,140 +82,137 @@ class NormalModel:
         return tuple(i.tag for i in monitored(self.preprocessor.plant))
 
     def with_usual_shares(self, segments: Sequence[TrainingSegment]) -> NormalModel:
-        """The model, knowing what part each tag has in the evidence of normal rows."""
-        shares = np.concatenate(
-            [
-                self(training_segment.block).shares[training_segment.normal]
-                for training_segment in segments
-            ]
-        )
-        return replace(
-            self, usual_shares=shares.mean(axis=0) / max(float(shares.mean(axis=0).sum()), 1e-9)
-        )
+        """The model with each tag's mean share of the evidence of normal rows."""
+        of_segments = [self(segment.block).shares[segment.normal] for segment in segments]
+        mean = np.concatenate(of_segments).mean(axis=0)
+        return replace(self, usual_shares=mean / max(float(mean.sum()), SMALLEST_SUM))
 
     def dump(self) -> bytes:
-        """All that `load` needs beside the plant: JSON."""
+        """The model as JSON, without the plant and the held-back scores."""
         return _JSON.dump_json(
             _Content(self.settings, self.preprocessor.patience, self.experts, self.usual_shares)
         )
 
     @classmethod
     def load(cls, plant: Plant, content: bytes) -> NormalModel:
-        """A model of this plant that was written by `dump`, without the scores it was judged on."""
-        found = _JSON.validate_json(content)
-        return cls(
-            found.settings, Preprocessor(plant, found.patience), found.experts, found.usual_shares
-        )
+        """A model of this plant that `dump` wrote."""
+        stored = _JSON.validate_json(content)
+        preprocessor = Preprocessor(plant, stored.patience)
+        return cls(stored.settings, preprocessor, stored.experts, stored.usual_shares)
 
     def __call__(self, block: IntervalBlock) -> Assessed:
-        """Score each row and say which tags it is about."""
+        """The score of each row, and the share of each tag."""
         observed = self.preprocessor(block)
         scores, shares = [], []
         for expert in self.experts:
             evidence = expert.weighing(expert.residuals(observed), observed)
             scores.append(expert.tail.surprise(evidence.total))
-            whole = evidence.by_tag.sum(axis=1, keepdims=True)
-            shares.append(
-                np.divide(
-                    evidence.by_tag, whole, out=np.zeros_like(evidence.by_tag), where=whole > 0
-                )
-            )
+            shares.append(_shares(evidence.by_tag))
         return Assessed(FUSIONS[self.settings.fusion](np.stack(scores)), np.mean(shares, axis=0))
 
 
 _JSON = TypeAdapter(_Content)
 
 
-def learn_normal(plant: Plant, segments: Sequence[TrainingSegment]) -> NormalModel:
-    """Learn what is normal from the normal rows of segments.
+def _shares(by_tag: Floats) -> Floats:
+    """The share of each tag in the evidence of its row; 0 in rows without evidence."""
+    total = by_tag.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(by_tag, total, out=np.zeros_like(by_tag), where=total > 0))
 
-    Scales, tails and all that a threshold rests on come from rows that the experts were not fitted on: stretches of the segments
-    take turns to be left out.
+
+def learn_normal(plant: Plant, segments: Sequence[TrainingSegment]) -> NormalModel:
+    """Learn normal behaviour from the normal rows of segments.
+
+    Scales, tails and the scores for the threshold come from rows that the experts were not fitted
+    on: stretches of the segments are held back in turn.
     """
     if plant.normality is None:
-        raise PlantError(
-            f"{plant.name}: no [normality]: say in plant.toml which experts shall learn what is normal"
-        )
+        raise PlantError(f"{plant.name}: no section [normality]: list the experts in plant.toml")
     preprocessor = Preprocessor.learn(plant, segments)
-    taught = [
-        Taught(preprocessor(training_segment.block), training_segment.normal)
-        for training_segment in segments
-    ]
-    experts, surprises = zip(
-        *(_learn_expert(plant, expert, taught) for expert in plant.normality.experts), strict=True
+    training = [TrainingInputs(preprocessor(s.block), s.normal) for s in segments]
+    learnt = [_learn_expert(plant, expert, training) for expert in plant.normality.experts]
+    experts = tuple(expert for expert, _ in learnt)
+    fuse = FUSIONS[plant.normality.fusion]
+    held_back = tuple(
+        HeldBack(fuse(np.stack([surprises[place] for _, surprises in learnt])), t.observed.segment)
+        for place, t in enumerate(training)
     )
-    fused = [
-        FUSIONS[plant.normality.fusion](np.stack(of_run)) for of_run in zip(*surprises, strict=True)
-    ]
-    held_back = tuple(HeldBack(f, t.observed.segment) for f, t in zip(fused, taught, strict=True))
-    return NormalModel(
-        plant.normality, preprocessor, experts, np.full(len(monitored(plant)), np.nan), held_back
-    )
+    unknown_shares = np.full(len(monitored(plant)), np.nan)
+    return NormalModel(plant.normality, preprocessor, experts, unknown_shares, held_back)
 
 
 def _learn_expert(
-    plant: Plant, expert: Expert, taught: Sequence[Taught]
+    plant: Plant, expert: Expert, training: Sequence[TrainingInputs]
 ) -> tuple[_Learnt, list[Floats]]:
-    """An expert, and how surprised it is by each training_segment's normal rows (NaN elsewhere) when it has not learnt from them."""
-    normal = [t.normal for t in taught]
-    observed = [t.observed for t in taught]
-    learnt = learn(plant, expert, taught)
-    if expert.kind in UNTAUGHT:
-        residuals = [learnt(one) for one in observed]
+    """An expert, and its surprise at the normal rows of each segment when they are held back.
+
+    The surprise is NaN in other rows.
+    """
+    normal = [t.normal for t in training]
+    observed = [t.observed for t in training]
+    learnt = learn(plant, expert, training)
+    if expert.kind in UNTRAINED_KINDS:
+        residuals = [learnt(inputs) for inputs in observed]
     else:
-        residuals = _left_out(
-            normal, lambda keep: learn(plant, expert, _only(taught, keep)), observed
+        residuals = _held_back(
+            normal, lambda kept: learn(plant, expert, _only(training, kept)), observed
         )
     pairs = list(zip(residuals, observed, strict=True))
-    totals = _left_out(
-        normal, lambda keep: _totals(Weighing.learn(plant, expert, residuals, keep)), pairs
+    totals = _held_back(
+        normal, lambda kept: _totals(Weighing.learn(plant, expert, residuals, kept)), pairs
     )
     tail = Tail.of(np.concatenate(totals))
-    return _Learnt(learnt, Weighing.learn(plant, expert, residuals, normal), tail), [
-        tail.surprise(total) for total in totals
-    ]
+    weighing = Weighing.learn(plant, expert, residuals, normal)
+    return _Learnt(learnt, weighing, tail), [tail.surprise(total) for total in totals]
 
 
-def _only(taught: Sequence[Taught], keep: Sequence[Mask]) -> list[Taught]:
-    return [replace(t, normal=mask) for t, mask in zip(taught, keep, strict=True)]
+def _only(training: Sequence[TrainingInputs], kept: Sequence[Mask]) -> list[TrainingInputs]:
+    return [replace(t, normal=mask) for t, mask in zip(training, kept, strict=True)]
 
 
 def _totals(weighing: Weighing) -> Callable[[tuple[Floats, Inputs]], Floats]:
     return lambda pair: weighing(*pair).total
 
 
-def _left_out(
+def _held_back(
     normal: Sequence[Mask],
     learn_from: Callable[[Sequence[Mask]], Callable[[Any], Floats]],
-    given: Sequence[Any],
+    inputs: Sequence[Any],
 ) -> list[Floats]:
-    """What is made of each normal row by something that has not learnt from it; NaN in other rows."""
-    found: dict[int, Floats] = {}
-    for keep, left_out in stretches(normal):
-        made_by = learn_from(keep)
-        for place, mask in enumerate(left_out):
+    """The results for the normal rows of each run, by functions that have not learnt from them.
+
+    NaN in other rows.
+    """
+    results: dict[int, Floats] = {}
+    for kept, held_back in stretches(normal):
+        function = learn_from(kept)
+        for place, mask in enumerate(held_back):
             if mask.any():
-                made = made_by(given[place])
-                found.setdefault(place, np.full(made.shape, np.nan))[mask] = made[mask]
-    # Runs without a normal row teach nothing: theirs stay unknown.
-    width = next(iter(found.values())).shape[1:]
+                values = function(inputs[place])
+                results.setdefault(place, np.full(values.shape, np.nan))[mask] = values[mask]
+    # Runs without a normal row have no results: all their rows are NaN.
+    width = next(iter(results.values())).shape[1:]
     return [
-        found.get(place, np.full((len(mask), *width), np.nan)) for place, mask in enumerate(normal)
+        results.get(place, np.full((len(mask), *width), np.nan))
+        for place, mask in enumerate(normal)
     ]
 
 
 def stretches(normal: Sequence[Mask], folds: int = FOLDS) -> list[tuple[list[Mask], list[Mask]]]:
-    """Masks of the normal rows cut into contiguous stretches: for each, the rows kept and the rows left out."""
+    """The normal rows cut into contiguous stretches.
+
+    For each stretch: masks of the rows to keep, and of the rows of the stretch, by run.
+    """
     ends = np.cumsum([mask.sum() for mask in normal])
+    # The rank of a normal row is its number among the normal rows of all runs.
+    ranks = [np.cumsum(mask) - 1 + end - mask.sum() for mask, end in zip(normal, ends, strict=True)]
     cuts = []
     for first, last in pairwise(np.linspace(0, ends[-1], folds + 1).astype(int)):
-        ranks = [
-            np.cumsum(mask) - 1 + end - mask.sum() for mask, end in zip(normal, ends, strict=True)
-        ]
-        left_out = [
+        held_back = [
             mask & (rank >= first) & (rank < last) for mask, rank in zip(normal, ranks, strict=True)
         ]
-        cuts.append(([mask & ~out for mask, out in zip(normal, left_out, strict=True)], left_out))
+        kept = [mask & ~held for mask, held in zip(normal, held_back, strict=True)]
+        cuts.append((kept, held_back))
     return cuts
 
 

@@ -1,7 +1,7 @@
-"""What experts see of a block: the monitored tags and the inputs, as plain arrays, missing where nothing can be said.
+"""The inputs of experts: monitored tags and input tags of a block, as plain arrays.
 
-A transmitter that stands still for much longer than it ever did in training is frozen: its value is missing, neither normal nor
-alarming.
+A transmitter whose value is unchanged for much longer than in training is frozen. Its value is set
+to missing: neither normal nor abnormal.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from alarmstack.features.matrix import clock
 from alarmstack.models.normality.segment import TrainingSegment
 
 FROZEN = 3.0
-"""A tag is frozen after standing still for this many times its longest standstill in training."""
-FEWEST_ROWS = 60
+"""A tag is frozen if it is unchanged for this many times its longest standstill in training."""
+SHORTEST_PATIENCE = 60
+"""Rows for which any tag may be unchanged, however lively it was in training."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """`tags` float64 [rows, monitored tags], `inputs` float64 [rows, inputs], `clock` float64 [rows, 2] the time of day as a
-    circle, `segment` int32 [rows].
+    """The arrays of a block.
+
+    `tags` float64 [rows, monitored tags], `inputs` float64 [rows, inputs], `clock` float64
+    [rows, 2]: the time of day as a circle, `segment` int32 [rows].
     """
 
     tags: Floats
@@ -37,37 +40,35 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Preprocessor:
-    """Looks at blocks of one plant. `patience` [tags]: rows that each tag may stand still."""
+    """Prepares blocks of one plant. `patience` [tags]: rows for which each tag may be unchanged."""
 
     plant: Plant
     patience: Floats
 
     @classmethod
     def learn(cls, plant: Plant, segments: Sequence[TrainingSegment]) -> Preprocessor:
-        """How long each tag stood still in normal rows."""
+        """Learn how long each tag was unchanged in normal rows."""
         places = [plant.signals.index(i.tag) for i in monitored(plant)]
         longest = [
-            standstill(training_segment.block.values[:, places, 0])[training_segment.normal].max(
-                axis=0
-            )
-            for training_segment in segments
-            if training_segment.normal.any()
+            standstill(segment.block.values[:, places, 0])[segment.normal].max(axis=0)
+            for segment in segments
+            if segment.normal.any()
         ]
         if not longest:
             raise PlantError(
-                f"{plant.name}: no row is normal: there is nothing to learn normal behaviour from"
+                f"{plant.name}: no row is normal, so that normal behaviour cannot be learnt"
             )
-        patience = np.maximum(FROZEN * np.max(longest, axis=0), FEWEST_ROWS)
+        patience = np.maximum(FROZEN * np.max(longest, axis=0), SHORTEST_PATIENCE)
         lookback = plant.normality.lookback if plant.normality else None
-        # A live row is observed with so much of its past; offline nobody waits longer either, so that both say the same.
+        # A live row has this much history. The same limit offline keeps both results equal.
         return cls(plant, np.minimum(patience, plant.rows(lookback) - 2) if lookback else patience)
 
     def __call__(self, block: IntervalBlock) -> Inputs:
-        """What is to be observed of a block."""
-        watched = monitored(self.plant)
-        tags = block.values[:, [self.plant.signals.index(i.tag) for i in watched], 0].copy()
+        """The inputs of a block."""
+        instruments = monitored(self.plant)
+        tags = block.values[:, [self.plant.signals.index(i.tag) for i in instruments], 0].copy()
         tags[standstill(tags) > self.patience] = np.nan
-        resolution = np.array([i.resolution or 0.0 for i in watched])
+        resolution = np.array([i.resolution or 0.0 for i in instruments])
         steps = np.where(resolution > 0, resolution, 1.0)
         tags = np.where(resolution > 0, np.round(tags / steps) * steps, tags)
         inputs = [
@@ -77,12 +78,12 @@ class Preprocessor:
 
 
 def monitored(plant: Plant) -> tuple[Instrument, ...]:
-    """The instruments whose behaviour is watched."""
+    """The instruments whose behaviour is monitored."""
     return tuple(i for i in plant.instruments if i.role == "monitored")
 
 
 def standstill(values: Floats) -> Floats:
-    """For how many rows each value [rows, tags] has not moved.
+    """For how many rows each value [rows, tags] has been unchanged.
 
     >>> standstill(np.array([[1.0], [1.0], [1.0], [2.0]]))[:, 0].tolist()
     [0.0, 1.0, 2.0, 0.0]

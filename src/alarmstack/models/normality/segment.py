@@ -1,4 +1,4 @@
-"""What is learnt from."""
+"""The rows that a normal-behaviour model learns from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from alarmstack.core.intervals import IntervalBlock, Mask
 
 @dataclass(frozen=True)
 class TrainingSegment:
-    """Rows of one recording: `normal` bool [rows] may be learnt as normal; `event` bool [rows] are known trouble, if any are."""
+    """Rows of one recording.
+
+    `normal` bool [rows]: rows to learn as normal. `event` bool [rows]: known events, if any.
+    """
 
     asset: str
     block: IntervalBlock

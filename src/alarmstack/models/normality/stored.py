@@ -1,4 +1,4 @@
-"""What dataclasses of learnt numbers need to be written as JSON and read back, without a pickled object."""
+"""Types for dataclasses of numbers that are written as JSON and read back, without pickling."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def _numbers(array: Floats) -> Any:
 Array = Annotated[np.ndarray, BeforeValidator(_array), PlainSerializer(_numbers)]
 """float64 of any shape."""
 NUMBERS = ConfigDict(arbitrary_types_allowed=True, ser_json_inf_nan="constants")
-"""For dataclasses of numbers, texts, arrays and their like: infinite and unknown numbers are written too."""
+"""For dataclasses of numbers, texts and arrays; also infinite and unknown numbers are written."""
 
 __all__ = ["NUMBERS", "Array"]

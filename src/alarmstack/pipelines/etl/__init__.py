@@ -1,1 +1,3 @@
-"""The job that strings the stages together: a historian source in, a run of feature tables in the store out."""
+"""The job that strings the stages together: a historian source in, a run of feature tables in the
+store out.
+"""

@@ -1,9 +1,11 @@
 """The feature store's tables, and back: what one ETL run publishes and what training reads.
 
-`train` and `valid` hold point features and labels of the first four fifths and the sealed last fifth; `train_smote` the training
-part evened out with synthetic rows, marked as such; `windows_<horizon>` the window features of all rows with that horizon's target;
-`intervals` the closed intervals themselves, which the normal-behaviour model learns from. With `[training] phases` above 1 there is
-`between`: window features and targets on the other phases of the grid, each with the base row in which its interval begins.
+`train` and `valid` hold point features and labels of the first four fifths and the sealed last
+fifth; `train_smote` the training part evened out with synthetic rows, marked as such;
+`windows_<horizon>` the window features of all rows with that horizon's target; `intervals` the
+closed intervals themselves, which the normal-behaviour model learns from. With `[training] phases`
+above 1 there is `between`: window features and targets on the other phases of the grid, each with
+the base row in which its interval begins.
 """
 
 from __future__ import annotations
@@ -15,21 +17,22 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from imblearn.over_sampling import SMOTE
-from sklearn.impute import SimpleImputer
 
 from alarmstack.core.errors import SourceError
 from alarmstack.core.intervals import STATISTICS, Floats, IntervalBlock
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.features.examples import Between, Examples
 from alarmstack.features.matrix import Group, feature_names
+from alarmstack.models.balance import (
+    enough_to_balance,
+    filled_with_medians,
+    with_synthetic_rows,
+)
 from alarmstack.storage.files import Store
 
 BETWEEN = "between"
 WINDOWS = "windows"
 """The window features of a plant without horizons; otherwise there is a table for each horizon."""
-NEIGHBOURS = 5
-"""SMOTE's default number of neighbours (Chawla et al. 2002, section 4.2)."""
 
 
 def tables(examples: Examples, block: IntervalBlock) -> dict[str, pl.DataFrame]:
@@ -46,7 +49,9 @@ def tables(examples: Examples, block: IntervalBlock) -> dict[str, pl.DataFrame]:
 def row_tables(
     examples: Examples, block: IntervalBlock, sealed_from: int
 ) -> dict[str, pl.DataFrame]:
-    """The tables whose rows are made one by one: all but `train_smote`. `sealed_from`: the first sealed row of these."""
+    """The tables whose rows are made one by one: all but `train_smote`. `sealed_from`: the first
+    sealed row of these.
+    """
     plant = examples.plant
     sealed = min(max(sealed_from, 0), len(examples))
     point = _point_table(examples)
@@ -68,10 +73,12 @@ def row_tables(
 
 
 def evened_out(plant: Plant, train: pl.DataFrame) -> pl.DataFrame:
-    """Training rows with missing values filled by their medians and the rarer label filled up by SMOTE; `synthetic` marks new rows.
+    """Training rows with missing values filled by their medians and the rarer label filled up by
+    SMOTE; `synthetic` marks new rows.
 
-    Its rows have no time: they belong in no sequence, no calibration set and no test. With too few alarms to find neighbours among,
-    no row is added. Raises SourceError without any row: nothing can be learned from such a drop.
+    Its rows have no time: they belong in no sequence, no calibration set and no test. With too few
+    alarms to find neighbours among, no row is added. Raises SourceError without any row: nothing
+    can be learned from such a drop.
     """
     if train.is_empty():
         raise SourceError(
@@ -79,11 +86,9 @@ def evened_out(plant: Plant, train: pl.DataFrame) -> pl.DataFrame:
         )
     names = list(feature_names(plant, "point"))
     label = train["anomaly_label"].to_numpy()
-    values = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(
-        train.select(names).to_numpy()
-    )
-    if np.bincount(label, minlength=2).min() > NEIGHBOURS:
-        values, label = SMOTE(random_state=0, k_neighbors=NEIGHBOURS).fit_resample(values, label)
+    values = filled_with_medians(train.select(names).to_numpy())
+    if enough_to_balance(label):
+        values, label = with_synthetic_rows(values, label)
     synthetic = np.arange(len(label)) >= len(train)
     return pl.DataFrame(values, schema=names).with_columns(
         pl.Series("anomaly_label", label, pl.Int64), pl.Series("synthetic", synthetic)

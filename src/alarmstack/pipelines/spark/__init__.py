@@ -1,1 +1,3 @@
-"""The same functions on a Spark cluster: many assets, long histories, many live feeds. PySpark is asked for when a job begins."""
+"""The same functions on a Spark cluster: many assets, long histories, many live feeds. PySpark is
+asked for when a job begins.
+"""

@@ -22,7 +22,8 @@ QUIET = {
 
 @contextmanager
 def cluster(master: str, name: str, **options: str) -> Iterator[SparkSession]:
-    """A session on a cluster: `local[2]`, `spark://HOST:7077`, or (an empty master) the one that `spark-submit` was given.
+    """A session on a cluster: `local[2]`, `spark://HOST:7077`, or (an empty master) the one that
+    `spark-submit` was given.
 
     Raises ClusterError where PySpark is not installed or the cluster does not answer.
     """

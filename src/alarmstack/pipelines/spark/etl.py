@@ -1,8 +1,10 @@
-"""The ETL on a cluster: the local job's functions on pieces of the data, the same tables row for row and bit for bit.
+"""The ETL on a cluster: the local job's functions on pieces of the data, the same tables row for
+row and bit for bit.
 
-Each chunk becomes a part of every table in a task of its own, which writes it to the store. The driver sees names, sizes and
-fingerprints, never a row of data. A task that is run again, because a worker died, writes the same bytes to the same names; a run
-is announced when all its parts are there.
+Each chunk becomes a part of every table in a task of its own, which writes it to the store. The
+driver sees names, sizes and fingerprints, never a row of data. A task that is run again, because a
+worker died, writes the same bytes to the same names; a run is announced when all its parts are
+there.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ SMOTE = "train_smote"
 
 
 def run_assets(spark: SparkSession, job: Job, source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A run for every asset of a source: the asset and its manifest, or {"refused": reason} where the gate turned its drop away."""
+    """A run for every asset of a source: the asset and its manifest, or {"refused": reason} where
+    the gate turned its drop away.
+    """
 
     def write(key: Any, rows: pa.Table) -> pa.Table:
         chunk = chunk_of(job, rows)

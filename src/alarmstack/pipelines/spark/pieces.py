@@ -1,8 +1,10 @@
-"""Assets cut into pieces that travel through Arrow: stretches of closed intervals, with what they look back on and ahead to.
+"""Assets cut into pieces that travel through Arrow: stretches of closed intervals, with what they
+look back on and ahead to.
 
-One task reads an asset's drop, has it judged by the gate and closed into intervals, and hands its rows on in *chunks*: a stretch of
-rows with as many before it as features look back, and as many after it as targets look ahead. What is made of a chunk alone is then
-what is made of the whole, bit for bit, and a large asset keeps no worker longer than a small one.
+One task reads an asset's drop, has it judged by the gate and closed into intervals, and hands its
+rows on in *chunks*: a stretch of rows with as many before it as features look back, and as many
+after it as targets look ahead. What is made of a chunk alone is then what is made of the whole, bit
+for bit, and a large asset keeps no worker longer than a small one.
 """
 
 from __future__ import annotations
@@ -55,7 +57,9 @@ class Job:
 
     @property
     def ahead(self) -> int:
-        """Rows after a chunk that its targets look ahead to, and the episodes that those rows may belong to."""
+        """Rows after a chunk that its targets look ahead to, and the episodes that those rows may
+        belong to.
+        """
         return (
             self.plant.rows(self.plant.time.farthest_horizon)
             + self.plant.rows(self.plant.time.quiet_gap)
@@ -69,7 +73,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Rows `core` … `core_end` − 1 of an asset, among those around them: row 0 of `block` is row `first` of the asset."""
+    """Rows `core` … `core_end` − 1 of an asset, among those around them: row 0 of `block` is row
+    `first` of the asset.
+    """
 
     asset: str
     number: int
@@ -86,7 +92,9 @@ Facts = Callable[[str, Intake], Mapping[str, Any]]
 
 
 def cut(spark: SparkSession, job: Job, source: Path, facts: Facts) -> DataFrame:
-    """Rows of all chunks of all assets, as a frame on the cluster: group it by `asset` and `chunk`, read groups by `chunk_of`."""
+    """Rows of all chunks of all assets, as a frame on the cluster: group it by `asset` and `chunk`,
+    read groups by `chunk_of`.
+    """
 
     def close(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:

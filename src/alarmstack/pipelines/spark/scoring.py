@@ -1,7 +1,9 @@
-"""A fleet's history scored on a cluster: model_results.csv of every asset, the same as the local job's.
+"""A fleet's history scored on a cluster: model_results.csv of every asset, the same as the local
+job's.
 
-Models that see a row's features score chunk by chunk. What remembers more than a look-back, a warning that stands and the
-normal-behaviour model, is made of an asset's rows together, in a second step that carries numbers alone.
+Models that see a row's features score chunk by chunk. What remembers more than a look-back, a
+warning that stands and the normal-behaviour model, is made of an asset's rows together, in a second
+step that carries numbers alone.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ from alarmstack.pipelines.spark.pieces import (
 from alarmstack.preparation.assets import place
 from alarmstack.preparation.datasets import LABEL, as_csv
 from alarmstack.preparation.derived import any_rule
-from alarmstack.registry.bundles import BLOCK, Bundle
+from alarmstack.registry import Bundle
+from alarmstack.registry.bundle import BLOCK
 from alarmstack.storage.files import Store, fingerprint
 
 if TYPE_CHECKING:
@@ -48,7 +51,8 @@ def score_assets(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Write what every model says of every row of every asset to the store at `out`.
 
-    Yields the asset and {"file", "bytes", "sha256"}, or {"refused": reason} where the gate turned its drop away.
+    Yields the asset and {"file", "bytes", "sha256"}, or {"refused": reason} where the gate turned
+    its drop away.
     """
     plant, said = job.plant, _columns(bundles)
     # Copies: a model that has spoken holds a session, which does not travel.

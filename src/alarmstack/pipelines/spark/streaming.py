@@ -1,10 +1,12 @@
-"""Live readings of many assets, scored as they come: Structured Streaming over a folder of Parquet files.
+"""Live readings of many assets, scored as they come: Structured Streaming over a folder of Parquet
+files.
 
-Readings arrive as `asset=NAME/*.parquet` (tag, time, value; the form of `raw/live/…`). Each asset is followed by itself: its open
-intervals, the rows it looks back on and its standing warnings are the stream's state. An interval is closed when the asset speaks
-of a time that is the grace time after its end. Every closed interval becomes one row of the output, once, whatever is ended or
-started again in between: the checkpoint and the file sink's log see to that. Readings whose time or tag cannot be believed are set
-aside in a folder of their own (`sift`).
+Readings arrive as `asset=NAME/*.parquet` (tag, time, value; the form of `raw/live/…`). Each asset
+is followed by itself: its open intervals, the rows it looks back on and its standing warnings are
+the stream's state. An interval is closed when the asset speaks of a time that is the grace time
+after its end. Every closed interval becomes one row of the output, once, whatever is ended or
+started again in between: the checkpoint and the file sink's log see to that. Readings whose time or
+tag cannot be believed are set aside in a folder of their own (`sift`).
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ from alarmstack.pipelines.spark.pieces import spark_schema
 from alarmstack.pipelines.spark.validation import AssetClock, keep_aside, longest_step, sift
 from alarmstack.preparation.derived import any_rule
 from alarmstack.preparation.interval_closer import CloserState, close, instant_of, open_at
-from alarmstack.registry.bundles import Bundle
+from alarmstack.registry import Bundle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +49,9 @@ if TYPE_CHECKING:
     from pyspark.sql.streaming import StreamingQuery
 
 OPTIONS = {"spark.sql.session.timeZone": "UTC", "spark.sql.shuffle.partitions": "16"}
-"""What the session must be told. The assets' states lie in as many files as there are partitions, as long as the stream lives."""
+"""What the session must be told. The assets' states lie in as many files as there are partitions,
+as long as the stream lives.
+"""
 STEP_SECONDS = 86_400.0
 POLL_SECONDS = 1.0
 """How often a running stream is asked for its progress."""
@@ -58,7 +62,9 @@ READINGS = "asset string, tag string, time timestamp, value double"
 
 @dataclass(frozen=True)
 class Followed:
-    """What is remembered of an asset between two batches: `seen` the last closed rows, `warnings` by column, `last` its segment."""
+    """What is remembered of an asset between two batches: `seen` the last closed rows, `warnings`
+    by column, `last` its segment.
+    """
 
     closer: CloserState
     seen: IntervalBlock | None = None
@@ -68,7 +74,9 @@ class Followed:
 
 @dataclass(frozen=True)
 class Remembered:
-    """The state of an asset in the stream: its clock, and what `follow` remembers (None: no reading counted yet)."""
+    """The state of an asset in the stream: its clock, and what `follow` remembers (None: no reading
+    counted yet).
+    """
 
     clock: AssetClock = field(default_factory=AssetClock)
     followed: Followed | None = None
@@ -92,7 +100,9 @@ def follow(
     readings: pl.DataFrame,
     grace: timedelta = timedelta(),
 ) -> tuple[Followed, pl.DataFrame | None]:
-    """Take an asset's readings; what is remembered then, and the rows of the intervals that they closed (None: none)."""
+    """Take an asset's readings; what is remembered then, and the rows of the intervals that they
+    closed (None: none).
+    """
     first, newest = readings["time"].min(), readings["time"].max()
     assert isinstance(first, datetime) and isinstance(newest, datetime)
     followed = followed or Followed(open_at(plant, first))
@@ -169,10 +179,12 @@ def score_stream(
     aside: Path | None = None,
     step_seconds: float = STEP_SECONDS,
 ) -> StreamingQuery:
-    """Begin to score what lies and what arrives in `source`, into Parquet files in `out`. `once`: end when all of it is scored.
+    """Begin to score what lies and what arrives in `source`, into Parquet files in `out`. `once`:
+    end when all of it is scored.
 
-    `out` and `checkpoint` belong together: a stream goes on where its checkpoint stands. `aside`: folder for the readings that are
-    not believed (default: `aside_of(out)`), which all workers must be able to write; `step_seconds`: see `sift`.
+    `out` and `checkpoint` belong together: a stream goes on where its checkpoint stands. `aside`:
+    folder for the readings that are not believed (default: `aside_of(out)`), which all workers must
+    be able to write; `step_seconds`: see `sift`.
     """
     from pyspark.sql.streaming.state import GroupStateTimeout
 
@@ -221,7 +233,8 @@ def aside_of(out: Path) -> Path:
 async def keep_scoring(
     begin: Callable[[], StreamingQuery], tasks: Tasks, tell: Callable[[], None]
 ) -> None:
-    """Run a stream until it ends by itself, and begin it again after an error: it goes on from its checkpoint.
+    """Run a stream until it ends by itself, and begin it again after an error: it goes on from its
+    checkpoint.
 
     `begin` starts a stream; `tell` is called after every batch.
     """
@@ -244,7 +257,9 @@ async def keep_scoring(
 
 
 def run_once(begin: Callable[[], StreamingQuery]) -> None:
-    """Score what lies there. Raises ClusterError where that fails; another run goes on from the checkpoint."""
+    """Score what lies there. Raises ClusterError where that fails; another run goes on from the
+    checkpoint.
+    """
     query = begin()
     while not _ended(query):
         pass
@@ -261,7 +276,9 @@ def _ended(query: StreamingQuery) -> bool:
 
 
 def _cause(text: str) -> str:
-    """The line of Spark's message that names the cause: its own first lines say only which task it was."""
+    """The line of Spark's message that names the cause: its own first lines say only which task it
+    was.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     causes = [
         line

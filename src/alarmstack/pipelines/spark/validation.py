@@ -1,9 +1,10 @@
 """Which readings of a stream are believed: one wrong timestamp must not move an asset's clock.
 
-Intervals are closed by the newest reading. A reading dated a year ahead would close a year of empty intervals, and every valid
-reading after it would come too late. So an asset's clock moves on by more than a *step* only where readings agree: several
-instants, of at least half of the signals that the asset has. Until then such readings are held; when the asset's clock goes on
-without them, they are set aside with the reason.
+Intervals are closed by the newest reading. A reading dated a year ahead would close a year of empty
+intervals, and every valid reading after it would come too late. So an asset's clock moves on by
+more than a *step* only where readings agree: several instants, of at least half of the signals that
+the asset has. Until then such readings are held; when the asset's clock goes on without them, they
+are set aside with the reason.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ def _no_readings() -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class AssetClock:
-    """What is remembered of an asset: the instant of its `newest` reading, its signals, and the readings that are `held`."""
+    """What is remembered of an asset: the instant of its `newest` reading, its signals, and the
+    readings that are `held`.
+    """
 
     newest: datetime | None = None
     tags: frozenset[str] = frozenset()
@@ -44,7 +47,9 @@ class AssetClock:
 
 @dataclass(frozen=True)
 class Sifted:
-    """The asset's clock after a batch, the readings that count, and those set aside, each with its `reason`."""
+    """The asset's clock after a batch, the readings that count, and those set aside, each with its
+    `reason`.
+    """
 
     clock: AssetClock
     sound: pl.DataFrame
@@ -57,7 +62,9 @@ def longest_step(plant: Plant, seconds: float) -> timedelta:
 
 
 def sift(plant: Plant, clock: AssetClock, readings: pl.DataFrame, step: timedelta) -> Sifted:
-    """Divide a batch of an asset's readings. `step`: how far its clock may move without others that agree."""
+    """Divide a batch of an asset's readings. `step`: how far its clock may move without others that
+    agree.
+    """
     named, impossible = _possible(plant, readings.select(*READING_SCHEMA))
     late = _set_aside(pl.DataFrame(schema=READING_SCHEMA), "")
     newest = clock.newest
@@ -124,7 +131,9 @@ def _set_aside(readings: pl.DataFrame, reason: str) -> pl.DataFrame:
 
 
 def keep_aside(folder: Path, asset: str, readings: pl.DataFrame) -> None:
-    """Write readings that were set aside, with their reasons. The same readings twice are one file: a task may run again."""
+    """Write readings that were set aside, with their reasons. The same readings twice are one file:
+    a task may run again.
+    """
     if readings.is_empty():
         return
     rows = readings.select(*ASIDE_SCHEMA).sort("time", "tag", "value", "reason")

@@ -1,7 +1,8 @@
 """The watcher: what is dropped into a folder is taken in, once, when it is whole.
 
-`drops` tells what lies there and when it has come to rest; `ledger` remembers what was done with it, over restarts; `takers` are
-the two ways to do it: Airflow is asked to (by REST), or this process does it. `watch` strings them together.
+`drops` tells what lies there and when it has come to rest; `ledger` remembers what was done with
+it, over restarts; `takers` are the two ways to do it: Airflow is asked to (by REST), or this
+process does it. `watch` strings them together.
 """
 
 from alarmstack.pipelines.watcher.handlers import Airflow, InProcess, Taker

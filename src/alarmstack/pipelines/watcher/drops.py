@@ -1,8 +1,9 @@
 """What lies in the drop folder, and when a drop is whole.
 
-A drop is a file that a historian or a person put there, or a folder of such files. Copying takes time: a drop is whole when nothing
-about it has changed for a while. One that was renamed into place is whole as soon as it has been looked at for that long. Symbolic
-links are never followed: they may lead anywhere on this computer.
+A drop is a file that a historian or a person put there, or a folder of such files. Copying takes
+time: a drop is whole when nothing about it has changed for a while. One that was renamed into place
+is whole as soon as it has been looked at for that long. Symbolic links are never followed: they may
+lead anywhere on this computer.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alarmstack.sources.grids import SUFFIXES
+from alarmstack.core.formats import is_data_file
 
 UNFINISHED = ("~$", ".")
 """How names begin that programs use while they write: Excel's lock files, hidden files."""
 Look = tuple[tuple[str, int, int], ...]
-"""Name, bytes and time of change of every file of a drop: equal looks mean that nothing was written in between."""
+"""Name, bytes and time of change of every file of a drop: equal looks mean that nothing was written
+in between.
+"""
 
 
 def lying_in(folder: Path) -> dict[Path, Look]:
@@ -47,7 +50,9 @@ def links_in(path: Path) -> list[Path]:
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of a drop's names and content, in hexadecimal. Raises OSError when it is gone or cannot be read."""
+    """SHA-256 of a drop's names and content, in hexadecimal. Raises OSError when it is gone or
+    cannot be read.
+    """
     digest = hashlib.sha256()
     for file in _files(path):
         digest.update(os.fsencode(file.relative_to(path.parent)) + b"\0")
@@ -70,13 +75,17 @@ def fingerprint_of(look: Look) -> str:
 
 @dataclass
 class Settling:
-    """Which drops have come to rest. `seconds`: how long nothing may change before a drop is whole."""
+    """Which drops have come to rest. `seconds`: how long nothing may change before a
+    drop is whole.
+    """
 
     seconds: float
     _since: dict[Path, tuple[Look, float]] = field(default_factory=dict)
 
     def whole(self, now: float, lying: Mapping[Path, Look]) -> list[Path]:
-        """Drops at which nothing has changed since `now` − `seconds` (a monotonic clock), in the order given."""
+        """Drops at which nothing has changed since `now` − `seconds` (a monotonic clock), in the
+        order given.
+        """
         known = {path: self._since.get(path) for path in lying}
         self._since = {
             path: before
@@ -107,7 +116,9 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _all_inside(folder: Path) -> Iterator[Path]:
-    """Everything in a folder and below it, through no link. However deep: `os.walk` recurses, which ends at some 900 levels."""
+    """Everything in a folder and below it, through no link. However deep: `os.walk` recurses, which
+    ends at some 900 levels.
+    """
     folders = [folder]
     while folders:
         # Gone since it was listed, or not to be read: nothing in it is data.
@@ -121,14 +132,13 @@ def _all_inside(folder: Path) -> Iterator[Path]:
 def _is_data(file: Path) -> bool:
     if file.name.startswith(UNFINISHED):
         return False
-    known = file.suffix.lower() in SUFFIXES
+    known = is_data_file(file)
     if file.is_symlink():
         return known or file.is_dir()
     return known and file.is_file()
 
 
 __all__ = [
-    "SUFFIXES",
     "Look",
     "Settling",
     "fingerprint",

@@ -17,48 +17,59 @@ from alarmstack.core.settings import Settings
 from alarmstack.pipelines.etl.local import Archive, run
 from alarmstack.pipelines.watcher.ledger import Entry
 from alarmstack.preparation.intake import take_in
+from alarmstack.preparation.quality import forget_refused
 from alarmstack.sources import guarded
 from alarmstack.sources.problems import file_name, printable
 from alarmstack.storage.files import Store
 
 DAG = "ingest_etl_local_drop"
 CONFLICT = 409
-"""What Airflow answers for a run of a name that is there already: this drop was handed over before a restart."""
+"""What Airflow answers for a run of a name that is there already: this drop was handed over before
+a restart.
+"""
 PATIENCE = 10.0
-"""Wall seconds for one step of a question to Airflow: to connect, to send, to wait for the next part of the answer."""
+"""Wall seconds for one step of a question to Airflow: to connect, to send, to wait for the next
+part of the answer.
+"""
 LONGEST_QUESTION = 30.0
 """Wall seconds for all of it: an answer may come in very small parts."""
 LARGEST_ANSWER = 1024 * 1024
 """Bytes; Airflow's own have some hundreds."""
 NOT_IN_A_RUN_ID = re.compile(r"[^A-Za-z0-9_.~:+-]")
-"""Characters that Airflow does not take in the name of a run (`[scheduler] allowed_run_id_pattern`)."""
+"""Characters that Airflow does not take in the name of a run (`[scheduler]
+allowed_run_id_pattern`).
+"""
 
 
 class Taker(Protocol):
     """Takes a drop in."""
 
     def __call__(self, path: Path, sha256: str) -> Entry:
-        """What became of it. Raises SourceError or GateRefused where the drop is at fault, another AlarmstackError where it may go
-        better later.
+        """What became of it. Raises SourceError or GateRefused where the drop is at fault, another
+        AlarmstackError where it may go better later.
         """
         ...
 
 
 class InProcess:
-    """Intake and ETL in this process; a child process reads the files. What the gate refuses is kept aside with its verdict."""
+    """Intake and ETL in this process; a child process reads the files. What the gate refuses is
+    kept aside with its verdict.
+    """
 
     def __init__(self, plant: Plant, settings: Settings) -> None:
         self.plant, self.settings = plant, settings
 
     def __call__(self, path: Path, sha256: str) -> Entry:
-        """One run of the ETL; a drop that is the store's latest run already (a restart came before it was written down) is none."""
+        """One run of the ETL; a drop that is the store's latest run already (a restart came before
+        it was written down) is none.
+        """
         store, drop = Store.of(self.settings), {"name": file_name(path), "sha256": sha256}
         latest = store.latest()
         if latest is not None and latest.get("drop") == drop:
             return Entry(path.name, sha256, "taken", str(latest["run"]))
-        taken = take_in(
-            self.plant, path, refused=self.settings.data / "refused", read=guarded(self.settings)
-        )
+        refused = self.settings.data / "refused"
+        forget_refused(refused, self.settings.keep_drops_days)
+        taken = take_in(self.plant, path, refused=refused, read=guarded(self.settings))
         manifest = run(
             self.plant, taken, store, archive=Archive.of(self.settings), about={"drop": drop}
         )
@@ -66,7 +77,9 @@ class InProcess:
 
 
 class Airflow:
-    """Airflow's REST API v2: a token for a login, then a run of the DAG, whose name keeps a drop from running twice."""
+    """Airflow's REST API v2: a token for a login, then a run of the DAG, whose name keeps a drop
+    from running twice.
+    """
 
     def __init__(
         self, url: str, user: str, password: str, client: Callable[[], httpx.Client] | None = None
@@ -76,7 +89,9 @@ class Airflow:
         self._token = ""
 
     def __call__(self, path: Path, sha256: str) -> Entry:
-        """Hand a drop over. Raises ServiceError while Airflow is away, is something else, or does not let us in."""
+        """Hand a drop over. Raises ServiceError while Airflow is away, is something else, or does
+        not let us in.
+        """
         source = str(path.resolve())
         if source.encode(errors="replace") != source.encode(errors="surrogateescape"):
             raise SourceError("its name is not UTF-8, and Airflow cannot be told it: rename it")
@@ -130,7 +145,9 @@ class Airflow:
 
 
 class Answer:
-    """An answer over HTTP: its status, and what it says as a JSON object (nothing, where it is none)."""
+    """An answer over HTTP: its status, and what it says as a JSON object (nothing, where it is
+    none).
+    """
 
     def __init__(self, status: int, content: bytes) -> None:
         self.status, self.content, self.told = status, content, _json_object(content)

@@ -1,7 +1,8 @@
-"""What became of every drop: one JSON line each, written when the outcome is known, read again after a restart.
+"""What became of every drop: one JSON line each, written when the outcome is known, read again
+after a restart.
 
-Beside it lies a note of the drops that were begun and not finished. A drop that is in it after a restart may have ended the
-process; one that has been begun too often is not begun again.
+Beside it lies a note of the drops that were begun and not finished. A drop that is in it after a
+restart may have ended the process; one that has been begun too often is not begun again.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class Entry:
 
 
 class Ledger:
-    """A file that only grows. A line that a power cut left half is no entry: its drop is taken again.
+    """A file that only grows. A line that a power cut left half is no entry: its drop is taken
+    again.
 
     What cannot be written now (a full disk) is kept in memory and written later, by `write`.
     """
@@ -55,7 +57,9 @@ class Ledger:
         self._known.add((entry.name, entry.sha256))
 
     def write(self) -> None:
-        """Write down everything that is not written yet. Raises StorageError where that fails: call it again later."""
+        """Write down everything that is not written yet. Raises StorageError where that fails: call
+        it again later.
+        """
         try:
             if self._unwritten:
                 self._append()
@@ -77,7 +81,9 @@ class Ledger:
         return frozenset(name for name, _ in self._begun)
 
     def begin(self, name: str, sha256: str) -> None:
-        """Note, for good, that a drop is about to be taken. Raises StorageError: do not take it now."""
+        """Note, for good, that a drop is about to be taken. Raises StorageError: do not take it
+        now.
+        """
         self._begun[name, sha256] = self.begun(name, sha256) + 1
         self._begun_changed = True
         try:

@@ -1,7 +1,8 @@
-"""The loop: look, wait until drops are whole, take each of them once, try again later what could not be done now.
+"""The loop: look, wait until drops are whole, take each of them once, try again later what could
+not be done now.
 
-No file ends the loop. What is wrong with a drop is its outcome, with the reason, in the ledger; what is wrong with this computer
-or another one is tried again, with longer pauses.
+No file ends the loop. What is wrong with a drop is its outcome, with the reason, in the ledger;
+what is wrong with this computer or another one is tried again, with longer pauses.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from time import monotonic
 from watchfiles import awatch as changes
 
 from alarmstack.core.errors import AlarmstackError, GateRefused, SourceError, StorageError
-from alarmstack.core.tasks import Task, Tasks, reason_of
+from alarmstack.core.tasks import Task, Tasks, pause, reason_of
 from alarmstack.pipelines.watcher.drops import (
     Look,
     Settling,
@@ -31,14 +32,18 @@ from alarmstack.pipelines.watcher.ledger import Entry, Ledger
 from alarmstack.sources.limits import MEGABYTE, Limits
 from alarmstack.sources.problems import printable
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Wall seconds before a drop that could not be taken is tried again: doubled each time."""
+LONGEST_PAUSE = 60.0
+"""Wall seconds, at most, before a drop that could not be taken is tried again."""
 IDLE_LOOK_MS = 5000
-"""With nothing in the folder, a look every so often all the same: no system of notices is perfect."""
+"""With nothing in the folder, a look every so often all the same: no system of notices
+is perfect.
+"""
 MOST_BEGUN = 3
 """A drop during which the process ended so often is refused. Once or twice may be a power cut."""
 STALLS_AFTER = 1800.0
-"""Wall seconds for one look, with all that is taken in it: the longest ETL that we know takes minutes."""
+"""Wall seconds for one look, with all that is taken in it: the longest ETL that we know takes
+minutes.
+"""
 LINK = "a symbolic link is not followed: copy the file itself into the folder"
 
 Tell = Callable[[str], None]
@@ -56,14 +61,14 @@ class Watcher:
     settling: Settling
     limits: Limits = field(default_factory=Limits)
     _dealt: dict[Path, Look] = field(default_factory=dict)
-    _tries: dict[Path, tuple[float, float]] = field(default_factory=dict)
-    """When a drop may be tried again, and the pause after that."""
+    _tries: dict[Path, tuple[float, int]] = field(default_factory=dict)
+    """When a drop may be tried again, and how often it could not be taken."""
 
     def look(self, now: float) -> list[Entry]:
         """One look at the folder; what was dealt with. `now`: seconds of a monotonic clock.
 
-        Raises StorageError where the folder cannot be read, or the ledger cannot be written: then what was dealt with is not
-        forgotten, and the next look writes it.
+        Raises StorageError where the folder cannot be read, or the ledger cannot be written: then
+        what was dealt with is not forgotten, and the next look writes it.
         """
         try:
             lying = lying_in(self.folder)
@@ -75,7 +80,7 @@ class Watcher:
         done = []
         for path in self._in_order(self.settling.whole(now, fresh)):
             if (
-                now >= self._tries.get(path, (now, 0.0))[0]
+                now >= self._tries.get(path, (now, 0))[0]
                 and (entry := self._deal(path, now)) is not None
             ):
                 done.append(entry)
@@ -88,7 +93,9 @@ class Watcher:
         return self.settling.waiting
 
     def _in_order(self, whole: list[Path]) -> list[Path]:
-        """As given; last those during which the process ended before, so that they keep no other drop waiting."""
+        """As given; last those during which the process ended before, so that they keep no other
+        drop waiting.
+        """
         unfinished = self.ledger.unfinished
         return sorted(whole, key=lambda path: path.name in unfinished)
 
@@ -121,7 +128,9 @@ class Watcher:
         return f"{size // MEGABYTE:,} MB, at most {self.limits.unpacked:,} are read: raise ALARMSTACK_READ_UNPACKED_MB"
 
     def _outcome(self, path: Path, sha256: str, too_large: str) -> Entry:
-        """What becomes of a drop. Raises AlarmstackError or OSError where it may go better later."""
+        """What becomes of a drop. Raises AlarmstackError or OSError where it may go
+        better later.
+        """
 
         def refused(reason: str) -> Entry:
             return Entry(path.name, sha256, "refused", printable(reason))
@@ -152,18 +161,21 @@ class Watcher:
             self.ledger.finish(path.name, sha256)
 
     def _postpone(self, path: Path, now: float, error: Exception) -> None:
-        pause = self._tries.get(path, (0.0, FIRST_PAUSE))[1]
-        self._tries[path] = (now + pause, min(2 * pause, LONGEST_PAUSE))
+        failures = self._tries.get(path, (now, 0))[1] + 1
+        seconds = pause(failures, LONGEST_PAUSE)
+        self._tries[path] = (now + seconds, failures)
         self.tell(
-            f"{printable(path.name)}: not now ({printable(reason_of(error))}); again in {pause:.0f} s"
+            f"{printable(path.name)}: not now ({printable(reason_of(error))}); again in {seconds:.0f} s"
         )
 
 
 def watch(watcher: Watcher, *, polling: bool, once: bool = False) -> None:
-    """Watch until the process is asked to stop; with `once`, until everything that lies there has been dealt with.
+    """Watch until the process is asked to stop; with `once`, until everything that lies there has
+    been dealt with.
 
-    `polling`: look at every file again and again instead of waiting for the system's notices, which do not cross network mounts and
-    Windows volumes. Raises StorageError where there is no folder to watch.
+    `polling`: look at every file again and again instead of waiting for the system's notices, which
+    do not cross network mounts and Windows volumes. Raises StorageError where there is no folder to
+    watch.
     """
     _make(watcher.folder)
     asyncio.run(
@@ -197,15 +209,18 @@ async def _look_once(watcher: Watcher, polling: bool) -> None:
 async def _change(watcher: Watcher, polling: bool) -> None:
     """Wait until something changes in the folder, not long while something waits there.
 
-    Folders in it are not watched: the library would follow links in them over the whole computer. The next look sees their changes.
+    Folders in it are not watched: the library would follow links in them over the whole computer.
+    The next look sees their changes.
     """
-    pause = round(max(50, 1000 * watcher.settling.seconds / 2)) if watcher.waiting else IDLE_LOOK_MS
+    timeout = (
+        round(max(50, 1000 * watcher.settling.seconds / 2)) if watcher.waiting else IDLE_LOOK_MS
+    )
     notices = changes(
         watcher.folder,
         force_polling=polling,
         yield_on_timeout=True,
-        rust_timeout=pause,
-        debounce=pause,
+        rust_timeout=timeout,
+        debounce=timeout,
         recursive=False,
     )
     async for _ in notices:

@@ -1,4 +1,4 @@
-"""Figures of the registered models: calibration, reliability, what matters to them, and why a score was what it was."""
+"""Plots of the registered models: calibration, reliability, importance and contributions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from alarmstack.core.intervals import Floats
 from alarmstack.core.model_list import OPERATING
 from alarmstack.features.examples import Examples
 from alarmstack.models.contributions import explain, importance
-from alarmstack.registry.bundles import BLOCK, Bundle
+from alarmstack.registry import Bundle
+from alarmstack.registry.bundle import BLOCK
 from alarmstack.reports.plots.style import (
     BLUE,
     GREY,
@@ -31,14 +32,19 @@ from alarmstack.reports.timeline import INK
 from alarmstack.training.studies import Bin
 
 TOP = 10
+"""Features shown."""
 SAMPLE = 400
-"""Rows whose contributions are drawn."""
+"""Rows whose contributions are plotted."""
+LEAST_VARIANCE = 1e-4
+"""Of an observed frequency of 0 or 1, so that its interval is visible."""
+NORMAL_95 = 1.96
+"""Half width of a 95 % interval in standard errors."""
 NATURAL = np.linspace(0.002, 0.985, 400)
-"""Raw probabilities that a calibration is drawn for."""
+"""Raw probabilities for which a calibration is plotted."""
 
 
-def calibration_figure(bundles: Mapping[str, Bundle]) -> Figure:
-    """What calibration makes of each calibrated model's raw probability; on the diagonal it changes nothing."""
+def calibration_plot(bundles: Mapping[str, Bundle]) -> Figure:
+    """Raw and calibrated probability of each calibrated model. The diagonal means: unchanged."""
     shown = {name: b for name, b in bundles.items() if b.calibration is not None}
     figure, axes = sheet(1, max(len(shown), 1), 13, 3.4, sharey=True)
     if not shown:
@@ -57,32 +63,33 @@ def calibration_figure(bundles: Mapping[str, Bundle]) -> Figure:
         axis.set_aspect("equal")
     axes[0, 0].set_ylabel("calibrated probability", fontsize=SMALL)
     return entitle(
-        figure, "Calibration: what raw scores become, learnt on held-back rows (dotted: unchanged)"
+        figure,
+        "Calibration: raw and calibrated probability, fitted on held-back rows (dotted: unchanged)",
     )
 
 
-def reliability_figure(bins: Sequence[Bin], prefix: str, of: str) -> Figure:
-    """Where a model said p, how often did it come? Points on the diagonal are right; the numbers are rows. `of`: the data."""
+def reliability_plot(bins: Sequence[Bin], prefix: str, of: str) -> Figure:
+    """Forecast probability and observed frequency. Points on the diagonal are right.
+
+    The numbers are rows. `of`: the name of the data, for the title.
+    """
     names = list(dict.fromkeys(b.model for b in bins))
-    columns = min(max(len(names), 1), 4)
-    figure, axes = sheet(
-        ceil(max(len(names), 1) / columns),
-        columns,
-        13,
-        3.9 * ceil(max(len(names), 1) / columns),
-        sharey=True,
-    )
+    count = max(len(names), 1)
+    columns = min(count, 4)
+    lines = ceil(count / columns)
+    figure, axes = sheet(lines, columns, 13, 3.9 * lines, sharey=True)
     for axis, name in zip(axes.flat, names, strict=False):
-        mine = [b for b in bins if b.model == name]
-        said, came = np.array([b.said for b in mine]), np.array([b.came for b in mine])
-        spread = 1.96 * np.sqrt(
-            np.maximum(came * (1 - came), 1e-4) / np.array([b.rows for b in mine])
-        )
+        own_bins = [b for b in bins if b.model == name]
+        forecast = np.array([b.said for b in own_bins])
+        observed = np.array([b.came for b in own_bins])
+        rows = np.array([b.rows for b in own_bins])
+        variance = np.maximum(observed * (1 - observed), LEAST_VARIANCE)
+        half_width = NORMAL_95 * np.sqrt(variance / rows)
         axis.plot([0, 1], [0, 1], color=GREY, linewidth=1.0, linestyle=":")
         axis.errorbar(
-            said,
-            came,
-            spread,
+            forecast,
+            observed,
+            half_width,
             color=BLUE,
             linewidth=1.4,
             marker="o",
@@ -90,10 +97,10 @@ def reliability_figure(bins: Sequence[Bin], prefix: str, of: str) -> Figure:
             elinewidth=1.0,
             capsize=2,
         )
-        for one, x, y in zip(mine, said, came, strict=True):
+        for count_of_rows, x, y in zip(rows, forecast, observed, strict=True):
             right = x < 0.75
             axis.annotate(
-                f"{one.rows}",
+                f"{count_of_rows}",
                 (x, y),
                 xytext=(6 if right else -6, -9 if right and y > 0.12 else 6),
                 textcoords="offset points",
@@ -102,20 +109,21 @@ def reliability_figure(bins: Sequence[Bin], prefix: str, of: str) -> Figure:
                 color=INK,
             )
         axis.set_title(short(name, prefix), fontsize=10, loc="left", color=INK)
-        axis.set_xlabel("probability that was said", fontsize=SMALL)
+        axis.set_xlabel("forecast probability", fontsize=SMALL)
         axis.set_xlim(-0.02, 1.02)
         axis.set_ylim(-0.02, 1.02)
         axis.set_aspect("equal")
     hide(axes.flat[len(names) :])
-    axes[0, 0].set_ylabel("share of rows in which it came", fontsize=SMALL)
+    axes[0, 0].set_ylabel("observed frequency", fontsize=SMALL)
     return entitle(
         figure,
-        f"Reliability on {of} (numbers: rows; bars: 95 % if rows were independent, which they are not)",
+        f"Reliability on {of} "
+        "(numbers: rows; bars: 95 % interval as if rows were independent, which they are not)",
     )
 
 
-def importance_figure(bundles: Mapping[str, Bundle]) -> Figure:
-    """The features that matter most to each model, as shares of all that its features do."""
+def importance_plot(bundles: Mapping[str, Bundle]) -> Figure:
+    """The most important features of each model, as shares of the total importance."""
     shown = [b for b in bundles.values() if b.group != BLOCK]
     columns = 3
     figure, axes = sheet(
@@ -130,24 +138,27 @@ def importance_figure(bundles: Mapping[str, Bundle]) -> Figure:
         axis.set_title(short(bundle.name, bundle.prefix), fontsize=10, loc="left", color=INK)
         axis.set_xlabel(f"% of {method}", fontsize=SMALL)
     hide(axes.flat[len(shown) :])
-    return entitle(figure, f"What matters to each model: its {TOP} strongest features")
+    return entitle(figure, f"Feature importance: the {TOP} strongest features of each model")
 
 
-def contributions_figure(bundle: Bundle, examples: Examples) -> Figure:
-    """What each feature did to the scores of many rows: one dot a row, coloured by the feature's value.
+def contributions_plot(bundle: Bundle, examples: Examples) -> Figure:
+    """Contribution of each feature to the scores of many rows: one dot per row.
 
-    Shapley values of boosted trees, decision paths of forests, products of linear models (`models.contributions`).
+    The colour is the value of the feature.
+
+    Shapley values of boosted trees, decision paths of forests, products of linear models
+    (`models.contributions`).
     """
     rows = _sample(bundle, examples)
     explained = [explain(bundle.native_form, bundle.native, bundle.kind, row) for row in rows]
-    each = np.array([one.contributions for one in explained])
-    best = np.argsort(np.abs(each).mean(axis=0))[-TOP - 2 :]
+    contributions = np.array([explanation.contributions for explanation in explained])
+    best = np.argsort(np.abs(contributions).mean(axis=0))[-TOP - 2 :]
     figure, axes = sheet(1, 1, 10.5, 5.4)
     axis, drawn = axes[0, 0], None
     jitter = np.random.default_rng(0).normal(0, 0.11, len(rows)).clip(-0.35, 0.35)
     for place, feature in enumerate(best):
         drawn = axis.scatter(
-            each[:, feature],
+            contributions[:, feature],
             place + jitter,
             c=_ranks(rows[:, feature]),
             cmap="cividis",
@@ -162,28 +173,24 @@ def contributions_figure(bundle: Bundle, examples: Examples) -> Figure:
     if drawn is not None:
         bar = figure.colorbar(drawn, ax=axis, pad=0.01, ticks=[0, 1], shrink=0.6, aspect=35)
         bar.ax.set_yticklabels(["lowest", "highest"], fontsize=SMALL)
-        bar.set_label("the feature's value (rank; missing: in the middle)", fontsize=SMALL)
+        bar.set_label("value of the feature (rank; missing values: in the middle)", fontsize=SMALL)
     return entitle(
         figure, f"{short(bundle.name, bundle.prefix)}: {explained[0].method} of {len(rows)} rows"
     )
 
 
-def explanation_figure(bundle: Bundle, examples: Examples, row: int) -> Figure:
-    """Why one row scored as it did: what the strongest features added to the base value, or took from it."""
+def explanation_plot(bundle: Bundle, examples: Examples, row: int) -> Figure:
+    """Explanation of one score: what the strongest features add to the base value or subtract."""
     values = examples.features("window" if bundle.group == "window" else "point")[row]
-    found = explain(bundle.native_form, bundle.native, bundle.kind, values)
-    best = np.argsort(np.abs(found.contributions))[-TOP:]
-    rest = found.contributions.sum() - found.contributions[best].sum()
-    steps = np.concatenate(([rest], found.contributions[best]))
-    told = [
-        f"{bundle.names[p]} = {values[p]:.3g}"
-        if np.isfinite(values[p])
-        else f"{bundle.names[p]}: missing"
-        for p in best
-    ]
+    explanation = explain(bundle.native_form, bundle.native, bundle.kind, values)
+    best = np.argsort(np.abs(explanation.contributions))[-TOP:]
+    strongest = explanation.contributions[best]
+    rest = explanation.contributions.sum() - strongest.sum()
+    steps = np.concatenate(([rest], strongest))
+    labels = [_value_label(bundle.names[place], values[place]) for place in best]
     figure, axes = sheet(1, 1, 10.5, 4.6)
     axis = axes[0, 0]
-    begin = found.base + np.concatenate(([0.0], np.cumsum(steps)[:-1]))
+    begin = explanation.base + np.concatenate(([0.0], np.cumsum(steps)[:-1]))
     axis.barh(
         range(len(steps)),
         steps,
@@ -192,31 +199,36 @@ def explanation_figure(bundle: Bundle, examples: Examples, row: int) -> Figure:
         height=0.7,
     )
     axis.set_yticks(
-        range(len(steps)), [f"the other {len(values) - len(best)} features", *told], fontsize=SMALL
+        range(len(steps)),
+        [f"the other {len(values) - len(best)} features", *labels],
+        fontsize=SMALL,
     )
-    axis.axvline(found.base, color=GREY, linewidth=1.0, linestyle=":")
-    axis.axvline(found.total, color=INK, linewidth=1.0)
+    axis.axvline(explanation.base, color=GREY, linewidth=1.0, linestyle=":")
+    axis.axvline(explanation.total, color=INK, linewidth=1.0)
     ends = np.concatenate((begin, begin + steps))
     room = 0.04 * float(np.ptp(ends)) + 1e-6
     axis.set_xlim(ends.min() - room, ends.max() + room)
-    axis.set_xlabel(f"score ({found.scale}, before calibration)", fontsize=SMALL)
+    axis.set_xlabel(f"score ({explanation.scale}, before calibration)", fontsize=SMALL)
     axis.grid(axis="y", visible=False)
     keys = [
         Line2D([], [], color=VERMILLION, linewidth=6, label="raises the score"),
         Line2D([], [], color=BLUE, linewidth=6, label="lowers it"),
-        Line2D([], [], color=GREY, linestyle=":", label=f"base value {found.base:.2f}"),
-        Line2D([], [], color=INK, label=f"score {found.total:.2f}"),
+        Line2D([], [], color=GREY, linestyle=":", label=f"base value {explanation.base:.2f}"),
+        Line2D([], [], color=INK, label=f"score {explanation.total:.2f}"),
     ]
     figure.legend(handles=keys, loc="outside lower center", fontsize=SMALL, frameon=False, ncols=4)
-    stamp = str(examples.start[row].astype("datetime64[m]")).replace("T", " ")
-    return entitle(
-        figure,
-        f"{short(bundle.name, bundle.prefix)}: why {_said(bundle, values):.0%} at {stamp} (UTC)",
-    )
+    time = str(examples.start[row].astype("datetime64[m]")).replace("T", " ")
+    output = float(bundle.score(values[None])[0])
+    name = short(bundle.name, bundle.prefix)
+    return entitle(figure, f"{name}: why {output:.0%} at {time} (UTC)")
+
+
+def _value_label(name: str, value: float) -> str:
+    return f"{name} = {value:.3g}" if np.isfinite(value) else f"{name}: missing"
 
 
 def metrics_table(bundles: Mapping[str, Bundle]) -> pl.DataFrame:
-    """The judged figures of every model, one a line."""
+    """The evaluation metrics of every model, one per line."""
     rows = [
         {"model": short(b.name, b.prefix), "metric": metric, "value": round(value, 4)}
         for b in bundles.values()
@@ -225,8 +237,11 @@ def metrics_table(bundles: Mapping[str, Bundle]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"model": pl.String, "metric": pl.String, "value": pl.Float64})
 
 
-def thresholds_figure(bundles: Mapping[str, Bundle], examples: Examples, of: str) -> Figure:
-    """How often each forecaster says what, before alarms and otherwise, and where its threshold lies. `of`: the rows."""
+def thresholds_plot(bundles: Mapping[str, Bundle], examples: Examples, of: str) -> Figure:
+    """Distribution of each forecaster's output, before alarms and otherwise, and its threshold.
+
+    `of`: the name of the rows, for the title.
+    """
     shown = [b for b in bundles.values() if b.group == "window"]
     figure, axes = sheet(1, max(len(shown), 1), 13, 3.2, sharey=True)
     ahead = examples.onset_target(max(examples.plant.time.horizons))
@@ -268,41 +283,41 @@ def thresholds_figure(bundles: Mapping[str, Bundle], examples: Examples, of: str
     return entitle(figure, f"Scores and thresholds: {of}")
 
 
-def loudest_row(bundle: Bundle, examples: Examples) -> int:
-    """The quiet row that a forecaster gives the highest probability."""
+def highest_row(bundle: Bundle, examples: Examples) -> int:
+    """The quiet row with the highest probability of a forecaster."""
     scores = np.where(examples.quiet, bundle.score(examples.window), -np.inf)
     return int(np.argmax(scores))
 
 
-def _said(bundle: Bundle, values: Floats) -> float:
-    return float(bundle.score(values[None])[0])
-
-
 def _sample(bundle: Bundle, examples: Examples) -> Floats:
-    """Rows spread evenly over time, and as many again from those that the model thinks most of: quiet rows alone say little."""
+    """Rows spread evenly over time, and as many rows with the highest scores.
+
+    Quiet rows alone would show little.
+    """
     values = examples.features("window" if bundle.group == "window" else "point")
     usable = np.flatnonzero(examples.segment >= 0)
-    loud = usable[np.argsort(bundle.score(values[usable]))[-SAMPLE // 2 :]]
+    highest = usable[np.argsort(bundle.score(values[usable]))[-SAMPLE // 2 :]]
     even = usable[:: max(len(usable) // (SAMPLE // 2), 1)]
-    return values[np.union1d(loud, even)]
+    return values[np.union1d(highest, even)]
 
 
-def _ranks(value: Floats) -> Floats:
-    known = np.isfinite(value)
-    ranks = np.full(len(value), 0.5)
-    if known.any():
-        order = np.unique(value[known], return_inverse=True)[1]
-        ranks[known] = order / max(order.max(), 1)
+def _ranks(values: Floats) -> Floats:
+    """Ranks from 0 to 1; 0.5 for a missing value."""
+    finite = np.isfinite(values)
+    ranks = np.full(len(values), 0.5)
+    if finite.any():
+        order = np.unique(values[finite], return_inverse=True)[1]
+        ranks[finite] = order / max(order.max(), 1)
     return ranks
 
 
 __all__ = [
-    "calibration_figure",
-    "contributions_figure",
-    "explanation_figure",
-    "importance_figure",
-    "loudest_row",
+    "calibration_plot",
+    "contributions_plot",
+    "explanation_plot",
+    "highest_row",
+    "importance_plot",
     "metrics_table",
-    "reliability_figure",
-    "thresholds_figure",
+    "reliability_plot",
+    "thresholds_plot",
 ]

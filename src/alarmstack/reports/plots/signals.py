@@ -1,4 +1,4 @@
-"""Figures of what was measured: signals of a unit, controllers, how they go together, events, volatility, labels and regimes."""
+"""Plots of measurements: signals, controllers, correlations, distributions, events and labels."""
 
 from __future__ import annotations
 
@@ -39,15 +39,23 @@ from alarmstack.reports.timeline import INK
 
 REGIME_COLOURS = {"normal": SKY, "transition": ORANGE, "alarm": VERMILLION}
 AROUND = timedelta(hours=24)
-"""What is shown before and after an event."""
+"""Time shown before and after an event."""
 SHOWN = 3
-"""Signals shown of an event: those that left their usual course most."""
+"""Signals shown of an event: those with the largest deviation."""
+WHITE_TEXT_FROM = 0.65
+"""Correlations beyond this are written in white, on the dark end of the colour scale."""
+LEAST_SCALE = 1e-3
+"""Share of an instrument's range that is added to its scale, so that a constant signal has one."""
+EVENT_TITLE = 8.5
+"""Font size of the title of an event."""
 
 
-def unit_figure(
+def unit_plot(
     plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.DataFrame, unit: str
 ) -> Figure:
-    """All instruments of a process unit over time: medians, spans from minimum to maximum, usual ranges and limits."""
+    """All instruments of a process unit over time: medians, minimum to maximum, ranges
+    and limits.
+    """
     shown = [i for i in plant.instruments if i.process_unit == unit]
     title = next(u.title for u in plant.units if u.key == unit)
     figure, axes = sheet(len(shown), 1, 13, 1.0 + 1.45 * len(shown), sharex=True)
@@ -60,7 +68,7 @@ def unit_figure(
     lines = [
         Line2D([], [], color=INK, linewidth=1, label="median of the row"),
         Patch(color=BLUE, alpha=0.35, linewidth=0, label="minimum to maximum"),
-        Line2D([], [], color=GREEN, linestyle=":", label="usual range"),
+        Line2D([], [], color=GREEN, linestyle=":", label="normal range"),
     ]
     shading_key(figure, extra=lines)
     return entitle(figure, title)
@@ -81,10 +89,10 @@ def _instrument(axis: Axes, plant: Plant, block: IntervalBlock, instrument: Inst
     axis.set_title(f"{instrument.title}{dead}", fontsize=SMALL, loc="left", pad=2, color=INK)
 
 
-def controllers_figure(
+def controllers_plot(
     plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.DataFrame
 ) -> Figure:
-    """Process value against setpoint of every controller and, below, the output that it answers with."""
+    """Process value and setpoint of every controller and, below, its output."""
     figure, axes = sheet(
         2 * len(plant.controllers),
         1,
@@ -124,8 +132,8 @@ def controllers_figure(
     return entitle(figure, "Controllers")
 
 
-def correlations_figure(plant: Plant, block: IntervalBlock) -> Figure:
-    """Rank correlations (Spearman) of the instruments' levels, and of what they change from row to row."""
+def correlations_plot(plant: Plant, block: IntervalBlock) -> Figure:
+    """Rank correlations (Spearman) of the levels and of the changes from row to row."""
     levels = {i.tag: block.statistic(i.tag) for i in plant.modelled}
     changes = {tag: value - shifted(value, block.segment, 1) for tag, value in levels.items()}
     figure, axes = sheet(1, 2, 13, 6.4, sharey=True)
@@ -137,18 +145,13 @@ def correlations_figure(plant: Plant, block: IntervalBlock) -> Figure:
         table = pd.DataFrame(values).corr(method="spearman").to_numpy()
         drawn = axis.imshow(table, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
         for (row, place), value in np.ndenumerate(table):
-            told = (
-                "–"
-                if np.isnan(value)
-                else f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
-            )
             axis.annotate(
-                told,
+                _correlation_text(value),
                 (place, row),
                 ha="center",
                 va="center",
                 fontsize=7.5,
-                color="white" if abs(value) > 0.65 else INK,
+                color="white" if abs(value) > WHITE_TEXT_FROM else INK,
             )
         axis.set_xticks(range(len(values)), list(values), rotation=40, ha="right", fontsize=SMALL)
         axis.set_yticks(range(len(values)), list(values), fontsize=SMALL)
@@ -158,11 +161,17 @@ def correlations_figure(plant: Plant, block: IntervalBlock) -> Figure:
         bar = figure.colorbar(drawn, ax=axes, shrink=0.8, pad=0.01)
         bar.set_label("rank correlation", fontsize=SMALL)
         bar.ax.tick_params(labelsize=SMALL)
-    return entitle(figure, "What moves together")
+    return entitle(figure, "Correlations")
 
 
-def distributions_figure(plant: Plant, block: IntervalBlock, alarm: Mask) -> Figure:
-    """How often each instrument stands where, in alarm and outside."""
+def _correlation_text(value: float) -> str:
+    if np.isnan(value):
+        return "–"
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
+
+
+def distributions_plot(plant: Plant, block: IntervalBlock, alarm: Mask) -> Figure:
+    """Distribution of each instrument's values, in alarm and outside."""
     shown = plant.modelled
     columns = 3
     figure, axes = sheet(
@@ -170,13 +179,13 @@ def distributions_figure(plant: Plant, block: IntervalBlock, alarm: Mask) -> Fig
     )
     for axis, instrument in zip(axes.flat, shown, strict=False):
         value = block.statistic(instrument.tag)
-        known = value[np.isfinite(value)]
-        if not len(known):
+        finite = value[np.isfinite(value)]
+        if not len(finite):
             axis.annotate(
-                "no value at all", (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=SMALL
+                "no values", (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=SMALL
             )
             continue
-        edges = np.linspace(known.min(), max(known.max(), known.min() + 1e-6), 40)
+        edges = np.linspace(finite.min(), max(finite.max(), finite.min() + 1e-6), 40)
         for rows, colour, dash in ((~alarm, BLUE, "-"), (alarm, VERMILLION, (0, (4, 1)))):
             part = value[rows & np.isfinite(value)]
             if len(part):
@@ -210,19 +219,22 @@ def distributions_figure(plant: Plant, block: IntervalBlock, alarm: Mask) -> Fig
     keys = [
         Patch(color=BLUE, alpha=0.5, label="outside alarm"),
         Patch(color=VERMILLION, alpha=0.5, label="in alarm"),
-        Line2D([], [], color=GREEN, linestyle=":", label="usual range"),
+        Line2D([], [], color=GREEN, linestyle=":", label="normal range"),
     ]
     figure.legend(handles=keys, loc="outside upper right", fontsize=SMALL, frameon=False, ncols=3)
-    return entitle(figure, "Where each instrument stands")
+    return entitle(figure, "Distributions")
 
 
-def events_figure(plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.DataFrame) -> Figure:
-    """Every known period of trouble with a day before and after it: the signals that left their usual course most."""
+def events_plot(plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.DataFrame) -> Figure:
+    """Every known period of trouble, with a day before and after it.
+
+    Shows the signals with the largest deviation.
+    """
     figure, axes = sheet(max(periods.height, 1), SHOWN, 13, 0.9 + 2.05 * max(periods.height, 1))
     if not periods.height:
         hide(axes.flat)
         axes[0, 0].annotate(
-            "the operator log names no period in these data",
+            "the operator log has no period in these data",
             (0, 0.5),
             xycoords="axes fraction",
             fontsize=SMALL,
@@ -230,24 +242,20 @@ def events_figure(plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.D
     for row, (start, end, description) in zip(
         axes, periods.select("start", "end", "description").iter_rows(), strict=False
     ):
-        inside, seen = (
-            _between(block, start - around, end + around) for around in (timedelta(0), AROUND)
-        )
-        for axis, signal in zip(row, _restless(plant, block, inside), strict=False):
-            _event(
-                axis,
-                plant,
-                block.rows(int(seen.argmax()), int(len(seen) - seen[::-1].argmax())),
-                signal,
-            )
-            part = block.start.astype("datetime64[us]")[seen]
-            shade(axis, part, alarm[seen])
-            shade_periods(axis, periods.filter((pl.col("start") == start) & (pl.col("end") == end)))
+        inside = _between(block, start, end)
+        shown = _between(block, start - AROUND, end + AROUND)
+        first, after = int(shown.argmax()), int(len(shown) - shown[::-1].argmax())
+        this_period = periods.filter((pl.col("start") == start) & (pl.col("end") == end))
+        for axis, signal in zip(row, _most_deviating(plant, block, inside), strict=False):
+            _event(axis, plant, block.rows(first, after), signal)
+            part = block.start.astype("datetime64[us]")[shown]
+            shade(axis, part, alarm[shown])
+            shade_periods(axis, this_period)
             dated(axis, part, plant.timezone)
             axis.set_xlabel("")
         row[0].set_title(
             f"{start:%d %b %H:%M} – {end:%d %b %H:%M}: {description}",
-            fontsize=TITLE,
+            fontsize=EVENT_TITLE,
             loc="left",
             color=INK,
             weight="bold",
@@ -258,11 +266,8 @@ def events_figure(plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.D
     shading_key(figure, extra=[setpoint])
     return entitle(
         figure,
-        f"The known events: the {SHOWN} signals that left their usual course most (time: {plant.timezone})",
+        f"Known events: the {SHOWN} signals with the largest deviation (time: {plant.timezone})",
     )
-
-
-TITLE = 8.5
 
 
 def _between(block: IntervalBlock, start: datetime, end: datetime) -> Mask:
@@ -296,9 +301,9 @@ def _event(axis: Axes, plant: Plant, block: IntervalBlock, signal: str) -> None:
     axis.set_ylabel(f"{signal}\n{plant.instrument(signal).unit}", fontsize=SMALL)
 
 
-def _restless(plant: Plant, block: IntervalBlock, inside: Mask) -> list[str]:
-    """Instruments by how far they went inside, counted in the span of the middle 80 % of all their rows."""
-    far: dict[str, float] = {}
+def _most_deviating(plant: Plant, block: IntervalBlock, inside: Mask) -> list[str]:
+    """Instruments by their largest deviation from the median, in spans of their middle 80 %."""
+    deviation: dict[str, float] = {}
     for instrument in plant.modelled:
         value = block.statistic(instrument.tag)
         if not np.isfinite(value).any() or not inside.any():
@@ -307,15 +312,18 @@ def _restless(plant: Plant, block: IntervalBlock, inside: Mask) -> list[str]:
         ends = np.concatenate(
             [block.statistic(instrument.tag, name)[inside] for name in ("min", "max")]
         )
-        scale = high - low + 1e-3 * (instrument.range[1] - instrument.range[0])
-        far[instrument.tag] = float(np.nanmax(np.abs(ends - middle), initial=0.0) / scale)
-    return sorted(far, key=lambda tag: far[tag], reverse=True)[:SHOWN]
+        scale = high - low + LEAST_SCALE * (instrument.range[1] - instrument.range[0])
+        largest = np.nanmax(np.abs(ends - middle), initial=0.0)
+        deviation[instrument.tag] = float(largest / scale)
+    return sorted(deviation, key=lambda tag: deviation[tag], reverse=True)[:SHOWN]
 
 
-def volatility_figure(
+def volatility_plot(
     plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.DataFrame
 ) -> Figure:
-    """Rolling standard deviations over time, with the limits and the quantiles that make a transition."""
+    """Rolling standard deviations over time, with limits and the quantiles that define a
+    transition.
+    """
     tags = plant.derived.short_statistics
     window = write_duration(plant.time.short_window)
     figure, axes = sheet(len(tags), 1, 13, 0.8 + 1.6 * len(tags), sharex=True)
@@ -349,8 +357,8 @@ def volatility_figure(
     return entitle(figure, f"Volatility: standard deviation over {window}")
 
 
-def labels_figure(plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.DataFrame) -> Figure:
-    """Why rows are in alarm, what regime each row is in, and the hours of every regime by day."""
+def labels_plot(plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.DataFrame) -> Figure:
+    """Why rows are in alarm, the regime of each row, and the hours of every regime by day."""
     regime = RegimeBands.fit(plant, block).regime(plant, block, alarm)
     lines = {rule.name.replace("_", " "): holds(plant, block, rule) for rule in plant.labels.rules}
     lines["operator log"] = in_period(block, periods)
@@ -371,7 +379,7 @@ def labels_figure(plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.D
     figure.legend(handles=keys, loc="outside upper right", fontsize=SMALL, frameon=False, ncols=3)
     return entitle(
         figure,
-        "Labels and regimes (bands of the whole file: a picture of the data, read by no model)",
+        "Labels and regimes (thresholds from the whole file: for this plot only, not for models)",
     )
 
 
@@ -393,7 +401,8 @@ def _days(axis: Axes, block: IntervalBlock, regime: np.ndarray) -> None:
     hours = block.cadence / timedelta(hours=1)
     below = np.zeros(len(days))
     for number, colour in enumerate(REGIME_COLOURS.values()):
-        height = np.array([(regime[day == one] == number).sum() for one in days]) * hours
+        rows = np.array([(regime[day == date] == number).sum() for date in days])
+        height = rows * hours
         axis.bar(
             days + np.timedelta64(12, "h"),
             height,
@@ -410,7 +419,7 @@ def _days(axis: Axes, block: IntervalBlock, regime: np.ndarray) -> None:
 def reasons_table(
     plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.DataFrame
 ) -> pl.DataFrame:
-    """How many rows each reason puts in alarm, and how many it alone does."""
+    """How many rows are in alarm for each reason, and how many for this reason only."""
     reasons: dict[str, Mask] = {
         f"{rule.name}: {_compared(rule)} {rule.limit:g} {rule.unit}": holds(plant, block, rule)
         for rule in plant.labels.rules
@@ -438,11 +447,14 @@ def reasons_table(
 
 def _compared(rule: Limit) -> str:
     """A rule's column and how it is compared with the limit."""
-    return f"{'|' + rule.column + '|' if rule.absolute else rule.column} {'<' if rule.low else '>'}"
+    name = f"|{rule.column}|" if rule.absolute else rule.column
+    return f"{name} {'<' if rule.low else '>'}"
 
 
 def extremes_table(plant: Plant, block: IntervalBlock) -> pl.DataFrame:
-    """Each limit's column: its limit, its highest value (of a low limit its lowest), and the rows beyond it."""
+    """Each limit with the highest value of its column (low limit: the lowest) and the rows beyond
+    it.
+    """
 
     def worst(rule: Limit) -> float:
         highest = float(np.nanmax(rule.height(column(plant, block, rule.column)), initial=-np.inf))
@@ -463,13 +475,13 @@ def extremes_table(plant: Plant, block: IntervalBlock) -> pl.DataFrame:
 
 
 __all__ = [
-    "controllers_figure",
-    "correlations_figure",
-    "distributions_figure",
-    "events_figure",
+    "controllers_plot",
+    "correlations_plot",
+    "distributions_plot",
+    "events_plot",
     "extremes_table",
-    "labels_figure",
+    "labels_plot",
     "reasons_table",
-    "unit_figure",
-    "volatility_figure",
+    "unit_plot",
+    "volatility_plot",
 ]

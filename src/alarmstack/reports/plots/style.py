@@ -1,4 +1,4 @@
-"""How every figure looks: one palette that colour-blind readers can tell apart, plain axes, shading that says what it means."""
+"""The common style of all plots: a palette for any colour vision, plain axes, labelled shading."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from alarmstack.core.intervals import Mask
+from alarmstack.evaluation.vus import spans
 from alarmstack.reports.timeline import GRID, INK
 
 BLUE, SKY, GREEN, ORANGE, VERMILLION, PURPLE = (
@@ -25,12 +26,13 @@ BLUE, SKY, GREEN, ORANGE, VERMILLION, PURPLE = (
     "#D55E00",
     "#CC79A7",
 )
-"""Okabe and Ito's palette (2008), which people with any colour vision tell apart."""
+"""Palette of Okabe and Ito (2008); its colours can be distinguished with any colour vision."""
 GREY = "#8c9196"
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, VERMILLION, SKY, INK)
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
-"""Lines differ by dash as well as by colour: they survive a grey print."""
-SMALL, TEXT = 8, 9
+"""Lines differ by dash as well as by colour, so that a grey print is readable."""
+SMALL = 8
+"""Font size of labels."""
 Instants = npt.NDArray[np.datetime64]
 
 
@@ -51,13 +53,13 @@ def sheet(
 
 
 def entitle(figure: Figure, title: str) -> Figure:
-    """The figure with a title above all axes, at the left."""
+    """Add a title above all axes, at the left."""
     figure.suptitle(title, fontsize=11, color=INK, x=0.01, ha="left")
     return figure
 
 
 def dated(axis: Axes, when: Instants, zone: str) -> None:
-    """An axis of plant time that spans `when`."""
+    """Format an axis as plant time that spans `when`."""
     locator = AutoDateLocator(minticks=4, maxticks=9)
     axis.xaxis.set_major_locator(locator)
     formatter = ConciseDateFormatter(locator)
@@ -70,7 +72,7 @@ def dated(axis: Axes, when: Instants, zone: str) -> None:
 
 def shade(axis: Axes, when: Instants, on: Mask) -> None:
     """Shade rows in alarm."""
-    for first, last in runs(on):
+    for first, last in spans(on):
         axis.axvspan(
             when[first],
             when[min(last + 1, len(when) - 1)],
@@ -98,17 +100,12 @@ def shade_periods(axis: Axes, periods: pl.DataFrame) -> None:
 
 
 def shading_key(figure: Figure, *, periods: bool = True, extra: Sequence[Any] = ()) -> None:
-    """The legend of the shading, above the axes."""
-    handles: list[Any] = [
-        *extra,
-        Patch(color=VERMILLION, alpha=0.25, linewidth=0, label="in alarm"),
-    ]
-    if periods:
-        handles.append(
-            Patch(
-                facecolor="none", edgecolor=GREY, hatch="////", label="period of the operator log"
-            )
-        )
+    """Add the legend of the shading, above the axes."""
+    alarm = Patch(color=VERMILLION, alpha=0.25, linewidth=0, label="in alarm")
+    period = Patch(
+        facecolor="none", edgecolor=GREY, hatch="////", label="period of the operator log"
+    )
+    handles: list[Any] = [*extra, alarm, *([period] if periods else [])]
     figure.legend(
         handles=handles,
         loc="outside upper right",
@@ -119,7 +116,7 @@ def shading_key(figure: Figure, *, periods: bool = True, extra: Sequence[Any] = 
 
 
 def limit(axis: Axes, value: float, text: str) -> None:
-    """A limit as a dashed line that says what it is."""
+    """Draw a limit as a dashed line with its label."""
     axis.axhline(value, color=VERMILLION, linewidth=1.0, linestyle=(0, (6, 3)))
     axis.annotate(
         text,
@@ -134,27 +131,14 @@ def limit(axis: Axes, value: float, text: str) -> None:
     )
 
 
-def runs(on: Mask) -> list[tuple[int, int]]:
-    """First and last row of every stretch that is on.
-
-    >>> runs(np.array([False, True, True, False, True]))
-    [(1, 2), (4, 4)]
-    """
-    edges = np.diff(np.concatenate(([0], np.asarray(on, int), [0])))
-    return [
-        (int(a), int(b))
-        for a, b in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1, strict=True)
-    ]
-
-
 def hide(axes: Iterable[Axes]) -> None:
-    """Leave places of a grid empty."""
+    """Leave places of a grid of axes empty."""
     for axis in axes:
         axis.set_axis_off()
 
 
 def short(name: str, prefix: str) -> str:
-    """A model's name without the plant's prefix, in words."""
+    """The name of a model without the plant's prefix, in words."""
     return name.removeprefix(f"{prefix}_").replace("_", " ")
 
 
@@ -168,13 +152,11 @@ __all__ = [
     "SERIES",
     "SKY",
     "SMALL",
-    "TEXT",
     "VERMILLION",
     "dated",
     "entitle",
     "hide",
     "limit",
-    "runs",
     "shade",
     "shade_periods",
     "shading_key",

@@ -1,4 +1,4 @@
-"""Figures of a walk forward: the folds, curves, what a threshold does, horizons beside baselines, and every event with its warning."""
+"""Plots of a walk-forward validation: folds, curves, sweep, horizons, onsets and leads."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from sklearn.metrics import (
 
 from alarmstack.core.intervals import Floats
 from alarmstack.core.plant import write_duration
-from alarmstack.evaluation.events import sweep
-from alarmstack.evaluation.table import Row
+from alarmstack.evaluation.table import TableRow
+from alarmstack.evaluation.thresholds import sweep
 from alarmstack.reports.plots.style import (
     BLUE,
     DASHES,
@@ -37,19 +37,26 @@ from alarmstack.reports.plots.style import (
 )
 from alarmstack.reports.timeline import INK
 from alarmstack.training.studies import WEEK, Bin, tenths
-from alarmstack.training.walk_forward import FOLD_FIGURES, Walk, Walked, row_metrics
+from alarmstack.training.walk_forward import FOLD_METRICS, Walk, Walked, row_metrics
 
 BEFORE, AFTER = timedelta(hours=12), timedelta(hours=1)
-"""What the event view shows around an onset."""
-NOTHING = "nothing to draw: too few events"
+"""Time shown before and after an onset."""
+NO_EVENTS = "nothing to plot: too few events"
+TICKS = 9
+"""Font size of the horizons."""
+BASELINE_MARKS = ("^", "x", "+", "1")
+SWEEP_BUDGETS, SWEEP_PERCENT = 4, 40
+"""Ranges of the threshold sweep: multiples of the budget, per cent of quiet time."""
+HIGHEST_LEVEL = 2.0
+"""Highest score, in units of the threshold, that the colours of the onsets distinguish."""
 
 
-def folds_figure(walk: Walk) -> Figure:
-    """What each fold learns from, the gap, what it is judged on, and where alarms begin."""
-    found = walk.source
+def folds_plot(walk: Walk) -> Figure:
+    """Training rows, gap and evaluated rows of each fold, and where alarms begin."""
+    source = walk.source
     figure, axes = sheet(1, 1, 13, 0.9 + 0.5 * (len(walk.folds) + 1))
-    axis, when = axes[0, 0], found.start.astype("datetime64[us]")
-    last = when[-1] + np.timedelta64(found.plant.time.cadence)
+    axis, when = axes[0, 0], source.start.astype("datetime64[us]")
+    last = when[-1] + np.timedelta64(source.plant.time.cadence)
     ends = np.append(when, last)
     for place, fold in enumerate(walk.folds):
         train, first, end = len(fold.train), int(fold.held_back[0]), int(fold.held_back[-1]) + 1
@@ -63,7 +70,7 @@ def folds_figure(walk: Walk) -> Figure:
                 alpha=0.85,
                 linewidth=0,
             )
-        onsets = found.onsets[(found.onsets >= first) & (found.onsets < end)]
+        onsets = source.onsets[(source.onsets >= first) & (source.onsets < end)]
         axis.plot(
             when[onsets],
             np.full(len(onsets), place),
@@ -77,19 +84,22 @@ def folds_figure(walk: Walk) -> Figure:
     )
     axis.set_ylim(len(walk.folds) - 0.5, -0.5)
     axis.grid(axis="y", visible=False)
-    dated(axis, ends, found.plant.timezone)
+    dated(axis, ends, source.plant.timezone)
     keys = [
-        Patch(color=BLUE, alpha=0.85, label="learnt from"),
+        Patch(color=BLUE, alpha=0.85, label="training"),
         Patch(color=GREY, alpha=0.85, label="gap"),
-        Patch(color=ORANGE, alpha=0.85, label="judged on"),
+        Patch(color=ORANGE, alpha=0.85, label="evaluated"),
         Line2D([], [], color=INK, marker="|", linestyle="", markersize=9, label="an alarm begins"),
     ]
     figure.legend(handles=keys, loc="outside upper right", fontsize=SMALL, frameon=False, ncols=4)
-    return entitle(figure, "The walk forward")
+    return entitle(figure, "Walk-forward validation")
 
 
-def curves_figure(walk: Walk) -> Figure:
-    """ROC and precision-recall curves on rows that no model had seen: above the forecasters, below the models of the present."""
+def curves_plot(walk: Walk) -> Figure:
+    """ROC and precision-recall curves on unseen rows.
+
+    Top: forecasters. Bottom: models of the current row.
+    """
     groups = [
         ("an alarm begins within the horizon", [m for m in walk.models if m.horizon is not None]),
         ("in alarm at this row", [m for m in walk.models if m.horizon is None]),
@@ -103,7 +113,7 @@ def curves_figure(walk: Walk) -> Figure:
         left.set_xlabel("false-positive rate: share of other rows", fontsize=SMALL)
         left.set_ylabel("true-positive rate", fontsize=SMALL)
         right.set_title(f"Precision and recall: {title}", fontsize=10, loc="left", color=INK)
-        right.set_xlabel("recall: share of such rows found", fontsize=SMALL)
+        right.set_xlabel("recall: share of such rows detected", fontsize=SMALL)
         right.set_ylabel("precision", fontsize=SMALL)
         for axis, corner in ((left, "lower right"), (right, "best")):
             axis.set_xlim(-0.01, 1.01)
@@ -112,13 +122,13 @@ def curves_figure(walk: Walk) -> Figure:
                 axis.legend(fontsize=SMALL, loc=corner, framealpha=0.9, edgecolor="none")
     return entitle(
         figure,
-        "Row by row on unseen rows (dotted: chance; in the right panels a tick at the edge: the base rate)",
+        "TableRow metrics on unseen rows (dotted: chance; right panels, tick at the edge: base rate)",
     )
 
 
 def _curve(left: Axes, right: Axes, walk: Walk, model: Walked, place: int) -> None:
-    known = ~np.isnan(model.target) & ~np.isnan(model.scores)
-    target, scores = model.target[known], model.scores[known]
+    usable = ~np.isnan(model.target) & ~np.isnan(model.scores)
+    target, scores = model.target[usable], model.scores[usable]
     if len(np.unique(target)) < 2:
         return
     name = short(model.name, walk.examples.plant.registry_prefix)
@@ -133,13 +143,18 @@ def _curve(left: Axes, right: Axes, walk: Walk, model: Walked, place: int) -> No
         label=f"{name}: area {roc_auc_score(target, scores):.2f}",
     )
     precision, recall, _ = precision_recall_curve(target, scores)
-    label = f"{name}: average precision {average_precision_score(target, scores):.2f}, base rate {target.mean():.2f}"
+    average, base_rate = average_precision_score(target, scores), target.mean()
     right.plot(
-        recall[:-1], precision[:-1], color=colour, linestyle=dash, linewidth=1.6, label=label
+        recall[:-1],
+        precision[:-1],
+        color=colour,
+        linestyle=dash,
+        linewidth=1.6,
+        label=f"{name}: average precision {average:.2f}, base rate {base_rate:.2f}",
     )
     right.plot(
         [1.0],
-        [target.mean()],
+        [base_rate],
         marker="_",
         color=colour,
         markersize=14,
@@ -148,23 +163,23 @@ def _curve(left: Axes, right: Axes, walk: Walk, model: Walked, place: int) -> No
     )
 
 
-def sweep_figure(walk: Walk) -> Figure:
-    """What a threshold buys: onsets warned of against false alarms a day, forecasters beside baselines, and where they operate."""
+def sweep_plot(walk: Walk) -> Figure:
+    """Threshold sweep: onsets with a warning against false alarms, with each operating point."""
     plant = walk.examples.plant
     budget = plant.warnings.false_alarms_per_day
     figure, axes = sheet(1, 2, 13, 4.8)
-    for place, one in enumerate((*walk.forecasters, *walk.baselines)):
-        swept = sweep(walk.examples, one.scores)
-        is_baseline = one.horizon is None
+    for place, model in enumerate((*walk.forecasters, *walk.baselines)):
+        swept = sweep(walk.examples, model.scores)
+        is_baseline = model.horizon is None
         colour = GREY if is_baseline else SERIES[place]
         dash = DASHES[(place - len(walk.forecasters)) % len(DASHES)] if is_baseline else "-"
-        name = f"baseline: {one.name}" if is_baseline else short(one.name, plant.registry_prefix)
-        recall = [s.recall for s in swept]
-        for axis, x in zip(
-            axes[0],
-            ([s.false_per_day for s in swept], [100 * s.share_in_warning for s in swept]),
-            strict=True,
-        ):
+        name = (
+            f"baseline: {model.name}" if is_baseline else short(model.name, plant.registry_prefix)
+        )
+        recall = [point.recall for point in swept]
+        false_per_day = [point.false_per_day for point in swept]
+        time_in_warning = [100 * point.share_in_warning for point in swept]
+        for axis, x in zip(axes[0], (false_per_day, time_in_warning), strict=True):
             axis.plot(
                 x,
                 recall,
@@ -174,11 +189,12 @@ def sweep_figure(walk: Walk) -> Figure:
                 label=name,
             )
         if not is_baseline:
-            told = walk.outcome(one)
-            for axis, at in zip(
-                axes[0], (told.false_per_day, 100 * told.share_in_warning), strict=True
-            ):
-                axis.plot(at, told.recall, "o", color=colour, markersize=8, markeredgecolor="white")
+            chosen = walk.outcome(model)
+            point = (chosen.false_per_day, 100 * chosen.share_in_warning)
+            for axis, at in zip(axes[0], point, strict=True):
+                axis.plot(
+                    at, chosen.recall, "o", color=colour, markersize=8, markeredgecolor="white"
+                )
     axes[0, 0].axvline(budget, color=VERMILLION, linewidth=1.0, linestyle=(0, (6, 3)))
     axes[0, 0].annotate(
         f"budget {budget:g} a day",
@@ -188,13 +204,13 @@ def sweep_figure(walk: Walk) -> Figure:
         fontsize=SMALL,
         color=VERMILLION,
     )
-    axes[0, 0].set_xlim(0, 4 * budget)
+    axes[0, 0].set_xlim(0, SWEEP_BUDGETS * budget)
     axes[0, 0].set_xlabel("false alarms a day", fontsize=SMALL)
-    axes[0, 1].set_xlim(0, 40)
+    axes[0, 1].set_xlim(0, SWEEP_PERCENT)
     axes[0, 1].set_xlabel("% of quiet time in warning", fontsize=SMALL)
     for axis in axes[0]:
         axis.set_ylim(-0.02, 1.02)
-        axis.set_ylabel("share of onsets warned of", fontsize=SMALL)
+        axis.set_ylabel("share of onsets with a warning", fontsize=SMALL)
     handles, labels = axes[0, 1].get_legend_handles_labels()
     figure.legend(
         handles,
@@ -206,35 +222,39 @@ def sweep_figure(walk: Walk) -> Figure:
     )
     return entitle(
         figure,
-        "Threshold sweep (dots: where each forecaster operates, its threshold chosen on earlier rows)",
+        "Threshold sweep (dots: operating points; thresholds were chosen on earlier rows)",
     )
 
 
 def reliability_bins(walk: Walk, fewest: int) -> list[Bin]:
-    """Tenths of every model that says probabilities, on rows it had not seen."""
+    """Reliability of every model with probabilities, in tenths of the probability, on
+    unseen rows.
+    """
     week = WEEK // walk.examples.step
-    return [
-        b
-        for one in walk.models
-        if one.probability
-        for b in tenths(one.name, one.scores, one.target, week, fewest)
-    ]
+    bins: list[Bin] = []
+    for model in walk.models:
+        if model.probability:
+            bins += tenths(model.name, model.scores, model.target, week, fewest)
+    return bins
 
 
-def horizons_figure(walk: Walk, rows: Sequence[Row]) -> Figure:
-    """The forecasters beside one another: onsets warned of and every baseline, average precision and base rate, lead times."""
+def horizons_plot(walk: Walk, rows: Sequence[TableRow]) -> Figure:
+    """The forecasters side by side: recall and baselines, average precision and base
+    rate, leads.
+    """
     plant = walk.examples.plant
     budget = plant.warnings.false_alarms_per_day
     figure, axes = sheet(1, 3, 13, 3.9)
     for place, model in enumerate(walk.forecasters):
-        mine = {r.metric: r for r in rows if r.model == model.name and "gain" not in r.metric}
-        gains = [r for r in rows if r.model == model.name and "gain" in r.metric]
-        _recall(axes[0, 0], place, mine[f"event_recall@{budget:g}/day"], gains)
-        _precision(axes[0, 1], place, mine.get("average_precision"))
+        own_rows = [row for row in rows if row.model == model.name]
+        gains = [row for row in own_rows if "gain" in row.metric]
+        by_metric = {row.metric: row for row in own_rows if "gain" not in row.metric}
+        _recall(axes[0, 0], place, by_metric[f"event_recall@{budget:g}/day"], gains)
+        _precision(axes[0, 1], place, by_metric.get("average_precision"))
         _leads(axes[0, 2], place, walk.outcome(model).lead)
     names = ["" if m.horizon is None else write_duration(m.horizon) for m in walk.forecasters]
     titles = (
-        f"onsets warned of at {budget:g} false alarms a day",
+        f"onsets with a warning at {budget:g} false alarms a day",
         "average precision",
         "hours of warning",
     )
@@ -255,11 +275,7 @@ def horizons_figure(walk: Walk, rows: Sequence[Row]) -> Figure:
     return entitle(figure, "Horizons")
 
 
-TICKS = 9
-BASELINE_MARKS = ("^", "x", "+", "1")
-
-
-def _key(rows: Sequence[Row]) -> list[Line2D]:
+def _key(rows: Sequence[TableRow]) -> list[Line2D]:
     names = list(dict.fromkeys(str(r.baseline) for r in rows if "gain" in r.metric))
     baselines = [
         Line2D(
@@ -273,7 +289,7 @@ def _key(rows: Sequence[Row]) -> list[Line2D]:
         color=BLUE,
         marker="o",
         linewidth=2,
-        label="forecaster (line: 95 % interval; of hours: P10 to P90)",
+        label="forecaster (line: 95 % interval; for hours: P10 to P90)",
     )
     return [
         dot,
@@ -282,7 +298,7 @@ def _key(rows: Sequence[Row]) -> list[Line2D]:
     ]
 
 
-def _recall(axis: Axes, place: int, row: Row, gains: Sequence[Row]) -> None:
+def _recall(axis: Axes, place: int, row: TableRow, gains: Sequence[TableRow]) -> None:
     if row.value is None or row.low is None or row.high is None:
         axis.annotate(
             "not\nmeasurable", (place, 0.5), ha="center", va="center", fontsize=SMALL, color=INK
@@ -302,7 +318,7 @@ def _recall(axis: Axes, place: int, row: Row, gains: Sequence[Row]) -> None:
             )
 
 
-def _precision(axis: Axes, place: int, row: Row | None) -> None:
+def _precision(axis: Axes, place: int, row: TableRow | None) -> None:
     if row is None or row.value is None or row.baseline_value is None:
         axis.annotate(
             "not\nmeasurable", (place, 0.5), ha="center", va="center", fontsize=SMALL, color=INK
@@ -313,13 +329,18 @@ def _precision(axis: Axes, place: int, row: Row | None) -> None:
 
 
 def _leads(axis: Axes, place: int, lead: Floats) -> None:
-    known = lead[np.isfinite(lead)]
-    if not len(known):
+    leads = lead[np.isfinite(lead)]
+    if not len(leads):
         axis.annotate(
-            "no onset\nwarned of", (place, 0.5), ha="center", va="bottom", fontsize=SMALL, color=INK
+            "no onset\nwith a warning",
+            (place, 0.5),
+            ha="center",
+            va="bottom",
+            fontsize=SMALL,
+            color=INK,
         )
         return
-    low, middle, high = np.quantile(known, (0.1, 0.5, 0.9))
+    low, middle, high = np.quantile(leads, (0.1, 0.5, 0.9))
     axis.plot([place, place], [low, high], color=BLUE, linewidth=2)
     axis.plot(place, middle, "o", color=BLUE, markersize=8)
     axis.annotate(
@@ -332,10 +353,11 @@ def _leads(axis: Axes, place: int, lead: Floats) -> None:
     )
 
 
-def events_view(walk: Walk) -> Figure:
-    """Every onset as a line: how the forecaster's score rose in the hours before, and when the warning was issued.
+def onsets_plot(walk: Walk) -> Figure:
+    """Every onset as a line: the forecaster's score in the hours before, and the warning.
 
-    Colour is the score in units of its threshold; a ring marks the first warning in time; lines without a ring were missed.
+    The colour is the score in units of its threshold. A ring marks the first warning in time. Lines
+    without a ring were missed.
     """
     plant = walk.examples.plant
     before, after = plant.rows(BEFORE), plant.rows(AFTER)
@@ -343,27 +365,25 @@ def events_view(walk: Walk) -> Figure:
     figure, axes = sheet(1, len(walk.forecasters), 13, 6.2)
     drawn = None
     for axis, model in zip(axes[0], walk.forecasters, strict=True):
-        told, level = walk.outcome(model), walk.levelled(model)
-        order = np.argsort(np.nan_to_num(told.lead, nan=-1.0), kind="stable")
+        outcome, level = walk.outcome(model), walk.levelled(model)
+        order = np.argsort(np.nan_to_num(outcome.lead, nan=-1.0), kind="stable")
         if len(order):
+            segment, onsets = walk.examples.segment, outcome.onset[order]
             lines = np.stack(
-                [
-                    _around(level, walk.examples.segment, int(told.onset[o]), before, after)
-                    for o in order
-                ]
+                [_around(level, segment, int(onset), before, after) for onset in onsets]
             )
             extent = (-(before + 0.5) * hour, (after + 0.5) * hour, -0.5, len(order) - 0.5)
             drawn = axis.imshow(
-                np.minimum(lines, 2.0),
+                np.minimum(lines, HIGHEST_LEVEL),
                 aspect="auto",
                 origin="lower",
                 cmap="cividis",
                 vmin=0,
-                vmax=2,
+                vmax=HIGHEST_LEVEL,
                 extent=extent,
                 interpolation="none",
             )
-            lead = told.lead[order]
+            lead = outcome.lead[order]
             axis.plot(
                 -lead,
                 np.arange(len(order)),
@@ -372,50 +392,49 @@ def events_view(walk: Walk) -> Figure:
                 markerfacecolor="none",
                 markeredgecolor=VERMILLION,
             )
-            warned = np.isfinite(lead)
+            warned = np.isfinite(lead).sum()
+            name = short(model.name, plant.registry_prefix)
             axis.set_title(
-                f"{short(model.name, plant.registry_prefix)}: {warned.sum()} of {len(lead)} warned of",
+                f"{name}: {warned} of {len(lead)} with a warning",
                 fontsize=10,
                 loc="left",
                 color=INK,
             )
         else:
             axis.annotate(
-                NOTHING, (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=SMALL
+                NO_EVENTS, (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=SMALL
             )
         axis.axvline(0, color=VERMILLION, linewidth=1.2)
         axis.grid(False)
         axis.set_xlabel("hours from the onset (line: the alarm begins)", fontsize=SMALL)
         axis.set_yticks([])
-    axes[0, 0].set_ylabel("onsets, the longest lead on top", fontsize=SMALL)
+    axes[0, 0].set_ylabel("onsets, longest lead at the top", fontsize=SMALL)
     if drawn is not None:
         bar = figure.colorbar(drawn, ax=axes, pad=0.01, shrink=0.8, ticks=[0, 1, 2])
         bar.ax.set_yticklabels(["0", "1: warning", "2 or more"], fontsize=SMALL)
         bar.set_label("score in units of the threshold", fontsize=SMALL)
-    return entitle(
-        figure, "Every event: the score before it, and when the warning was issued (ring)"
-    )
+    return entitle(figure, "Every onset: the score before it, and the warning (ring)")
 
 
 def _around(level: Floats, segment: np.ndarray, onset: int, before: int, after: int) -> Floats:
     rows = np.arange(onset - before, onset + after + 1)
     inside = (rows >= 0) & (rows < len(level))
-    seen = np.clip(rows, 0, len(level) - 1)
-    return np.where(inside & (segment[seen] == segment[onset]), level[seen], np.nan)
+    clipped = np.clip(rows, 0, len(level) - 1)
+    same_segment = segment[clipped] == segment[onset]
+    return np.where(inside & same_segment, level[clipped], np.nan)
 
 
-def leads_figure(walk: Walk) -> Figure:
-    """How many onsets were warned of how long before."""
+def leads_plot(walk: Walk) -> Figure:
+    """Number of onsets by lead time."""
     plant = walk.examples.plant
     longest = plant.rows(plant.time.longest_useful_lead)
     hour = plant.time.cadence / timedelta(hours=1)
     figure, axes = sheet(1, len(walk.forecasters), 13, 3.0, sharey=True)
     for axis, model in zip(axes[0], walk.forecasters, strict=True):
         lead = walk.outcome(model).lead
-        counts = [
-            int(np.isnan(lead).sum()),
-            *(int(np.isclose(lead, rows * hour).sum()) for rows in range(1, longest + 1)),
-        ]
+        missed = int(np.isnan(lead).sum())
+        by_lead = [int(np.isclose(lead, rows * hour).sum()) for rows in range(1, longest + 1)]
+        counts = [missed, *by_lead]
         bars = axis.bar(range(longest + 1), counts, color=[GREY, *[BLUE] * longest], width=0.75)
         axis.bar_label(bars, fontsize=SMALL, color=INK)
         axis.set_xticks(
@@ -431,50 +450,47 @@ def leads_figure(walk: Walk) -> Figure:
 
 
 def folds_table(walk: Walk) -> pl.DataFrame:
-    """Event figures of every forecaster and baseline in every fold."""
+    """Event metrics of every forecaster and baseline in every fold."""
     prefix = walk.examples.plant.registry_prefix
-    return pl.DataFrame(
-        [
-            {
-                "model": short(one.name, prefix),
+    table: list[dict[str, object]] = []
+    for model in (*walk.forecasters, *walk.baselines):
+        for number, outcome in enumerate(walk.by_fold(model)):
+            first_row = walk.folds[number].held_back[0]
+            head = {
+                "model": short(model.name, prefix),
                 "fold": number + 1,
-                "judged from": str(walk.source.start[fold.held_back[0]])[:10],
+                "evaluated from": str(walk.source.start[first_row])[:10],
             }
-            | {
-                name.removeprefix("fold_"): round(figure(told), 3)
-                for name, figure in FOLD_FIGURES.items()
+            metrics = {
+                name.removeprefix("fold_"): round(metric(outcome), 3)
+                for name, metric in FOLD_METRICS.items()
             }
-            for one in (*walk.forecasters, *walk.baselines)
-            for number, (fold, told) in enumerate(zip(walk.folds, walk.by_fold(one), strict=True))
-        ]
-    )
+            table.append(head | metrics)
+    return pl.DataFrame(table)
 
 
-def rows_table(walk: Walk, rows: Sequence[Row]) -> pl.DataFrame:
-    """Row figures of every model on unseen rows. F1: the score against the threshold that its fold chose."""
+def rows_table(walk: Walk, rows: Sequence[TableRow]) -> pl.DataFrame:
+    """TableRow metrics of every model on unseen rows. F1 uses the threshold chosen in each fold."""
     prefix = walk.examples.plant.registry_prefix
-    told = []
-    for one in walk.models:
-        mine = {
-            r.metric: r
-            for r in rows
-            if r.model == one.name and r.metric in ("average_precision", "brier_skill")
-        }
-        figures = row_metrics(walk, one) | {
-            name: row.value for name, row in mine.items() if row.value is not None
-        }
-        base = mine["average_precision"].baseline_value if "average_precision" in mine else None
-        names = ("roc_auc", "average_precision", "brier_skill", "f1")
-        told.append(
-            {"model": short(one.name, prefix)}
-            | {n: round(figures[n], 3) if n in figures else None for n in names}
-            | {"base rate": base}
-        )
-    return pl.DataFrame(told, infer_schema_length=None)
+    table: list[dict[str, object]] = []
+    for model in walk.models:
+        by_metric = {row.metric: row for row in rows if row.model == model.name}
+        metrics = dict(row_metrics(walk, model))
+        for name in ("average_precision", "brier_skill"):
+            value = by_metric[name].value if name in by_metric else None
+            if value is not None:
+                metrics[name] = value
+        line: dict[str, object] = {"model": short(model.name, prefix)}
+        for name in ("roc_auc", "average_precision", "brier_skill", "f1"):
+            line[name] = round(metrics[name], 3) if name in metrics else None
+        precision = by_metric.get("average_precision")
+        line["base rate"] = None if precision is None else precision.baseline_value
+        table.append(line)
+    return pl.DataFrame(table, infer_schema_length=None)
 
 
-def events_table(rows: Sequence[Row]) -> pl.DataFrame:
-    """Event figures of every forecaster with 95 % intervals, and the best baseline beside them."""
+def events_table(rows: Sequence[TableRow]) -> pl.DataFrame:
+    """Event metrics of every forecaster with 95 % intervals, and the best baseline."""
     return pl.DataFrame(
         [
             {
@@ -484,24 +500,24 @@ def events_table(rows: Sequence[Row]) -> pl.DataFrame:
                 "low": r.low,
                 "high": r.high,
                 "baseline": r.baseline,
-                "baseline's": r.baseline_value,
+                "baseline value": r.baseline_value,
             }
             for r in rows
             if "@" in r.metric
         ],
         infer_schema_length=None,
-    ).with_columns(pl.col("value", "low", "high", "baseline's").cast(pl.Float64).round(3))
+    ).with_columns(pl.col("value", "low", "high", "baseline value").cast(pl.Float64).round(3))
 
 
 __all__ = [
-    "curves_figure",
+    "curves_plot",
     "events_table",
-    "events_view",
-    "folds_figure",
+    "folds_plot",
     "folds_table",
-    "horizons_figure",
-    "leads_figure",
+    "horizons_plot",
+    "leads_plot",
+    "onsets_plot",
     "reliability_bins",
     "rows_table",
-    "sweep_figure",
+    "sweep_plot",
 ]

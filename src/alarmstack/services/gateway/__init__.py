@@ -1,7 +1,9 @@
-"""The gateway (port 7501): users, their history, the plant's own past, and the API that the screen talks to; it hosts the monitor.
+"""The gateway (port 7501): users, their history, the plant's past, and the API of the screen.
 
-`access` says who may, `logins` and `credentials` how they prove it, `routes/` what can be asked; `trends` and `plant_view` turn
-what is kept into what is drawn; `page` serves the screen itself. Everything a request needs is in `state`.
+It hosts the monitor. `access` checks who may do what, `logins` and `credentials` prove who somebody
+is, `routes/` has the endpoints, `trends` and `plant_view` convert stored data for charts, `page`
+serves the screen. `state` has everything that a request needs. May import the monitor, `runtime`,
+`schemas` and the layers below the services.
 """
 
 from alarmstack.services.gateway.app import create_app

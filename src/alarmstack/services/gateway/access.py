@@ -1,4 +1,7 @@
-"""Who asks, and whether they may. The role is read from the database at each request, so that a change takes effect at once."""
+"""Who sends a request, and whether their role allows it.
+
+The role is read from the database at each request, so that a change takes effect at once.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from alarmstack.services.gateway.credentials import read_access
 from alarmstack.services.gateway.quota import refuse_beyond
 from alarmstack.services.gateway.state import Gateway, State
-from alarmstack.services.monitor.hub import Listener
+from alarmstack.services.runtime.broadcast import Listener
 from alarmstack.services.schemas.gateway import ROLES, Person, Role
 from alarmstack.storage.database import sessions
 from alarmstack.storage.database.tables import User
@@ -27,13 +30,13 @@ from alarmstack.storage.database.tables import User
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 COOKIE, DEVICE_COOKIE = "alarmstack_refresh", "alarmstack_device"
 STREAM_CHECK_SECONDS = 2.0
-"""How often an open stream looks whether its login lasts."""
+"""How often an open stream checks whether its login is still valid."""
 _bearer = HTTPBearer(auto_error=False, description="The access token of /auth/login.")
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The person behind a request, and until when the token speaks for them."""
+    """The person who sends a request, and when their token expires."""
 
     user_id: int
     username: str
@@ -43,7 +46,7 @@ class Caller:
 
     @property
     def person(self) -> Person:
-        """As others see them."""
+        """The account as others see it."""
         return Person(username=self.username, role=self.role)
 
 
@@ -52,36 +55,34 @@ async def caller(
     request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
-    """Whoever the bearer token names, while the login lasts."""
+    """The owner of the bearer token, while the login is valid."""
     check_origin(state, request)
-    known = await recognise(state, bearer.credentials if bearer else "")
-    if known is None:
+    person = await recognise(state, bearer.credentials if bearer else "")
+    if person is None:
         raise HTTPException(
             401,
             "log in first: no valid access token was sent, or its login has ended",
             {"WWW-Authenticate": "Bearer"},
         )
-    refuse_beyond(state.requests, known.user_id, state.clock.now())
-    return known
+    refuse_beyond(state.requests, person.user_id, state.clock.now())
+    return person
 
 
 async def heavy_reader(state: Gateway, person: Annotated[Caller, Depends(caller)]) -> Caller:
-    """Whoever reads thousands of rows at once, as often as one account may."""
+    """The caller of an endpoint that reads thousands of rows, within the quota of the account."""
     refuse_beyond(state.heavy_reads, person.user_id, state.clock.now())
     return person
 
 
 async def recognise(state: State, token: str) -> Caller | None:
-    """Whose token it is; None where it is not valid or the login was ended."""
+    """The owner of a token; None where it is not valid or the login was ended."""
     access = read_access(state.secret, token, state.clock.now())
     if access is None:
         return None
     user = await _holder(state, access.user_id, access.family)
-    return (
-        None
-        if user is None
-        else Caller(user.id, user.username, as_role(user.role), access.family, access.expires_at)
-    )
+    if user is None:
+        return None
+    return Caller(user.id, user.username, as_role(user.role), access.family, access.expires_at)
 
 
 async def _holder(state: State, user_id: int, family: str) -> User | None:
@@ -91,7 +92,10 @@ async def _holder(state: State, user_id: int, family: str) -> User | None:
 
 @contextmanager
 def ended_with_login(state: State, person: Caller, listener: Listener) -> Iterator[None]:
-    """Close a stream's listener within seconds after the login ended or the account was disabled or deleted."""
+    """Close a stream's listener within seconds after its login ends.
+
+    A login also ends when the account is disabled or deleted.
+    """
     watching = asyncio.create_task(_close_with_login(state, person, listener))
     try:
         yield
@@ -100,7 +104,10 @@ def ended_with_login(state: State, person: Caller, listener: Listener) -> Iterat
 
 
 async def _close_with_login(state: State, person: Caller, listener: Listener) -> None:
-    """While the database does not answer, the stream goes on: it ends with the access token in any case."""
+    """Check the login again and again.
+
+    While the database does not answer, the stream continues. It ends with the access token anyway.
+    """
     while True:
         await asyncio.sleep(STREAM_CHECK_SECONDS)
         with suppress(SQLAlchemyError, OSError):
@@ -110,17 +117,17 @@ async def _close_with_login(state: State, person: Caller, listener: Listener) ->
 
 
 def as_role(written: str) -> Role:
-    """A role of the database; one nobody knows may do least."""
+    """A role as stored. An unknown one counts as the least role."""
     return next((role for role in ROLES if role == written), ROLES[0])
 
 
 def at_least(role: Role) -> Callable[..., Any]:
-    """A dependency that lets a role and those above it through."""
+    """A dependency that allows a role and those above it."""
 
     async def allowed(person: Annotated[Caller, Depends(caller)]) -> Caller:
         if ROLES.index(person.role) < ROLES.index(role):
             raise HTTPException(
-                403, f"{person.username} is {person.role}; this takes {role}: ask an admin"
+                403, f"{person.username} is {person.role}, this needs {role}: ask an admin"
             )
         return person
 
@@ -129,51 +136,52 @@ def at_least(role: Role) -> Callable[..., Any]:
 
 
 def least_role(route: APIRoute) -> Role | None:
-    """The least role that an endpoint takes, from its dependencies; None for one that takes everybody."""
-    needed = [_taken(one.call) for one in _dependencies(route.dependant)]
+    """The least role that an endpoint allows, from its dependencies; None for a public one."""
+    needed = [_allowed(dependency.call) for dependency in _dependencies(route.dependant)]
     return max((role for role in needed if role is not None), key=ROLES.index, default=None)
 
 
-def _taken(dependency: object) -> Role | None:
-    """The role that a dependency lets through, with those above it."""
+def _allowed(dependency: object) -> Role | None:
+    """The least role that a dependency allows; None where it allows everybody."""
     role: Role | None = ROLES[0] if dependency is caller else getattr(dependency, "role", None)
     return role
 
 
 def _dependencies(dependant: Dependant) -> Iterator[Dependant]:
-    for one in dependant.dependencies:
-        yield one
-        yield from _dependencies(one)
+    for dependency in dependant.dependencies:
+        yield dependency
+        yield from _dependencies(dependency)
 
 
 def check_origin(state: State, request: Request, *, cookie: bool = False) -> None:
-    """Refuse what another site's page sends.
+    """Refuse requests that a page of another site sends.
 
-    A page names its origin in every request that changes something. A program names none, and may do so where no cookie speaks for
-    it: a bearer token is sent on purpose, a cookie by itself.
+    A page names its origin in every request that changes something. A program need not name one,
+    unless the request is authenticated by a `cookie`: a browser sends cookies by itself, but never
+    a bearer token.
     """
     origin = request.headers.get("origin")
     if origin is None:
         if cookie:
             raise HTTPException(
                 403,
-                "this request uses a cookie and names no Origin: send it from the page, or add the header",
+                "this request uses a cookie without an Origin: send it from the page, "
+                "or add the header",
             )
         return
     if not cookie and request.method not in CHANGING:
         return
-    if not (
-        origin in state.settings.origins
-        or _netloc(origin) == request.headers.get("host", "").lower()
-    ):
+    same_origin = _netloc(origin) == request.headers.get("host", "").lower()
+    if not same_origin and origin not in state.settings.origins:
         raise HTTPException(
             403,
-            f"origin {origin!r} is another site: name it in ALARMSTACK_PUBLIC_ORIGINS if it is yours",
+            f"origin {origin!r} is another site: add it to ALARMSTACK_PUBLIC_ORIGINS "
+            "if it is yours",
         )
 
 
 def _netloc(origin: str) -> str | None:
-    """Host and port of an origin; `null` and nonsense have none."""
+    """Host and port of an origin; None for `null` and for invalid text."""
     try:
         parts = urlsplit(origin)
     except ValueError:
@@ -197,6 +205,7 @@ __all__ = [
     "caller",
     "check_origin",
     "ended_with_login",
+    "heavy_reader",
     "least_role",
     "recognise",
 ]

@@ -1,4 +1,7 @@
-"""Accounts as whoever runs the service changes them, with or without the service running. The journal names who that was."""
+"""Changes to accounts from the command line, whether or not the service is running.
+
+The journal names the user of the computer who made them.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +30,21 @@ from alarmstack.storage.database.tables import User
 
 BY = "command line"
 ADMIN: Role = "admin"
+LONGEST_OPERATOR = 64
+"""Characters of a name in the journal."""
 
 
 def _operator() -> str:
-    """Who runs the command, as the computer knows them."""
-    return f"{getuser()}@{gethostname()}"[:64]
+    """The user of the computer who runs the command."""
+    return f"{getuser()}@{gethostname()}"[:LONGEST_OPERATOR]
 
 
 async def add(settings: Settings, name: str, password: str, role: str) -> None:
-    """Make an account. Raises AccountError where registration would refuse name or password, NameTakenError where it is there."""
+    """Create an account.
+
+    Raises AccountError where registration would refuse name or password, NameTakenError where the
+    name exists.
+    """
     _check(name, password, role)
     async with _open(settings) as (session, now):
         await accounts.add(session, name, hash_password(password), role, now)
@@ -48,21 +57,21 @@ async def set_role(settings: Settings, name: str, role: str) -> None:
     """Give an account another role. Raises AccountError."""
     _check_role(role)
     async with _open(settings) as (session, now):
-        await accounts.set_role(session, await _found(session, name), role)
+        await accounts.set_role(session, await _existing(session, name), role)
         await journal.write(
             session, now, "user_role", _operator(), {"account": name, "role": role}, BY
         )
 
 
 async def set_password(settings: Settings, name: str, password: str) -> None:
-    """Give an account another password and end its logins. Raises AccountError."""
+    """Give an account another password, and end its logins. Raises AccountError."""
     _check(name, password, ROLES[0])
     async with _open(settings) as (session, now):
-        await _reset(session, await _found(session, name), password, now)
+        await _reset(session, await _existing(session, name), password, now)
 
 
 async def ensure(settings: Settings, name: str, password: str, role: str) -> None:
-    """Make the account, or give the one that is there this password and role."""
+    """Create the account, or give an existing one this password and role."""
     _check(name, password, role)
     async with _open(settings) as (session, now):
         user = await accounts.find(session, name)
@@ -78,9 +87,12 @@ async def ensure(settings: Settings, name: str, password: str, role: str) -> Non
 
 
 async def disable(settings: Settings, name: str, *, force: bool = False) -> None:
-    """Let nobody log in to an account, and end its logins. Raises AccountError, for the last admin without `force`."""
+    """Disable an account, and end its logins.
+
+    Raises AccountError, also for the last admin without `force`.
+    """
     async with _open(settings) as (session, now):
-        user = await _found(session, name)
+        user = await _existing(session, name)
         await _check_admin_remains(session, user, "disabled", force)
         await accounts.set_disabled(session, user, now)
         await sessions.end_all(session, user.id, now)
@@ -90,9 +102,9 @@ async def disable(settings: Settings, name: str, *, force: bool = False) -> None
 
 
 async def enable(settings: Settings, name: str) -> None:
-    """Let an account log in again. Raises AccountError."""
+    """Enable an account again. Raises AccountError."""
     async with _open(settings) as (session, now):
-        user = await _found(session, name)
+        user = await _existing(session, name)
         await accounts.set_disabled(session, user, None)
         await journal.write(
             session, now, "user_enable", _operator(), {"account": user.username}, BY
@@ -100,9 +112,12 @@ async def enable(settings: Settings, name: str) -> None:
 
 
 async def delete(settings: Settings, name: str, *, force: bool = False) -> None:
-    """Delete an account with its history; what the journal says of it stays. Raises AccountError as `disable` does."""
+    """Delete an account with its history. Its entries in the journal stay.
+
+    Raises AccountError as `disable` does.
+    """
     async with _open(settings) as (session, now):
-        user = await _found(session, name)
+        user = await _existing(session, name)
         await _check_admin_remains(session, user, "deleted", force)
         await accounts.remove(session, user)
         about = {"account": user.username, "role": user.role}
@@ -116,7 +131,7 @@ async def everyone(settings: Settings) -> Sequence[User]:
 
 
 async def invite(settings: Settings, role: str) -> str:
-    """An invitation's token, which is kept nowhere else."""
+    """The token of a new invitation, which is stored nowhere else."""
     _check_role(role)
     token = new_token()
     async with _open(settings) as (session, now):
@@ -127,7 +142,7 @@ async def invite(settings: Settings, role: str) -> str:
 
 @asynccontextmanager
 async def _open(settings: Settings) -> AsyncIterator[tuple[AsyncSession, datetime]]:
-    """A transaction on the database, brought up to date."""
+    """A transaction on the database, after its migration."""
     await anyio.to_thread.run_sync(migrate, settings.database)
     database = Database(settings.database)
     try:
@@ -137,18 +152,19 @@ async def _open(settings: Settings) -> AsyncIterator[tuple[AsyncSession, datetim
         await database.close()
 
 
-async def _found(session: AsyncSession, name: str) -> User:
-    # A name on the command line may hold bytes that no database takes.
+async def _existing(session: AsyncSession, name: str) -> User:
+    """The account of that name. Raises AccountError where there is none."""
+    # A name on the command line may contain bytes that no database accepts.
     user = await accounts.find(session, name) if name.isprintable() else None
     if user is None:
         raise AccountError(
-            f"there is no account {name!r}: `alarmstack user list` prints those there are"
+            f"there is no account {name!r}: `alarmstack user list` prints all accounts"
         )
     return user
 
 
 async def _check_admin_remains(session: AsyncSession, user: User, done: str, force: bool) -> None:
-    """Refuse to leave the installation without an admin who can log in."""
+    """Raise AccountError where no admin who can log in would remain."""
     last = (
         user.role == ADMIN
         and user.disabled_at is None
@@ -156,7 +172,7 @@ async def _check_admin_remains(session: AsyncSession, user: User, done: str, for
     )
     if last and not force:
         raise AccountError(
-            f"{user.username} is the last admin and is not {done}: make another account admin "
+            f"{user.username} is the last admin and was not {done}: make another account admin "
             "(`alarmstack user role NAME admin`), or add --force"
         )
 

@@ -1,4 +1,4 @@
-"""The gateway as one application: the API, the same API under /api for the page, and the page."""
+"""The gateway as one application: the API, the same API below /api for the page, and the page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from alarmstack.core.plant import load_plant
 from alarmstack.core.settings import Settings
 from alarmstack.core.tasks import Tasks, reason_of
 from alarmstack.services.gateway.measures import Measures
-from alarmstack.services.gateway.metrics import figures
+from alarmstack.services.gateway.metrics import metrics_router
 from alarmstack.services.gateway.openapi import describe
 from alarmstack.services.gateway.page import Compressed, Guarded, Page
 from alarmstack.services.gateway.problems import install
@@ -29,11 +29,15 @@ from alarmstack.services.gateway.reader import Reader
 from alarmstack.services.gateway.refusals import Refusals
 from alarmstack.services.gateway.retention import Retention
 from alarmstack.services.gateway.routes import ROUTERS
+from alarmstack.services.gateway.routes.plant import OVERVIEWS
+from alarmstack.services.gateway.shared_reads import SharedReads
 from alarmstack.services.gateway.state import State
 from alarmstack.services.gateway.throttle import Throttle
-from alarmstack.services.monitor import Bounds, Clock, Hub, Monitor, SystemClock, Upstream
+from alarmstack.services.monitor import Bounds, Clock, Monitor, SystemClock, Upstream
 from alarmstack.services.runtime.api_docs import serve_docs
-from alarmstack.services.runtime.http import Meter
+from alarmstack.services.runtime.bodies import limit_bodies
+from alarmstack.services.runtime.broadcast import Hub
+from alarmstack.services.runtime.metrics import Meter
 from alarmstack.storage.database import Database, migrate
 
 log = logging.getLogger(__name__)
@@ -46,13 +50,14 @@ def create_app(
     page_port: int | None = None,
     monitored: bool = True,
 ) -> FastAPI:
-    """The application. `page_port` is the port whose visitors are browsers; `monitored=False` leaves the live loop out.
+    """The application. `page_port` serves browsers; `monitored=False` leaves out the live loop.
 
     Raises ServiceError without a JWT_SECRET, or with a database URL of an unknown kind.
     """
     if settings.jwt_secret is None:
         raise ServiceError(
-            "JWT_SECRET is not set: give it at least 32 random characters, such as `openssl rand -hex 32` prints"
+            "JWT_SECRET is not set: set it to at least 32 random characters, "
+            "for example the output of `openssl rand -hex 32`"
         )
     meter = Meter()
     state = _state(settings, settings.jwt_secret.get_secret_value(), meter, clock or SystemClock())
@@ -66,7 +71,7 @@ def create_app(
                 state.monitor.run(),
                 state.tasks.keep_running("retention", state.retention.run),
             ]
-        running = [asyncio.create_task(one) for one in work]
+        running = [asyncio.create_task(each) for each in work]
         if monitored:
             state.reader.start()
         yield
@@ -86,7 +91,7 @@ def create_app(
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
     serve_docs(app)
-    app.include_router(figures(meter, settings, page_port))
+    app.include_router(metrics_router(meter, settings, page_port))
     app.mount(
         "/",
         Page(
@@ -94,6 +99,7 @@ def create_app(
             [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)],
         ),
     )
+    limit_bodies(app)
     meter.measure(app)
     if settings.proxies:
         app.add_middleware(Proxied, proxies=settings.proxies)
@@ -104,17 +110,21 @@ def create_app(
 
 
 def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State:
-    plant, hub = load_plant(settings.plant), Hub()
+    plant, hub = load_plant(settings.plant), Hub(replay=True)
     database = Database(settings.database, settings.database_busy_seconds)
     tasks = Tasks(clock)
     sensors = Upstream("sensor API", settings.sensors_url, "alarmstack serve sensors")
     inference = Upstream("inference API", settings.inference_url, "alarmstack serve inference")
     ahead, behind = settings.feed_ahead_seconds, settings.feed_behind_seconds
     bounds = Bounds(timedelta(seconds=ahead), timedelta(seconds=behind))
+    reader, most = Reader(), settings.quarantine_rows
+    url = settings.database
     monitor = Monitor(
-        plant, database, sensors, inference, hub, clock, tasks, bounds, settings.quarantine_rows
+        plant, database, sensors, inference, hub, clock, tasks, bounds, most, reader, url
     )
     measures, refusals = Measures(meter.registry), Refusals(database, clock)
+    retention = Retention(plant, database, settings, clock)
+    monitor.on_assessed(retention.assessed)
     measures.watch(hub, monitor)
     meter.watch_tasks(tasks)
     return State(
@@ -131,15 +141,16 @@ def _state(settings: Settings, secret: str, meter: Meter, clock: Clock) -> State
         measures=measures,
         clock=clock,
         tasks=tasks,
-        retention=Retention(plant.name, database, settings, clock),
-        reader=Reader(),
+        retention=retention,
+        reader=reader,
+        overviews=SharedReads(len(OVERVIEWS)),
         requests=Quota(settings.requests_per_minute),
         heavy_reads=Quota(settings.heavy_reads_per_minute),
     )
 
 
 async def _write_refusals(state: State) -> None:
-    """Write down what was counted until now."""
+    """Write the refusals that were counted until now."""
     try:
         await state.refusals.write()
     except (SQLAlchemyError, OSError) as error:
@@ -147,7 +158,7 @@ async def _write_refusals(state: State) -> None:
 
 
 async def _end(state: State, running: Sequence[asyncio.Task[None]]) -> None:
-    """Stop in the order of who needs whom."""
+    """Stop users of a part before the part itself."""
     for task in running:
         task.cancel()
     for task in running:
@@ -155,6 +166,7 @@ async def _end(state: State, running: Sequence[asyncio.Task[None]]) -> None:
             await task
     await _write_refusals(state)
     state.hub.close()
+    state.overviews.close()
     await state.reader.close()
     await state.sensors.close()
     await state.inference.close()
@@ -162,7 +174,7 @@ async def _end(state: State, running: Sequence[asyncio.Task[None]]) -> None:
 
 
 def _name(route: APIRoute) -> str:
-    """Operations are called as their functions: the generated client reads better."""
+    """Operations have the names of their functions: the generated client is easier to read."""
     return route.name
 
 

@@ -1,4 +1,4 @@
-"""Passwords, access tokens, refresh tokens: how each is made and checked. No I/O here."""
+"""Passwords, access tokens, refresh tokens: how each is created and checked. No I/O."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ REFRESH_LIFE = timedelta(days=14)
 INVITATION_LIFE = timedelta(days=7)
 DEVICE_LIFE = timedelta(days=180)
 MOST_ACCOUNTS = 10
-"""Accounts that one browser is known for: a control room's operators share a computer."""
+"""Accounts in the device token of one browser: the operators of a control room share a computer."""
 ROTATION_GRACE = timedelta(seconds=10)
-"""A refresh token that was just used may be used again for so long: two tabs of one browser wake up together."""
+"""How long a used refresh token may be used again: two tabs of a browser may refresh at once."""
 ISSUER, AUDIENCE, TYPE, DEVICE_TYPE = "alarmstack", "alarmstack-gateway", "access", "device"
 _hasher = PasswordHasher()
-"""Argon2id with the library's defaults (RFC 9106, low memory)."""
+"""Argon2id with the defaults of the library (RFC 9106, low memory)."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """What an access token says: whose it is, of which login, until when. The role is not in it: the database knows it."""
+    """The content of an access token: account, login, expiry.
+
+    The role is not in it: it is read from the database.
+    """
 
     user_id: int
     family: str
@@ -37,9 +40,10 @@ class Access:
 
 @dataclass(frozen=True)
 class Device:
-    """What a device token says: which browser this is, and which accounts have logged in with it (as hashes, newest last).
+    """The content of a device token: a browser, and the accounts that have logged in with it.
 
-    It opens nothing. Attempts to log in from a known browser are counted apart from those of strangers (`throttle`).
+    Accounts are hashes, newest last. The token gives no access. Attempts to log in from a known
+    browser are counted separately from all others (`throttle`).
     """
 
     number: str
@@ -52,7 +56,7 @@ class Device:
     def with_account(self, username: str) -> Device:
         """The browser after a login."""
         account = _account_hash(username)
-        others = [one for one in self.accounts if one != account]
+        others = [other for other in self.accounts if other != account]
         return Device(self.number, (*others, account)[-MOST_ACCOUNTS:])
 
 
@@ -62,17 +66,20 @@ def hash_password(password: str) -> str:
 
 
 def password_fits(password_hash: str | None, password: str) -> bool:
-    """Whether the password is right. Without an account (None) the same work is done, so that time tells nothing."""
+    """Whether the password is right.
+
+    Without an account (None) the same work is done, so that the time reveals nothing.
+    """
     try:
-        return (
-            _hasher.verify(password_hash or _nobodys_hash(), password) and password_hash is not None
-        )
+        verified = _hasher.verify(password_hash or _nobodys_hash(), password)
+        return verified and password_hash is not None
     except (VerificationError, InvalidHashError):
         return False
 
 
 @cache
 def _nobodys_hash() -> str:
+    """The hash of a password that nobody has."""
     return hash_password(new_token())
 
 
@@ -87,7 +94,7 @@ def new_password() -> str:
 
 
 def token_hash(token: str) -> str:
-    """What is kept of a random token: enough to know it again, useless to a thief."""
+    """The stored form of a random token: enough to recognise it, useless to a thief."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -113,7 +120,7 @@ def _signed(secret: str, kind: str, now: datetime, expires_at: datetime, **claim
 
 
 def read_access(secret: str, token: str, now: datetime) -> Access | None:
-    """What a token says; None for one that is forged, too old, of another kind or for somebody else."""
+    """The content of an access token; None for any other, forged or expired token."""
     claims = _verified(secret, token, TYPE, now, "sid")
     try:
         expires_at = datetime.fromtimestamp(claims["exp"], now.tzinfo)
@@ -123,15 +130,15 @@ def read_access(secret: str, token: str, now: datetime) -> Access | None:
 
 
 def read_device(secret: str, token: str | None, now: datetime) -> Device | None:
-    """The browser that a token names; None as for access tokens."""
+    """The content of a device token; None as for access tokens."""
     claims = _verified(secret, token or "", DEVICE_TYPE, now, "acc")
     if not isinstance(claims.get("acc"), list):
         return None
-    return Device(str(claims["sub"]), tuple(str(one) for one in claims["acc"]))
+    return Device(str(claims["sub"]), tuple(str(account) for account in claims["acc"]))
 
 
 def _verified(secret: str, token: str, kind: str, now: datetime, *more: str) -> dict[str, Any]:
-    """The claims of a token of that kind that is signed by us and not too old; else none."""
+    """The claims of a token of that kind; empty for any other, forged or expired token."""
     options = {
         "require": ["iss", "aud", "typ", "sub", "iat", "exp", *more],
         "verify_exp": False,

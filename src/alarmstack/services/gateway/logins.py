@@ -1,4 +1,4 @@
-"""Logging in, staying logged in, logging out: what happens in the database, apart from HTTP."""
+"""Logging in, staying logged in, logging out: the work in the database, without HTTP."""
 
 from __future__ import annotations
 
@@ -35,14 +35,17 @@ from alarmstack.storage.database import accounts, journal, sessions
 from alarmstack.storage.database.tables import RefreshSession, User
 
 T = TypeVar("T")
-Told = TypeVarTuple("Told")
+Arguments = TypeVarTuple("Arguments")
 _hashing = anyio.CapacityLimiter(4)
 """Passwords hashed at once: each takes 64 MiB."""
 
 
 @dataclass(frozen=True)
 class Login:
-    """A session for the body of the answer, a refresh token for its cookie; after a password, a device token for another."""
+    """A session for the body of the response, and a refresh token for its cookie.
+
+    After a password was checked also a device token, for another cookie.
+    """
 
     session: Session
     refresh_token: str
@@ -50,9 +53,10 @@ class Login:
 
 
 async def register(state: State, wanted: Registration, address: str) -> Login:
-    """Make an account, as far as registration is open, and log in to it.
+    """Create an account where registration allows it, and log in to it.
 
-    The password, which takes time to hash, comes last: nobody without an invitation gets that far where one is needed.
+    The password is hashed last, because that takes time: where an invitation is needed, nobody
+    without one can cause that work.
     """
     if state.settings.registration == "closed":
         raise HTTPException(403, "registration is closed: ask an admin for an account")
@@ -62,12 +66,10 @@ async def register(state: State, wanted: Registration, address: str) -> Login:
     password_hash = await _hashed(hash_password, wanted.password)
     now = state.clock.now()
     async with state.database.begin() as session:
-        token = wanted.invitation
-        role = _role_of_newcomer(
-            state,
-            await accounts.use_invitation(session, token_hash(token), now) if token else None,
-            token,
-        )
+        token, invited_role = wanted.invitation, None
+        if token:
+            invited_role = await accounts.use_invitation(session, token_hash(token), now)
+        role = _role_of_new_account(state, invited_role, token)
         try:
             user = await accounts.add(session, wanted.username, password_hash, role, now)
         except NameTakenError as error:
@@ -76,25 +78,27 @@ async def register(state: State, wanted: Registration, address: str) -> Login:
             session, now, "register", user.username, {"role": role}, plant_time=state.plant_time
         )
         login = await _begin(state, session, user, str(uuid4()), now, now)
-    return _known(state, login, user, None)
+    return _with_device(state, login, user, None)
 
 
 async def log_in(
     state: State, username: str, password: str, address: str, device_token: str | None = None
 ) -> Login:
-    """Check a password. Logins are journalled, refusals counted; too many are refused before anything is looked at."""
+    """Check a password and begin a login.
+
+    Logins are written to the journal, refusals are counted. After too many attempts, an attempt is
+    refused before the password is checked.
+    """
     device = read_device(state.secret, device_token, state.clock.now())
     number = device.number if device is not None and device.knows(username) else None
     wait = state.throttle.log_in(username, address, number)
     if wait is not None:
         _refuse(state, "too_many", username, address)
         _wait(wait)
+    user, possible_name = None, username.isprintable() and username.isascii()
     async with state.database.begin() as session:
-        user = (
-            await accounts.find(session, username)
-            if username.isprintable() and username.isascii()
-            else None
-        )
+        if possible_name:
+            user = await accounts.find(session, username)
     stored = user.password_hash if user else None
     fits = await _hashed(password_fits, stored, password)
     login = await _begin_checked(state, user, address) if fits and user is not None else None
@@ -103,11 +107,14 @@ async def log_in(
         raise HTTPException(401, "user name or password is wrong", {"WWW-Authenticate": "Bearer"})
     state.throttle.forgive(username, number)
     state.measures.logins.labels("login").inc()
-    return _known(state, login, user, device)
+    return _with_device(state, login, user, device)
 
 
 async def _begin_checked(state: State, checked: User, address: str) -> Login | None:
-    """Begin a login after its password was checked; None where the account was changed, disabled or deleted meanwhile."""
+    """Begin a login after its password was checked.
+
+    None where the account was changed, disabled or deleted in the meantime.
+    """
     async with state.database.begin() as session:
         user = await accounts.as_checked(session, checked)
         if user is None:
@@ -121,28 +128,30 @@ async def _begin_checked(state: State, checked: User, address: str) -> Login | N
 
 
 async def refresh(state: State, token: str) -> Login:
-    """Trade a refresh token for the next one.
+    """Exchange a refresh token for the next one.
 
-    One that was used before ends the whole login, except within the grace in which two tabs may wake up together.
+    A second use of a token ends the whole login, except within the grace period for two tabs that
+    refresh at once.
     """
     now = state.clock.now()
     async with state.database.begin() as session:
-        found = await sessions.find(session, token_hash(token))
-        if found is not None and _usable(state, *found, now):
-            stored, user = found
-            if await sessions.rotate(session, stored, now) or _in_grace(stored, now):
+        login = await sessions.find(session, token_hash(token))
+        if login is not None:
+            stored, user = login
+            usable = _usable(state, stored, user, now)
+            if usable and (await sessions.rotate(session, stored, now) or _in_grace(stored, now)):
                 return await _begin(state, session, user, stored.family, stored.begun_at, now)
-        if found is not None and found[0].rotated_at is not None and found[0].revoked_at is None:
-            await sessions.end_family(session, found[0].family, now)
-            reason = "a refresh token was used twice: the login was ended"
-            await journal.write(
-                session,
-                now,
-                "refresh_reused",
-                found[1].username,
-                reason=reason,
-                plant_time=state.plant_time,
-            )
+            if stored.rotated_at is not None and stored.revoked_at is None:
+                await sessions.end_family(session, stored.family, now)
+                reason = "a refresh token was used twice: the login was ended"
+                await journal.write(
+                    session,
+                    now,
+                    "refresh_reused",
+                    user.username,
+                    reason=reason,
+                    plant_time=state.plant_time,
+                )
     raise HTTPException(401, "the login has ended: log in again", {"WWW-Authenticate": "Bearer"})
 
 
@@ -153,9 +162,10 @@ async def change_password(
     address: str,
     device_token: str | None = None,
 ) -> Login:
-    """Another password for one's own account. All its logins end, and a new one begins for who asked.
+    """Change the password of one's own account. All its logins end, and a new one begins.
 
-    Attempts count like logins: whoever found an open screen must not be able to guess the password there.
+    Attempts count like logins: somebody at an unattended screen must not be able to guess the
+    password.
     """
     device = read_device(state.secret, device_token, state.clock.now())
     number = device.number if device is not None and device.knows(person.username) else None
@@ -172,7 +182,7 @@ async def change_password(
     now = state.clock.now()
     async with state.database.begin() as session:
         if await accounts.as_checked(session, user) is None:
-            raise HTTPException(403, "the account was changed meanwhile: log in again")
+            raise HTTPException(403, "the account was changed in the meantime: log in again")
         await accounts.set_password(session, user, password_hash)
         await sessions.end_all(session, user.id, now)
         await journal.write(
@@ -184,38 +194,41 @@ async def change_password(
             plant_time=state.plant_time,
         )
         login = await _begin(state, session, user, str(uuid4()), now, now)
-    return _known(state, login, user, device)
+    return _with_device(state, login, user, device)
 
 
 async def log_out(state: State, token: str | None) -> None:
-    """End the login that a refresh token belongs to; an unknown one changes nothing."""
+    """End the login of a refresh token. An unknown token changes nothing."""
     now = state.clock.now()
     async with state.database.begin() as session:
-        found = await sessions.find(session, token_hash(token or ""))
-        if found is not None and found[0].revoked_at is None:
-            await sessions.end_family(session, found[0].family, now)
-            await journal.write(
-                session, now, "logout", found[1].username, plant_time=state.plant_time
-            )
+        login = await sessions.find(session, token_hash(token or ""))
+        if login is None:
+            return
+        stored, user = login
+        if stored.revoked_at is None:
+            await sessions.end_family(session, stored.family, now)
+            await journal.write(session, now, "logout", user.username, plant_time=state.plant_time)
 
 
 async def _check_invitation(state: State, invitation: str | None) -> None:
-    """Refuse who has no valid invitation, before anything is done for them; the invitation stays unused."""
-    async with state.database.begin() as session:
-        role = (
-            await accounts.invited_role(session, token_hash(invitation), state.clock.now())
-            if invitation
-            else None
-        )
-    _role_of_newcomer(state, role, invitation)
+    """Refuse people without a valid invitation before any other work.
+
+    The invitation stays unused.
+    """
+    role, now = None, state.clock.now()
+    if invitation:
+        async with state.database.begin() as session:
+            role = await accounts.invited_role(session, token_hash(invitation), now)
+    _role_of_new_account(state, role, invitation)
 
 
-def _role_of_newcomer(state: State, role: str | None, invitation: str | None) -> str:
-    """The invitation's role; without one, where that is allowed, the least."""
+def _role_of_new_account(state: State, role: str | None, invitation: str | None) -> str:
+    """The role of the invitation; without one, where that is allowed, the least role."""
     if role is None and (invitation or state.settings.registration == "invitation"):
         raise HTTPException(
             403,
-            "registration takes a valid invitation: ask an admin for one (`alarmstack user invite`)",
+            "registration needs a valid invitation: "
+            "ask an admin for one (`alarmstack user invite`)",
         )
     least: Role = "viewer"
     return role or least
@@ -224,7 +237,7 @@ def _role_of_newcomer(state: State, role: str | None, invitation: str | None) ->
 async def _begin(
     state: State, session: AsyncSession, user: User, family: str, begun_at: datetime, now: datetime
 ) -> Login:
-    """A new pair of tokens of a login that began at `begun_at`; neither lasts longer than the login may."""
+    """A new pair of tokens of a login since `begun_at`. Neither lasts longer than the login may."""
     token, ends_at = new_token(), begun_at + state.settings.session_life
     stored = sessions.Login(user.id, family, begun_at)
     await sessions.add(session, stored, token_hash(token), now, min(now + REFRESH_LIFE, ends_at))
@@ -239,10 +252,10 @@ async def _begin(
     )
 
 
-def _known(state: State, login: Login, user: User, device: Device | None) -> Login:
-    """The login with a token for the browser, which is known for this account from now on."""
-    seen = (device or Device(str(uuid4()))).with_account(user.username)
-    return replace(login, device_token=write_device(state.secret, seen, state.clock.now()))
+def _with_device(state: State, login: Login, user: User, device: Device | None) -> Login:
+    """The login with a device token of the browser, which is now known for this account."""
+    known = (device or Device(str(uuid4()))).with_account(user.username)
+    return replace(login, device_token=write_device(state.secret, known, state.clock.now()))
 
 
 def _usable(state: State, stored: RefreshSession, user: User, now: datetime) -> bool:
@@ -256,18 +269,18 @@ def _in_grace(stored: RefreshSession, now: datetime) -> bool:
 
 
 def _check_strength(username: str, password: str) -> None:
-    """Refuse a password that is guessed first."""
+    """Refuse a password that is easy to guess."""
     if (weak := weakness(username, password)) is not None:
         raise HTTPException(422, f"password: {weak}: choose another")
 
 
-async def _hashed(work: Callable[[*Told], T], *told: *Told) -> T:
-    """Do a piece of work that hashes a password in a thread, a few at a time."""
-    return await anyio.to_thread.run_sync(work, *told, limiter=_hashing)
+async def _hashed(work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+    """Hash a password in a thread, a few at a time."""
+    return await anyio.to_thread.run_sync(work, *arguments, limiter=_hashing)
 
 
 def _wait(seconds: int | None) -> None:
-    """Refuse who has tried too often."""
+    """Refuse the request where somebody must wait."""
     if seconds is not None:
         raise HTTPException(
             429, f"too many attempts: try again in {seconds} s", {"Retry-After": str(seconds)}

@@ -1,4 +1,4 @@
-"""What the gateway counts beside requests, for Prometheus."""
+"""The gateway's Prometheus metrics beside those of its requests."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from alarmstack.services.monitor import Hub, Monitor
+from alarmstack.services.monitor import Monitor
+from alarmstack.services.runtime.broadcast import Hub
 from alarmstack.services.schemas.gateway import PlantState
 
 
 class Measures:
-    """The gateway's own figures, in the registry of its requests' figures."""
+    """Metrics of logins, monitor, plant and drift, in the registry of the request metrics."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
@@ -21,13 +22,13 @@ class Measures:
         )
 
     def watch(self, hub: Hub, monitor: Monitor) -> None:
-        """Figures that are looked up when they are asked for."""
+        """Register metrics that are read from the hub and the monitor when Prometheus asks."""
         status = monitor.status
         self._gauge("stream_listeners", "Open streams.").set_function(lambda: len(hub))
         self._gauge("feed_live", "1 while the feed is live.").set_function(
             lambda: status().feed == "live"
         )
-        self._gauge("inference_ready", "1 while every model speaks.").set_function(
+        self._gauge("inference_ready", "1 while every model is available.").set_function(
             lambda: status().inference == "ready"
         )
         self._gauge(
@@ -36,9 +37,9 @@ class Measures:
         self._gauge(
             "intervals_refused", "Intervals that inference refuses to assess."
         ).set_function(lambda: status().refused)
-        self._gauge("rows_quarantined", "Rows of the feed set aside since the start.").set_function(
-            lambda: monitor.quarantined
-        )
+        self._gauge(
+            "rows_quarantined", "Rows of the feed quarantined since the start."
+        ).set_function(lambda: monitor.quarantined)
         self._gauge("intervals_stored", "Intervals stored since the start.").set_function(
             lambda: monitor.stored
         )
@@ -54,19 +55,19 @@ class Measures:
 
 
 class _Drift:
-    """Drift as it was last found, collected when Prometheus asks."""
+    """The newest drift report, collected when Prometheus asks."""
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing is known before somebody looked."""
+        """Nothing: there is no report before the first measurement."""
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """PSI and bound of every instrument and score, and whether training again is proposed."""
-        found = self._monitor.drifted
-        if found is None:
+        """PSI and bound of every instrument and score, and whether to train again."""
+        report = self._monitor.drifted
+        if report is None:
             return
         value = GaugeMetricFamily(
             "alarmstack_drift_psi",
@@ -74,80 +75,77 @@ class _Drift:
             labels=["kind", "key"],
         )
         bound = GaugeMetricFamily(
-            "alarmstack_drift_bound", "What usual days keep.", labels=["kind", "key"]
+            "alarmstack_drift_bound",
+            "PSI above which a quantity has drifted.",
+            labels=["kind", "key"],
         )
-        for kind, drifting in (("tag", found.tags), ("model", found.models)):
-            for one in drifting:
-                bound.add_metric([kind, one.key], one.bound)
-                if one.psi is not None:
-                    value.add_metric([kind, one.key], one.psi)
+        for kind, quantities in (("tag", report.tags), ("model", report.models)):
+            for quantity in quantities:
+                bound.add_metric([kind, quantity.key], quantity.bound)
+                if quantity.psi is not None:
+                    value.add_metric([kind, quantity.key], quantity.psi)
         yield value
         yield bound
         yield GaugeMetricFamily(
             "alarmstack_retrain_proposed",
-            "1: training again is proposed.",
-            value=float(found.retrain),
+            "1: a new training is proposed.",
+            value=float(report.retrain),
         )
 
 
 class _Assessed:
-    """What was said of the newest interval, collected when Prometheus asks."""
+    """The newest assessment and the alarm state, collected when Prometheus asks."""
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing is known before something was assessed."""
+        """Nothing: there is no assessment at the start."""
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """Score and threshold of every model that speaks, warnings, limit rules, how far each instrument can be trusted."""
+        """Scores and thresholds, warnings, limits, and the quality of each instrument."""
         if (age := self._monitor.feed_age()) is not None:
             yield GaugeMetricFamily(
                 "alarmstack_feed_age_seconds",
-                "Wall seconds since the feed was last heard.",
+                "Wall seconds since the last reading of the feed.",
                 value=age,
             )
         yield from _state(self._monitor.state())
         latest = self._monitor.latest
         if latest is None:
             return
-        told, names = latest.assessment, ["model", "kind", "horizon"]
+        assessment, names = latest.assessment, ["model", "kind", "horizon"]
         score = GaugeMetricFamily(
-            "alarmstack_plant_score", "What a model said of the newest interval.", labels=names
+            "alarmstack_plant_score", "Score of a model for the newest interval.", labels=names
         )
         threshold = GaugeMetricFamily(
-            "alarmstack_plant_threshold", "From where it warns.", labels=names
+            "alarmstack_plant_threshold", "Score from which a model warns.", labels=names
         )
-        for one in told.models:
-            labels = [
-                one.column,
-                one.kind,
-                one.horizon or "",
-            ]
-            if one.score is not None:
-                score.add_metric(labels, one.score)
-            if one.threshold is not None:
-                threshold.add_metric(labels, one.threshold)
+        for output in assessment.models:
+            labels = [output.column, output.kind, output.horizon or ""]
+            if output.score is not None:
+                score.add_metric(labels, output.score)
+            if output.threshold is not None:
+                threshold.add_metric(labels, output.threshold)
         quality = GaugeMetricFamily(
             "alarmstack_plant_tag_good",
-            "1: an instrument can be trusted.",
+            "1: the values of an instrument are good.",
             labels=["key", "status"],
         )
-        for tag in told.quality:
+        for tag in assessment.quality:
             quality.add_metric([tag.key, tag.status], float(tag.status == "good"))
         yield from (score, threshold, quality)
-        if told.known_at is not None:
-            known = told.known_at.timestamp()
+        if assessment.known_at is not None:
             yield GaugeMetricFamily(
                 "alarmstack_plant_known_at_seconds",
                 "Plant time of the newest assessment.",
-                value=known,
+                value=assessment.known_at.timestamp(),
             )
 
 
 def _state(state: PlantState) -> Iterable[Metric]:
-    """The alarm state that the screen shows; nothing while it is not known."""
+    """The alarm state as on the screen; nothing while it is unknown."""
     if not state.known:
         return
     yield GaugeMetricFamily(

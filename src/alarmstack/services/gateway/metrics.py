@@ -1,4 +1,4 @@
-"""`GET /metrics`: the service's figures, for Prometheus and not for browsers."""
+"""`GET /metrics`: metrics for Prometheus, not for browsers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from ipaddress import ip_address
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from alarmstack.core.settings import Settings
-from alarmstack.services.runtime.http import Meter
+from alarmstack.services.runtime.metrics import Meter
 
 
-def figures(meter: Meter, settings: Settings, page_port: int | None) -> APIRouter:
+def metrics_router(meter: Meter, settings: Settings, page_port: int | None) -> APIRouter:
     """A router with that one endpoint.
 
-    Neighbours on this computer may read it, others with ALARMSTACK_METRICS_TOKEN as their bearer token. What comes through the
-    page's port, through a proxy or from a page is answered as if there were nothing.
+    Processes on this computer may read it, others with ALARMSTACK_METRICS_TOKEN as their bearer
+    token. A request on the page's port, through a proxy or from a page gets 404.
     """
     router = APIRouter()
 
@@ -25,7 +25,7 @@ def figures(meter: Meter, settings: Settings, page_port: int | None) -> APIRoute
             _with_token(request, settings) or _from_here(request)
         ):
             raise HTTPException(404, "Not Found")
-        return await meter.figures()
+        return await meter.exposition()
 
     return router
 
@@ -44,7 +44,7 @@ def _with_token(request: Request, settings: Settings) -> bool:
 
 
 def _from_here(request: Request) -> bool:
-    """A peer on this computer that speaks for itself."""
+    """Whether a process on this computer sent the request for itself, not as a proxy."""
     if request.client is None or "x-forwarded-for" in request.headers:
         return False
     try:
@@ -53,4 +53,4 @@ def _from_here(request: Request) -> bool:
         return False
 
 
-__all__ = ["figures"]
+__all__ = ["metrics_router"]

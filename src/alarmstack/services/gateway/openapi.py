@@ -1,4 +1,7 @@
-"""The OpenAPI document of the gateway: what the page's client is generated from, and what the API is tested against."""
+"""The OpenAPI document of the gateway.
+
+The page's client is generated from it, and the API is tested against it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ STREAMED: tuple[type[BaseModel], ...] = (Live, PlantAssessment, FeedStatus, Plan
 
 
 def describe(app: FastAPI) -> None:
-    """Have the app give its document, made once."""
+    """Make the app return its document, which is built once."""
 
     def openapi() -> dict[str, Any]:
         if not app.openapi_schema:
@@ -31,7 +34,7 @@ def describe(app: FastAPI) -> None:
 
 
 def document() -> dict[str, Any]:
-    """The document, without a service running."""
+    """The document, without a running service."""
     from alarmstack.services.gateway.app import create_app
 
     settings = Settings(jwt_secret=SecretStr(new_token()), database_url="sqlite:///:memory:")
@@ -39,29 +42,28 @@ def document() -> dict[str, Any]:
 
 
 def written() -> str:
-    """The document as ui/openapi.json holds it."""
+    """The text of ui/openapi.json."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
-    made = get_openapi(
+    described = get_openapi(
         title=app.title,
         version=app.version,
-        summary="Everything the screen talks to.",
+        summary="Everything that the screen requests.",
         routes=app.routes,
-        servers=[{"url": "/api", "description": "As the page reaches it"}, {"url": "/"}],
+        servers=[{"url": "/api", "description": "As the page requests it"}, {"url": "/"}],
     )
     _, streamed = models_json_schema(
-        [(one, "serialization") for one in STREAMED], ref_template="#/components/schemas/{model}"
+        [(body, "serialization") for body in STREAMED], ref_template="#/components/schemas/{model}"
     )
-    schemas = made["components"]["schemas"]
+    schemas = described["components"]["schemas"]
     for name, schema in streamed["$defs"].items():
         schemas.setdefault(name, schema)
-    events = made["paths"]["/stream"]["get"]["responses"]["200"]["content"]["text/event-stream"]
-    events["schema"] = {
-        "oneOf": [{"$ref": f"#/components/schemas/{one.__name__}"} for one in STREAMED]
-    }
-    return made
+    references = [{"$ref": f"#/components/schemas/{body.__name__}"} for body in STREAMED]
+    stream = described["paths"]["/stream"]["get"]["responses"]["200"]
+    stream["content"] = {"text/event-stream": {"schema": {"oneOf": references}}}
+    return described
 
 
 __all__ = ["describe", "document", "written"]

@@ -1,4 +1,4 @@
-"""The built page, and the headers that every answer carries."""
+"""The built page, and the headers of every response."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""No inline script or style, nothing from elsewhere, no framing."""
+"""No inline scripts or styles, nothing from other origins, no frames."""
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -34,18 +34,21 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 SMALLEST_COMPRESSED = 1000
-"""Bytes below which compressing saves no packet."""
+"""Bytes. Smaller responses fit into one packet anyway."""
 COMPRESSION = 5
-"""Of 9: beyond, time grows and size hardly shrinks."""
+"""The level, up to 9: higher levels take more time and save little."""
 NEVER_COMPRESSED = ("/auth/", "/stream")
+LONGEST_PATH = 200
+"""Characters of a path that an error repeats."""
 FOREVER = "public, max-age=31536000, immutable"
-"""Built assets carry a hash of their content in their names."""
+"""Built assets have a hash of their content in their names."""
 
 
 class Page:
-    """Serves a folder to whatever the API left over; says what to do where the page was not built.
+    """Serves a folder at every path that is not an endpoint of the API.
 
-    `endpoints` are the API's: one of them asked with a method it does not have is refused as such.
+    `endpoints` are those of the API: a request with a method that they do not accept is refused.
+    Where the page is not built, the response states how to build it.
     """
 
     def __init__(self, folder: Path, endpoints: Sequence[Route]) -> None:
@@ -53,36 +56,35 @@ class Page:
         self._files = StaticFiles(directory=folder, html=True, check_dir=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A file, or why there is none."""
+        """A file, or the reason why there is none."""
+        path = scope["path"][:LONGEST_PATH]
         methods = self._methods(scope["path"].removeprefix("/api"))
         if scope["method"] not in methods:
             raise HTTPException(
                 405,
-                f"{scope['path'][:200]} takes {', '.join(methods)}",
+                f"{path} accepts {', '.join(methods)}",
                 {"Allow": ", ".join(methods)},
             )
         if scope["path"].startswith("/api/"):
-            raise HTTPException(404, f"the API has no {scope['path'][:200]}")
+            raise HTTPException(404, f"the API has no {path}")
         if not (self._folder / "index.html").is_file():
-            return await _unbuilt(self._folder)(scope, receive, send)
+            return await _not_built(self._folder)(scope, receive, send)
         await self._files(scope, receive, send)
 
     def _methods(self, path: str) -> list[str]:
-        """What may be done with a path: what the API's endpoints there take; a file is read."""
-        taken = {
-            method
-            for one in self._endpoints
-            if one.path_regex.match(path)
-            for method in one.methods or ()
-        }
-        return sorted(taken) or ["GET", "HEAD"]
+        """The methods of the API's endpoints at a path; of a file, the methods that read it."""
+        methods: set[str] = set()
+        for endpoint in self._endpoints:
+            if endpoint.path_regex.match(path):
+                methods |= endpoint.methods or set()
+        return sorted(methods) or ["GET", "HEAD"]
 
 
 class Compressed:
-    """Compresses pages, scripts and answers for those who accept that.
+    """Compresses responses for clients that accept that.
 
-    Never a stream of events, which would wait in the compressor, and never an answer of a login: its length would tell of the
-    secret in it (BREACH).
+    A stream of events is not compressed: events would wait in the compressor. The response to a
+    login is not compressed either: its length would reveal parts of the secret in it (BREACH).
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -92,7 +94,7 @@ class Compressed:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The app's answer, compressed where that is safe and worth it."""
+        """The response of the app, compressed where that is safe and useful."""
         plain = scope["type"] != "http" or scope["path"].removeprefix("/api").startswith(
             NEVER_COMPRESSED
         )
@@ -100,13 +102,13 @@ class Compressed:
 
 
 class Guarded:
-    """Adds the security headers. Answers of the API are never kept by a cache."""
+    """Adds the security headers. Responses of the API are never cached."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The app's answer with more headers."""
+        """The response of the app with more headers."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
 
@@ -125,11 +127,13 @@ class Guarded:
         await self.app(scope, receive, guarded)
 
 
-def _unbuilt(folder: Path) -> Response:
-    told = f"The page is not built: {folder}/index.html is missing.\nBuild it with `make run` or `npm --prefix ui run build`.\n"
-    return PlainTextResponse(
-        f"{told}The API answers under /api; its description is /openapi.json.\n", 503
+def _not_built(folder: Path) -> Response:
+    lines = (
+        f"The page is not built: {folder}/index.html is missing.",
+        "Build it with `make run` or `npm --prefix ui run build`.",
+        "The API is below /api. Its description is /openapi.json.",
     )
+    return PlainTextResponse("\n".join((*lines, "")), 503)
 
 
 __all__ = ["HEADERS", "Compressed", "Guarded", "Page"]

@@ -1,4 +1,4 @@
-"""Errors of the gateway as `application/problem+json`: those every service has, and those of the services behind it."""
+"""Errors of the gateway as problem+json: its own, and those of the services behind it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ from sqlalchemy.exc import OperationalError
 
 from alarmstack.core.errors import UpstreamError
 from alarmstack.core.tasks import reason_of
-from alarmstack.services.runtime import http as service
-from alarmstack.services.runtime.http import PROBLEM, TITLES, speak_problems
+from alarmstack.services.runtime import problems as runtime
+from alarmstack.services.runtime.problems import PROBLEM, TITLES, handle_errors
 from alarmstack.services.schemas.inference import Problem
 
 UPSTREAM = (502, 503, 504)
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, object]]:
-    """OpenAPI entries for error statuses. Who must be logged in may also have sent too many requests."""
-    return service.answers(*statuses, *((429,) if 401 in statuses else ()))
+    """OpenAPI entries for error statuses. Endpoints that need a login also have a quota (429)."""
+    quota = (429,) if 401 in statuses else ()
+    return runtime.answers(*statuses, *quota)
 
 
 def install(app: FastAPI) -> None:
     """Make every error of the app a problem."""
-    speak_problems(app, secret_paths=("/auth", "/api/auth"))
+    handle_errors(app, secret_paths=("/auth", "/api/auth"))
     app.add_exception_handler(UpstreamError, _upstream)
     app.add_exception_handler(OperationalError, _database)
     app.add_exception_handler(Exception, _bug)
 
 
 async def _upstream(_: Request, error: Exception) -> JSONResponse:
-    """What the upstream said, with its status; a status this API does not have becomes 422."""
+    """The problem of an upstream service. A status that this API does not use becomes 422."""
     assert isinstance(error, UpstreamError)
     status = error.status if error.status in TITLES else 422
     body = Problem(
@@ -39,7 +40,7 @@ async def _upstream(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _database(_: Request, error: Exception) -> JSONResponse:
-    """A database that is locked, full or away: the request can be repeated."""
+    """A database that is locked, full or unreachable: the request can be repeated."""
     body = Problem(
         title=TITLES[503], status=503, detail=f"the database does not answer: {reason_of(error)}"
     )
@@ -48,7 +49,7 @@ async def _database(_: Request, error: Exception) -> JSONResponse:
 
 async def _bug(_: Request, __: Exception) -> JSONResponse:
     body = Problem(
-        title="Internal error", status=500, detail="the gateway failed: its log says why"
+        title="Internal error", status=500, detail="the gateway failed: see its log for the reason"
     )
     return JSONResponse(body.model_dump(exclude_none=True), 500, media_type=PROBLEM)
 

@@ -1,7 +1,8 @@
-"""Who asks, where a proxy asks for them.
+"""The client behind a proxy.
 
-A proxy names the address of its client in `X-Forwarded-For` and the client's scheme in `X-Forwarded-Proto`. Anybody can send these
-headers, so they count only where the connection comes from a proxy that the settings name (ALARMSTACK_TRUSTED_PROXIES).
+A proxy names the address of its client in `X-Forwarded-For` and the client's scheme in
+`X-Forwarded-Proto`. Anybody can send these headers. They count only where the connection comes from
+a proxy in the settings (ALARMSTACK_TRUSTED_PROXIES).
 """
 
 from __future__ import annotations
@@ -17,44 +18,48 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 Address = IPv4Address | IPv6Address
 NAMES_LAST = 5.0
-"""Seconds for which the addresses of a proxy's name are known: a container may come back with another one."""
+"""Seconds until a name is resolved again: a container may restart with another address."""
 LONGEST_LOOK_UP = 2.0
-"""Seconds that a request waits for the address of a proxy."""
+"""Seconds that a request waits for the addresses of a proxy."""
 log = logging.getLogger(__name__)
 
 
 class Proxied:
-    """An application that sees the client behind a trusted proxy. From anybody else the headers are ignored."""
+    """An application that sees the client behind a trusted proxy.
+
+    From any other peer the headers are ignored.
+    """
 
     def __init__(self, app: ASGIApp, proxies: Iterable[str]) -> None:
         self.app = app
         self._proxies = Proxies(proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The application's answer to the client that asks."""
+        """The response of the application to the client."""
         if scope["type"] == "http":
-            scope = await self._seen(scope)
+            scope = await self._as_sent(scope)
         await self.app(scope, receive, send)
 
-    async def _seen(self, scope: Scope) -> Scope:
-        """The request as its client made it."""
-        told = {
+    async def _as_sent(self, scope: Scope) -> Scope:
+        """The request as the client sent it."""
+        forwarded = {
             name: value.decode("latin-1")
             for name, value in scope["headers"]
             if name.startswith(b"x-forwarded-")
         }
-        if not told or scope["client"] is None or not await self._proxies.know(scope["client"][0]):
+        peer = scope["client"]
+        if not forwarded or peer is None or not await self._proxies.know(peer[0]):
             return scope
-        changed = dict(scope)
-        client = await self._client(told.get(b"x-forwarded-for", ""))
+        sent = dict(scope)
+        client = await self._client(forwarded.get(b"x-forwarded-for", ""))
         if client is not None:
-            changed["client"] = (client, 0)
-        if told.get(b"x-forwarded-proto") in ("http", "https"):
-            changed["scheme"] = told[b"x-forwarded-proto"]
-        return changed
+            sent["client"] = (client, 0)
+        if forwarded.get(b"x-forwarded-proto") in ("http", "https"):
+            sent["scheme"] = forwarded[b"x-forwarded-proto"]
+        return sent
 
     async def _client(self, forwarded: str) -> str | None:
-        """The last address that no trusted proxy has: what stands before it was written by somebody else."""
+        """The last address that is not of a trusted proxy: addresses before it may be forged."""
         for entry in reversed(forwarded.split(",")):
             address = _address(entry.strip())
             if address is None:
@@ -65,7 +70,7 @@ class Proxied:
 
 
 class Proxies:
-    """Addresses, networks and names of proxies; names are looked up now and then, never by the event loop itself."""
+    """Addresses, networks and names of proxies. The event loop resolves names without blocking."""
 
     def __init__(self, entries: Iterable[str]) -> None:
         self._networks: list[IPv4Network | IPv6Network] = []
@@ -75,12 +80,12 @@ class Proxies:
                 self._networks.append(ip_network(entry, strict=False))
             except ValueError:
                 self._names.append(entry)
-        self._found: dict[str, list[Address]] = {}
+        self._resolved: dict[str, list[Address]] = {}
         self._until = 0.0
         self._looking_up = asyncio.Lock()
 
     async def know(self, peer: str) -> bool:
-        """Whether an address is a proxy's."""
+        """Whether an address belongs to a proxy."""
         address = _address(peer)
         if address is None:
             return False
@@ -88,43 +93,49 @@ class Proxies:
             return True
         if self._names:
             await self._look_up()
-        return any(address in found for found in self._found.values())
+        return any(address in addresses for addresses in self._resolved.values())
 
     async def _look_up(self) -> None:
-        """Find the addresses of all names again where they are old. What cannot be found now keeps the addresses it had."""
+        """Resolve all names again where they are old.
+
+        A name that cannot be resolved now keeps its addresses.
+        """
         async with self._looking_up:
             if monotonic() < self._until:
                 return
             for name in self._names:
                 if addresses := await _addresses(name):
-                    self._found[name] = addresses
+                    self._resolved[name] = addresses
             self._until = monotonic() + NAMES_LAST
 
 
 async def _addresses(name: str) -> list[Address]:
-    """The addresses of a name; none where it cannot be found in time."""
+    """The addresses of a name; none where it cannot be resolved in time."""
     try:
         async with asyncio.timeout(LONGEST_LOOK_UP):
-            found = await asyncio.get_running_loop().getaddrinfo(
+            entries = await asyncio.get_running_loop().getaddrinfo(
                 name, None, type=socket.SOCK_STREAM
             )
     except OSError as error:
         log.warning(
-            "ALARMSTACK_TRUSTED_PROXIES: the address of %r cannot be found: %s",
+            "ALARMSTACK_TRUSTED_PROXIES: the address of %r cannot be resolved: %s",
             name,
             error or "no answer",
         )
         return []
-    return [address for *_, at in found if (address := _address(str(at[0]))) is not None]
+    addresses = [_address(str(endpoint[0])) for *_, endpoint in entries]
+    return [address for address in addresses if address is not None]
 
 
-def _address(written: str) -> Address | None:
-    """An address as text; None for what is none. An IPv4 address within IPv6 is the IPv4 address."""
+def _address(text: str) -> Address | None:
+    """The address in a text; None for other text. IPv4 within IPv6 becomes IPv4."""
     try:
-        address = ip_address(written.partition("%")[0])
+        address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+    if isinstance(address, IPv6Address):
+        return address.ipv4_mapped or address
+    return address
 
 
 __all__ = ["Proxied", "Proxies"]

@@ -1,8 +1,9 @@
-"""Heavy reads of the plant's past, in a process of their own: neither the event loop nor its interpreter lock waits for them.
+"""Heavy reads of the plant's past, in a separate process: the event loop does not wait for them.
 
-The process has one connection to the database, which it only reads, and a lower priority than the services: while both cores are
-busy, assessments come first. It is started by the first heavy read. One read runs at a time; what was read is kept until the
-plant's past changes, so that many viewers of one chart cost one read.
+The process has one connection to the database, which it only reads, and a lower priority than the
+services: while both cores are busy, assessments come first. The first heavy read starts it. One
+read runs at a time. Its answer is kept until the plant's past changes, so that many viewers of one
+chart cause one read.
 """
 
 from __future__ import annotations
@@ -11,71 +12,64 @@ import asyncio
 import os
 import signal
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from alarmstack.core.errors import ServiceError
+from alarmstack.services.gateway.shared_reads import Key, SharedReads
 
 NICENESS = 10
 """Half of the way to the lowest priority."""
-LOADED = "alarmstack.services.gateway.trends"
-"""What the process has imported when it begins."""
+LOADED = ["alarmstack.services.gateway.trends", "alarmstack.services.monitor.heavy_reads"]
+"""Modules that the process has imported before it starts."""
 KEPT = 64
-"""Answers that are kept."""
+"""Answers that are kept in memory."""
 MOST_WAITING = 20
-"""Reads that may wait; further ones are refused."""
+"""Reads that may wait. Further ones are refused."""
 T = TypeVar("T")
-Key = tuple[Any, ...]
 
 
 class BusyError(ServiceError):
-    """More heavy reads wait than this service takes on."""
+    """Too many heavy reads are waiting."""
 
 
 class Reader:
-    """Runs functions of plain arguments in its process, and keeps their answers by key while `version` is the same."""
+    """Runs functions of plain arguments in its process, and keeps their answers by key."""
 
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
         self._turn = asyncio.Lock()
-        self._kept: OrderedDict[Key, asyncio.Future[Any]] = OrderedDict()
+        self._kept = SharedReads(KEPT)
         self._waiting = 0
 
     def start(self) -> None:
-        """Start the process before somebody waits for it."""
+        """Start the process before it is needed."""
         self._started().submit(os.getpid)
 
-    async def read(self, key: Key, work: Callable[..., T], *arguments: Any) -> T:
-        """`work(*arguments)`, or the answer that was kept for the key. Raises BusyError where too many wait.
+    async def read(
+        self, key: Key, work: Callable[..., T], *arguments: Any, refusable: bool = True
+    ) -> T:
+        """`work(*arguments)`, or the answer that is kept for the key.
 
-        Whoever asks for what is being read already waits for the same answer.
+        A second request for the same key waits for the same answer. Raises BusyError where too many
+        reads are waiting. `refusable=False` is for reads of the monitor: they have few keys, so
+        that few can wait.
         """
-        known = self._kept.get(key)
-        if known is None:
-            if self._waiting >= MOST_WAITING:
-                raise BusyError(
-                    f"{self._waiting} reads of the past are waiting: try again in some seconds"
-                )
-            known = self._kept[key] = asyncio.ensure_future(self._run(work, arguments))
-            known.add_done_callback(lambda done: self._forget_failed(key, done))
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        # One of several askers may go away; the others still wait.
-        answer: T = await asyncio.shield(known)
-        return answer
+        if refusable and key not in self._kept and self._waiting >= MOST_WAITING:
+            raise BusyError(
+                f"{self._waiting} reads of the past are waiting: try again in a few seconds"
+            )
+        return await self._kept.get(key, partial(self._run, work, arguments))
 
     async def close(self) -> None:
         """End the process."""
-        for task in self._kept.values():
-            task.cancel()
-        self._kept.clear()
+        self._kept.close()
         self._end()
 
     async def _run(self, work: Callable[..., T], arguments: tuple[Any, ...]) -> T:
@@ -87,7 +81,7 @@ class Reader:
             self._waiting -= 1
 
     async def _in_process(self, work: Callable[..., T], arguments: tuple[Any, ...]) -> T:
-        """A process that died (out of memory, killed) is replaced once."""
+        """Run in the process. One that was killed (out of memory) is replaced once."""
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._started(), work, *arguments)
@@ -97,9 +91,9 @@ class Reader:
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            # Not forked from this process, which has threads and open connections, but from one that has only imported.
+            # This process has threads and open connections, which must not be forked.
             context = get_context("forkserver")
-            context.set_forkserver_preload([LOADED])
+            context.set_forkserver_preload(LOADED)
             self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin)
         return self._pool
 
@@ -108,13 +102,9 @@ class Reader:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
 
-    def _forget_failed(self, key: Key, done: asyncio.Future[Any]) -> None:
-        if (done.cancelled() or done.exception() is not None) and self._kept.get(key) is done:
-            del self._kept[key]
-
 
 def _begin() -> None:
-    """In the new process: low priority, no interest in Ctrl-C, and an end as soon as the gateway is gone."""
+    """In the new process: low priority, no Ctrl-C, and an end when the gateway ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(OSError):
         os.nice(NICENESS)

@@ -1,8 +1,8 @@
 """Refused logins, counted and summarised.
 
-Somebody who guesses passwords must not be able to fill the journal, and thousands of lines would hide the few that matter.
-Refusals are counted by account and address; at the end of each period one journal line for each pair says how many there were,
-and when.
+An attacker who guesses passwords must not be able to fill the journal, and thousands of entries
+would hide the few that matter. Refusals are counted by account and address. At the end of each
+period one journal entry for each pair states how many there were, and when.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from alarmstack.storage.database import Database, journal
 
 PERIOD_SECONDS = 300.0
 MOST_PAIRS = 100
-"""Pairs of account and address that a period counts one by one; all others share one line."""
+"""Pairs of account and address that a period counts separately. All others share one entry."""
 LONGEST_NAME = 64
-"""Characters of a name that the journal takes."""
+"""Characters of a name in the journal."""
 ACTION = "logins_refused"
 Outcome = Literal["wrong", "too_many"]
-"""`wrong`: name, password or both; `too_many`: not looked at, because too many came before."""
+"""`wrong`: wrong name or password; `too_many`: not checked, after too many attempts."""
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Refusals:
         self._counted: dict[tuple[str | None, str | None], Refused] = {}
 
     def note(self, outcome: Outcome, username: str, address: str) -> None:
-        """Count a refusal. A name that cannot be shown is counted without it."""
+        """Count a refusal. An unprintable name is left out."""
         shown = username[:LONGEST_NAME] if username.isprintable() else None
         pair: tuple[str | None, str | None] = (shown, address)
         if pair not in self._counted and len(self._counted) >= MOST_PAIRS:
@@ -54,7 +54,7 @@ class Refusals:
         refused.outcomes[outcome] += 1
 
     async def keep_writing(self, task: Task) -> None:
-        """Write what was counted at the end of each period, for as long as the service runs."""
+        """Write the counts at the end of each period, as long as the service runs."""
         while True:
             with task.waiting():
                 await self._clock.sleep(PERIOD_SECONDS)
@@ -62,7 +62,10 @@ class Refusals:
             task.progress()
 
     async def write(self) -> None:
-        """Write a line for each pair, all in one transaction, and begin anew. What could not be written stays counted."""
+        """Write one entry for each pair in one transaction, and count from zero.
+
+        Counts that could not be written are kept.
+        """
         counted, self._counted = self._counted, {}
         if not counted:
             return
@@ -70,14 +73,14 @@ class Refusals:
             async with self._database.begin() as session:
                 for (username, address), refused in counted.items():
                     await journal.write(
-                        session, self._clock.now(), ACTION, username, _told(address, refused)
+                        session, self._clock.now(), ACTION, username, _entry(address, refused)
                     )
         except BaseException:
             self._restore(counted)
             raise
 
     def _restore(self, counted: dict[tuple[str | None, str | None], Refused]) -> None:
-        """Add what was counted in the meantime to what could not be written."""
+        """Add the counts since a failed write to those that could not be written."""
         since, self._counted = self._counted, counted
         for pair, refused in since.items():
             kept = self._counted.setdefault(pair, refused)
@@ -86,8 +89,8 @@ class Refusals:
                 kept.outcomes.update(refused.outcomes)
 
 
-def _told(address: str | None, refused: Refused) -> dict[str, object]:
-    """What the journal keeps of a pair. No address: the line of all pairs beyond the most."""
+def _entry(address: str | None, refused: Refused) -> dict[str, object]:
+    """The journal entry of a pair. Without an address: the entry of all pairs beyond MOST_PAIRS."""
     return {
         "address": address or f"others, beyond the first {MOST_PAIRS} pairs of account and address",
         **{str(outcome): times for outcome, times in refused.outcomes.items()},

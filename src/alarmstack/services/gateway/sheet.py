@@ -1,4 +1,4 @@
-"""History as CSV, for spreadsheets: cells that a spreadsheet would run as a formula are kept from running."""
+"""History as CSV for spreadsheets. Cells that a spreadsheet would run as a formula are escaped."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ from datetime import datetime
 from alarmstack.storage.database import Database, entries
 
 LINES_AT_A_TIME = 50
-"""Entries that are read and written together: about 5 MB where each holds a long window, and some milliseconds."""
+"""Entries that are read and written together: about 5 MB with long windows, in milliseconds."""
 RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""How a cell begins that a spreadsheet takes for a formula (OWASP, CSV injection)."""
+"""First characters of a cell that a spreadsheet reads as a formula (OWASP, CSV injection)."""
 
 
 async def csv_lines(database: Database, user_id: int, wanted: entries.Filter) -> AsyncIterator[str]:
-    """A header, then one line an entry, newest first. No transaction stays open while a slow client reads."""
+    """A header, then one line for each entry, newest first.
+
+    No transaction is open while a slow client reads.
+    """
     yield _written([[column.key for column in entries.LINE]])
     before: int | None = None
     while True:
         async with database.begin() as session:
-            found = await entries.lines(session, user_id, wanted, before, LINES_AT_A_TIME)
-        if not found:
+            rows = await entries.lines(session, user_id, wanted, before, LINES_AT_A_TIME)
+        if not rows:
             return
-        yield _written([cell(value) for value in line] for line in found)
-        before = found[-1][0]
-        # A reader that takes everything at once lets others have their turn.
+        yield _written([cell(value) for value in line] for line in rows)
+        before = rows[-1][0]
+        # A fast client must not keep the event loop from other requests.
         await asyncio.sleep(0)
 
 
@@ -38,7 +41,7 @@ def _written(lines: Iterable[Sequence[object]]) -> str:
 
 
 def cell(value: object) -> object:
-    """A value as a cell. Numbers stay numbers; a text that would run gets an apostrophe in front.
+    """A value as a cell. Numbers stay numbers. A formula gets an apostrophe in front.
 
     >>> cell("=1+1"), cell(-1.5)
     ("'=1+1", -1.5)

@@ -1,4 +1,4 @@
-"""What every request needs, made once at the start and handed to the routes."""
+"""Everything that requests need, created once at the start."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from alarmstack.services.gateway.quota import Quota
 from alarmstack.services.gateway.reader import Reader
 from alarmstack.services.gateway.refusals import Refusals
 from alarmstack.services.gateway.retention import Retention
+from alarmstack.services.gateway.shared_reads import SharedReads
 from alarmstack.services.gateway.throttle import Throttle
-from alarmstack.services.monitor import Clock, Hub, Monitor, Upstream
+from alarmstack.services.monitor import Clock, Monitor, Upstream
+from alarmstack.services.runtime.broadcast import Hub
 from alarmstack.storage.database import Database
 
 
 @dataclass(frozen=True)
 class State:
-    """The gateway's collaborators."""
+    """The parts of the gateway."""
 
     settings: Settings
     secret: str
@@ -40,12 +42,13 @@ class State:
     tasks: Tasks
     retention: Retention
     reader: Reader
+    overviews: SharedReads
     requests: Quota
     heavy_reads: Quota
 
     @property
     def plant_time(self) -> datetime | None:
-        """What the plant's clock says, as far as is known."""
+        """The plant time of the last reading; None before the first one."""
         return self.monitor.status().plant_time
 
 

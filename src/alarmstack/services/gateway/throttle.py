@@ -1,10 +1,10 @@
-"""How often somebody may try: to log in, per account and per address; to register, per address.
+"""Limits to attempts: to log in, by account and by address; to register, by address.
 
-An account's limit holds over all addresses, so that many computers together cannot guess faster than one. It must not become a
-means to lock a person out: a browser that has logged in to the account before brings a *device token*, and its attempts are
-counted apart from those of everybody else.
+The limit of an account applies to all addresses together, so that many computers cannot guess
+faster than one. It must not become a way to lock a person out: a browser that has logged in to the
+account before sends a *device token*, and its attempts are counted separately.
 
-The counts take a bounded amount of memory: a flood of names or addresses replaces those that were touched longest ago.
+The counts use a bounded amount of memory: a flood of names or addresses replaces the oldest ones.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from ipaddress import IPv6Address, ip_address
 from alarmstack.core.clock import Clock
 
 MOST_KEYS = 20_000
-"""Keys that each kind of limit counts at a time. One that was tried once takes some 300 bytes."""
+"""Keys that each kind of limit counts. One with a single attempt uses about 300 bytes."""
 IPV6_SITE = 64
-"""Bits of an IPv6 address that one customer of a provider has for himself: all addresses below them are one."""
+"""Bits of an IPv6 address that one customer of a provider has: all addresses below are one."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """At most so many attempts within a time."""
+    """The most attempts within a time."""
 
     times: int
     within: timedelta
 
 
 PER_ACCOUNT = (Limit(5, timedelta(minutes=1)), Limit(30, timedelta(hours=1)))
-"""Well below the hundred an hour that ASVS 2.2.1 allows."""
+"""Far below the hundred an hour that ASVS 2.2.1 allows."""
 PER_ADDRESS = (Limit(60, timedelta(minutes=1)),)
-"""A site's people often share one address."""
+"""The people of one site often share an address."""
 REGISTRATIONS = (Limit(10, timedelta(minutes=1)), Limit(60, timedelta(hours=1)))
 
 
@@ -51,7 +51,7 @@ class Counts:
         return len(self._attempts)
 
     def wait(self, *key: str) -> int | None:
-        """None: one more is allowed; else the seconds after which it is."""
+        """None: one more attempt is allowed; else the seconds until it is."""
         now, attempts = self._clock.now(), self._attempts.get(_short(key), ())
         waits = []
         for limit in self._limits:
@@ -70,12 +70,15 @@ class Counts:
             self._attempts.popitem(last=False)
 
     def forget(self, *key: str) -> None:
-        """The attempts of a key were right."""
+        """Remove the attempts of a key after a correct one."""
         self._attempts.pop(_short(key), None)
 
 
 class Throttle:
-    """The limits of the gateway's public endpoints. A refused attempt is not counted: waiting always helps."""
+    """The limits of the public endpoints.
+
+    A refused attempt is not counted, so that waiting always helps.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._accounts = Counts(PER_ACCOUNT, clock)
@@ -83,25 +86,27 @@ class Throttle:
         self._registrations = Counts(REGISTRATIONS, clock)
 
     def log_in(self, account: str, address: str, device: str | None) -> int | None:
-        """Count an attempt to log in. None: check the password; else the seconds after which to try again.
+        """Count an attempt to log in. None: check the password; else the seconds to wait.
 
-        `device` is what the browser's valid device token for this account names.
+        `device` is the browser of a valid device token for this account.
         """
         return _attempt(
             (self._accounts, _account(account, device)), (self._addresses, (_site(address),))
         )
 
     def forgive(self, account: str, device: str | None) -> None:
-        """The password was right: its owner begins anew."""
+        """The password was correct: count the attempts of this account from zero."""
         self._accounts.forget(*_account(account, device))
 
     def register(self, address: str) -> int | None:
-        """Count an attempt to make an account, as `log_in` does."""
+        """Count an attempt to create an account, as `log_in` does."""
         return _attempt((self._registrations, (_site(address),)))
 
 
 def _attempt(*counted: tuple[Counts, tuple[str, ...]]) -> int | None:
-    waits = [wait for counts, key in counted if (wait := counts.wait(*key)) is not None]
+    """Count an attempt in every kind of count; where one refuses it, return the longest wait."""
+    possible_waits = [counts.wait(*key) for counts, key in counted]
+    waits = [wait for wait in possible_waits if wait is not None]
     if waits:
         return max(waits)
     for counts, key in counted:
@@ -114,14 +119,15 @@ def _account(account: str, device: str | None) -> tuple[str, ...]:
 
 
 def _site(address: str) -> str:
-    """What belongs to one client: an IPv4 address, a network of IPv6 addresses."""
+    """The part of an address that one client has: all of IPv4, the network of IPv6."""
     try:
         read = ip_address(address.partition("%")[0])
     except ValueError:
         return address
     if not isinstance(read, IPv6Address):
         return str(read)
-    return str(read.ipv4_mapped or IPv6Address(int(read) >> (128 - IPV6_SITE) << (128 - IPV6_SITE)))
+    host_bits = 128 - IPV6_SITE
+    return str(read.ipv4_mapped or IPv6Address(int(read) >> host_bits << host_bits))
 
 
 def _short(key: tuple[str, ...]) -> bytes:

@@ -1,6 +1,8 @@
-"""Trends out of the plant's past: series on one axis, thinned without losing peaks, with limits and spans of alarm and warning.
+"""Trends of the plant's past.
 
-`draw` runs in the reader's process and gives JSON, so that a long past costs the event loop nothing.
+Series on one axis, reduced without losing peaks, with limits and the periods of alarms and
+warnings. `draw` runs in the process of the reader and returns JSON, so that a long past does not
+occupy the event loop.
 """
 
 from __future__ import annotations
@@ -25,14 +27,18 @@ from alarmstack.storage.database.courses import Course, read_course
 LONGEST = 20_000
 """Intervals in one answer: more than two years of hours."""
 DEFAULT_ROWS = 48
+"""Intervals in an answer without a beginning: two days of hours."""
+SCORE_RANGES = {"probability": (0.0, 1.0), "anomaly": (-1.0, 1.0), "value": (-50.0, 50.0)}
+"""The axis of a model's score, by kind of model."""
+NORMALITY_RANGE = (0.0, 5.0)
 Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Track:
-    """Something that can be drawn: how it is called, and where its numbers are.
+    """A series that can be drawn, and the keys of its numbers in a row: value, low, high.
 
-    `keys` of a row: value, low, high; none of a model, whose score is all three.
+    `keys` is None for a model, whose score is all three.
     """
 
     series: Series
@@ -41,7 +47,7 @@ class Track:
 
 
 class Wanted(NamedTuple):
-    """What is asked for: keys of tracks, intervals that start in [begin, end), at most so many points."""
+    """A request: keys of tracks, intervals that start in [begin, end), the most points."""
 
     tags: tuple[str, ...]
     begin: datetime | None
@@ -50,7 +56,7 @@ class Wanted(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """The time axis: `place[i]` is the point that interval i belongs to, -1 where it is off the cadence."""
+    """The time axis. `place[i]`: the point of interval i; -1 where it is off the cadence."""
 
     time: list[datetime]
     place: Places
@@ -62,23 +68,17 @@ def draw(url: str, plant: Plant, wanted: Wanted) -> bytes:
     chosen = [known[tag] for tag in wanted.tags]
     cadence = plant.time.cadence
     lead = None if wanted.begin is None else wanted.begin - LEAD_IN * cadence
-    course = read_course(
-        url,
-        plant.name,
-        sorted({key for track in chosen for key in track.keys or ()}),
-        sorted(
-            {track.series.key for track in chosen if track.keys is None} | set(_forecasters(plant))
-        ),
-        lead,
-        wanted.end,
-        (DEFAULT_ROWS if wanted.begin is None else LONGEST) + LEAD_IN,
-    )
+    keys = {key for track in chosen for key in track.keys or ()}
+    columns = {track.series.key for track in chosen if track.keys is None}
+    columns |= set(_forecasters(plant))
+    most = (DEFAULT_ROWS if wanted.begin is None else LONGEST) + LEAD_IN
+    course = read_course(url, plant.name, sorted(keys), sorted(columns), lead, wanted.end, most)
     first = len(course) - DEFAULT_ROWS if wanted.begin is None else _before(course, wanted.begin)
     return trends(plant, chosen, course, max(first, 0), wanted.points).model_dump_json().encode()
 
 
 def tracks(plant: Plant) -> dict[str, Track]:
-    """Everything that can be drawn, by key: instruments, setpoints, outputs, and the models' columns."""
+    """Every track by key: instruments, setpoints, outputs, and the models' columns."""
     drawn = [track for instrument in plant.modelled for track in _of_instrument(plant, instrument)]
     drawn += [_of_model(model) for model in model_list(plant) if model.kind != "classes"]
     return {track.series.key: track for track in drawn}
@@ -87,7 +87,7 @@ def tracks(plant: Plant) -> dict[str, Track]:
 def trends(
     plant: Plant, chosen: Sequence[Track], course: Course, lead_in: int, points: int
 ) -> Trends:
-    """The chosen series over the intervals after the first `lead_in` ones, which only warm up the warnings."""
+    """The chosen series without the first `lead_in` intervals, which warm up the warnings."""
     axis = _axis(plant, course.starts[lead_in:], points)
     return Trends(
         time=axis.time,
@@ -98,9 +98,9 @@ def trends(
 
 
 def active(plant: Plant, course: Course, column: str) -> Mask:
-    """Whether a forecaster's warning is active after each interval: the same fold as `monitor.warning.warnings`.
+    """Whether a forecaster's warning is active after each interval, as `monitor.warning` decides.
 
-    Only a score at or above its threshold ends idleness, so that the fold goes from one such interval to the next.
+    Only a score at or above its threshold ends the idle state: intervals in between are skipped.
     """
     thresholds, cut = _thresholds(course, column), _cuts(plant, course)
     scores = np.where(np.isnan(thresholds), np.nan, course.scores[column])
@@ -120,18 +120,18 @@ def active(plant: Plant, course: Course, column: str) -> Mask:
 
 
 def _thresholds(course: Course, column: str) -> Floats:
-    """The threshold of each interval's forecaster; NaN where it had none or did not exist."""
-    known = {
+    """The threshold of each interval's forecaster; NaN where it had none."""
+    by_version = {
         number: threshold
         for number, forecasts in course.forecasts.items()
         for name, _, threshold in forecasts
         if name == column and threshold is not None
     }
-    return np.array([known.get(number, np.nan) for number in course.versions.tolist()], float)
+    return np.array([by_version.get(number, np.nan) for number in course.versions.tolist()], float)
 
 
 def _cuts(plant: Plant, course: Course) -> Mask:
-    """Whether a gap lies before an interval that nothing may be carried over."""
+    """Whether a gap before an interval clears the warnings."""
     seconds = np.array([start.timestamp() for start in course.starts])
     gaps = np.diff(seconds, prepend=seconds[:1]) > plant.time.longest_gap.total_seconds()
     return np.asarray(gaps | (course.segment == -1))
@@ -140,24 +140,19 @@ def _cuts(plant: Plant, course: Course) -> Mask:
 def _of_instrument(plant: Plant, instrument: Instrument) -> list[Track]:
     key, unit = instrument.key, instrument.unit
     measured = _series(key, instrument.title, unit, "measured", instrument.range)
-    found = [
-        Track(measured, (key, f"{key}_min", f"{key}_max"), tuple(limits_of(plant, instrument)))
-    ]
+    limits = tuple(limits_of(plant, instrument))
+    drawn = [Track(measured, (key, f"{key}_min", f"{key}_max"), limits)]
     controller = controller_of(plant, instrument)
     if controller is not None:
         sp, op = controller.sp.lower(), controller.op.lower()
         setpoint = _series(sp, f"{instrument.title}: setpoint", unit, "setpoint", instrument.range)
         output = _series(op, f"{instrument.title}: controller output", "%", "output", (0.0, 100.0))
-        found += [Track(setpoint, (sp, sp, sp)), Track(output, (op, op, op))]
-    return found
+        drawn += [Track(setpoint, (sp, sp, sp)), Track(output, (op, op, op))]
+    return drawn
 
 
 def _of_model(model: ModelEntry) -> Track:
-    low_high = {"probability": (0.0, 1.0), "anomaly": (-1.0, 1.0), "value": (-50.0, 50.0)}[
-        model.kind
-    ]
-    if model.column == NORMALITY:
-        low_high = (0.0, 5.0)
+    low_high = NORMALITY_RANGE if model.column == NORMALITY else SCORE_RANGES[model.kind]
     return Track(_series(model.column, model.title, model.unit or "1", "predicted", low_high))
 
 
@@ -185,7 +180,10 @@ def _before(course: Course, begin: datetime) -> int:
 
 
 def _axis(plant: Plant, starts: Sequence[datetime], points: int) -> Axis:
-    """One row a cadence from the first to the last interval, so many rows to a point that there are at most `points`."""
+    """One row for each cadence from the first to the last interval, several rows to a point.
+
+    There are at most `points` points.
+    """
     if not starts:
         return Axis([], np.zeros(0, np.int64))
     cadence, first = plant.time.cadence, starts[0]
@@ -198,7 +196,7 @@ def _axis(plant: Plant, starts: Sequence[datetime], points: int) -> Axis:
 
 
 def _thinned(track: Track, course: Course, lead_in: int, axis: Axis) -> Series:
-    """One point for several intervals: mean of the values, lowest low, highest high; what is missing is left out."""
+    """One point for several intervals: mean, lowest low, highest high, without missing values."""
     if track.keys is None:
         scores = course.scores[track.series.key]
         value, low, high = scores, scores, scores
@@ -218,9 +216,9 @@ def _thinned(track: Track, course: Course, lead_in: int, axis: Axis) -> Series:
 
 
 def _mean(values: Floats, place: Places, points: int) -> Floats:
-    known = ~np.isnan(values) & (place >= 0)
-    counts = np.bincount(place[known], minlength=points)
-    sums = np.bincount(place[known], weights=values[known], minlength=points)
+    usable = ~np.isnan(values) & (place >= 0)
+    counts = np.bincount(place[usable], minlength=points)
+    sums = np.bincount(place[usable], weights=values[usable], minlength=points)
     means: Floats = np.divide(sums, counts, out=np.full(points, np.nan), where=counts > 0)
     return means
 
@@ -228,18 +226,21 @@ def _mean(values: Floats, place: Places, points: int) -> Floats:
 def _extreme(
     pick: np.ufunc, values: Floats, extremes: Floats, place: Places, points: int
 ) -> Floats:
-    """The lowest low or highest high of each point; of the values where no extreme is known; NaN where no value is known."""
-    of_values, of_extremes = (
-        _picked(pick, numbers, place, points) for numbers in (values, extremes)
-    )
-    found = np.where(np.isnan(of_extremes), of_values, of_extremes)
-    return np.where(np.isnan(of_values), np.nan, found)
+    """The lowest low or highest high of each point.
+
+    Where no extreme is known, that of the values; NaN where no value is known.
+    """
+    of_values = _picked(pick, values, place, points)
+    of_extremes = _picked(pick, extremes, place, points)
+    picked = np.where(np.isnan(of_extremes), of_values, of_extremes)
+    return np.where(np.isnan(of_values), np.nan, picked)
 
 
 def _picked(pick: np.ufunc, values: Floats, place: Places, points: int) -> Floats:
-    found, known = np.full(points, np.nan), place >= 0
-    pick.at(found, place[known], values[known])
-    return found
+    """The picked number of each point; NaN where it has no number."""
+    picked, on_axis = np.full(points, np.nan), place >= 0
+    pick.at(picked, place[on_axis], values[on_axis])
+    return picked
 
 
 def _listed(values: Floats) -> list[float | None]:
@@ -247,41 +248,42 @@ def _listed(values: Floats) -> list[float | None]:
 
 
 def _spans(plant: Plant, course: Course, lead_in: int) -> list[Span]:
-    """Stretches in alarm, and those in which a forecaster's warning was active."""
+    """Periods in alarm, and those with an active warning of a forecaster."""
     titles = {model.column: model.title for model in model_list(plant)}
     flags: dict[tuple[str, str], Mask] = {("alarm", "In alarm by a limit rule"): course.in_alarm}
     for column in _forecasters(plant):
         flags["warning", titles.get(column, column)] = active(plant, course, column)
     starts = course.starts[lead_in:]
-    return [
-        Span.model_validate(
-            {"kind": kind, "title": title} | _bounds(plant, kind, begin, end, starts[-1])
-        )
-        for (kind, title), on in flags.items()
-        for begin, end in _stretches(plant, starts, on[lead_in:])
-    ]
+    spans = []
+    for (kind, title), on in flags.items():
+        for begin, end in _runs(plant, starts, on[lead_in:]):
+            bounds = _bounds(plant, kind, begin, end, starts[-1])
+            spans.append(Span.model_validate({"kind": kind, "title": title} | bounds))
+    return spans
 
 
 def _bounds(
     plant: Plant, kind: str, begin: datetime, end: datetime, newest: datetime
 ) -> dict[str, datetime]:
-    """An alarm is in its intervals. A warning begins and ends when it is raised and cleared: at the end of an interval."""
+    """The bounds of a period: an alarm lasts for its intervals.
+
+    A warning is raised and cleared at the end of an interval.
+    """
     if kind == "alarm":
         return {"begin": begin, "end": end}
     return {"begin": _end(plant, begin), "end": min(_end(plant, end), _end(plant, newest))}
 
 
-def _stretches(
-    plant: Plant, starts: Sequence[datetime], on: Mask
-) -> list[tuple[datetime, datetime]]:
-    """Begin and end of every run of true flags. An interval that is in alarm is so from its start to its end; a hole ends a run."""
-    found: list[tuple[datetime, datetime]] = []
-    for start in (starts[row] for row in np.flatnonzero(on).tolist()):
-        if found and found[-1][1] == start:
-            found[-1] = (found[-1][0], _end(plant, start))
+def _runs(plant: Plant, starts: Sequence[datetime], on: Mask) -> list[tuple[datetime, datetime]]:
+    """Begin and end of every run of true flags. A missing interval ends a run."""
+    runs: list[tuple[datetime, datetime]] = []
+    for row in np.flatnonzero(on).tolist():
+        start = starts[row]
+        if runs and runs[-1][1] == start:
+            runs[-1] = (runs[-1][0], _end(plant, start))
         else:
-            found.append((start, _end(plant, start)))
-    return found
+            runs.append((start, _end(plant, start)))
+    return runs
 
 
 def _end(plant: Plant, start: datetime) -> datetime:

@@ -26,7 +26,7 @@ from alarmstack.features.wording import in_words
 from alarmstack.models.contributions import explain, importance
 from alarmstack.models.normality import Assessed, NormalModel
 from alarmstack.preparation.derived import any_rule, column, holds
-from alarmstack.registry.bundles import Bundle
+from alarmstack.registry import Bundle
 from alarmstack.services.inference.shelf import LoadedModel, Shelf
 from alarmstack.services.schemas.inference import (
     Assessment,
@@ -47,7 +47,7 @@ from alarmstack.services.schemas.inference import (
     Shadowed,
     TagQuality,
 )
-from alarmstack.services.schemas.observations import Observation, moment, to_block
+from alarmstack.services.schemas.observations import Observation, to_block, to_instant
 
 log = logging.getLogger(__name__)
 DRIVERS = 5
@@ -263,7 +263,7 @@ def assess(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Assessmen
         model_outputs.append(output)
         drivers += own_drivers
     return Assessment(
-        timestamp=moment(block.start[-1]),
+        timestamp=to_instant(block.start[-1]),
         known_at=_known_at(block),
         n_intervals=len(rows),
         in_alarm_now=bool(any_rule(plant, block)[-1]),
@@ -554,7 +554,7 @@ def _quality_of(plant: Plant, block: IntervalBlock, instrument: Instrument) -> T
 
 
 def _known_at(block: IntervalBlock) -> datetime | None:
-    start = moment(block.start[-1])
+    start = to_instant(block.start[-1])
     return None if start is None else start + block.cadence
 
 

@@ -27,17 +27,10 @@ from alarmstack.core.tasks import Task, Tasks
 from alarmstack.services.inference import answers as outputs
 from alarmstack.services.inference.shelf import Shelf
 from alarmstack.services.runtime.api_docs import serve_docs
-from alarmstack.services.runtime.http import (
-    TITLES,
-    Meter,
-    Plain,
-    answers,
-    body_of,
-    parsed,
-    problem,
-    speak_problems,
-    task_states,
-)
+from alarmstack.services.runtime.bodies import Plain, body_of, limit_bodies, parsed
+from alarmstack.services.runtime.metrics import Meter
+from alarmstack.services.runtime.problems import TITLES, answers, handle_errors, problem
+from alarmstack.services.runtime.readiness import task_states
 from alarmstack.services.schemas.horizons import requested_form
 from alarmstack.services.schemas.inference import (
     Assessment,
@@ -159,8 +152,9 @@ def create_app(
         openapi_extra=body,
     )
     app.router.routes.insert(0, route)
-    speak_problems(app)
-    _speak_own_errors(app)
+    handle_errors(app)
+    limit_bodies(app)
+    _handle_own_errors(app)
     meter.watch(app)
 
     @app.get("/health")
@@ -298,7 +292,7 @@ def _assess(shelf: Shelf, rows: list[Observation]) -> Assessment:
     return outputs.assess(shelf.plant, shelf, rows)
 
 
-def _speak_own_errors(app: FastAPI) -> None:
+def _handle_own_errors(app: FastAPI) -> None:
     @app.exception_handler(AlarmstackError)
     async def _own(request: Request, error: AlarmstackError) -> JSONResponse:
         if isinstance(error, NoModelError):

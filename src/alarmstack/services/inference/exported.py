@@ -16,7 +16,8 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 from alarmstack import __version__
 from alarmstack.core.errors import NotPromotedError, RegistryError, StorageError
 from alarmstack.core.plant import Plant
-from alarmstack.registry.bundles import FILES, NAME, Registry
+from alarmstack.registry import Registry
+from alarmstack.registry.bundle import FILES, NAME
 from alarmstack.registry.copies import CURRENT, VERSION
 from alarmstack.registry.manifest import MANIFEST
 from alarmstack.services.inference.shelf import Shelf

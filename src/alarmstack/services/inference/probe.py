@@ -14,7 +14,8 @@ from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import reason_of
 from alarmstack.models.contributions import explain, importance
 from alarmstack.models.normality import NormalModel
-from alarmstack.registry.bundles import BLOCK, Bundle
+from alarmstack.registry import Bundle
+from alarmstack.registry.bundle import BLOCK
 from alarmstack.services.schemas.observations import Observation, to_block
 
 

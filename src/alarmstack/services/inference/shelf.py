@@ -18,6 +18,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+import alarmstack
 from alarmstack import __version__
 from alarmstack.core.errors import AlarmstackError, NotPromotedError, RegistryError, ServiceError
 from alarmstack.core.model_list import ModelEntry, model_list
@@ -25,9 +26,11 @@ from alarmstack.core.plant import Plant, write_duration
 from alarmstack.core.tasks import reason_of
 from alarmstack.features.matrix import feature_names
 from alarmstack.models.normality import NormalModel, monitored
-from alarmstack.registry.bundles import BLOCK, Bundle, Registry, Speaking
+from alarmstack.registry import Bundle, Registry
+from alarmstack.registry.bundle import BLOCK
 from alarmstack.registry.copies import Copies, Copy
 from alarmstack.registry.manifest import sha256
+from alarmstack.registry.mlflow_registry import ServingVersions
 from alarmstack.services.inference.probe import probed
 from alarmstack.services.schemas.inference import ModelRef, ModelStatus, Ready, TaskState
 
@@ -166,7 +169,7 @@ class Shelf:
         if first:
             self._restock()
         try:
-            speaking = self.registry.speaking(self.plant.registry_prefix, self._names)
+            serving = self.registry.serving_versions(self.plant.registry_prefix, self._names)
         except RegistryError as error:
             if self.unreachable != str(error):
                 log.warning("%s", error)
@@ -176,7 +179,7 @@ class Shelf:
         else:
             self.unreachable = None
             for name in self._names:
-                self._follow(name, speaking[name])
+                self._follow(name, serving[name])
                 progress()
         self.settled = True
 
@@ -198,31 +201,31 @@ class Shelf:
             self.undelivered = None
         self.open_kept()
 
-    def _follow(self, name: str, speaking: Speaking) -> None:
+    def _follow(self, name: str, serving: ServingVersions) -> None:
         """Use the version that the registry names.
 
         An error affects this model, or its challenger, alone.
         """
         try:
-            self._fetch(name, speaking)
+            self._fetch(name, serving)
         except Exception as error:
             self.outdated |= {name}
-            self._note(name, self._not_usable(name, speaking, _reason(name, error)))
+            self._note(name, self._not_usable(name, serving, _reason(name, error)))
         try:
-            self._shadow(name, speaking.challenger)
+            self._shadow(name, serving.challenger)
         except Exception as error:
             reason = (
-                f"version {speaking.challenger} cannot be the challenger: {_reason(name, error)}"
+                f"version {serving.challenger} cannot be the challenger: {_reason(name, error)}"
             )
             if self.challenger_reasons.get(name) != reason:
                 log.warning("%s: %s", name, reason)
             self.shadows = _without(self.shadows, name)
             self.challenger_reasons = {**self.challenger_reasons, name: reason}
 
-    def _fetch(self, name: str, speaking: Speaking) -> None:
-        wanted, promoted = self._wanted(speaking), speaking.champion is not None
+    def _fetch(self, name: str, serving: ServingVersions) -> None:
+        wanted, promoted = self._wanted(serving), serving.champion is not None
         if wanted is None:
-            self._drop(name, speaking)
+            self._drop(name, serving)
             return
         self.required, self.not_promoted = self.required | {name}, self.not_promoted - {name}
         current = self.loaded.get(name)
@@ -240,8 +243,8 @@ class Shelf:
         )
         self._keep(name)
 
-    def _wanted(self, speaking: Speaking) -> str | None:
-        return speaking.champion or (speaking.newest if self.unpromoted else None)
+    def _wanted(self, serving: ServingVersions) -> str | None:
+        return serving.champion or (serving.newest if self.unpromoted else None)
 
     def _confirmed(self, name: str, current: LoadedModel) -> bool:
         """Whether a copy equals the registry's version: checked once, when the registry is first
@@ -254,12 +257,12 @@ class Shelf:
             current.digest,
         )
 
-    def _not_usable(self, name: str, speaking: Speaking, reason: str) -> str:
-        serving = self.loaded.get(name)
-        wanted = self._wanted(speaking)
+    def _not_usable(self, name: str, serving: ServingVersions, reason: str) -> str:
+        current = self.loaded.get(name)
+        wanted = self._wanted(serving)
         instead = (
-            f"; version {serving.version} is used instead"
-            if serving and serving.version != wanted
+            f"; version {current.version} is used instead"
+            if current and current.version != wanted
             else ""
         )
         return f"version {wanted} cannot be used: {reason}{instead}"
@@ -276,11 +279,11 @@ class Shelf:
             log.info("%s version %s is the challenger", name, challenger)
         self.challenger_reasons = _without(self.challenger_reasons, name)
 
-    def _drop(self, name: str, speaking: Speaking) -> None:
+    def _drop(self, name: str, serving: ServingVersions) -> None:
         """Unload a model that has no promoted version any more."""
         self.loaded = _without(self.loaded, name)
         self.required, self.outdated = self.required - {name}, self.outdated - {name}
-        if speaking.newest is None:
+        if serving.newest is None:
             self.not_promoted -= {name}
             self._note(
                 name,
@@ -288,8 +291,8 @@ class Shelf:
             )
         else:
             self.not_promoted |= {name}
-            why = speaking.loses or f"waits for `alarmstack promote {name}`"
-            self._note(name, f"not promoted: {name} version {speaking.newest} {why}")
+            why = serving.loses or f"waits for `alarmstack promote {name}`"
+            self._note(name, f"not promoted: {name} version {serving.newest} {why}")
         self.copies.remove(name)
 
     def _note(self, name: str, reason: str) -> None:
@@ -485,8 +488,8 @@ def _without(models: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 @cache
 def code_fingerprint() -> str:
-    """SHA-256 of the version and of every source file of the package, at the first call."""
-    home = Path(__file__).parent.parent
+    """SHA-256 of the version and of every source file of alarmstack, at the first call."""
+    home = Path(alarmstack.__file__).parent
     sources = {
         str(file.relative_to(home)): sha256(file.read_bytes())
         for file in sorted(home.rglob("*.py"))

@@ -1,4 +1,4 @@
-"""What the dashboard shows of the plant's past: the newest assessment whole, the intervals up to it as charts draw them."""
+"""The plant's past on the dashboard: the newest assessment, and earlier intervals for charts."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from alarmstack.storage.database.plant_history import Past
 from alarmstack.storage.database.tables import Body
 
 
-class Seen(NamedTuple):
-    """The newest assessed interval, and the last ones up to it, oldest first."""
+class RecentAssessments(NamedTuple):
+    """The newest assessed interval in full; the last ones up to it as summaries, oldest first."""
 
     latest: PlantAssessment | None
     past: list[IntervalSummary]
@@ -27,41 +27,43 @@ class Seen(NamedTuple):
 
 async def overview(
     session: AsyncSession, plant: Plant, until: datetime | None, intervals: int
-) -> Seen:
+) -> RecentAssessments:
     """The newest assessed intervals that start before `until`."""
     past = await plant_history.scored(session, plant.name, None, until, intervals + LEAD_IN)
     folded = list(zip(past, warnings(plant, past), strict=True))
-    shown = [(one, active) for one, active in folded if one.said is not None][-intervals:]
-    starts = [one.start for one, _ in shown]
+    assessed = [(interval, active) for interval, active in folded if interval.said is not None]
+    shown = assessed[-intervals:]
+    starts = [interval.start for interval, _ in shown]
     rows = await plant_history.rows(session, plant.name, starts)
     bodies = await plant_history.bodies(session, plant.name, starts[-1:])
-    past_summaries = [summary(plant, one, rows[one.start], active) for one, active in shown]
-    return Seen(_whole(starts, rows, bodies, shown), past_summaries)
+    summaries = [
+        summary(plant, interval, rows[interval.start], active) for interval, active in shown
+    ]
+    return RecentAssessments(_latest(starts, rows, bodies, shown), summaries)
 
 
 def summary(plant: Plant, interval: Past, row: Body, active: list[WarningState]) -> IntervalSummary:
     """One interval as charts draw it."""
-    told = interval.said or {}
+    assessment = interval.said or {}
+    outputs = assessment.get("spoken", {})
     return IntervalSummary(
         timestamp=interval.start,
         values={instrument.key: row.get(instrument.key) for instrument in plant.modelled},
-        scores=told.get("scores", {}),
-        thresholds={
-            column: threshold for column, (_, threshold, _) in told.get("spoken", {}).items()
-        },
+        scores=assessment.get("scores", {}),
+        thresholds={column: threshold for column, (_, threshold, _) in outputs.items()},
         in_alarm=interval.in_alarm,
-        rules=told.get("rules", []),
+        rules=assessment.get("rules", []),
         warnings=active,
     )
 
 
-def _whole(
+def _latest(
     starts: Sequence[datetime],
     rows: dict[datetime, Body],
     bodies: dict[datetime, Body],
     shown: Sequence[tuple[Past, list[WarningState]]],
 ) -> PlantAssessment | None:
-    """The newest interval with everything that was said of it."""
+    """The newest interval with its whole assessment."""
     if not starts or not bodies.get(starts[-1]):
         return None
     return PlantAssessment(
@@ -71,4 +73,4 @@ def _whole(
     )
 
 
-__all__ = ["Seen", "overview", "summary"]
+__all__ = ["RecentAssessments", "overview", "summary"]

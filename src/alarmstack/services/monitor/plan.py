@@ -1,4 +1,4 @@
-"""What to fetch and what to send, decided apart from any I/O."""
+"""What to fetch from the feed and what to send to inference: decided without I/O."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from alarmstack.services.monitor.validation import Validator, on_grid
 from alarmstack.storage.database.tables import Body
 
 MOST_PULLED = 240
-"""Intervals that the feed is asked for at once: the ten days it keeps, at an hour each."""
+"""Intervals that one request asks the feed for: the ten days that it keeps, at an hour each."""
 
 
 def missing(newest: datetime | None, arrived: datetime, cadence: timedelta) -> int:
-    """How many intervals to ask the feed for, so that none is lost between the newest one known and one that just arrived.
+    """How many intervals are missing between the newest stored one and one that just arrived.
 
-    None is missing when they follow one another. Nothing known, or a clock that went back: as many as the feed gives.
+    0 when they follow each other. With nothing stored, or after a clock that went back: all that
+    the feed has.
     """
     if newest is None or arrived < newest:
         return MOST_PULLED
@@ -24,21 +25,22 @@ def missing(newest: datetime | None, arrived: datetime, cadence: timedelta) -> i
 
 
 def block(validator: Validator, rows: Sequence[Body], cadence: timedelta) -> list[Body]:
-    """Rows as they are sent to have the last one assessed, oldest first.
+    """The rows to send so that the last one is assessed, oldest first.
 
-    Rows off its grid and keys that the plant does not have, for which inference would refuse the block, are left out.
+    Inference would refuse rows off its grid and keys that the plant does not have: they are left
+    out.
 
-    A feed that restarts may number its segments anew. Where numbers run backwards they are left out, and found anew from the rows.
+    A feed that restarts may number its segments from zero again. Where the numbers decrease, they
+    are left out, and inference derives segments from the rows.
     """
     if not rows:
         return []
-    known = [
-        validator.known(row) for row in rows if on_grid(_start(row), cadence, _start(rows[-1]))
-    ]
-    numbers = [row["segment"] for row in known if row.get("segment", -1) not in (None, -1)]
-    if all(before <= after for before, after in pairwise(numbers)):
-        return known
-    return [{key: value for key, value in row.items() if key != "segment"} for row in known]
+    last = _start(rows[-1])
+    sent = [validator.known(row) for row in rows if on_grid(_start(row), cadence, last)]
+    segments = [row["segment"] for row in sent if row.get("segment", -1) not in (None, -1)]
+    if all(before <= after for before, after in pairwise(segments)):
+        return sent
+    return [{key: value for key, value in row.items() if key != "segment"} for row in sent]
 
 
 def _start(row: Body) -> datetime:

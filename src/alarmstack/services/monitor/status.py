@@ -1,4 +1,4 @@
-"""How the monitor's two sources are, and since when: pure."""
+"""The state of the monitor's two sources, the feed and inference: pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from alarmstack.services.schemas.gateway import FeedStatus
 from alarmstack.services.schemas.inference import Assessment, Ready
 
 SHORTEST_SILENCE = timedelta(seconds=10)
-"""A feed is not stale before so long a silence, however fast its clock runs."""
+"""The shortest time without a reading after which a feed is stale, however fast its clock runs."""
 SILENT_STEPS = 3
 """Readings that may be missed before the feed counts as stale."""
+SHOWN_REASONS = 2
+"""Different reasons for unavailable models that are shown."""
 
 
 @dataclass
 class Sources:
-    """What is known of the feed and of inference. The monitor alone changes it."""
+    """The state of the feed and of inference. Only the monitor changes it."""
 
     feed_reason: str | None = "not connected yet"
-    heard_at: datetime | None = None
-    """When the plant's clock was last seen to run."""
+    last_reading_at: datetime | None = None
+    """Wall time of the last reading with a new plant time."""
     silence: timedelta = SHORTEST_SILENCE
     speed: float = 1.0
     plant_time: datetime | None = None
@@ -31,63 +33,58 @@ class Sources:
     def connected(
         self, now: datetime, step_seconds: float, speed: float, plant_time: datetime
     ) -> None:
-        """The feed is there; `step_seconds` of its clock lie between two readings, `speed` of which pass in a second.
+        """The feed answers. `step_seconds`: plant time between two readings, at a clock of `speed`.
 
-        It is not live before what was missed is taken in (`caught_up`): until then its last reading tells nothing of now.
+        It is not live before `caught_up`: until then its last reading may be an old one.
         """
         self.speed = speed
-        self.heard(now, plant_time)
+        self.reading_received(now, plant_time)
         self.silence = max(
             SHORTEST_SILENCE, timedelta(seconds=SILENT_STEPS * step_seconds / max(speed, 1e-6))
         )
 
     def caught_up(self) -> None:
-        """What the feed told while nobody listened is taken in."""
+        """Everything that was missed is stored."""
         self.feed_reason = None
 
-    def heard(self, now: datetime, plant_time: datetime | None) -> None:
-        """A reading came. One of an instant that is known already is no news: that clock does not run."""
+    def reading_received(self, now: datetime, plant_time: datetime | None) -> None:
+        """A reading arrived. The same plant time again: the plant's clock does not run."""
         if plant_time is not None and plant_time != self.plant_time:
-            self.heard_at, self.plant_time = now, plant_time
+            self.last_reading_at, self.plant_time = now, plant_time
 
     def plant_clock(self, now: datetime) -> datetime | None:
-        """What the plant's clock shows by now, as far as is known: it went on at its speed since it was last heard."""
-        if self.plant_time is None or self.heard_at is None:
+        """The plant's clock now: the time of the last reading, advanced at the clock's speed."""
+        if self.plant_time is None or self.last_reading_at is None:
             return None
-        return self.plant_time + max(now - self.heard_at, timedelta(0)) * self.speed
+        return self.plant_time + max(now - self.last_reading_at, timedelta(0)) * self.speed
 
     def live(self, now: datetime) -> bool:
-        """Whether readings come in."""
-        return not self.feed_reason and not self._quiet(now)
+        """Whether readings arrive."""
+        return not self.feed_reason and not self._stale(now)
 
-    def _quiet(self, now: datetime) -> bool:
-        return self.heard_at is None or now - self.heard_at > self.silence
+    def _stale(self, now: datetime) -> bool:
+        return self.last_reading_at is None or now - self.last_reading_at > self.silence
 
     def lost(self, reason: str) -> None:
-        """The feed went away."""
+        """The connection to the feed was lost."""
         self.feed_reason = reason
 
-    def answered(self, spoke: Assessment | Ready) -> None:
-        """Inference answered: do all models speak?"""
-        unable = [one for one in spoke.models if _silent(one)]
-        # Nobody expects an output of a model that is not promoted, as long as there are others.
-        silent = (
-            [one for one in unable if not _not_promoted(one)]
-            if len(unable) < len(spoke.models)
-            else unable
-        )
-        self.inference = (
-            "down"
-            if silent and len(unable) == len(spoke.models)
-            else "partial"
-            if silent
-            else "ready"
-        )
-        reasons = sorted({one.reason for one in silent if one.reason})
+    def answered(self, answer: Assessment | Ready) -> None:
+        """Inference answered: are all models available?
+
+        A model without a promoted version does not count, as long as others are available.
+        """
+        unavailable = [model for model in answer.models if _unavailable(model)]
+        none_available = len(unavailable) == len(answer.models)
+        missed = [one for one in unavailable if none_available or not _not_promoted(one)]
+        if not missed:
+            self.inference, self.inference_reason = "ready", None
+            return
+        reasons = sorted({model.reason for model in missed if model.reason})
+        self.inference = "down" if none_available else "partial"
         self.inference_reason = (
-            f"{len(silent)} of {len(spoke.models)} models are silent: {'; '.join(reasons[:2])}"
-            if silent
-            else None
+            f"{len(missed)} of {len(answer.models)} models are unavailable: "
+            f"{'; '.join(reasons[:SHOWN_REASONS])}"
         )
 
     def failed(self, reason: str) -> None:
@@ -96,22 +93,22 @@ class Sources:
 
     def age(self, now: datetime) -> float | None:
         """Seconds since the last reading or connection."""
-        return None if self.heard_at is None else (now - self.heard_at).total_seconds()
+        return (
+            None if self.last_reading_at is None else (now - self.last_reading_at).total_seconds()
+        )
 
     def view(self, now: datetime) -> FeedStatus:
-        """As the screen sees it."""
-        quiet = self._quiet(now)
-        feed: Literal["live", "stale", "down"] = (
-            "down" if self.feed_reason else "stale" if quiet else "live"
-        )
-        silent = (
-            f"no reading for {(now - self.heard_at).total_seconds():.0f} s"
-            if quiet and self.heard_at
-            else None
-        )
+        """The state as the screen shows it."""
+        feed: Literal["live", "stale", "down"] = "live"
+        reason, age = self.feed_reason, self.age(now)
+        if self.feed_reason:
+            feed = "down"
+        elif self._stale(now):
+            feed = "stale"
+            reason = None if age is None else f"no reading for {age:.0f} s"
         return FeedStatus(
             feed=feed,
-            feed_reason=self.feed_reason or silent,
+            feed_reason=reason,
             inference=self.inference,
             inference_reason=self.inference_reason,
             plant_time=self.plant_time,
@@ -119,8 +116,8 @@ class Sources:
         )
 
 
-def _silent(model: object) -> bool:
-    """A model of an assessment that did not speak, or one of the list of models that is not there."""
+def _unavailable(model: object) -> bool:
+    """A model without an output in an assessment, or not loaded in the list of models."""
     status = getattr(model, "status", None)
     return (
         status in ("missing", "not_promoted")

@@ -1,1 +1,6 @@
-"""What all services share: errors as problem+json, metrics, streams, sockets, the check of the Host header."""
+"""What all services share, one module for each thing.
+
+`problems` (errors as problem+json), `bodies` (size and parsing of request bodies), `readiness`
+(/ready), `metrics` (Prometheus), `broadcast` (events for many listeners), `hosts` (the check of the
+Host header), `api_docs` (/docs), `server` (sockets and process). May import schemas and core.
+"""

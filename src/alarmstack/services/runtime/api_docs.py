@@ -1,7 +1,8 @@
-"""The page /docs of a service: its API, described by Swagger UI, without a foreign address and without an inline script.
+"""The page /docs of a service: its API in Swagger UI, without external addresses or inline scripts.
 
-FastAPI's own page loads Swagger UI from a content delivery network, which a control room cannot reach. Here the files come from the
-installed package `fastapi-swagger`, and the page keeps to the gateway's content security policy.
+FastAPI's own page loads Swagger UI from a content delivery network, which a control room cannot
+reach. Here the files come from the installed package `fastapi-swagger`, and the page complies with
+the gateway's content security policy.
 """
 
 from __future__ import annotations

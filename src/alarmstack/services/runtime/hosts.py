@@ -1,7 +1,8 @@
-"""Which names a service may be asked under.
+"""The host names that a service answers to.
 
-A page of another site can be made to reach a service on loopback under that site's own name (DNS rebinding), and a forged name can
-enter links and caches. A service therefore answers only requests that are addressed to one of its own names.
+A page of another site can reach a service on loopback under that site's own name (DNS rebinding),
+and a forged name can enter links and caches. A service therefore answers only requests that are
+addressed to one of its own names.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from alarmstack.services.runtime.http import TITLES, problem
+from alarmstack.services.runtime.problems import TITLES, problem
 
 LONGEST_SHOWN = 100
 """Characters of a refused name that the answer repeats."""
@@ -19,7 +20,8 @@ LONGEST_SHOWN = 100
 class Hosts:
     """An application behind a check of the Host header: 400 for a name that is not the service's.
 
-    `names` are in lower case and without a port; `*.example.org` allows every name below it, `*` every name.
+    `names` are in lower case and without a port. `*.example.org` allows every name below it, `*`
+    allows every name.
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
@@ -31,11 +33,14 @@ class Hosts:
         """The application's answer, or the refusal."""
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        asked = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        if len(asked) == 1 and self.allows(asked[0]):
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) == 1 and self.allows(hosts[0]):
             return await self.app(scope, receive, send)
-        shown = ", ".join(asked)[:LONGEST_SHOWN]
-        refusal = f"Host {shown!r} is not a name of this service: if it is, add it to ALARMSTACK_ALLOWED_HOSTS"
+        shown = ", ".join(hosts)[:LONGEST_SHOWN]
+        refusal = (
+            f"Host {shown!r} is not a name of this service: "
+            "if it should be, add it to ALARMSTACK_ALLOWED_HOSTS"
+        )
         await problem(400, TITLES[400], refusal)(scope, receive, send)
 
     def allows(self, host: str) -> bool:
@@ -47,10 +52,12 @@ class Hosts:
 
 
 def host_name(host: str) -> str | None:
-    """The name in a Host header; None for what no browser sends.
+    """The name in a Host header; None for a header that no browser sends.
 
-    >>> [host_name(one) for one in ("Plant.example:8088", "[::1]:7501", "plant.example.", "a:b:c", "")]
-    ['plant.example', '::1', 'plant.example', None, None]
+    >>> host_name("Plant.example:8088"), host_name("[::1]:7501"), host_name("plant.example.")
+    ('plant.example', '::1', 'plant.example')
+    >>> host_name("a:b:c"), host_name("")
+    (None, None)
     """
     name, port = host, ""
     if host.startswith("["):

@@ -1,4 +1,5 @@
-"""What travels between the services and to the screen: one definition of every body, and of how plant data are written in it.
+"""Every API body, defined once.
 
-`observations` plant data as rows; `sensing` the sensor API; `scoring` the inference API; `screen` the gateway.
+`observations` plant data as rows, `instants` points in time, `sensors` the sensor API, `inference`
+the inference API, `gateway` the gateway. May import the layers below the services.
 """

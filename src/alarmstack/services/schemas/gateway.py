@@ -8,16 +8,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from alarmstack.core.model_list import Kind
 from alarmstack.services.schemas.horizons import Horizon, HorizonHours, WithHorizon
 from alarmstack.services.schemas.inference import (
     Assessment,
     Explanation,
     Forecast,
-    Kind,
     Prediction,
     TaskState,
 )
-from alarmstack.services.schemas.instants import Moment
+from alarmstack.services.schemas.instants import Instant
 from alarmstack.services.schemas.observations import Observation
 
 Role = Literal["viewer", "operator", "engineer", "admin"]
@@ -516,7 +516,7 @@ class Recalibrated(_Body):
     """An instrument was recalibrated. Without `at`: now, on the plant's clock."""
 
     key: str = Field(max_length=100)
-    at: Moment | None = None
+    at: Instant | None = None
     note: str = Field(default="", max_length=500)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from alarmstack.core.model_list import Kind
+from alarmstack.core.model_list import Kind, Scale
 from alarmstack.services.schemas.horizons import (
     Horizon,
     HorizonHours,
@@ -19,7 +19,6 @@ from alarmstack.services.schemas.horizons import (
 from alarmstack.services.schemas.observations import MOST_ROWS, Number, Observation
 
 MOST_FEATURES = 2000
-Scale = Literal["log-odds", "probability", "score", "unit"]
 
 
 class _Body(BaseModel):

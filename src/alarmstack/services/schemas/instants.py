@@ -1,4 +1,4 @@
-"""Instants as they come from outside: with an offset, inside what every clock and database of the system can hold, in UTC."""
+"""Instants in API bodies and query strings: with an offset, in a range that databases can store."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime
 
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Far from the first and the last year, where sums of times have no date."""
 
 
 def _in_utc(given: datetime) -> datetime:
@@ -16,10 +17,10 @@ def _in_utc(given: datetime) -> datetime:
     except OverflowError:
         utc = datetime.min.replace(tzinfo=UTC)
     if not EARLIEST <= utc <= LATEST:
-        raise ValueError(f"lies outside {EARLIEST.year} to {LATEST.year}")
+        raise ValueError(f"is outside the years {EARLIEST.year} to {LATEST.year}")
     return utc
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
-__all__ = ["EARLIEST", "LATEST", "Moment"]
+__all__ = ["EARLIEST", "LATEST", "Instant"]

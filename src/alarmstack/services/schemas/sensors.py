@@ -1,4 +1,4 @@
-"""Bodies of the sensor API: what the plant says now, said lately, and what it is."""
+"""Bodies of the sensor API: the newest readings, recent readings and intervals, and the plant."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from alarmstack.services.schemas.instants import Moment
+from alarmstack.services.schemas.instants import Instant
 from alarmstack.services.schemas.observations import Number, Observation, Reading
 
 Age = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
-"""Seconds: about thirty years either way."""
+"""Seconds: up to about thirty years, in both directions."""
 
 
 class Live(BaseModel):
-    """The newest value of each instrument and the scenario that is being played."""
+    """The newest value of each instrument, and the active scenario."""
 
     reading: Reading
     scenario: str
@@ -29,11 +29,11 @@ class Live(BaseModel):
 
 
 KEPT_READINGS = 600
-"""Readings that a feed keeps, one a step."""
+"""Readings that a feed keeps, one for each step."""
 
 
 class Readings(BaseModel):
-    """Readings, oldest first. `ages`: of each, seconds since each instrument's last reading at that time; `setpoints`: of each."""
+    """Readings, oldest first, with the ages (in seconds) and setpoints of each."""
 
     readings: list[Reading]
     count: int
@@ -42,14 +42,14 @@ class Readings(BaseModel):
 
 
 class Intervals(BaseModel):
-    """Intervals, each a cadence long, oldest first."""
+    """Intervals of one cadence each, oldest first."""
 
     intervals: list[Observation]
     count: int
 
 
 class Scenario(BaseModel):
-    """Something the simulated plant can be asked to do."""
+    """A scenario that the simulated plant can run."""
 
     name: str
     description: str
@@ -58,13 +58,13 @@ class Scenario(BaseModel):
 
 
 class Activation(BaseModel):
-    """Which scenario to play from now on."""
+    """The scenario to run from now."""
 
     name: str = Field(examples=["pressure_rise"], max_length=100)
 
 
 class Sensor(BaseModel):
-    """One instrument as the feed names it."""
+    """One instrument of the feed."""
 
     key: str
     tag: str
@@ -74,7 +74,7 @@ class Sensor(BaseModel):
 
 
 class FeedMeta(BaseModel):
-    """What plays, on which clock. `speed`: plant seconds in a wall second; durations in seconds."""
+    """The plant and its clock. `speed`: plant seconds in a wall second. Durations in seconds."""
 
     plant: str
     fingerprint: str
@@ -84,7 +84,7 @@ class FeedMeta(BaseModel):
     cadence_seconds: float
     step_seconds: float
     speed: float
-    plant_time: Moment
+    plant_time: Instant
     sensors: list[Sensor]
 
 

@@ -1,4 +1,4 @@
-"""The sensor API: a plant that is not there, played live on its own clock."""
+"""The sensor API: a simulated plant, live on its own clock. May import `runtime` and `schemas`."""
 
 from alarmstack.services.sensors.app import create_app
 from alarmstack.services.sensors.live import LivePlant

@@ -1,8 +1,9 @@
-"""The sensor API (port 7500): readings, closed intervals and a stream of a simulated plant, and its scenarios.
+"""The sensor API (port 7500): readings, closed intervals and a stream of a simulated plant.
 
-Three tasks run under `Tasks.keep_running`: `plant clock` moves the plant, whether or not anyone reads, `saving` writes what a
-restart needs, and `readings` writes the readings of closed intervals to the store. The clock waits for neither of the others. The
-API listens on loopback: whoever may switch scenarios does so through the gateway.
+Three tasks run under `Tasks.keep_running`: `plant clock` moves the plant, whether or not a client
+is connected, `saving` writes what a restart needs, and `readings` writes the readings of closed
+intervals to the store. The clock does not wait for the other two. The API listens on loopback:
+people switch scenarios through the gateway, which checks their role.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
@@ -24,12 +26,17 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from prometheus_client import Gauge
 
 from alarmstack import __version__
+from alarmstack.core.clock import EPOCH
 from alarmstack.core.errors import ServiceError, StorageError
 from alarmstack.core.intervals import READING_SCHEMA
 from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import Task, Tasks, reason_of
 from alarmstack.services.runtime.api_docs import serve_docs
-from alarmstack.services.runtime.http import Hub, Meter, answers, serve_ready, speak_problems
+from alarmstack.services.runtime.bodies import limit_bodies
+from alarmstack.services.runtime.broadcast import Event, Hub
+from alarmstack.services.runtime.metrics import Meter
+from alarmstack.services.runtime.problems import answers, handle_errors
+from alarmstack.services.runtime.readiness import serve_ready
 from alarmstack.services.schemas.inference import Health
 from alarmstack.services.schemas.observations import Reading, to_rows
 from alarmstack.services.schemas.sensors import (
@@ -43,11 +50,10 @@ from alarmstack.services.schemas.sensors import (
     Sensor,
 )
 from alarmstack.services.sensors.live import (
-    EPOCH,
     KEPT_DAYS,
     LivePlant,
     Snapshot,
-    Spoken,
+    TagReading,
     past_events,
     write_saved,
 )
@@ -55,27 +61,34 @@ from alarmstack.simulator import SIMULATOR_VERSION
 from alarmstack.storage.files import Store
 
 SPEED = 720.0
-"""Plant seconds in a wall second: an hour in 5 s."""
+"""Plant seconds in a wall second: an hour takes 5 s."""
 FASTEST = 36_000.0
-"""The highest speed, which ALARMSTACK_SPEED has too: ten hours in a second."""
+"""The highest speed, also of ALARMSTACK_SPEED: ten hours in a second."""
 LARGEST_SEED = 2**63 - 1
-"""Seeds are stored and passed on as 64-bit numbers."""
+"""Seeds are stored as 64-bit numbers."""
 HISTORY_DAYS = KEPT_DAYS
 CALM_DAYS = 2
-"""Days before now in which nothing happened, so that what is asked for stands out."""
+"""Days before the start without events, so that a new scenario is easy to see."""
 TICK = 0.2
-"""Wall seconds between two looks at the clock."""
+"""Wall seconds between two steps of the clock."""
 LONGEST_MOVE = 12.0
-"""Plant hours that one look moves the plant by, so that a clock that was stopped does not hold up requests."""
+"""Plant hours that one step computes: after a pause of the process, requests are still answered."""
 UNFLUSHED_READINGS = 200_000
-"""Readings that wait for a store that cannot be written, unless ALARMSTACK_UNFLUSHED_READINGS says otherwise."""
+"""Default of ALARMSTACK_UNFLUSHED_READINGS: readings that wait for a store that does not answer."""
+KEEP_READINGS_DAYS = 90.0
+"""Default of ALARMSTACK_KEEP_READINGS_DAYS: plant days that readings stay in the store."""
+FORGET_EVERY = timedelta(days=1)
+"""Plant time between two removals of old readings from the store."""
+READINGS_NAME = "live/%Y-%m-%dT%H%M%S.parquet"
+"""A file of readings has the time of its first one as its name, in UTC."""
 log = logging.getLogger(__name__)
 
 
 class Player:
-    """A live plant, the wall clock that drives it, and who listens. `flush`: where readings of closed hours are kept.
+    """A live plant, the wall clock that drives it, and its listeners.
 
-    At most `unflushed` readings wait in memory for a store that cannot be written; the oldest are dropped, and counted.
+    `flush` is the store for the readings of closed hours. At most `unflushed` readings wait in
+    memory for a store that does not answer. Beyond that the oldest are dropped and counted.
     """
 
     def __init__(
@@ -86,18 +99,21 @@ class Player:
         flush: Store | None,
         clock: Callable[[], float] = monotonic,
         unflushed: int = UNFLUSHED_READINGS,
+        keep_days: float = KEEP_READINGS_DAYS,
     ) -> None:
         self.live, self.speed, self.saved, self.flush = live, speed, saved, flush
-        self.hub: Hub[ServerSentEvent] = Hub()
-        self._clock = clock
+        self.hub = Hub(replay=False)
+        self._clock, self._kept = clock, timedelta(days=keep_days)
+        self._forgotten_at: datetime | None = None
+        """Plant time of the last removal of old readings."""
         self._origin = (clock(), live.hours)
-        self._unflushed: deque[Spoken] = deque(maxlen=unflushed)
+        self._unflushed: deque[TagReading] = deque(maxlen=unflushed)
         self._closed = asyncio.Event()
-        """Set when an interval was closed that is not in the store yet."""
+        """Set while readings of a closed interval are not in the store."""
         self._changed = asyncio.Event()
-        """Set when there is something new to save."""
+        """Set while a restart would need more than is saved."""
         self.dropped = 0
-        """Readings that no store took and for which there was no room."""
+        """Readings that were not stored and did not fit into memory."""
 
     @property
     def unflushed(self) -> int:
@@ -111,50 +127,50 @@ class Player:
         return hours + (self._clock() - wall) * self.speed / 3600
 
     def tick(self) -> None:
-        """Bring the plant up to its clock, and tell the listeners."""
-        live, closed, spoken = self.live, self.live.closed_hours, self.live.spoken_until
+        """Move the plant to its clock, and publish what happened."""
+        live, closed, stride = self.live, self.live.closed_hours, self.live.last_stride
         self._collect(live.advance(min(self.due, live.hours + LONGEST_MOVE)))
         if live.snapshot is not None:
-            self.hub.publish(ServerSentEvent(event="reading", data=self.now()))
+            self.hub.publish(Event("reading", self.now().model_dump_json()))
         if live.closed_hours > closed:
-            self._tell_closed(closed)
-        if live.spoken_until > spoken:
-            self._tell_rolling()
+            self._publish_closed(closed)
+        if live.last_stride > stride:
+            self._publish_rolling()
 
-    def _tell_closed(self, closed: int) -> None:
-        """Intervals that were closed since so many had been."""
+    def _publish_closed(self, closed: int) -> None:
+        """Publish the intervals after the first `closed` ones."""
         live = self.live
         if live.intervals is None:
             return
-        fresh = live.intervals.rows(
-            len(live.intervals) - (live.closed_hours - closed), len(live.intervals)
-        )
-        for row in to_rows(live.plant, fresh):
-            self.hub.publish(ServerSentEvent(event="interval", data=row))
+        count = len(live.intervals)
+        new = live.intervals.rows(count - (live.closed_hours - closed), count)
+        for row in to_rows(live.plant, new):
+            self.hub.publish(Event("interval", row.model_dump_json()))
         self._closed.set()
         self._changed.set()
 
-    def _collect(self, readings: Sequence[Spoken]) -> None:
-        """Keep readings for the store, as many as there is room for."""
+    def _collect(self, readings: Sequence[TagReading]) -> None:
+        """Keep readings for the store, as many as fit."""
         if self.flush is None:
             return
         room = (self._unflushed.maxlen or 0) - len(self._unflushed)
         lost = max(len(readings) - room, 0)
         if lost and not self.dropped:
             log.error(
-                "the store %s was away for too long: the oldest readings are dropped",
+                "the store %s did not answer for too long: the oldest readings are dropped",
                 self.flush.url,
             )
         self.dropped += lost
         self._unflushed.extend(readings)
 
-    def _tell_rolling(self) -> None:
-        """The interval that ends at a stride between two closed ones."""
+    def _publish_rolling(self) -> None:
+        """Publish the interval that ends at a stride between two closed ones."""
         live = self.live
-        between = (live.spoken_until - EPOCH) % live.plant.time.cadence
+        between = (live.last_stride - EPOCH) % live.plant.time.cadence
         newest = live.rolling(1) if between else None
         if newest is not None:
-            self.hub.publish(ServerSentEvent(event="rolling", data=to_rows(live.plant, newest)[0]))
+            row = to_rows(live.plant, newest)[0]
+            self.hub.publish(Event("rolling", row.model_dump_json()))
 
     async def keep_clock(self, task: Task) -> None:
         """Drive the plant until cancelled."""
@@ -180,26 +196,37 @@ class Player:
             self._closed.clear()
             try:
                 await self.flush_readings()
+                await self.forget_readings()
             except BaseException:
                 self._closed.set()
                 raise
             task.progress()
 
     async def flush_readings(self) -> None:
-        """Write the readings that wait. One that the store did not take waits on."""
+        """Write the waiting readings. Those that could not be written continue to wait."""
         readings = list(self._unflushed)
         if self.flush is None or not readings:
             return
         dropped = self.dropped
         await asyncio.to_thread(_put, self.flush, readings)
-        # What was dropped meanwhile was at the beginning of what is written now: it is not lost.
+        # Readings that were dropped during the write are the first of those just written: not lost.
         saved = min(self.dropped - dropped, len(readings))
         self.dropped -= saved
         for _ in range(len(readings) - saved):
             self._unflushed.popleft()
 
+    async def forget_readings(self) -> None:
+        """Remove readings that are too old from the store, once in a plant day."""
+        now, last = self.live.now, self._forgotten_at
+        if self.flush is None or (last is not None and now - last < FORGET_EVERY):
+            return
+        removed = await asyncio.to_thread(_forget, self.flush, now - self._kept)
+        self._forgotten_at = now
+        if removed:
+            log.info("%d files of readings were removed because of their age", removed)
+
     async def run(self, tasks: Tasks) -> None:
-        """Drive the plant until cancelled. No error of a task ends it or another one."""
+        """Run all tasks until cancelled. An error of one task ends neither it nor another one."""
         keep = tasks.keep_running
         async with asyncio.TaskGroup() as group:
             group.create_task(keep("plant clock", self.keep_clock))
@@ -207,24 +234,24 @@ class Player:
             group.create_task(keep("readings", self.keep_flushed, restart_stalled=False))
 
     def end(self) -> None:
-        """Write down what was reached, as far as that is possible."""
+        """Save the plant and write the waiting readings, as far as possible."""
         try:
             if self.saved is not None:
                 self.live.save(self.saved)
             if self.flush is not None and self._unflushed:
                 _put(self.flush, list(self._unflushed))
         except (OSError, StorageError) as error:
-            log.error("the plant could not be saved at its end: %s", reason_of(error))
+            log.error("the plant could not be saved at shutdown: %s", reason_of(error))
 
     def switch(self, scenario: str) -> None:
-        """Play another scenario from now on."""
+        """Run another scenario from now."""
         self.tick()
         self.live.activate(scenario)
-        self.hub.publish(ServerSentEvent(event="scenario", data=self.now()))
+        self.hub.publish(Event("scenario", self.now().model_dump_json()))
         self._changed.set()
 
     def now(self) -> Live:
-        """The newest reading and what is being played."""
+        """The newest reading and the active scenario."""
         live = self.live
         view = live.parameters.scenarios[live.scenario]
         snapshot = live.snapshot or Snapshot(live.now, {}, {})
@@ -238,29 +265,48 @@ class Player:
         )
 
     def reading(self, snapshot: Snapshot) -> Reading:
-        """A snapshot on the wire: every key, null where there is no value that may still be held."""
+        """A snapshot as a body: every key; null for a missing or stale value."""
         return Reading(
             timestamp=snapshot.time,
-            **{i.key: snapshot.values.get(i.key) for i in self.live.plant.modelled},
+            **{tag.key: snapshot.values.get(tag.key) for tag in self.live.plant.modelled},
         )
 
     def ages(self, snapshot: Snapshot) -> dict[str, float | None]:
-        """Seconds since each last reading, at the time of the snapshot."""
-        return {i.key: snapshot.ages.get(i.key) for i in self.live.plant.modelled}
+        """Seconds since the last reading of each instrument, at the time of the snapshot."""
+        return {tag.key: snapshot.ages.get(tag.key) for tag in self.live.plant.modelled}
 
     def setpoints(self, snapshot: Snapshot) -> dict[str, float | None]:
         """The newest setpoint of each controller."""
-        return {
-            c.sp.lower(): snapshot.values.get(c.sp.lower()) for c in self.live.plant.controllers
-        }
+        keys = [controller.sp.lower() for controller in self.live.plant.controllers]
+        return {key: snapshot.values.get(key) for key in keys}
 
 
-def _put(store: Store, readings: Sequence[Spoken]) -> None:
-    """Write readings as a file that is named by the first of them: written again, it is replaced."""
+def _put(store: Store, readings: Sequence[TagReading]) -> None:
+    """Write readings to a file named by the first one: a second write replaces the file."""
     frame = pl.DataFrame(readings, schema=READING_SCHEMA, orient="row")
     file = io.BytesIO()
     frame.write_parquet(file)
-    store.put(f"live/{readings[0][1]:%Y-%m-%dT%H%M%S}.parquet", file.getvalue())
+    store.put(readings[0][1].strftime(READINGS_NAME), file.getvalue())
+
+
+def _forget(store: Store, before: datetime) -> int:
+    """Remove the files that are older than an instant. Returns how many.
+
+    The readings of a file end where the next file begins.
+    """
+    starts = [(_first_reading(name), name) for name in store.names("live")]
+    dated = sorted((start, name) for start, name in starts if start is not None)
+    old = [name for (_, name), (next_start, _) in pairwise(dated) if next_start <= before]
+    store.remove(old)
+    return len(old)
+
+
+def _first_reading(name: str) -> datetime | None:
+    """The instant that a file of readings is named by; None of another file."""
+    try:
+        return datetime.strptime(name, READINGS_NAME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def start_player(
@@ -272,14 +318,15 @@ def start_player(
     flush: Store | None = None,
     begin: datetime | None = None,
     unflushed: int = UNFLUSHED_READINGS,
+    keep_days: float = KEEP_READINGS_DAYS,
 ) -> Player:
-    """The plant that was saved, or a new one with some days of history behind it, ending now.
+    """The saved plant, or a new one with some days of history that end now.
 
-    Raises ServiceError for a speed or a seed that no plant can have, and for a saved plant that is damaged.
+    Raises ServiceError for a speed or a seed out of range, and for a damaged saved plant.
     """
     if not 0 < speed <= FASTEST:
         raise ServiceError(
-            f"speed {speed:g} cannot be played: use a number above 0, up to {FASTEST:g}"
+            f"speed {speed:g} cannot be used: use a number above 0, up to {FASTEST:g}"
         )
     if not 0 <= seed <= LARGEST_SEED:
         raise ServiceError(
@@ -294,10 +341,10 @@ def start_player(
             plant,
             seed,
             now - timedelta(days=HISTORY_DAYS),
-            found=past_events(plant, HISTORY_DAYS - CALM_DAYS, seed),
+            events=past_events(plant, HISTORY_DAYS - CALM_DAYS, seed),
         )
         live.advance(HISTORY_DAYS * 24)
-    return Player(live, speed, saved, flush, unflushed=unflushed)
+    return Player(live, speed, saved, flush, unflushed=unflushed, keep_days=keep_days)
 
 
 def create_app(player: Player) -> FastAPI:
@@ -321,7 +368,8 @@ def create_app(player: Player) -> FastAPI:
         redoc_url=None,
     )
     serve_docs(app)
-    speak_problems(app)
+    handle_errors(app)
+    limit_bodies(app)
     meter = Meter()
     meter.watch(app)
     clock = Gauge(
@@ -343,7 +391,7 @@ def create_app(player: Player) -> FastAPI:
     waiting.set_function(lambda: player.unflushed)
     dropped = Gauge(
         "alarmstack_dropped_readings",
-        "Readings dropped because the store was away.",
+        "Readings dropped because the store did not answer.",
         registry=meter.registry,
     )
     dropped.set_function(lambda: player.dropped)
@@ -352,7 +400,7 @@ def create_app(player: Player) -> FastAPI:
 
     @app.get("/health")
     async def health() -> Health:
-        """The process is alive."""
+        """The process is running."""
         return Health(version=__version__)
 
     @app.get("/sensors/live")
@@ -362,9 +410,11 @@ def create_app(player: Player) -> FastAPI:
 
     @app.get("/sensors/history")
     async def history(
-        n: Annotated[int, Query(ge=1, le=KEPT_READINGS, description="How many, newest kept.")] = 60,
+        n: Annotated[
+            int, Query(ge=1, le=KEPT_READINGS, description="How many of the newest.")
+        ] = 60,
     ) -> Readings:
-        """The last readings, one a step of the plant, oldest first."""
+        """The last readings, one for each step of the plant, oldest first."""
         kept = list(live.readings)[-n:]
         readings = [player.reading(snapshot) for snapshot in kept]
         ages = [player.ages(snapshot) for snapshot in kept]
@@ -374,7 +424,7 @@ def create_app(player: Player) -> FastAPI:
     @app.get("/sensors/intervals")
     async def intervals(
         n: Annotated[
-            int, Query(ge=1, le=KEPT_DAYS * 24, description="How many, newest kept.")
+            int, Query(ge=1, le=KEPT_DAYS * 24, description="How many of the newest.")
         ] = 20,
     ) -> Intervals:
         """The last closed intervals at the plant's cadence, oldest first."""
@@ -385,17 +435,20 @@ def create_app(player: Player) -> FastAPI:
     @app.get("/sensors/rolling")
     async def rolling(
         n: Annotated[
-            int, Query(ge=1, le=KEPT_DAYS * 24, description="How many, newest kept.")
+            int, Query(ge=1, le=KEPT_DAYS * 24, description="How many of the newest.")
         ] = 20,
     ) -> Intervals:
-        """The last intervals that end at the newest stride ([time] stride of plant.toml), each a cadence long, oldest first."""
+        """The last intervals of one cadence, oldest first. The newest ends at the last stride.
+
+        The stride is `[time] stride` of plant.toml.
+        """
         block = live.rolling(n)
         rows = [] if block is None else to_rows(live.plant, block)
         return Intervals(intervals=rows, count=len(rows))
 
     @app.get("/sensors/meta")
     async def meta() -> FeedMeta:
-        """What plays here, and on which clock."""
+        """The plant and its clock."""
         plant = live.plant
         return FeedMeta(
             plant=plant.name,
@@ -408,23 +461,27 @@ def create_app(player: Player) -> FastAPI:
             speed=player.speed,
             plant_time=live.now,
             sensors=[
-                Sensor(
-                    key=i.key, tag=i.tag, title=i.title, unit=i.unit, process_unit=i.process_unit
-                )
-                for i in plant.modelled
+                Sensor.model_validate(instrument, from_attributes=True)
+                for instrument in plant.modelled
             ],
         )
 
     @app.get("/sensors/stream", response_class=EventSourceResponse)
     async def stream() -> AsyncIterator[ServerSentEvent]:
-        """Events as they happen: `reading` and `scenario` (Live); `interval` (closed), `rolling` (one that ends between two)."""
-        yield ServerSentEvent(event="reading", data=player.now())
-        async for event in player.hub.listen():
-            yield event
+        """Events as they happen.
+
+        `reading` and `scenario` carry Live. `interval` carries a closed interval, `rolling` one
+        that ends between two closed ones.
+        """
+        with player.hub.listen() as listener:
+            yield ServerSentEvent(event="reading", data=player.now())
+            while True:
+                for event in await listener.take():
+                    yield event.server_sent()
 
     @app.get("/scenarios")
     async def scenarios() -> list[Scenario]:
-        """What the plant can be asked to do."""
+        """The scenarios that the plant can run."""
         return [
             Scenario(
                 name=name,
@@ -437,7 +494,7 @@ def create_app(player: Player) -> FastAPI:
 
     @app.post("/scenarios/activate", responses=answers(400, 404, 422))
     async def activate(wanted: Activation) -> Live:
-        """Play a scenario from now on. What was is not rewritten."""
+        """Run a scenario from now. Earlier readings do not change."""
         try:
             player.switch(wanted.name)
         except ServiceError as error:

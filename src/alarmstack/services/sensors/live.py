@@ -1,11 +1,12 @@
-"""A simulated plant that goes on: an hour at a time is moved, a step at a time is shown.
+"""A simulated plant that runs live: computed an hour at a time, shown a step at a time.
 
-The plant is moved by whole hours, as in an export, and its readings are shown as its clock reaches them. A scenario is a fault of
-the same physical model that begins now: the current hour is moved again from its beginning with the fault added, and since
-randomness depends on seed and hour alone and everything else is causal, what was shown before now comes out the same.
+The plant is computed in whole hours, as in an export, and its readings are shown when its clock
+reaches them. A scenario is a fault of the same physical model that begins now: the current hour is
+computed again from its start with the fault added. Randomness depends on seed and hour only and
+everything else is causal, so the readings that were already shown stay the same.
 
-All that is remembered is small: a base (the plant's state at an hour some days ago), what was asked of it since, and the hour it
-has reached. Everything else follows, so that a restart goes on where it stood.
+The saved state is small: a base (the plant's state at an hour some days ago), the scenarios since
+then, and the hour that the clock has reached. Everything else is computed from it after a restart.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from alarmstack.core.clock import EPOCH
 from alarmstack.core.errors import ServiceError
 from alarmstack.core.intervals import READING_SCHEMA, IntervalBlock, join
 from alarmstack.core.plant import Plant
@@ -34,18 +36,21 @@ from alarmstack.simulator.historian import since, written
 from alarmstack.simulator.parameters import Parameters, load_parameters
 
 CALM = "normal"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""Grids are counted from here."""
 KEPT_DAYS = 10
-"""Days of closed intervals that a reader can still get."""
+"""Days of closed intervals that a client can still get."""
+ENDLESS_HOURS = 1e300
+"""JSON has no infinity: an event without an end is saved with this one."""
+ROUNDING_STEPS = 1e-9
+"""Share of a step by which the hour may be off, after many additions of fractions of an hour."""
+HOUR = timedelta(hours=1)
 Last = dict[str, tuple[float, int]]
-Spoken = tuple[str, datetime, float]
+TagReading = tuple[str, datetime, float]
 """Tag, instant, value."""
 
 
 @dataclass(frozen=True)
 class Base:
-    """The plant at the beginning of an hour: its motion, what its historian wrote last, and the interval closer."""
+    """The plant at the start of an hour: motion, last recorded values, interval closer."""
 
     motion: State
     last: Last
@@ -54,7 +59,10 @@ class Base:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The newest value of each instrument and setpoint, at an instant of the plant's clock; ages in seconds. None yet: absent."""
+    """The newest value of each instrument and setpoint at a plant time, and the ages in seconds.
+
+    A key without a value yet is absent.
+    """
 
     time: datetime
     values: Mapping[str, float]
@@ -63,15 +71,16 @@ class Snapshot:
 
 @dataclass
 class LivePlant:
-    """The plant and its clock. Same seed, same beginning, same requests: same plant."""
+    """The plant and its clock. The same seed, start and scenarios give the same plant."""
 
     plant: Plant
     seed: int
     begin: datetime
     scenario: str = CALM
     hours: float = 0.0
-    found: list[Happening] = field(default_factory=list)
+    events: list[Happening] = field(default_factory=list)
     requests: int = 0
+    """How many scenarios were activated."""
 
     def __post_init__(self) -> None:
         self.parameters: Parameters = load_parameters(self.plant)
@@ -80,11 +89,13 @@ class LivePlant:
         self._head = self._bases[0]
         self._blocks: deque[IntervalBlock] = deque(maxlen=KEPT_DAYS * 24)
         self.readings: deque[Snapshot] = deque(maxlen=KEPT_READINGS)
-        self._heard: deque[Spoken] = deque()
-        """What was shown since the oldest base, oldest first."""
-        self._known: dict[str, tuple[float, datetime]] = {}
-        self._shown = 0
-        self._next, self._coming = self._move(self._head)
+        self._shown: deque[TagReading] = deque()
+        """Readings that were shown since the oldest base, oldest first."""
+        self._newest: dict[str, tuple[float, datetime]] = {}
+        """Newest value of each tag, and its time."""
+        self._next, self._hour_readings = self._compute_hour(self._head)
+        self._hour_shown = 0
+        """How many readings of the current hour were shown."""
 
     @property
     def now(self) -> datetime:
@@ -93,7 +104,7 @@ class LivePlant:
 
     @property
     def closed_hours(self) -> int:
-        """Whole hours behind the clock."""
+        """Whole hours that the clock has passed."""
         return self._head.motion.hour
 
     @property
@@ -102,23 +113,21 @@ class LivePlant:
         return join(list(self._blocks)) if self._blocks else None
 
     @property
-    def spoken_until(self) -> datetime:
-        """The last stride that the clock has reached: models may speak of the intervals that end there."""
+    def last_stride(self) -> datetime:
+        """The last stride that the clock has reached: intervals that end there can be assessed."""
         return self.now - (self.now - EPOCH) % self.plant.time.stride
 
     def rolling(self, rows: int) -> IntervalBlock | None:
-        """The newest intervals that end at the last stride, oldest first: at a whole cadence the closed ones.
+        """The newest intervals that end at the last stride, oldest first; None before the first.
 
-        None before the first. They are closed from the readings by the same closer, on another phase of the grid, and not kept.
+        At a whole cadence these are the closed intervals. Others are computed from the readings by
+        the same closer, on another phase of the grid, and are not kept.
         """
-        until, base = self.spoken_until, self._bases[0].closer
+        until, base = self.last_stride, self._bases[0].closer
         phase = (until - EPOCH) % self.plant.time.cadence
         if not phase:
-            return (
-                None
-                if self.intervals is None
-                else self.intervals.rows(len(self.intervals) - rows, len(self.intervals))
-            )
+            closed = self.intervals
+            return None if closed is None else closed.rows(len(closed) - rows, len(closed))
         opened = replace(
             open_at(self.plant, instant_of(base.begin), phase),
             last_time=base.last_time,
@@ -126,8 +135,8 @@ class LivePlant:
             segment=base.segment,
             empty_run=base.empty_run,
         )
-        heard = pl.DataFrame(list(self._heard), schema=READING_SCHEMA, orient="row")
-        block = close(self.plant, opened, heard, until)[1]
+        readings = pl.DataFrame(list(self._shown), schema=READING_SCHEMA, orient="row")
+        block = close(self.plant, opened, readings, until)[1]
         return block.rows(len(block) - rows, len(block)) if len(block) else None
 
     @property
@@ -135,41 +144,43 @@ class LivePlant:
         """The newest values; None before the first step."""
         return self.readings[-1] if self.readings else None
 
-    def advance(self, hours: float) -> list[Spoken]:
-        """Move the clock to `hours` since the beginning; the readings of that time, oldest first."""
-        shown: list[Spoken] = []
+    def advance(self, hours: float) -> list[TagReading]:
+        """Move the clock to `hours` since the start. Returns the new readings, oldest first."""
+        shown: list[TagReading] = []
+        step, stride = self.parameters.step / HOUR, self.plant.time.stride / HOUR
         while self.hours < hours:
-            step, stride = (
-                one / timedelta(hours=1) for one in (self.parameters.step, self.plant.time.stride)
-            )
             hour_end = self._head.motion.hour + 1
-            until = min(
-                hours,
-                *((np.floor(self.hours / part + 1e-9) + 1) * part for part in (step, stride)),
-                hour_end,
-            )
+            until = min(hours, self._after_now(step), self._after_now(stride), hour_end)
             shown += self._show(until)
             if until >= hour_end:
                 self._close_hour()
         return shown
 
+    def _after_now(self, period: float) -> float:
+        """The next whole multiple of a period, in hours since the start."""
+        return float((np.floor(self.hours / period + ROUNDING_STEPS) + 1) * period)
+
     def activate(self, scenario: str) -> None:
-        """Play a scenario from now on; the one before fades. Raises ServiceError for a name that simulation.toml does not have."""
-        known = self.parameters.scenarios
-        if scenario not in known:
-            raise ServiceError(f"scenario {scenario!r} is unknown: use one of {', '.join(known)}")
-        self.found = [
-            replace(one, end=min(one.end, self.hours)) if one.end == inf else one
-            for one in self.found
+        """Run a scenario from now; the one before ends.
+
+        Raises ServiceError for a name that simulation.toml does not have.
+        """
+        scenarios = self.parameters.scenarios
+        if scenario not in scenarios:
+            names = ", ".join(scenarios)
+            raise ServiceError(f"scenario {scenario!r} is unknown: use one of {names}")
+        self.events = [
+            replace(event, end=min(event.end, self.hours)) if event.end == inf else event
+            for event in self.events
         ]
-        if fault := known[scenario].fault:
-            self.found.append(self._endless(fault))
+        if fault := scenarios[scenario].fault:
+            self.events.append(self._endless(fault))
         self.scenario = scenario
         self.requests += 1
-        self._next, self._coming = self._move(self._head)
+        self._next, self._hour_readings = self._compute_hour(self._head)
 
     def _endless(self, fault: str) -> Happening:
-        """A fault that builds up from now and stands until it is taken back."""
+        """A fault that builds up from now and lasts until another scenario is activated."""
         event = next(f for f in self.parameters.faults if f.name == fault).model_copy(
             update={"precursor_share": 1.0}
         )
@@ -179,40 +190,43 @@ class LivePlant:
             end=inf,
         )
 
-    def _move(self, base: Base) -> tuple[Base, list[Spoken]]:
+    def _compute_hour(self, base: Base) -> tuple[Base, list[TagReading]]:
         """The hour after a base: the plant at its end, and its readings in time order."""
-        motion, now, signals = self._motion.advance(base.motion, 1, self.found)
+        motion, now, signals = self._motion.advance(base.motion, 1, self.events)
         last = dict(base.last)
         readings = written(
-            self.plant, self.parameters, self.begin, now, signals, self.found, last, self.seed
+            self.plant, self.parameters, self.begin, now, signals, self.events, last, self.seed
         )
         return Base(motion, last, base.closer), readings.sort("time", "tag").rows()
 
-    def _show(self, until: float) -> list[Spoken]:
-        """Let the clock run on inside the current hour."""
-        self.hours, first = until, self._shown
-        now = self.now
-        while self._shown < len(self._coming) and self._coming[self._shown][1] < now:
-            tag, time, value = self._coming[self._shown]
-            self._known[tag] = (value, time)
-            self._shown += 1
-        self.readings.append(self._look())
-        self._heard.extend(self._coming[first : self._shown])
-        return self._coming[first : self._shown]
+    def _show(self, until: float) -> list[TagReading]:
+        """Move the clock within the current hour. Returns the readings of that time."""
+        self.hours, first = until, self._hour_shown
+        now, readings = self.now, self._hour_readings
+        while self._hour_shown < len(readings) and readings[self._hour_shown][1] < now:
+            tag, time, value = readings[self._hour_shown]
+            self._newest[tag] = (value, time)
+            self._hour_shown += 1
+        self.readings.append(self._take_snapshot())
+        shown = readings[first : self._hour_shown]
+        self._shown.extend(shown)
+        return shown
 
-    def _look(self) -> Snapshot:
-        now, kept = self.now, self.plant.stale_after
-        shown = [*(i.tag for i in self.plant.modelled), *(c.sp for c in self.plant.controllers)]
-        ages = {
-            tag.lower(): (now - self._known[tag][1]).total_seconds()
-            for tag in shown
-            if tag in self._known
-        }
-        fresh = [tag for tag in shown if ages.get(tag.lower(), inf) <= kept[tag].total_seconds()]
-        return Snapshot(now, {tag.lower(): self._known[tag][0] for tag in fresh}, ages)
+    def _take_snapshot(self) -> Snapshot:
+        """The newest values now, without stale ones."""
+        now, values, ages = self.now, {}, {}
+        signals = [*(i.tag for i in self.plant.modelled), *(c.sp for c in self.plant.controllers)]
+        for tag in signals:
+            if tag in self._newest:
+                value, time = self._newest[tag]
+                ages[tag.lower()] = (now - time).total_seconds()
+                if now - time <= self.plant.stale_after[tag]:
+                    values[tag.lower()] = value
+        return Snapshot(now, values, ages)
 
     def _close_hour(self) -> None:
-        readings = pl.DataFrame(self._coming, schema=READING_SCHEMA, orient="row")
+        """Close the intervals of the hour that ends now, and compute the next hour."""
+        readings = pl.DataFrame(self._hour_readings, schema=READING_SCHEMA, orient="row")
         closer, block = close(self.plant, self._head.closer, readings, self.now)
         if len(block):
             self._blocks.extend(block.rows(row, row + 1) for row in range(len(block)))
@@ -222,13 +236,13 @@ class LivePlant:
             while self._head.motion.hour - self._bases[1].motion.hour >= KEPT_DAYS * 24:
                 self._bases.popleft()
             oldest = instant_of(self._bases[0].closer.begin)
-            while self._heard and self._heard[0][1] < oldest:
-                self._heard.popleft()
-        self._shown = 0
-        self._next, self._coming = self._move(self._head)
+            while self._shown and self._shown[0][1] < oldest:
+                self._shown.popleft()
+        self._hour_shown = 0
+        self._next, self._hour_readings = self._compute_hour(self._head)
 
     def save(self, path: Path) -> None:
-        """Write what a restart needs: the old file or the new, never half."""
+        """Write what a restart needs: the old or the new file, never a partial one."""
         write_saved(path, self.saved())
 
     def saved(self) -> str:
@@ -243,16 +257,15 @@ class LivePlant:
             "hours": self.hours,
             "scenario": self.scenario,
             "requests": self.requests,
-            "found": [
-                asdict(one) | {"event": one.event.name, "end": min(one.end, 1e300)}
-                for one in self.found
-            ],
+            "found": [_saved_event(event) for event in self.events],
             "motion": asdict(base.motion),
             "last": base.last,
             "closer": {
                 "begin": str(closer.begin),
-                "last_time": [str(t) for t in closer.last_time],
-                "last_value": [None if np.isnan(v) else float(v) for v in closer.last_value],
+                "last_time": [str(time) for time in closer.last_time],
+                "last_value": [
+                    None if np.isnan(value) else float(value) for value in closer.last_value
+                ],
                 "segment": closer.segment,
                 "empty_run": closer.empty_run,
             },
@@ -261,7 +274,10 @@ class LivePlant:
 
     @classmethod
     def load(cls, plant: Plant, path: Path) -> LivePlant | None:
-        """The plant that was saved, at the hour it had reached; None where nothing was, or another plant or simulator."""
+        """The saved plant, at the hour that it had reached.
+
+        None without a file, and for a file of another plant or simulator version.
+        """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             if (content["simulator"], content["plant"]) != (SIMULATOR_VERSION, plant.fingerprint):
@@ -271,7 +287,7 @@ class LivePlant:
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise ServiceError(
-                f"{path} is damaged ({error}): delete it, and the plant begins anew"
+                f"{path} is damaged ({error}): delete it to start a new plant"
             ) from error
 
     @classmethod
@@ -280,33 +296,35 @@ class LivePlant:
             plant, content["seed"], datetime.fromisoformat(content["begin"]), content["scenario"]
         )
         live.requests = content["requests"]
-        live.found = [_happening(live.parameters, one) for one in content["found"]]
+        live.events = [_restored_event(live.parameters, saved) for saved in content["found"]]
         motion, closer = content["motion"], content["closer"]
         base = Base(
             State(
                 motion["hour"],
                 motion["noise"],
                 motion["restless"],
-                {k: tuple(v) for k, v in motion["loops"].items()},
+                {name: tuple(loop) for name, loop in motion["loops"].items()},
             ),
             {name: (value, age) for name, (value, age) in content["last"].items()},
             replace(
                 open_at(plant, live.begin),
                 begin=np.datetime64(closer["begin"], "us"),
                 last_time=np.array(closer["last_time"], "datetime64[us]"),
-                last_value=np.array([np.nan if v is None else v for v in closer["last_value"]]),
+                last_value=np.array(
+                    [np.nan if value is None else value for value in closer["last_value"]]
+                ),
                 segment=closer["segment"],
                 empty_run=closer["empty_run"],
             ),
         )
         live._bases, live._head, live.hours = deque([base]), base, float(base.motion.hour)
-        live._next, live._coming = live._move(base)
+        live._next, live._hour_readings = live._compute_hour(base)
         live.advance(content["hours"])
         return live
 
 
 def write_saved(path: Path, content: str) -> None:
-    """Replace the saved plant: the old file or the new, never half."""
+    """Replace the saved plant: the old or the new file, never a partial one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_text(content, encoding="utf-8")
@@ -314,17 +332,21 @@ def write_saved(path: Path, content: str) -> None:
 
 
 def past_events(plant: Plant, days: float, seed: int) -> list[Happening]:
-    """What a plant of that seed went through in its first days, over by their end."""
-    found = schedule(
-        load_parameters(plant), days, np.random.default_rng(seed), [i.tag for i in plant.modelled]
-    )
-    return [one for one in found if one.end < days * 24]
+    """The events of the first days of a plant with that seed, which end before these days do."""
+    tags = [instrument.tag for instrument in plant.modelled]
+    events = schedule(load_parameters(plant), days, np.random.default_rng(seed), tags)
+    return [event for event in events if event.end < days * 24]
 
 
-def _happening(parameters: Parameters, one: dict[str, Any]) -> Happening:
-    event = next(e for e in (*parameters.faults, *parameters.others) if e.name == one["event"])
-    known = {f.name: one[f.name] for f in fields(Happening)}
-    return Happening(**known | {"event": event, "end": inf if one["end"] >= 1e300 else one["end"]})
+def _saved_event(event: Happening) -> dict[str, Any]:
+    return asdict(event) | {"event": event.event.name, "end": min(event.end, ENDLESS_HOURS)}
 
 
-__all__ = ["CALM", "KEPT_DAYS", "LivePlant", "Snapshot", "Spoken", "past_events", "write_saved"]
+def _restored_event(parameters: Parameters, saved: dict[str, Any]) -> Happening:
+    kinds = {kind.name: kind for kind in (*parameters.faults, *parameters.others)}
+    parts = {field.name: saved[field.name] for field in fields(Happening)}
+    end = inf if saved["end"] >= ENDLESS_HOURS else saved["end"]
+    return Happening(**parts | {"event": kinds[saved["event"]], "end": end})
+
+
+__all__ = ["CALM", "KEPT_DAYS", "LivePlant", "Snapshot", "TagReading", "past_events", "write_saved"]

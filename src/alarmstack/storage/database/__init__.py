@@ -1,7 +1,8 @@
-"""The database: accounts, sessions, history, the plant's own past, the journal. SQLite by default, Postgres by URL.
+"""The database of accounts, sessions, history, past intervals and the journal: SQLite or Postgres.
 
-`tables` says what is kept, and each table's docstring names its one writer; `migrations/` brings a database of any age up to date;
-the other modules are the questions asked of the tables, each a few functions that take a session.
+`tables` defines the tables, and the docstring of each table names its one writer. `migrations/`
+updates a database of any version. The other modules are queries, each a few functions that take a
+session.
 """
 
 from alarmstack.storage.database.engine import Database

@@ -1,4 +1,4 @@
-"""Questions about accounts and invitations. The only writer of `users` and `invitations`."""
+"""Accounts and invitations. The only writer of `users` and `invitations`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ async def find(session: AsyncSession, username: str) -> User | None:
 
 
 async def as_checked(session: AsyncSession, user: User) -> User | None:
-    """The account, which waits for this transaction, where it is enabled and has the password that `user` had; else None."""
+    """The account, locked until the end of the transaction.
+
+    None when it is disabled or no longer has the password that `user` had.
+    """
     same = (
         (User.id == user.id)
         & (User.password_hash == user.password_hash)
@@ -36,51 +39,51 @@ async def everyone(session: AsyncSession) -> Sequence[User]:
 async def add(
     session: AsyncSession, username: str, password_hash: str, role: str, now: datetime
 ) -> User:
-    """A new account, which exists once the transaction is committed. Raises NameTakenError.
+    """A new account, which exists after the commit. Raises NameTakenError.
 
-    One statement that both databases know: SQLite would commit a savepoint that is released.
+    One statement for both databases: SQLite would commit a savepoint when it is released.
     """
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    wanted = dialect.insert(User).values(
+    statement = dialect.insert(User).values(
         username=username,
         login=username.lower(),
         password_hash=password_hash,
         role=role,
         created_at=now,
     )
-    made = await session.scalars(
-        wanted.on_conflict_do_nothing(index_elements=["login"]).returning(User)
+    inserted = await session.scalars(
+        statement.on_conflict_do_nothing(index_elements=["login"]).returning(User)
     )
-    user: User | None = made.one_or_none()
+    user: User | None = inserted.one_or_none()
     if user is None:
         raise NameTakenError(f"the name {username!r} is taken: choose another")
     return user
 
 
 async def set_role(session: AsyncSession, user: User, role: str) -> None:
-    """Another role from the next request on."""
+    """Set the role, valid from the next request."""
     await session.execute(update(User).where(User.id == user.id).values(role=role))
 
 
 async def set_password(session: AsyncSession, user: User, password_hash: str) -> None:
-    """Another password. Whoever calls this ends the sessions too."""
+    """Set the password. The caller must end the sessions too."""
     await session.execute(
         update(User).where(User.id == user.id).values(password_hash=password_hash)
     )
 
 
 async def set_disabled(session: AsyncSession, user: User, disabled_at: datetime | None) -> None:
-    """Disable an account from the next request on, or enable it again (None)."""
+    """Disable an account from the next request, or enable it again (None)."""
     await session.execute(update(User).where(User.id == user.id).values(disabled_at=disabled_at))
 
 
 async def remove(session: AsyncSession, user: User) -> None:
-    """Delete an account with its logins and history entries. The journal keeps its lines: they name people in words."""
+    """Delete an account with its logins and history entries. The journal keeps its lines."""
     await session.execute(delete(User).where(User.id == user.id))
 
 
 async def others_enabled(session: AsyncSession, user: User, role: str) -> int:
-    """How many enabled accounts have the role, without this one."""
+    """The number of other enabled accounts with the role."""
     others: ColumnElement[bool] = (
         (User.role == role) & User.disabled_at.is_(None) & (User.id != user.id)
     )
@@ -90,19 +93,19 @@ async def others_enabled(session: AsyncSession, user: User, role: str) -> int:
 async def invite(
     session: AsyncSession, token_hash: str, role: str, now: datetime, expires_at: datetime
 ) -> None:
-    """Keep an invitation."""
+    """Store an invitation."""
     session.add(Invitation(token_hash=token_hash, role=role, created_at=now, expires_at=expires_at))
 
 
 async def invited_role(session: AsyncSession, token_hash: str, now: datetime) -> str | None:
-    """The role an invitation gives, which stays unused; None where it is unknown, used or too old."""
+    """The role of an invitation, which stays unused; None when it is unknown, used or expired."""
     return (
         await session.scalars(select(Invitation.role).where(_valid(token_hash, now)))
     ).one_or_none()
 
 
 async def use_invitation(session: AsyncSession, token_hash: str, now: datetime) -> str | None:
-    """The role an invitation gives, which is used up by asking; None where it is unknown, used or too old."""
+    """Use an invitation and return its role; None when it is unknown, used or expired."""
     used = await session.scalars(
         update(Invitation)
         .where(_valid(token_hash, now))

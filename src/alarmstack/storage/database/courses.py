@@ -1,6 +1,7 @@
-"""The plant's past as columns of numbers, for charts over thousands of intervals: read by a blocking connection of one's own.
+"""Past intervals as columns of numbers, for charts and drift over thousands of intervals.
 
-Only the values asked for are taken out of the stored rows, by the database itself.
+They are read by a blocking connection of its own. The database extracts only the requested values
+from the stored rows.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from sqlalchemy import Engine, select
 
 from alarmstack.core.intervals import Floats, Mask
 from alarmstack.storage.database.engine import plain_engine
+from alarmstack.storage.database.outputs import join
+from alarmstack.storage.database.plant_history import Past
 from alarmstack.storage.database.tables import PlantAssessed, PlantInterval, PlantVersions
 
 Forecasts = list[tuple[str, int, float | None]]
@@ -25,10 +28,10 @@ Forecasts = list[tuple[str, int, float | None]]
 
 @dataclass(frozen=True)
 class Course:
-    """A stretch of the past, oldest first. Missing numbers are NaN.
+    """Past intervals, oldest first. Missing numbers are NaN.
 
-    `values` by key of the rows, `scores` by model column; `forecasts[versions[i]]`: the forecasters behind interval i, none
-    where `versions[i]` is -1 because the interval was not assessed.
+    `values` by key of the rows, `scores` by model column; `forecasts[versions[i]]`: the forecasters
+    of interval i. `versions[i]` is -1 when the interval was not assessed.
     """
 
     starts: list[datetime]
@@ -61,7 +64,7 @@ def read_course(
         PlantAssessed.in_alarm,
         PlantAssessed.versions_id,
     )
-    asked = (
+    query = (
         select(*first, *values, *scores)
         .outerjoin(
             PlantAssessed,
@@ -73,34 +76,76 @@ def read_course(
         .limit(most)
     )
     if begin is not None:
-        asked = asked.where(PlantInterval.start >= begin)
+        query = query.where(PlantInterval.start >= begin)
     if end is not None:
-        asked = asked.where(PlantInterval.start < end)
+        query = query.where(PlantInterval.start < end)
     with _engine(url).connect() as connection:
-        found = connection.execute(asked).all()[::-1]
-        known = connection.execute(select(PlantVersions.id, PlantVersions.versions)).tuples().all()
-    taken = list(zip(*found, strict=True)) or [()] * (len(first) + len(values) + len(scores))
-    starts, segment, in_alarm, versions = taken[: len(first)]
-    numbers = [_floats(column) for column in taken[len(first) :]]
+        rows = connection.execute(query).all()[::-1]
+        shared = connection.execute(select(PlantVersions.id, PlantVersions.versions)).tuples().all()
+    columns_read = list(zip(*rows, strict=True)) or [()] * (len(first) + len(values) + len(scores))
+    starts, segment, in_alarm, versions = columns_read[: len(first)]
+    numbers = [_floats(column) for column in columns_read[len(first) :]]
+    forecasts = {
+        number: [tuple(forecast) for forecast in content["forecasts"]] for number, content in shared
+    }
     return Course(
         list(starts),
-        np.array([0 if one is None else one for one in segment], np.int64),
+        np.array([0 if number is None else number for number in segment], np.int64),
         np.array(in_alarm, dtype=bool),
-        np.array([-1 if one is None else one for one in versions], np.int64),
+        np.array([-1 if number is None else number for number in versions], np.int64),
         dict(zip(keys, numbers[: len(keys)], strict=True)),
         dict(zip(columns, numbers[len(keys) :], strict=True)),
-        {number: [tuple(one) for one in shared["forecasts"]] for number, shared in known},
+        forecasts,
     )
 
 
+def read_past(
+    url: str, plant: str, keys: Sequence[str], end: datetime | None, most: int
+) -> list[Past]:
+    """The newest `most` intervals that start before `end`, oldest first, with the values of `keys`."""
+    values = [PlantInterval.row[key].as_float() for key in keys]
+    first = (
+        PlantInterval.start,
+        PlantAssessed.in_alarm,
+        PlantAssessed.said,
+        PlantAssessed.versions_id,
+    )
+    query = (
+        select(*first, *values)
+        .outerjoin(
+            PlantAssessed,
+            (PlantAssessed.plant == PlantInterval.plant)
+            & (PlantAssessed.start == PlantInterval.start),
+        )
+        .where(PlantInterval.plant == plant)
+        .order_by(PlantInterval.start.desc())
+        .limit(most)
+    )
+    if end is not None:
+        query = query.where(PlantInterval.start < end)
+    with _engine(url).connect() as connection:
+        rows = connection.execute(query).all()[::-1]
+        known = connection.execute(select(PlantVersions.id, PlantVersions.versions)).tuples().all()
+    shared = dict(known)
+    return [
+        Past(
+            start,
+            dict(zip(keys, numbers, strict=True)),
+            None if own is None else join(own, shared[number]),
+            bool(in_alarm),
+        )
+        for start, in_alarm, own, number, *numbers in rows
+    ]
+
+
 def _floats(column: Iterable[Any]) -> Floats:
-    return np.array([np.nan if one is None else one for one in column], float)
+    return np.array([np.nan if number is None else number for number in column], float)
 
 
 @cache
 def _engine(url: str) -> Engine:
-    """One engine for a process."""
+    """One engine for each database of a process."""
     return plain_engine(url)
 
 
-__all__ = ["Course", "Forecasts", "read_course"]
+__all__ = ["Course", "Forecasts", "read_course", "read_past"]

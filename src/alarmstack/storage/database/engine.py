@@ -1,4 +1,4 @@
-"""A database by its URL: `sqlite:///file.db` or `postgresql://user@host/name`, and short sessions on it."""
+"""A database by its URL: `sqlite:///file.db` or `postgresql://user@host/name`, and its sessions."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from alarmstack.core.errors import ServiceError
 
 BUSY_SECONDS = 10.0
-"""How long a writer waits for another one on SQLite, unless ALARMSTACK_DATABASE_BUSY_SECONDS says otherwise."""
+"""How long a writer waits for another writer on SQLite (ALARMSTACK_DATABASE_BUSY_SECONDS)."""
 CONNECT_SECONDS = 5
-"""How long a Postgres server may take to accept a connection: one that hangs counts as away."""
+"""How long a Postgres server may take to accept a connection before it counts as unavailable."""
 WAL_BYTES = 16 * 1024 * 1024
-"""What SQLite's write-ahead log may keep of the disk after its content was moved into the file."""
+"""Largest size of SQLite's write-ahead log after its content was moved into the file."""
 RELEASED_PAGES = 2000
-"""Free pages that are given back at a time: 8 MB, which takes a few milliseconds."""
+"""Free pages that are released at a time: 8 MB, which takes a few milliseconds."""
 DRIVERS = {
     "sqlite": ("sqlite+pysqlite", "sqlite+aiosqlite"),
     "postgresql": ("postgresql+psycopg", "postgresql+psycopg"),
@@ -30,7 +30,7 @@ DRIVERS = {
 
 
 class Database:
-    """A pool of connections. `async with database.begin() as session` is one transaction: all of it, or nothing."""
+    """A pool of connections. `async with database.begin() as session` is one transaction."""
 
     def __init__(self, url: str, busy_seconds: float = BUSY_SECONDS) -> None:
         parsed = driven(url, service=True)
@@ -47,20 +47,23 @@ class Database:
         """A transaction, committed at the end of its `async with`."""
         return self._sessions.begin()
 
-    async def release(self) -> None:
-        """Give the space of removed rows back to the disk, and shorten SQLite's write-ahead log. Postgres does so by itself."""
+    async def release(self, *, shorten_log: bool = True) -> None:
+        """Release the disk space of removed rows, and shorten SQLite's write-ahead log.
+
+        Postgres does this by itself.
+        """
         if not self._sqlite:
             return
         async with self.engine.connect() as connection:
             driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None
-            # As a script: a plain `execute` takes one step of this statement, which releases one page.
-            await driver.executescript(
-                f"PRAGMA incremental_vacuum({RELEASED_PAGES}); PRAGMA wal_checkpoint(TRUNCATE)"
-            )
+            # As a script: a plain `execute` runs one step of this statement and releases one page.
+            await driver.executescript(f"PRAGMA incremental_vacuum({RELEASED_PAGES})")
+            if shorten_log:
+                await driver.executescript("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self.engine.dispose()
 
 
@@ -74,9 +77,9 @@ def plain_engine(url: str) -> Engine:
 
 
 def driven(url: str, *, service: bool) -> URL:
-    """The URL with the driver this package brings.
+    """The URL with the driver of this package.
 
-    Raises ServiceError for another kind of database. The folder of an SQLite file is made.
+    Raises ServiceError for another kind of database. The folder of an SQLite file is created.
     """
     try:
         parsed = make_url(url)
@@ -85,7 +88,7 @@ def driven(url: str, *, service: bool) -> URL:
     except (ArgumentError, KeyError):
         scheme = url.partition(":")[0]
         raise ServiceError(
-            f"ALARMSTACK_DATABASE_URL: {scheme!r} is no database this service knows: "
+            f"ALARMSTACK_DATABASE_URL: {scheme!r} is not a supported database: "
             "use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
         ) from None
     if kind == "sqlite" and parsed.database and parsed.database != ":memory:":
@@ -94,16 +97,16 @@ def driven(url: str, *, service: bool) -> URL:
 
 
 def _waiting(url: URL, busy_seconds: float) -> dict[str, Any]:
-    """How long a connection waits: for another writer on SQLite, for an answer when it connects to Postgres."""
+    """How long a connection waits: for another writer on SQLite, for an answer of Postgres."""
     name = "timeout" if url.get_backend_name() == "sqlite" else "connect_timeout"
     seconds = busy_seconds if name == "timeout" else CONNECT_SECONDS
     return {"connect_args": {name: seconds}}
 
 
 def _prepare(busy_seconds: float, connection: Any, _record: Any) -> None:
-    """Every SQLite connection: readers beside a writer, foreign keys held, free pages given back, a bounded log.
+    """Set up an SQLite connection: WAL of limited size, foreign keys, release of free pages.
 
-    `auto_vacuum` takes effect in a new file only, and before anything else is written.
+    `auto_vacuum` has an effect only in a new file, before anything else is written.
     """
     cursor = connection.cursor()
     for pragma in (

@@ -1,4 +1,4 @@
-"""Questions about people's own history. The only writer of `entries`. Every question is asked for one user."""
+"""The history entries of users. The only writer of `entries`. Every query is for one user."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LINE = (
 
 @dataclass(frozen=True)
 class Filter:
-    """Which entries: of a type, made since … until, deleted ones or the others."""
+    """Selects entries: of a type, created in [since, until), deleted or not."""
 
     type: str | None = None
     since: datetime | None = None
@@ -42,7 +42,7 @@ class Filter:
     def conditions(self, user_id: int) -> list[ColumnElement[bool]]:
         """The same as SQL, for one user."""
         table = HistoryEntry
-        asked = [
+        conditions = [
             None if self.type is None else table.type == self.type,
             None if self.since is None else table.created_at >= self.since,
             None if self.until is None else table.created_at < self.until,
@@ -50,12 +50,12 @@ class Filter:
         ]
         return [
             table.user_id == user_id,
-            *(condition for condition in asked if condition is not None),
+            *(condition for condition in conditions if condition is not None),
         ]
 
 
 async def add(session: AsyncSession, entry: HistoryEntry) -> int:
-    """Keep an entry; its number."""
+    """Store an entry and return its number."""
     session.add(entry)
     await session.flush()
     return entry.id
@@ -64,43 +64,47 @@ async def add(session: AsyncSession, entry: HistoryEntry) -> int:
 async def page(
     session: AsyncSession, user_id: int, wanted: Filter, first: int, most: int
 ) -> Sequence[Row[Any]]:
-    """The columns `LINE` of a user's entries and whether they are deleted, newest first. Bodies come as the text that is stored."""
+    """The columns `LINE` of a user's entries and whether they are deleted, newest first.
+
+    Bodies are given as the stored text.
+    """
     deleted = HistoryEntry.deleted_at.is_not(None).label("deleted")
-    asked = select(*[*_stored(), deleted]).where(*wanted.conditions(user_id))
-    return (
-        await session.execute(asked.order_by(HistoryEntry.id.desc()).offset(first).limit(most))
-    ).all()
+    query = select(*[*_stored(), deleted]).where(*wanted.conditions(user_id))
+    newest_first = query.order_by(HistoryEntry.id.desc())
+    return (await session.execute(newest_first.offset(first).limit(most))).all()
 
 
 async def lines(
     session: AsyncSession, user_id: int, wanted: Filter, before: int | None, most: int
 ) -> Sequence[Row[Any]]:
-    """The columns `LINE` of a user's entries, newest first, from below a number on. Bodies come as the text that is stored."""
-    asked = select(*_stored()).where(*wanted.conditions(user_id))
+    """The columns `LINE` of a user's entries with lower numbers than `before`, newest first.
+
+    Bodies are given as the stored text.
+    """
+    query = select(*_stored()).where(*wanted.conditions(user_id))
     if before is not None:
-        asked = asked.where(HistoryEntry.id < before)
-    return (await session.execute(asked.order_by(HistoryEntry.id.desc()).limit(most))).all()
+        query = query.where(HistoryEntry.id < before)
+    return (await session.execute(query.order_by(HistoryEntry.id.desc()).limit(most))).all()
 
 
 def _stored() -> list[ColumnElement[Any]]:
     """The columns `LINE`, bodies as text under their own names."""
-    return [cast(one, Text).label(one.key) if one.key in BODIES else one.expression for one in LINE]
+    return [
+        cast(column, Text).label(column.key) if column.key in BODIES else column.expression
+        for column in LINE
+    ]
 
 
 async def count(session: AsyncSession, user_id: int, wanted: Filter) -> int:
-    """How many there are."""
-    return (
-        await session.scalar(
-            select(func.count()).select_from(HistoryEntry).where(*wanted.conditions(user_id))
-        )
-        or 0
-    )
+    """The number of entries."""
+    query = select(func.count()).select_from(HistoryEntry).where(*wanted.conditions(user_id))
+    return await session.scalar(query) or 0
 
 
 async def mark(
     session: AsyncSession, user_id: int, number: int, deleted_at: datetime | None
 ) -> HistoryEntry | None:
-    """Delete one of the user's entries, or take that back (None); None where the user has no such entry."""
+    """Delete an entry of the user, or restore it (None). None when there is no such entry."""
     marked = await session.scalars(
         update(HistoryEntry)
         .where(HistoryEntry.id == number, HistoryEntry.user_id == user_id)
@@ -111,7 +115,7 @@ async def mark(
 
 
 async def remove_deleted(session: AsyncSession, before: datetime, most: int) -> int:
-    """Remove entries for good that were deleted before an instant, the oldest first; how many."""
+    """Remove entries that were deleted before an instant, oldest first; their number."""
     oldest = (
         select(HistoryEntry.id)
         .where(HistoryEntry.deleted_at < before)

@@ -1,4 +1,4 @@
-"""The journal: who did what, when, why. The only writer of `journal`; lines are added and read, nothing else."""
+"""The journal: who did what, when and why. The only writer of `journal`, which only adds lines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def write(
     reason: str | None = None,
     plant_time: datetime | None = None,
 ) -> None:
-    """Add a line, in the transaction of what it tells of."""
+    """Add a line, in the transaction of the action that it describes."""
     session.add(
         JournalLine(
             plant_time=plant_time,

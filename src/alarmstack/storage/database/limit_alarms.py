@@ -1,6 +1,7 @@
-"""Questions about limit alarms. The only writer of `limit_alarms` and `limit_states`, on behalf of the monitor alone.
+"""Limit alarms. The only writer of `limit_alarms` and `limit_states`, used by the monitor alone.
 
-An episode is known by its rule and its beginning: writing it again changes it, so that a write that failed can be repeated.
+An episode is identified by its rule and its beginning. Writing it again changes it, so that a
+failed write can be repeated.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from alarmstack.storage.database.tables import Body, LimitEpisode, LimitProgress
 
 @dataclass(frozen=True)
 class Episode:
-    """A limit alarm. `end` None: it is active; `approximate`: its bounds are those of closed intervals."""
+    """A limit alarm. `end` None: active; `approximate`: the bounds are those of intervals."""
 
     rule: str
     key: str
@@ -34,7 +35,7 @@ class Episode:
 async def keep(
     session: AsyncSession, plant: str, episodes: Sequence[Episode], states: Mapping[str, Body]
 ) -> None:
-    """Write episodes that began, changed or ended, and the states that belong to them."""
+    """Write episodes that began, changed or ended, and their states."""
     for episode in episodes:
         await _keep_episode(session, plant, episode)
     for rule, state in states.items():
@@ -47,16 +48,19 @@ async def _keep_episode(session: AsyncSession, plant: str, episode: Episode) -> 
         LimitEpisode.rule == episode.rule,
         LimitEpisode.begin == episode.begin,
     )
-    known = (await session.scalars(select(LimitEpisode).where(*same))).one_or_none()
-    if known is None:
+    stored = (await session.scalars(select(LimitEpisode).where(*same))).one_or_none()
+    if stored is None:
         session.add(LimitEpisode(plant=plant, **asdict(episode)))
         await session.flush()
         return
-    known.end, known.peak, known.approximate = episode.end, episode.peak, episode.approximate
+    stored.end, stored.peak, stored.approximate = episode.end, episode.peak, episode.approximate
 
 
 async def end_others(session: AsyncSession, plant: str, active: Mapping[str, datetime]) -> None:
-    """End every episode that no state is active for: its rule was removed or changed. Its end is not known; its beginning is."""
+    """End every episode without an active state, because its rule was removed or changed.
+
+    Its end is unknown, so the beginning is stored as the end.
+    """
     open_ended = select(LimitEpisode).where(LimitEpisode.plant == plant, LimitEpisode.end.is_(None))
     for episode in await session.scalars(open_ended):
         if active.get(episode.rule) != episode.begin:
@@ -64,24 +68,24 @@ async def end_others(session: AsyncSession, plant: str, active: Mapping[str, dat
 
 
 async def states(session: AsyncSession, plant: str) -> dict[str, Body]:
-    """The state of each rule as it was last written."""
-    found = await session.scalars(select(LimitProgress).where(LimitProgress.plant == plant))
-    return {one.rule: one.state for one in found}
+    """The last written state of each rule."""
+    rows = await session.scalars(select(LimitProgress).where(LimitProgress.plant == plant))
+    return {row.rule: row.state for row in rows}
 
 
 async def page(
     session: AsyncSession, plant: str, until: datetime | None, first: int, most: int
 ) -> Sequence[LimitEpisode]:
     """Episodes that began by `until`, newest first."""
-    asked = select(LimitEpisode).where(*_began(plant, until))
-    newest_first = asked.order_by(LimitEpisode.begin.desc(), LimitEpisode.id.desc())
+    query = select(LimitEpisode).where(*_began(plant, until))
+    newest_first = query.order_by(LimitEpisode.begin.desc(), LimitEpisode.id.desc())
     return (await session.scalars(newest_first.offset(first).limit(most))).all()
 
 
 async def count(session: AsyncSession, plant: str, until: datetime | None) -> int:
-    """How many began by `until`."""
-    asked = select(func.count()).select_from(LimitEpisode).where(*_began(plant, until))
-    return (await session.scalar(asked)) or 0
+    """The number of episodes that began by `until`."""
+    query = select(func.count()).select_from(LimitEpisode).where(*_began(plant, until))
+    return await session.scalar(query) or 0
 
 
 def _began(plant: str, until: datetime | None) -> list[ColumnElement[bool]]:

@@ -1,4 +1,4 @@
-"""Bring a database up to date, or back. The migrations are part of the package; the service runs them at its start."""
+"""Migration of a database to the newest version or back. The service migrates when it starts."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from alarmstack.core.tasks import reason_of
 from alarmstack.storage.database.engine import plain_engine
 
 INCREMENTAL = 2
-"""SQLite's `auto_vacuum` by number: free pages are given back when asked to."""
+"""SQLite's number for the `auto_vacuum` that releases free pages on request."""
 log = logging.getLogger(__name__)
 
 
 def migrate(url: str, revision: str = "head") -> None:
-    """Bring the database at `url` to the newest revision. Raises ServiceError when it cannot be reached or brought there."""
+    """Migrate the database at `url` to a revision. Raises ServiceError when that fails."""
     _run(url, lambda config: command.upgrade(config, revision))
     if make_url(url).get_backend_name() == "sqlite":
         _let_shrink(url)
 
 
 def downgrade(url: str, revision: str = "base") -> None:
-    """Take the database back to a revision; `base` removes every table."""
+    """Migrate the database back to a revision; `base` removes every table."""
     _run(url, lambda config: command.downgrade(config, revision))
 
 
@@ -48,14 +48,15 @@ def _run(url: str, work: Callable[[Config], None]) -> None:
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise ServiceError(
-            f"the database {engine.url.render_as_string(hide_password=True)} cannot be used: {reason}"
+            f"the database {engine.url.render_as_string(hide_password=True)} "
+            f"cannot be used: {reason}"
         ) from error
     finally:
         engine.dispose()
 
 
 def _let_shrink(url: str) -> None:
-    """Rewrite an SQLite file of an earlier version once, so that it can give free pages back."""
+    """Rewrite an SQLite file of an earlier version once, so that it can release free pages."""
     engine = plain_engine(url)
     try:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -63,7 +64,7 @@ def _let_shrink(url: str) -> None:
                 connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
                 connection.exec_driver_sql("VACUUM")
     except SQLAlchemyError as error:
-        # The file works as it is; it only stays as large as it was at its largest.
+        # The file still works. It only keeps its largest size.
         log.warning(
             "the database cannot be rewritten, its file will not shrink: %s", reason_of(error)
         )

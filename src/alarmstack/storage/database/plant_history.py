@@ -1,7 +1,8 @@
-"""Questions about the plant's past. The only writer of the tables `plant_…`, on behalf of the monitor alone.
+"""Past intervals and their assessments. The only writer of `plant_…`, used by the monitor alone.
 
-An interval is known by its start: storing it twice changes nothing, and a row that the feed has corrected takes the place of the
-old one, whose assessment goes (it was made of other numbers).
+An interval is identified by its start. Storing it twice changes nothing. A row that the feed has
+corrected replaces the old one, and the assessment of the old one is removed, because it was
+computed from other values.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from alarmstack.storage.database.tables import (
 
 @dataclass(frozen=True)
 class Past:
-    """An interval's row and, once assessed, what was said of it."""
+    """The row of an interval and, once it is assessed, the model outputs."""
 
     start: datetime
     row: Body
@@ -35,7 +36,7 @@ class Past:
 
 
 class Version(NamedTuple):
-    """Which row of an interval: its start, and how often it was corrected."""
+    """Identifies a row of an interval: its start, and how often it was corrected."""
 
     start: datetime
     revision: int
@@ -49,18 +50,20 @@ async def store(
     now: datetime,
     seen_for: timedelta = timedelta(0),
 ) -> bool:
-    """Keep an interval; whether that changed anything.
+    """Store an interval. Returns whether this changed anything.
 
-    `seen_for`: how long after it other intervals were assessed with it in their past. Their assessments go with its own.
+    `seen_for`: intervals that start up to this long afterwards were assessed with this one in their
+    past. Their assessments are removed together with its own.
     """
-    known = await session.get(PlantInterval, (plant, start), with_for_update=True)
-    if known is not None and _numbers(known.row) == _numbers(row):
+    stored = await session.get(PlantInterval, (plant, start), with_for_update=True)
+    if stored is not None and _numbers(stored.row) == _numbers(row):
         return False
-    if known is None:
+    if stored is None:
         session.add(PlantInterval(plant=plant, start=start, row=row, stored_at=now, revision=1))
     else:
-        known.row, known.stored_at, known.revision = row, now, known.revision + 1
-    # The row before the assessments: what is stored of the old row meanwhile is removed too.
+        stored.row, stored.stored_at, stored.revision = row, now, stored.revision + 1
+    # The row before the assessments: an assessment of the old row that is stored meanwhile goes
+    # too.
     await session.flush()
     await _forget_assessed(session, plant, start, start + seen_for)
     return True
@@ -76,10 +79,10 @@ async def store_assessment(
     now: datetime,
     made_from: Sequence[Version] | None = None,
 ) -> bool:
-    """Keep an assessment; a newer one takes an older one's place.
+    """Store an assessment, which replaces an older one.
 
-    `made_from`: the rows that it was computed from. Where they are no longer the newest ones, nothing is kept and the
-    answer is False.
+    `made_from`: the rows that it was computed from. When they are no longer the newest ones,
+    nothing is stored and the result is False.
     """
     own, shared = split(said)
     number = await _versions_id(session, shared)
@@ -90,7 +93,7 @@ async def store_assessment(
     await session.merge(PlantBody(plant=plant, start=start, body=body))
     if made_from is None:
         return True
-    # Written first: from here on SQLite lets nobody else write, and Postgres locks the rows that are compared.
+    # Written first: now SQLite blocks other writers, and Postgres locks the rows that are compared.
     await session.flush()
     if await _revisions(session, plant, start, len(made_from)) == list(made_from):
         return True
@@ -111,48 +114,48 @@ async def _forget_assessed(
 async def _revisions(
     session: AsyncSession, plant: str, start: datetime, most: int
 ) -> list[Version]:
-    asked = (
+    query = (
         select(PlantInterval.start, PlantInterval.revision)
         .where(PlantInterval.plant == plant, PlantInterval.start <= start)
         .order_by(PlantInterval.start.desc())
         .limit(most)
         .with_for_update(read=True)
     )
-    return [Version(*one) for one in (await session.execute(asked)).all()[::-1]]
+    return [Version(*row) for row in (await session.execute(query)).all()[::-1]]
 
 
 async def block_until(
     session: AsyncSession, plant: str, start: datetime, most: int
 ) -> tuple[list[Version], list[Body]]:
-    """The last rows up to and with `start`, oldest first, and which rows they are."""
-    asked = (
+    """The last rows up to `start` inclusive, oldest first, after their versions."""
+    query = (
         select(PlantInterval.start, PlantInterval.revision, PlantInterval.row)
         .where(PlantInterval.plant == plant, PlantInterval.start <= start)
         .order_by(PlantInterval.start.desc())
         .limit(most)
     )
-    found = (await session.execute(asked)).all()[::-1]
-    return [Version(one[0], one[1]) for one in found], [one[2] for one in found]
+    stored = (await session.execute(query)).tuples().all()[::-1]
+    versions = [Version(begin, revision) for begin, revision, _ in stored]
+    return versions, [row for _, _, row in stored]
 
 
 async def newest_assessed(
     session: AsyncSession, plant: str, until: datetime | None
 ) -> datetime | None:
     """Start of the newest assessed interval before `until`."""
-    asked = select(func.max(PlantAssessed.start)).where(PlantAssessed.plant == plant)
-    return await session.scalar(
-        asked if until is None else asked.where(PlantAssessed.start < until)
-    )
+    query = select(func.max(PlantAssessed.start)).where(PlantAssessed.plant == plant)
+    if until is not None:
+        query = query.where(PlantAssessed.start < until)
+    return await session.scalar(query)
 
 
 async def _versions_id(session: AsyncSession, shared: Body) -> int:
-    """The number that thresholds and versions are kept under; new ones get the next."""
+    """The number of stored thresholds and versions; new ones are added."""
     key = digest(shared)
-    known = (
-        await session.scalars(select(PlantVersions.id).where(PlantVersions.digest == key))
-    ).one_or_none()
-    if known is not None:
-        return known
+    query = select(PlantVersions.id).where(PlantVersions.digest == key)
+    number = (await session.scalars(query)).one_or_none()
+    if number is not None:
+        return number
     added = PlantVersions(digest=key, versions=shared)
     session.add(added)
     await session.flush()
@@ -161,85 +164,89 @@ async def _versions_id(session: AsyncSession, shared: Body) -> int:
 
 async def newest_starts(session: AsyncSession, plant: str, most: int) -> Sequence[datetime]:
     """Starts of the newest intervals, oldest first."""
-    asked = (
+    query = (
         select(PlantInterval.start)
         .where(PlantInterval.plant == plant)
         .order_by(PlantInterval.start.desc())
         .limit(most)
     )
-    return (await session.scalars(asked)).all()[::-1]
+    return (await session.scalars(query)).all()[::-1]
 
 
 async def unassessed(session: AsyncSession, plant: str, most: int) -> Sequence[datetime]:
-    """Starts of intervals that nothing was said of yet, newest first."""
+    """Starts of intervals that have not been assessed yet, newest first."""
     assessed = (
         select(PlantAssessed.start)
         .where(PlantAssessed.plant == plant, PlantAssessed.start == PlantInterval.start)
         .exists()
     )
-    asked = select(PlantInterval.start).where(PlantInterval.plant == plant, ~assessed)
-    return (await session.scalars(asked.order_by(PlantInterval.start.desc()).limit(most))).all()
+    query = select(PlantInterval.start).where(PlantInterval.plant == plant, ~assessed)
+    return (await session.scalars(query.order_by(PlantInterval.start.desc()).limit(most))).all()
 
 
 async def rows_until(
     session: AsyncSession, plant: str, start: datetime, most: int
 ) -> Sequence[Body]:
-    """Rows of the last intervals up to and with `start`, oldest first."""
-    asked = (
+    """Rows of the last intervals up to `start` inclusive, oldest first."""
+    query = (
         select(PlantInterval.row)
         .where(PlantInterval.plant == plant, PlantInterval.start <= start)
         .order_by(PlantInterval.start.desc())
         .limit(most)
     )
-    return (await session.scalars(asked)).all()[::-1]
+    return (await session.scalars(query)).all()[::-1]
 
 
 async def past(
     session: AsyncSession, plant: str, begin: datetime | None, end: datetime | None, most: int
 ) -> Sequence[Past]:
-    """The newest `most` intervals that start in [begin, end), oldest first, with the little that was said of them."""
+    """The newest `most` intervals that start in [begin, end), oldest first, with their outputs."""
     return await _read(session, _within(select(PlantInterval.row), plant, begin, end, most))
 
 
 async def scored(
     session: AsyncSession, plant: str, begin: datetime | None, end: datetime | None, most: int
 ) -> Sequence[Past]:
-    """The same without what was measured: a row holds its segment alone, which is all that warnings need."""
+    """Like `past` without measured values: a row has only its segment, which warnings need."""
     segment = PlantInterval.row["segment"].as_integer()
-    found = await _read(session, _within(select(segment), plant, begin, end, most))
-    return [replace(one, row={"segment": one.row}) for one in found]
+    intervals = await _read(session, _within(select(segment), plant, begin, end, most))
+    return [replace(interval, row={"segment": interval.row}) for interval in intervals]
 
 
 async def rows(
     session: AsyncSession, plant: str, starts: Sequence[datetime]
 ) -> dict[datetime, Body]:
     """The rows of these intervals."""
-    asked = select(PlantInterval.start, PlantInterval.row).where(
+    query = select(PlantInterval.start, PlantInterval.row).where(
         PlantInterval.plant == plant, PlantInterval.start.in_(starts)
     )
-    return {start: row for start, row in (await session.execute(asked)).all()}
+    return {start: row for start, row in (await session.execute(query)).all()}
 
 
-async def _read(session: AsyncSession, asked: Select[Any]) -> list[Past]:
-    """The intervals that `_within` asks for, oldest first."""
-    found = (await session.execute(asked)).all()
-    numbers = {number for *_, number in found if number is not None}
-    known = await session.execute(
+async def _read(session: AsyncSession, query: Select[Any]) -> list[Past]:
+    """The intervals of a query by `_within`, oldest first."""
+    stored = (await session.execute(query)).all()
+    numbers = {number for *_, number in stored if number is not None}
+    versions = await session.execute(
         select(PlantVersions.id, PlantVersions.versions).where(PlantVersions.id.in_(numbers))
     )
-    shared = dict(known.tuples().all())
+    shared = dict(versions.tuples().all())
     return [
-        Past(start, first, None if own is None else join(own, shared[number]), bool(in_alarm))
-        for first, start, own, in_alarm, number in found[::-1]
+        Past(start, row, None if own is None else join(own, shared[number]), bool(in_alarm))
+        for row, start, own, in_alarm, number in stored[::-1]
     ]
 
 
 def _within(
-    asked: Select[Any], plant: str, begin: datetime | None, end: datetime | None, most: int
+    query: Select[Any], plant: str, begin: datetime | None, end: datetime | None, most: int
 ) -> Select[Any]:
-    """The newest `most` intervals that start in [begin, end): what was asked for, start, what was said, in alarm."""
-    asked = (
-        asked.add_columns(
+    """The query for the newest `most` intervals that start in [begin, end).
+
+    It also selects the start, the stored outputs, whether the row is in alarm, and the number of
+    the versions.
+    """
+    query = (
+        query.add_columns(
             PlantInterval.start,
             PlantAssessed.said,
             PlantAssessed.in_alarm,
@@ -255,27 +262,30 @@ def _within(
         .limit(most)
     )
     if begin is not None:
-        asked = asked.where(PlantInterval.start >= begin)
-    return asked if end is None else asked.where(PlantInterval.start < end)
+        query = query.where(PlantInterval.start >= begin)
+    return query if end is None else query.where(PlantInterval.start < end)
 
 
 async def bodies(
     session: AsyncSession, plant: str, starts: Sequence[datetime]
 ) -> dict[datetime, Body]:
-    """The whole assessments of these intervals, where they are still kept."""
-    asked = select(PlantBody.start, PlantBody.body).where(
+    """The complete assessments of these intervals, when they are still stored."""
+    query = select(PlantBody.start, PlantBody.body).where(
         PlantBody.plant == plant, PlantBody.start.in_(starts)
     )
-    return {start: body for start, body in (await session.execute(asked)).all()}
+    return {start: body for start, body in (await session.execute(query)).all()}
 
 
 async def forget_bodies(session: AsyncSession, plant: str, before: datetime, most: int) -> int:
-    """Remove whole assessments of intervals that start before an instant, the oldest first; how many. Their scores stay."""
+    """Remove complete assessments of intervals before an instant, oldest first; their number.
+
+    Their scores stay.
+    """
     return await _forget(session, PlantBody, plant, before, most)
 
 
 async def forget_intervals(session: AsyncSession, plant: str, before: datetime, most: int) -> int:
-    """Remove intervals that start before an instant with all that was said of them, the oldest first; how many."""
+    """Remove intervals before an instant with all their outputs, oldest first; their number."""
     for table in (PlantBody, PlantAssessed):
         await _forget(session, table, plant, before, most)
     return await _forget(session, PlantInterval, plant, before, most)
@@ -305,7 +315,7 @@ async def _forget(
 
 
 def _numbers(row: Body) -> Body:
-    """What was measured; a feed that restarts may number its segments anew, which is no correction."""
+    """The measured values. New segment numbers after a restart of the feed are not a correction."""
     return {key: value for key, value in row.items() if key != "segment"}
 
 

@@ -1,6 +1,7 @@
-"""Questions about rows of the feed that were set aside. The only writer of `plant_quarantine`, on behalf of the monitor alone.
+"""Invalid rows of the feed. The only writer of `plant_quarantine`, used by the monitor alone.
 
-A row is known by its content: the same row again is counted, not stored twice. Only the newest rows are kept.
+A row is identified by its content: a repeated row is counted and not stored again. Only the newest
+rows are kept.
 """
 
 from __future__ import annotations
@@ -21,22 +22,22 @@ LONGEST_CONTENT = 4000
 async def store(
     session: AsyncSession, plant: str, content: str, reason: str, now: datetime
 ) -> datetime | None:
-    """Set a row aside. Returns when the same row last came; None for a new one."""
+    """Store a row. Returns when the same row last arrived; None for a new one."""
     digest = hashlib.sha256(content.encode(errors="replace")).hexdigest()
     same = select(Quarantined).where(Quarantined.plant == plant, Quarantined.digest == digest)
-    known = (await session.scalars(same)).one_or_none()
-    if known is None:
+    stored = (await session.scalars(same)).one_or_none()
+    if stored is None:
         kept = content[:LONGEST_CONTENT]
         times = {"first_at": now, "last_at": now, "times": 1}
         session.add(Quarantined(plant=plant, digest=digest, content=kept, reason=reason, **times))
         return None
-    before = known.last_at
-    known.reason, known.last_at, known.times = reason, now, known.times + 1
+    before = stored.last_at
+    stored.reason, stored.last_at, stored.times = reason, now, stored.times + 1
     return before
 
 
 async def trim(session: AsyncSession, plant: str, most: int) -> None:
-    """Remove all rows but the newest `most`."""
+    """Remove all rows except the newest `most`."""
     newest = select(Quarantined.id).where(Quarantined.plant == plant)
     newest = newest.order_by(Quarantined.last_at.desc(), Quarantined.id.desc()).limit(most)
     await session.execute(
@@ -45,16 +46,16 @@ async def trim(session: AsyncSession, plant: str, most: int) -> None:
 
 
 async def page(session: AsyncSession, plant: str, first: int, most: int) -> Sequence[Quarantined]:
-    """Rows that were set aside, newest first."""
-    asked = select(Quarantined).where(Quarantined.plant == plant)
-    asked = asked.order_by(Quarantined.last_at.desc(), Quarantined.id.desc())
-    return (await session.scalars(asked.offset(first).limit(most))).all()
+    """Quarantined rows, newest first."""
+    query = select(Quarantined).where(Quarantined.plant == plant)
+    newest_first = query.order_by(Quarantined.last_at.desc(), Quarantined.id.desc())
+    return (await session.scalars(newest_first.offset(first).limit(most))).all()
 
 
 async def count(session: AsyncSession, plant: str) -> int:
-    """How many rows are kept."""
-    asked = select(func.count()).select_from(Quarantined).where(Quarantined.plant == plant)
-    return await session.scalar(asked) or 0
+    """The number of stored rows."""
+    query = select(func.count()).select_from(Quarantined).where(Quarantined.plant == plant)
+    return await session.scalar(query) or 0
 
 
 __all__ = ["LONGEST_CONTENT", "count", "page", "store", "trim"]

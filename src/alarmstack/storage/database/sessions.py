@@ -1,7 +1,7 @@
-"""Questions about logins. The only writer of `refresh_sessions`.
+"""Logins. The only writer of `refresh_sessions`.
 
-A login is a *family* of refresh tokens, each used once to get the next. A used token that comes back later is stolen or replayed:
-whoever finds that out ends the family.
+A login is a *family* of refresh tokens. Each is used once to get the next one. A token that is used
+again was stolen or replayed; the caller that notices this ends the family.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from alarmstack.storage.database.tables import RefreshSession, User
 
 
 class Login(NamedTuple):
-    """A login: whose it is, the family of its tokens, and when it began."""
+    """A login: its user, the family of its tokens, and when it began."""
 
     user_id: int
     family: str
@@ -26,7 +26,7 @@ class Login(NamedTuple):
 async def add(
     session: AsyncSession, login: Login, token_hash: str, now: datetime, expires_at: datetime
 ) -> None:
-    """Keep a new refresh token of a login."""
+    """Store a new refresh token of a login."""
     session.add(
         RefreshSession(
             **login._asdict(), token_hash=token_hash, created_at=now, expires_at=expires_at
@@ -35,14 +35,14 @@ async def add(
 
 
 async def find(session: AsyncSession, token_hash: str) -> tuple[RefreshSession, User] | None:
-    """The token and whose it is."""
+    """The token and its user."""
     rows = await session.execute(
         select(RefreshSession, User)
         .join(User, User.id == RefreshSession.user_id)
         .where(RefreshSession.token_hash == token_hash)
     )
-    found = rows.one_or_none()
-    return None if found is None else (found[0], found[1])
+    row = rows.one_or_none()
+    return None if row is None else (row[0], row[1])
 
 
 async def rotate(session: AsyncSession, token: RefreshSession, now: datetime) -> bool:
@@ -75,22 +75,19 @@ async def end_all(session: AsyncSession, user_id: int, now: datetime) -> None:
 
 
 async def forget_expired(session: AsyncSession, now: datetime, kept_for: timedelta) -> None:
-    """Drop tokens that ended long ago."""
+    """Remove tokens that expired more than `kept_for` ago."""
     await session.execute(delete(RefreshSession).where(RefreshSession.expires_at < now - kept_for))
 
 
 async def holder(session: AsyncSession, user_id: int, family: str) -> User | None:
-    """The account, as it is now, while it is enabled and its login has not been ended."""
+    """The account in its present state, when it is enabled and the login has not been ended."""
     alive = exists().where(
         RefreshSession.family == family,
         RefreshSession.user_id == user_id,
         RefreshSession.revoked_at.is_(None),
     )
-    return (
-        await session.scalars(
-            select(User).where(User.id == user_id, User.disabled_at.is_(None), alive)
-        )
-    ).one_or_none()
+    query = select(User).where(User.id == user_id, User.disabled_at.is_(None), alive)
+    return (await session.scalars(query)).one_or_none()
 
 
 __all__ = ["Login", "add", "end_all", "end_family", "find", "forget_expired", "holder", "rotate"]

@@ -1,6 +1,7 @@
-"""Tables, typed. Instants are stored as UTC and come back aware; bodies are stored as the JSON that travelled.
+"""Typed tables. Instants are stored as UTC and read with their zone; bodies are stored as JSON.
 
-Every table has one writer, named in its docstring: nothing else inserts or updates there. Lengths are those the wire allows.
+Every table has one writer, which its docstring names: no other module inserts or updates there.
+Lengths are those that the API allows.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ Body = dict[str, Any]
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware datetime, kept as UTC: with its zone on Postgres, without one on SQLite, which knows none."""
+    """A datetime with zone, stored as UTC: on Postgres with a zone, on SQLite without."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """What is stored. A naive time is a bug of the caller."""
+        """The stored value. A time without zone is a bug of the caller."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -41,14 +42,14 @@ class Instant(TypeDecorator[datetime]):
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """What is read."""
+        """The value that is read."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Table(DeclarativeBase):
-    """Base of all tables; constraint names are fixed so that migrations can name them."""
+    """Base of all tables. Constraint names are fixed so that migrations can refer to them."""
 
     metadata = MetaData(
         naming_convention={
@@ -58,7 +59,7 @@ class Table(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: Instant, Body: JSON, list[Body]: JSON}  # noqa: RUF012 - SQLAlchemy's own way
+    type_annotation_map = {datetime: Instant, Body: JSON, list[Body]: JSON}  # noqa: RUF012 - SQLAlchemy requires it
 
 
 class User(Table):
@@ -77,7 +78,10 @@ class User(Table):
 
 
 class RefreshSession(Table):
-    """One refresh token of a login; only its hash is kept. All tokens of one login are a `family`. Writer: `sessions`."""
+    """One refresh token of a login, of which only the hash is stored. Writer: `sessions`.
+
+    All tokens of one login are a `family`.
+    """
 
     __tablename__ = "refresh_sessions"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -86,7 +90,7 @@ class RefreshSession(Table):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
     begun_at: Mapped[datetime] = mapped_column(
-        doc="When somebody logged in with a password: the same in the whole family."
+        doc="When the user logged in with a password: the same in the whole family."
     )
     expires_at: Mapped[datetime]
     rotated_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -94,7 +98,7 @@ class RefreshSession(Table):
 
 
 class Invitation(Table):
-    """Leave to register once, with a role; only the token's hash is kept. Writer: `accounts`."""
+    """An invitation to register once; only its token's hash is stored. Writer: `accounts`."""
 
     __tablename__ = "invitations"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -106,7 +110,7 @@ class Invitation(Table):
 
 
 class HistoryEntry(Table):
-    """A result that somebody asked for, with what was asked. Deleting it marks it. Writer: `entries`."""
+    """A result that a user requested, with the request. Deletion marks it. Writer: `entries`."""
 
     __tablename__ = "entries"
     __table_args__ = (
@@ -132,7 +136,7 @@ class HistoryEntry(Table):
 
 
 class PlantInterval(Table):
-    """A closed interval of the plant as the feed told it. One row a start. Writer: the monitor, by `plant_history`."""
+    """A closed interval from the feed, one row for each start. Writer: `plant_history`."""
 
     __tablename__ = "plant_intervals"
     plant: Mapped[str] = mapped_column(String(100), primary_key=True)
@@ -140,12 +144,15 @@ class PlantInterval(Table):
     row: Mapped[Body]
     stored_at: Mapped[datetime]
     revision: Mapped[int] = mapped_column(
-        default=1, server_default="1", doc="Grows with each correction."
+        default=1, server_default="1", doc="Increases with each correction."
     )
 
 
 class Quarantined(Table):
-    """A row of the feed that was not valid, and why; `times`: how often it came. Writer: the monitor, by `quarantine`."""
+    """An invalid row of the feed with the reason. Writer: `quarantine` (monitor).
+
+    `times`: how often it arrived.
+    """
 
     __tablename__ = "plant_quarantine"
     __table_args__ = (UniqueConstraint("plant", "digest"),)
@@ -160,10 +167,11 @@ class Quarantined(Table):
 
 
 class PlantAssessed(Table):
-    """What the models said of an interval when it was assessed. Writer: the monitor, by `plant_history`.
+    """The model outputs of an assessed interval. Writer: `plant_history` (monitor).
 
-    `said` holds what differs from interval to interval (scores, rules met, scores of challengers); what stays the same for
-    many intervals is kept once, in `plant_versions`. Trends and warnings need no more, so that a long past stays small.
+    `said` has the values of this interval (scores, exceeded limits, scores of challengers). Values
+    that many intervals share are stored once, in `plant_versions`. Trends and warnings need no
+    more, so that a long past stays small.
     """
 
     __tablename__ = "plant_assessments"
@@ -176,7 +184,7 @@ class PlantAssessed(Table):
 
 
 class LimitEpisode(Table):
-    """A limit alarm from its beginning to its end, as the screen showed it. Writer: the monitor, by `limit_alarms`."""
+    """A limit alarm from beginning to end, as on the screen. Writer: `limit_alarms` (monitor)."""
 
     __tablename__ = "limit_alarms"
     __table_args__ = (
@@ -198,7 +206,7 @@ class LimitEpisode(Table):
 
 
 class LimitProgress(Table):
-    """How far each limit's evaluation has come, so that a restart resumes there. Writer: the monitor, by `limit_alarms`."""
+    """The state of each limit's evaluation, for a restart. Writer: `limit_alarms` (monitor)."""
 
     __tablename__ = "limit_states"
     plant: Mapped[str] = mapped_column(String(100), primary_key=True)
@@ -207,9 +215,9 @@ class LimitProgress(Table):
 
 
 class PlantVersions(Table):
-    """Versions and thresholds of the models behind assessments, once for all that share them.
+    """Model versions and thresholds, stored once for all assessments that share them.
 
-    `digest` is the SHA-256 of `versions`. Writer: the monitor, by `plant_history`.
+    `digest` is the SHA-256 of `versions`. Writer: `plant_history` (monitor).
     """
 
     __tablename__ = "plant_versions"
@@ -219,7 +227,7 @@ class PlantVersions(Table):
 
 
 class PlantBody(Table):
-    """The whole of an assessment, kept for ALARMSTACK_KEEP_ASSESSMENTS_DAYS. Writer: the monitor, by `plant_history`."""
+    """A complete assessment, kept for ALARMSTACK_KEEP_ASSESSMENTS_DAYS. Writer: `plant_history`."""
 
     __tablename__ = "plant_bodies"
     plant: Mapped[str] = mapped_column(String(100), primary_key=True)
@@ -228,7 +236,10 @@ class PlantBody(Table):
 
 
 class JournalLine(Table):
-    """What somebody did. Never changed, never deleted: triggers of the database refuse it. Writer: `journal`."""
+    """An action of a user. Writer: `journal`.
+
+    Triggers of the database refuse to change or delete a line.
+    """
 
     __tablename__ = "journal"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -5,7 +5,10 @@ export type Api = Client<paths>;
 
 export const BASE = '/api';
 
-/** The generated client over a fetch that knows how to log in. */
-export function createApi(fetch: (request: Request) => Promise<Response>, origin = location.origin): Api {
+/** The typed API client. It sends every request through `fetch`, which adds the login. */
+export function createApi(
+  fetch: (request: Request) => Promise<Response>,
+  origin = location.origin,
+): Api {
   return createClient<paths>({ baseUrl: `${origin}${BASE}`, fetch });
 }

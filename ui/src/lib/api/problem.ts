@@ -1,7 +1,7 @@
-/** Why an answer did not come, in words for a person. */
+/** Why a request failed, in words for a person. */
 export class Problem extends Error {
   constructor(
-    /** 0: nothing answered at all. */
+    /** The HTTP status; 0: no response at all. */
     readonly status: number,
     message: string,
   ) {
@@ -14,23 +14,24 @@ export class Problem extends Error {
   }
 }
 
-type Answered<T> = { data?: T; error?: unknown; response: Response };
+type Result<T> = { data?: T; error?: unknown; response: Response };
 
-/** The body of an answer; everything else becomes a Problem. */
-export async function answer<T>(asked: Promise<Answered<T>>): Promise<T> {
-  const { data, error, response } = await asked.catch((cause: unknown) => {
+/** The body of a successful response; every failure is thrown as a Problem. */
+export async function bodyOf<T>(request: Promise<Result<T>>): Promise<T> {
+  const { data, error, response } = await request.catch((cause: unknown) => {
     throw cause instanceof Problem ? cause : new Problem(0, 'The server cannot be reached.');
   });
-  if (!response.ok) throw new Problem(response.status, detail(error, response.status));
+  if (!response.ok) throw new Problem(response.status, detailOf(error, response.status));
   return data as T;
 }
 
-/** The sentence in a problem body (RFC 9457, or a framework's own form). */
-function detail(body: unknown, status: number): string {
-  const told = (body as { detail?: unknown } | null)?.detail;
-  if (typeof told === 'string') return told;
-  if (Array.isArray(told)) return told.map((one: { msg?: string }) => one.msg ?? '').join('; ');
-  return `The server answered ${status}.`;
+/** The message of a problem body (RFC 9457, or the list of FastAPI's validation errors). */
+function detailOf(body: unknown, status: number): string {
+  const detail = (body as { detail?: unknown } | null)?.detail;
+  if (typeof detail === 'string') return detail;
+  if (Array.isArray(detail))
+    return detail.map((error: { msg?: string }) => error.msg ?? '').join('; ');
+  return `The server returned the error ${status}.`;
 }
 
 export function problemOf(cause: unknown): Problem {

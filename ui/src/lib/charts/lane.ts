@@ -1,8 +1,8 @@
 import uPlot from 'uplot';
 import type { LimitLine, Series, Span } from '../api/types';
+import { isShare, pointText } from '../state/format';
 import type { PlantTime } from '../state/plant-time';
-import { isShare, pointOf } from '../state/format';
-import { axis, DASH, frame, level, type Look } from './look';
+import { axis, DASH, horizontalLine, plotArea, type ChartTheme } from './chart-theme';
 
 export type Lane = {
   series: Series;
@@ -11,114 +11,150 @@ export type Lane = {
   time: PlantTime;
   /** Milliseconds. */
   shown: { from: number; to: number };
+  /** Whether this is the lowest lane, which has the time axis. */
   last: boolean;
   zoom: (from: number, to: number) => void;
   point: (index: number | null) => void;
 };
 
-/** Room for numbers at the left, the same in all lanes so that their times stand under one another. */
-const NUMBERS = 56;
+type Options = Omit<uPlot.Options, 'width' | 'height'>;
 
-/** The time axis of a lane with another below it: its grid alone. */
-const UNDER = {
+/** Width of the value axis. It is the same in all lanes, so that their times are aligned. */
+const VALUE_AXIS_WIDTH = 56;
+/** Dash of derived series, such as setpoints. */
+const DERIVED_DASH = [2, 2];
+const LIMIT_DASH = [10, 3, 2, 3];
+/** Free space above and below the values: a share of what is shown, at least of the range. */
+const MARGIN = 0.08;
+const MIN_MARGIN = 0.005;
+/** A limit is included in the scale if it is within this share of the range. */
+const NEAR_LIMIT = 0.25;
+/** A shorter selection, in pixels, is a click. */
+const MIN_SELECTION = 4;
+
+/** The time axis of a lane above another: only its grid lines. */
+const GRID_ONLY = {
   size: 0,
   space: 90,
   values: (_: uPlot, ticks: number[]) => ticks.map(() => ''),
   ticks: { show: false },
 };
 
-/** One series over time: its mean as a line within its lows and highs, limits across, events behind. */
-export function laneOptions(look: Look, lane: () => Lane): Omit<uPlot.Options, 'width' | 'height'> {
+/** One series over time: its mean within its lows and highs, with its limits and the events. */
+export function laneOptions(theme: ChartTheme, lane: () => Lane): Options {
   const { time, last, series } = lane();
+  const timeAxis = {
+    size: 40,
+    space: 90,
+    values: (_: uPlot, ticks: number[]) => timeLabels(ticks, time),
+  };
+  const valueAxis = {
+    size: VALUE_AXIS_WIDTH,
+    space: 26,
+    values: (_: uPlot, ticks: number[]) => ticks.map((tick) => pointText(tick, series)),
+  };
   return {
-    padding: [8, 18 * look.scale, last ? 0 : 8, 0],
+    padding: [8, 18 * theme.scale, last ? 0 : 8, 0],
     legend: { show: false },
     tzDate: (second) => uPlot.tzDate(new Date(second * 1000), time.zone),
-    cursor: { sync: { key: 'trends' }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },
+    cursor: {
+      sync: { key: 'trends' },
+      drag: { x: true, y: false, setScale: false },
+      points: { size: 6 },
+      y: false,
+    },
     scales: {
       x: { range: () => [lane().shown.from / 1000, lane().shown.to / 1000] },
-      y: { range: (_, low, high) => extent(lane(), low, high) },
+      y: { range: (_, low, high) => valueRange(lane(), low, high) },
     },
-    axes: [
-      axis(look, last ? { size: 40, space: 90, values: (_, ticks) => stamps(ticks, time) } : UNDER),
-      axis(look, { size: NUMBERS, space: 26, values: (_, ticks) => ticks.map((tick) => pointOf(tick, series)) }),
-    ],
-    series: [{}, edge(), edge(), line(look, series)],
-    bands: [{ series: [1, 2], fill: look.band }],
+    axes: [axis(theme, last ? timeAxis : GRID_ONLY), axis(theme, valueAxis)],
+    series: [{}, INVISIBLE, INVISIBLE, lineStyle(theme, series)],
+    bands: [{ series: [1, 2], fill: theme.band }],
     hooks: {
-      drawClear: [(chart) => lane().spans.forEach((span) => shade(chart, look, span))],
-      draw: [(chart) => lane().limits.forEach((limit) => limitLine(chart, look, limit))],
-      setSelect: [(chart) => select(chart, lane())],
+      drawClear: [(chart) => lane().spans.forEach((span) => drawSpan(chart, theme, span))],
+      draw: [(chart) => lane().limits.forEach((limit) => drawLimit(chart, theme, limit))],
+      setSelect: [(chart) => zoomToSelection(chart, lane())],
       setCursor: [(chart) => lane().point(chart.cursor.idx ?? null)],
     },
   };
 }
 
-function line(look: Look, series: Series): uPlot.Series {
-  const dash = series.kind === 'predicted' ? { dash: DASH } : series.kind === 'measured' ? {} : { dash: [2, 2] };
-  return { stroke: look.plot, width: 1.75, points: { show: false }, ...dash };
+/** The lows and highs: only the band between them is drawn. */
+const INVISIBLE: uPlot.Series = { stroke: 'transparent', width: 0, points: { show: false } };
+
+function lineStyle(theme: ChartTheme, { kind }: Series): uPlot.Series {
+  const line = { stroke: theme.plot, width: 1.75, points: { show: false } };
+  if (kind === 'measured') return line;
+  return { ...line, dash: kind === 'predicted' ? DASH : DERIVED_DASH };
 }
 
-function edge(): uPlot.Series {
-  return { stroke: 'transparent', width: 0, points: { show: false } };
-}
-
-/** What the data needs and a little more; a limit near it is in view too. */
-function extent({ series, limits }: Lane, low: number | null, high: number | null): [number, number] {
-  if (low === null || high === null) return [series.range[0], series.range[1]];
+/** The range of the values with a margin, extended to limits that are near. */
+function valueRange(
+  { series, limits }: Lane,
+  low: number | null,
+  high: number | null,
+): [number, number] {
+  const [rangeLow, rangeHigh] = series.range;
+  if (low === null || high === null) return [rangeLow, rangeHigh];
   if (isShare(series)) return [0, 1];
-  const span = (series.range[1] - series.range[0]) / 4;
-  const near = limits.map((one) => one.value).filter((value) => value > low - span && value < high + span);
-  const [from, to] = [Math.min(low, ...near), Math.max(high, ...near)];
-  const margin = Math.max((to - from) * 0.08, (series.range[1] - series.range[0]) * 0.005);
-  return [from - margin, to + margin];
+  const reach = (rangeHigh - rangeLow) * NEAR_LIMIT;
+  const nearLimits = limits
+    .map((limit) => limit.value)
+    .filter((value) => value > low - reach && value < high + reach);
+  const bottom = Math.min(low, ...nearLimits);
+  const top = Math.max(high, ...nearLimits);
+  const margin = Math.max((top - bottom) * MARGIN, (rangeHigh - rangeLow) * MIN_MARGIN);
+  return [bottom - margin, top + margin];
 }
 
-function stamps(ticks: number[], time: PlantTime): string[] {
-  let day = '';
-  return ticks.map((tick) => {
-    const date = time.date(tick * 1000).slice(5);
-    const text = date === day ? time.clock(tick * 1000) : `${time.clock(tick * 1000)}\n${date}`;
-    day = date;
-    return text;
+/** The clock at each tick, with the date below it where the date changes. */
+function timeLabels(ticks: number[], time: PlantTime): string[] {
+  const dates = ticks.map((tick) => time.date(tick * 1000).slice(5));
+  return ticks.map((tick, at) => {
+    const clock = time.clock(tick * 1000);
+    return dates[at] === dates[at - 1] ? clock : `${clock}\n${dates[at]}`;
   });
 }
 
-function shade(chart: uPlot, look: Look, span: Span): void {
-  const box = frame(chart);
-  const left = Math.max(box.left, chart.valToPos(Date.parse(span.begin) / 1000, 'x', true));
-  const right = Math.min(box.right, chart.valToPos(Date.parse(span.end) / 1000, 'x', true));
+/** Shade the time of an alarm or a warning, with a bar at the top or at the bottom. */
+function drawSpan(chart: uPlot, theme: ChartTheme, span: Span): void {
+  const area = plotArea(chart);
+  const position = (time: string) => chart.valToPos(Date.parse(time) / 1000, 'x', true);
+  const left = Math.max(area.left, position(span.begin));
+  const right = Math.min(area.right, position(span.end));
   if (right <= left) return;
-  const alarm = span.kind === 'alarm';
-  const bar = (alarm ? 4 : 2) * devicePixelRatio;
-  chart.ctx.fillStyle = alarm ? look.alarmTint : look.warningTint;
-  chart.ctx.fillRect(left, box.top, right - left, box.height);
-  chart.ctx.fillStyle = alarm ? look.alarm : look.edge;
-  chart.ctx.fillRect(left, alarm ? box.top : box.bottom - bar, right - left, bar);
+  const isAlarm = span.kind === 'alarm';
+  const barHeight = (isAlarm ? 4 : 2) * devicePixelRatio;
+  chart.ctx.fillStyle = isAlarm ? theme.alarmTint : theme.warningTint;
+  chart.ctx.fillRect(left, area.top, right - left, area.height);
+  chart.ctx.fillStyle = isAlarm ? theme.alarm : theme.edge;
+  chart.ctx.fillRect(left, isAlarm ? area.top : area.bottom - barHeight, right - left, barHeight);
 }
 
-function limitLine(chart: uPlot, look: Look, limit: LimitLine): void {
-  level(chart, limit.value, look.ink, [10, 3, 2, 3]);
-  const { left, top, bottom } = frame(chart);
+/** Space in pixels that the title of a limit needs above its line. */
+const TITLE_HEIGHT = 20;
+
+function drawLimit(chart: uPlot, theme: ChartTheme, limit: LimitLine): void {
+  horizontalLine(chart, limit.value, { colour: theme.ink, dash: LIMIT_DASH });
+  const { left, top, bottom } = plotArea(chart);
   const y = chart.valToPos(limit.value, 'y', true);
   if (y < top || y > bottom) return;
+  const isBelowLine = y - top < TITLE_HEIGHT * devicePixelRatio;
   const { ctx } = chart;
   ctx.save();
-  ctx.fillStyle = look.ink;
-  ctx.font = look.font.replace(/^[\d.]+/, (size) => String(Number(size) * devicePixelRatio));
+  ctx.fillStyle = theme.ink;
+  ctx.font = theme.font.replace(/^[\d.]+/, (size) => String(Number(size) * devicePixelRatio));
   ctx.textAlign = 'left';
-  ctx.textBaseline = y - top < 20 * devicePixelRatio ? 'top' : 'bottom';
-  ctx.fillText(
-    limit.title.replaceAll('_', ' '),
-    left + 6 * devicePixelRatio,
-    y + (ctx.textBaseline === 'top' ? 2 : -2),
-  );
+  ctx.textBaseline = isBelowLine ? 'top' : 'bottom';
+  const title = limit.title.replaceAll('_', ' ');
+  ctx.fillText(title, left + 6 * devicePixelRatio, y + (isBelowLine ? 2 : -2));
   ctx.restore();
 }
 
-function select(chart: uPlot, lane: Lane): void {
+function zoomToSelection(chart: uPlot, lane: Lane): void {
   const { left, width } = chart.select;
-  if (width < 4) return;
-  lane.zoom(chart.posToVal(left, 'x') * 1000, chart.posToVal(left + width, 'x') * 1000);
+  if (width < MIN_SELECTION) return;
+  const [from, to] = [left, left + width].map((pixel) => chart.posToVal(pixel, 'x') * 1000);
+  lane.zoom(from ?? 0, to ?? 0);
   chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
 }

@@ -1,6 +1,6 @@
 import type { ModelStatus } from '../api/types';
 
-export const STATUS_WORDS: Record<ModelStatus['status'], string> = {
+export const STATUS_TEXTS: Record<ModelStatus['status'], string> = {
   loaded: 'loaded',
   kept: 'last good copy',
   unpromoted: 'newest version, not promoted',
@@ -8,7 +8,7 @@ export const STATUS_WORDS: Record<ModelStatus['status'], string> = {
   missing: 'missing',
 };
 
-/** A model without a promoted version is no fault: nothing is expected of it. */
+/** `not_promoted` is not a fault: such a model is not expected to give outputs. */
 export const STATUS_MARKS: Record<ModelStatus['status'], string> = {
   loaded: '●',
   kept: '▲',

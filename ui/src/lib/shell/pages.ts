@@ -8,7 +8,7 @@ import TrendsPage from '../../pages/TrendsPage.svelte';
 
 export type Page = { path: string; title: string; component: Component };
 
-/** In the order of the navigation; the digit keys follow it. */
+/** The pages in the order of the navigation and of their digit keys. */
 export const PAGES: Page[] = [
   { path: 'dashboard', title: 'Dashboard', component: DashboardPage },
   { path: 'trends', title: 'Trends', component: TrendsPage },

@@ -1,39 +1,40 @@
-import { answer } from '../api/problem';
+import { bodyOf } from '../api/problem';
 import type { Events, PlantState } from '../api/types';
+import { Resource } from './resource.svelte';
 import type { Session } from './session.svelte';
-import { Asked } from './asked.svelte';
 
 /** Limit alarms in one request. */
-const SIZE = 100;
+const PAGE_SIZE = 100;
+/** Intervals that a trend shows before and after an event. */
+const TREND_MARGIN_INTERVALS = 6;
 
-/** The plant's limit alarms, newest first, as the server keeps them. */
+/** The plant's limit alarms, newest first. */
 export class EventList {
-  readonly told = new Asked<Events>();
-  readonly events = $derived(this.told.value?.events ?? []);
+  readonly page = new Resource<Events>();
+  readonly events = $derived(this.page.value?.events ?? []);
 
   constructor(private readonly session: Session) {}
 
   async load(): Promise<void> {
-    const query = { size: SIZE };
-    await this.told.ask(
-      () => answer(this.session.api.GET('/events' as never, { params: { query } } as never)) as never,
-    );
+    const params = { query: { size: PAGE_SIZE } };
+    await this.page.load(() => bodyOf(this.session.api.GET('/events', { params })));
   }
 }
 
-/** What must change in a state before the list of events can have changed. */
-export function episodesOf(state: PlantState | null): string {
-  return (state?.limits ?? []).map((one) => `${one.rule} ${one.since}`).join();
+/** Identifies the active limit alarms. While it stays the same, the list of events does too. */
+export function activeAlarmsKey(state: PlantState | null): string {
+  return (state?.limits ?? []).map((alarm) => `${alarm.rule} ${alarm.since}`).join();
 }
 
-/** Where the trend of an event is: its instrument, from some intervals before its beginning. */
+/** The query of the trend of an event: its series, from some intervals before its beginning. */
 export function trendOf(
   key: string,
   begin: string,
   end: string | null,
   cadenceSeconds: number,
 ): Record<string, string> {
-  const margin = 6 * cadenceSeconds * 1000;
+  const margin = TREND_MARGIN_INTERVALS * cadenceSeconds * 1000;
   const from = new Date(Date.parse(begin) - margin).toISOString();
-  return { tags: key, from, ...(end ? { to: new Date(Date.parse(end) + margin).toISOString() } : {}) };
+  const to = end && new Date(Date.parse(end) + margin).toISOString();
+  return { tags: key, from, ...(to ? { to } : {}) };
 }

@@ -1,23 +1,28 @@
-import { answer, Problem } from '../api/problem';
+import { bodyOf, Problem } from '../api/problem';
 import type { Api } from '../api/client';
 import { BASE } from '../api/client';
 import type { Entry, EntryType } from '../api/types';
-import { Asked } from './asked.svelte';
+import { Resource } from './resource.svelte';
 
-export type Filter = { type: EntryType | null; since: number | null; until: number | null; deleted: boolean };
+export type Filter = {
+  type: EntryType | null;
+  since: number | null;
+  until: number | null;
+  deleted: boolean;
+};
 type Page = { entries: Entry[]; page: number; size: number; total: number };
 type Fetch = (request: Request) => Promise<Response>;
 
-const SIZE = 50;
+const PAGE_SIZE = 50;
 
-/** One's own results, page by page. A deletion shows at once and can be taken back. */
+/** The user's own results, page by page. A deletion shows at once and can be undone. */
 export class HistoryState {
   filter = $state.raw<Filter>({ type: null, since: null, until: null, deleted: false });
   page = $state(1);
-  readonly told = new Asked<Page>();
-  readonly entries = $derived(this.told.value?.entries ?? []);
-  readonly total = $derived(this.told.value?.total ?? 0);
-  readonly pages = $derived(Math.max(1, Math.ceil(this.total / SIZE)));
+  readonly result = new Resource<Page>();
+  readonly entries = $derived(this.result.value?.entries ?? []);
+  readonly total = $derived(this.result.value?.total ?? 0);
+  readonly pages = $derived(Math.max(1, Math.ceil(this.total / PAGE_SIZE)));
 
   constructor(
     private readonly api: Api,
@@ -25,43 +30,51 @@ export class HistoryState {
   ) {}
 
   async load(): Promise<void> {
-    const query = { ...this.#query(), page: this.page, size: SIZE };
-    await this.told.ask(() => answer(this.api.GET('/history', { params: { query } })) as Promise<Page>);
+    const query = { ...this.#query(), page: this.page, size: PAGE_SIZE };
+    await this.result.load(
+      () => bodyOf(this.api.GET('/history', { params: { query } })) as Promise<Page>,
+    );
   }
 
-  narrow(change: Partial<Filter>): Promise<void> {
+  setFilter(change: Partial<Filter>): Promise<void> {
     this.filter = { ...this.filter, ...change };
     this.page = 1;
     return this.load();
   }
 
-  turn(page: number): Promise<void> {
+  goTo(page: number): Promise<void> {
     this.page = Math.min(Math.max(1, page), this.pages);
     return this.load();
   }
 
-  /** Take an entry off the page and delete it; where that fails it is put back. */
+  /** Hide an entry and delete it. If the deletion fails, the entry is shown again. */
   async remove(entry: Entry): Promise<void> {
-    const before = this.told.value;
-    this.#without(entry);
+    const shown = this.result.value;
+    this.#hide(entry);
     try {
-      await answer(this.api.DELETE('/history/{number}', { params: { path: { number: entry.id } } }));
+      await bodyOf(
+        this.api.DELETE('/history/{number}', { params: { path: { number: entry.id } } }),
+      );
     } catch (cause) {
-      this.told.value = before;
+      this.result.value = shown;
       throw cause;
     }
   }
 
   async restore(entry: Entry): Promise<void> {
-    await answer(this.api.POST('/history/{number}/restore', { params: { path: { number: entry.id } } }));
+    await bodyOf(
+      this.api.POST('/history/{number}/restore', { params: { path: { number: entry.id } } }),
+    );
     await this.load();
   }
 
-  /** Everything that fits the filter, as a file. */
+  /** All entries that match the filter, as a CSV file. */
   async csv(): Promise<Blob> {
-    const given = Object.entries(this.#query()).map(([name, value]) => [name, String(value)]);
-    const url = `${location.origin}${BASE}/history?${new URLSearchParams(given)}`;
-    const response = await this.fetch(new Request(url, { headers: { Accept: 'text/csv' } })).catch(() => null);
+    const parameters = Object.entries(this.#query()).map(([name, value]) => [name, String(value)]);
+    const url = `${location.origin}${BASE}/history?${new URLSearchParams(parameters)}`;
+    const response = await this.fetch(new Request(url, { headers: { Accept: 'text/csv' } })).catch(
+      () => null,
+    );
     if (!response) throw new Problem(0, 'The server cannot be reached.');
     if (!response.ok) throw new Problem(response.status, `The export failed: ${response.status}.`);
     return response.blob();
@@ -77,9 +90,9 @@ export class HistoryState {
     };
   }
 
-  #without(entry: Entry): void {
-    if (!this.told.value) return;
-    const entries = this.entries.filter((one) => one.id !== entry.id);
-    this.told.value = { ...this.told.value, entries, total: this.total - 1 };
+  #hide(entry: Entry): void {
+    if (!this.result.value) return;
+    const entries = this.entries.filter((other) => other.id !== entry.id);
+    this.result.value = { ...this.result.value, entries, total: this.total - 1 };
   }
 }

@@ -1,13 +1,19 @@
 import { numberAt, type Live, type PlantTag, type TagQuality } from '../api/types';
-import { NOTHING, figure } from './format';
+import { NO_VALUE, valueText } from './format';
 
 export type Quality = TagQuality['status'] | 'no feed';
 
-/** The value of an instrument, its age, and how far it can be trusted. `shown` is the text on the screen. */
-export type Instrument = { tag: PlantTag; value: number | null; age: number | null; quality: Quality; shown: string };
+/** What the screen shows of an instrument. `text` is its value, or `--` if it must not be used. */
+export type Instrument = {
+  tag: PlantTag;
+  value: number | null;
+  /** Seconds. */
+  age: number | null;
+  quality: Quality;
+  text: string;
+};
 
-/** Why a value may not be used, in words. */
-export const QUALITY_WORDS: Record<Quality, string> = {
+export const QUALITY_TEXTS: Record<Quality, string> = {
   good: 'good',
   missing: 'missing',
   stale: 'stale',
@@ -17,34 +23,44 @@ export const QUALITY_WORDS: Record<Quality, string> = {
   'no feed': 'no feed',
 };
 
-type Sight = { live: Live | null; judged: TagQuality[]; plantNow: number | null; blind: boolean };
+/** Qualities with which no value is shown. */
+const HIDDEN: Quality[] = ['stale', 'missing', 'no feed'];
 
-export function readInstrument(tag: PlantTag, { live, judged, plantNow, blind }: Sight): Instrument {
-  const value = numberAt(live?.reading, tag.key);
-  const age = ageOf(tag.key, live, plantNow);
-  const quality = qualityOf(tag, value, age, judged.find((one) => one.key === tag.key)?.status, blind);
-  const visible = quality !== 'stale' && quality !== 'missing' && quality !== 'no feed';
-  return { tag, value: visible ? value : null, age, quality, shown: visible ? figure(value, tag.range) : NOTHING };
+type Context = {
+  reading: Live | null;
+  /** The qualities in the newest assessment. */
+  qualities: TagQuality[];
+  plantNow: number | null;
+  /** Whether values are live. */
+  live: boolean;
+};
+
+export function readInstrument(tag: PlantTag, context: Context): Instrument {
+  const value = numberAt(context.reading?.reading, tag.key);
+  const age = ageOf(tag.key, context);
+  const quality = qualityOf(tag, value, age, context);
+  if (HIDDEN.includes(quality)) return { tag, value: null, age, quality, text: NO_VALUE };
+  return { tag, value, age, quality, text: valueText(value, tag.range) };
 }
 
-/** Age at the last reading, and the plant time that has passed since. */
-function ageOf(key: string, live: Live | null, plantNow: number | null): number | null {
-  const told = live?.ages?.[key];
-  const stamp = live?.reading.timestamp;
-  if (told === null || told === undefined) return null;
-  return told + (stamp && plantNow ? Math.max(0, (plantNow - Date.parse(stamp)) / 1000) : 0);
+/** The age at the last reading, plus the plant time since then. */
+function ageOf(key: string, { reading, plantNow }: Context): number | null {
+  const ageAtReading = reading?.ages?.[key] ?? null;
+  const timestamp = reading?.reading.timestamp;
+  if (ageAtReading === null || !timestamp || !plantNow) return ageAtReading;
+  return ageAtReading + Math.max(0, (plantNow - Date.parse(timestamp)) / 1000);
 }
 
 function qualityOf(
   tag: PlantTag,
   value: number | null,
   age: number | null,
-  judged: TagQuality['status'] | undefined,
-  blind: boolean,
+  { live, qualities }: Context,
 ): Quality {
-  if (blind) return 'no feed';
+  if (!live) return 'no feed';
   if (value === null) return 'missing';
   if (age !== null && age > tag.stale_after_seconds) return 'stale';
   if (value < tag.range[0] || value > tag.range[1]) return 'out_of_range';
-  return judged === 'flat' || judged === 'saturated' ? judged : 'good';
+  const assessed = qualities.find((quality) => quality.key === tag.key)?.status;
+  return assessed === 'flat' || assessed === 'saturated' ? assessed : 'good';
 }

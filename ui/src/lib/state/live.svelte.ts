@@ -1,79 +1,107 @@
-import { answer } from '../api/problem';
-import type { FeedStatus, IntervalSummary, Live, Overview, PlantAssessment, PlantState, PlantTag } from '../api/types';
+import { bodyOf } from '../api/problem';
+import type {
+  FeedStatus,
+  IntervalSummary,
+  Live,
+  Overview,
+  PlantAssessment,
+  PlantState,
+  PlantTag,
+} from '../api/types';
 import { readInstrument, type Instrument } from './instrument';
+import { summaryOf } from './interval-summary';
 import type { Session } from './session.svelte';
-import { readEvents, type Told } from './stream';
-import { summaryOf } from './summary';
+import { readEvents, type ServerEvent } from './stream';
 
-/** Intervals kept for the charts: what the server's first answer holds. */
-export const KEPT = 48;
-/** The server sends at least a comment every three seconds; a longer silence than this means that the connection is lost. */
+/** Intervals kept for the charts: as many as the first request returns. */
+export const INTERVALS_KEPT = 48;
+/**
+ * The server sends at least a comment every three seconds. After a longer silence than this, the
+ * connection is lost.
+ */
 export const SILENCE_MS = 8_000;
-/** A connection that lasted this long was a good one: when it ends, the first new attempt needs no pause. */
-const STEADY_MS = 10_000;
-/** The past that sparklines and charts show, at most. */
+/** After a connection that lasted this long, the first new attempt starts at once. */
+const STABLE_MS = 10_000;
+/** The longest past that sparklines and charts show. */
 const PAST_SECONDS = 48 * 3600;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 30_000;
 const TICK_MS = 1_000;
 
-/** How much of the past is kept at a cadence: two days, or as many intervals as are kept. */
+/** The past that is kept at a cadence: two days, or INTERVALS_KEPT intervals if that is shorter. */
 export function pastSeconds(cadence: number): number {
-  return Math.min(PAST_SECONDS, KEPT * cadence);
+  return Math.min(PAST_SECONDS, INTERVALS_KEPT * cadence);
 }
 
 type Clock = { now: () => number; wait: (ms: number, signal: AbortSignal) => Promise<void> };
-type Listener = (told: PlantAssessment, again: boolean) => void;
+type Listener = (assessment: PlantAssessment, repeated: boolean) => void;
+type ByteStream = ReadableStream<Uint8Array>;
 
 /**
- * The plant as it is now: the newest readings, the state and the assessments, and whether they can be believed.
- * `reconnecting`: a stream has ended (it ends with each access token) and the first new attempt is under way.
+ * The plant as it is now: its readings, state and assessments, and whether they are live.
+ *
+ * `connection` is `reconnecting` while the first new attempt after a good connection is under way:
+ * the server ends each stream when its access token expires.
  */
 export class LivePlant {
   reading = $state.raw<Live | null>(null);
-  /** The newest closed interval with its whole assessment. */
+  /** The assessment of the newest closed interval. */
   latest = $state.raw<PlantAssessment | null>(null);
-  /** The intervals up to the newest one as charts draw them, oldest first. */
+  /** Summaries of the closed intervals, oldest first; the last one is that of `latest`. */
   past = $state.raw<IntervalSummary[]>([]);
   status = $state.raw<FeedStatus | null>(null);
-  /** The one state of the plant that all parts of the screen show. */
+  /** The state of the plant. Every part of the screen shows this one. */
   state = $state.raw<PlantState | null>(null);
-  #provisional = $state.raw<PlantAssessment | null>(null);
   connection = $state<'connecting' | 'live' | 'reconnecting' | 'offline'>('connecting');
+  /** Attempts to connect since the last good connection. */
   attempts = $state(0);
+  /** The wall clock, in milliseconds. */
   wallNow = $state(0);
-  /** Wall milliseconds of the last byte from the server; null before the first. */
-  heardAt = $state<number | null>(null);
-  /** Wall milliseconds of the last reading. */
-  readAt = $state<number | null>(null);
-  /** The newest known instant on the plant's clock, and when it was heard. */
+  /** When the server last sent anything, on the wall clock; null before that. */
+  lastByteAt = $state<number | null>(null);
+  /** When the last reading arrived, on the wall clock. */
+  lastReadingAt = $state<number | null>(null);
+  #provisional = $state.raw<PlantAssessment | null>(null);
+  /** The newest known time of the plant's clock, and the wall clock at which it arrived. */
   #anchor = $state.raw<{ plant: number; wall: number } | null>(null);
-  #stopping: AbortController | null = null;
+  #running: AbortController | null = null;
   #attempt: AbortController | null = null;
-  /** Wall milliseconds of the last progress of the present attempt. */
-  #progress = 0;
+  /** When the current attempt last made progress, on the wall clock. */
+  #progressAt = 0;
   readonly #listeners = new Set<Listener>();
 
-  /** Wall milliseconds without any byte from the server. */
-  readonly silent = $derived(this.heardAt === null ? 0 : Math.max(0, this.wallNow - this.heardAt));
-  readonly lost = $derived(
-    this.connection === 'offline' || (this.connection !== 'connecting' && this.silent > SILENCE_MS),
+  /** Milliseconds since the server last sent anything. */
+  readonly silenceMs = $derived(
+    this.lastByteAt === null ? 0 : Math.max(0, this.wallNow - this.lastByteAt),
   );
-  /** Why nothing on the screen can be taken as live; null while it can. */
-  readonly blind = $derived.by(() => {
+  readonly lost = $derived(
+    this.connection === 'offline' ||
+      (this.connection !== 'connecting' && this.silenceMs > SILENCE_MS),
+  );
+  /** Why the values on the screen are not live; null while they are. */
+  readonly notLiveReason = $derived.by(() => {
+    const { status, state } = this;
     if (this.lost) return 'The connection to the server is lost.';
-    if (this.status && this.status.feed !== 'live')
-      return this.status.feed_reason ?? `The feed is ${this.status.feed}.`;
-    if (this.state && !this.state.known) return this.state.reason ?? 'The server does not know the state of the plant.';
+    if (status && status.feed !== 'live')
+      return status.feed_reason ?? `The feed is ${status.feed}.`;
+    if (state && !state.known)
+      return state.reason ?? 'The server does not know the state of the plant.';
     return null;
   });
-  /** Milliseconds on the plant's clock. Between two readings it runs with the wall clock, so that ages grow in a silence. */
-  readonly plantNow = $derived(this.#anchor && this.#anchor.plant + Math.max(0, this.wallNow - this.#anchor.wall));
-
-  /** What is said of the interval that ends now, where nothing closed is newer. */
+  /**
+   * The plant's clock, in milliseconds. Between two readings it advances with the wall clock, so
+   * that the ages of values increase while nothing arrives.
+   */
+  readonly plantNow = $derived(
+    this.#anchor && this.#anchor.plant + Math.max(0, this.wallNow - this.#anchor.wall),
+  );
+  /** The assessment of the interval that is not closed yet, where it is newer than `latest`. */
   readonly provisional = $derived.by(() => {
-    const [open, closed] = [this.#provisional?.assessment.known_at, this.latest?.assessment.known_at];
-    return open && (!closed || Date.parse(open) > Date.parse(closed)) ? this.#provisional : null;
+    const provisionalTime = this.#provisional?.assessment.known_at;
+    const closedTime = this.latest?.assessment.known_at;
+    if (!provisionalTime) return null;
+    const isNewer = !closedTime || Date.parse(provisionalTime) > Date.parse(closedTime);
+    return isNewer ? this.#provisional : null;
   });
 
   constructor(
@@ -84,156 +112,172 @@ export class LivePlant {
   }
 
   instrument(tag: PlantTag): Instrument {
-    const judged = this.latest?.assessment.quality ?? [];
-    const { reading: live, plantNow, blind } = this;
-    return readInstrument(tag, { live, judged, plantNow, blind: blind !== null });
+    const qualities = this.latest?.assessment.quality ?? [];
+    const { reading, plantNow, notLiveReason } = this;
+    return readInstrument(tag, { reading, qualities, plantNow, live: notLiveReason === null });
   }
 
-  /** Hear of every assessed interval (`again`: one that was assessed before); returns how to stop. */
+  /**
+   * Call `listener` for every assessed interval; `repeated` is true where the interval had been
+   * assessed before. Returns a function that removes the listener.
+   */
   onAssessment(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Stay connected until stopped. */
+  /** Connect, and reconnect whenever the connection ends. Returns a function that disconnects. */
   start(): () => void {
-    const stopping = (this.#stopping = new AbortController());
+    const running = (this.#running = new AbortController());
     const tick = () => this.tick();
-    const ticking = setInterval(tick, TICK_MS);
-    // A browser slows the timers of a hidden page down: look at once when the page is seen again.
+    const timer = setInterval(tick, TICK_MS);
+    // Browsers slow down the timers of a hidden page: check as soon as it is visible again.
     document.addEventListener('visibilitychange', tick);
-    void this.#run(stopping.signal);
+    void this.#run(running.signal);
     return () => {
-      stopping.abort();
+      running.abort();
       this.#attempt?.abort();
-      clearInterval(ticking);
+      clearInterval(timer);
       document.removeEventListener('visibilitychange', tick);
     };
   }
 
-  /** Time went on: give up a connection on which nothing has come for too long. */
+  /** Update the clock, and abort an attempt that has made no progress for too long. */
   tick(): void {
     this.wallNow = this.clock.now();
-    if (this.wallNow - this.#progress > SILENCE_MS) this.#attempt?.abort();
+    if (this.wallNow - this.#progressAt > SILENCE_MS) this.#attempt?.abort();
   }
 
-  /** Try again at once, not after the wait. */
+  /** Try to connect now instead of after the waiting time. */
   retry(): void {
-    this.#stopping?.signal.dispatchEvent(new Event('retry'));
+    this.#running?.signal.dispatchEvent(new Event('retry'));
   }
 
-  hear({ event, data }: Told): void {
-    if (event === 'reading') this.#read(JSON.parse(data) as Live);
-    if (event === 'status') this.#report(JSON.parse(data) as FeedStatus);
-    if (event === 'state') this.state = JSON.parse(data) as PlantState;
-    if (event === 'assessment') this.#add(JSON.parse(data) as PlantAssessment);
-    if (event === 'provisional') this.#provisional = JSON.parse(data) as PlantAssessment;
+  receive({ name, data }: ServerEvent): void {
+    if (name === 'reading') this.#setReading(JSON.parse(data) as Live);
+    if (name === 'status') this.#setStatus(JSON.parse(data) as FeedStatus);
+    if (name === 'state') this.state = JSON.parse(data) as PlantState;
+    if (name === 'assessment') this.#addAssessment(JSON.parse(data) as PlantAssessment);
+    if (name === 'provisional') this.#provisional = JSON.parse(data) as PlantAssessment;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const lasted = await this.#connect();
+      const lastedMs = await this.#connect();
       if (signal.aborted) return;
-      if (lasted > STEADY_MS) this.attempts = 0;
-      this.connection = this.attempts === 0 && lasted > 0 ? 'reconnecting' : 'offline';
-      const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.max(0, this.attempts - 1));
-      if (this.attempts++ || !lasted) await this.clock.wait(longest * (0.5 + Math.random() / 2), signal);
+      if (lastedMs > STABLE_MS) this.attempts = 0;
+      const wasConnected = lastedMs > 0;
+      this.connection = this.attempts === 0 && wasConnected ? 'reconnecting' : 'offline';
+      const waitMs = waitingTime(this.attempts);
+      this.attempts++;
+      if (this.connection === 'offline') await this.clock.wait(waitMs, signal);
     }
   }
 
-  /** Stay connected as long as something comes; the milliseconds that it lasted, 0 where there was no connection. */
+  /** Connect until the server sends nothing more. Returns how long that was in ms; 0: never. */
   async #connect(): Promise<number> {
     const attempt = (this.#attempt = new AbortController());
-    this.#progress = this.clock.now();
-    let begin: number | null = null;
+    const { signal } = attempt;
+    this.#progressAt = this.clock.now();
+    let connectedAt: number | null = null;
     try {
-      const stream = await unless(attempt.signal, this.#open(attempt.signal));
-      this.#catchUp(await unless(attempt.signal, this.#overview(attempt.signal)));
-      begin = this.clock.now();
-      this.#alive();
+      const stream = await unlessAborted(signal, this.#openStream(signal));
+      this.#applyOverview(await unlessAborted(signal, this.#getOverview(signal)));
+      connectedAt = this.clock.now();
+      this.#noteProgress();
       this.connection = 'live';
-      await readEvents(
-        stream,
-        (told) => this.hear(told),
-        () => this.#alive(),
-        attempt.signal,
-      );
+      const onEvent = (event: ServerEvent) => this.receive(event);
+      await readEvents(stream, { onEvent, onBytes: () => this.#noteProgress() }, signal);
     } catch {
-      // Whatever it was, the next attempt follows; the screen shows that the connection is lost.
+      // The next attempt follows, whatever the error; the screen shows that the connection is lost.
     }
     attempt.abort();
-    return begin === null ? 0 : Math.max(1, this.clock.now() - begin);
+    return connectedAt === null ? 0 : Math.max(1, this.clock.now() - connectedAt);
   }
 
-  async #open(signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-    const { response } = await this.session.api.GET('/stream', { parseAs: 'stream', signal });
+  async #openStream(signal: AbortSignal): Promise<ByteStream> {
+    const { api } = this.session;
+    const { response } = await api.GET('/stream', { parseAs: 'stream', signal });
     if (!response.ok || !response.body) throw new Error(`stream: ${response.status}`);
     return response.body;
   }
 
-  #overview(signal: AbortSignal): Promise<Overview> {
-    return answer(this.session.api.GET('/overview', { params: { query: { n: KEPT } }, signal })) as Promise<Overview>;
+  #getOverview(signal: AbortSignal): Promise<Overview> {
+    const params = { query: { n: INTERVALS_KEPT } };
+    return bodyOf(this.session.api.GET('/overview', { params, signal }));
   }
 
-  #catchUp(seen: Overview): void {
-    this.latest = seen.latest;
-    this.past = seen.past;
-    this.#provisional = seen.provisional ?? null;
-    this.#mark(this.latest?.assessment.known_at);
-    this.#report(seen.status);
-    if (seen.state) this.state = seen.state;
+  #applyOverview({ latest, past, provisional, status, state }: Overview): void {
+    this.latest = latest;
+    this.past = past;
+    this.#provisional = provisional ?? null;
+    this.#advanceClock(latest?.assessment.known_at);
+    this.#setStatus(status);
+    if (state) this.state = state;
   }
 
-  #alive(): void {
-    this.#progress = this.heardAt = this.wallNow = this.clock.now();
+  #noteProgress(): void {
+    this.#progressAt = this.lastByteAt = this.wallNow = this.clock.now();
   }
 
-  #read(live: Live): void {
-    const stamp = live.reading.timestamp;
-    // A simulation that was started again goes back: its readings are then the plant's clock all the same.
-    if (stamp && stamp !== this.reading?.reading.timestamp)
-      this.#anchor = { plant: Date.parse(stamp), wall: this.clock.now() };
+  #setReading(live: Live): void {
+    const timestamp = live.reading.timestamp;
+    // A restarted simulation starts at an earlier time: the clock of the readings always counts.
+    if (timestamp && timestamp !== this.reading?.reading.timestamp)
+      this.#anchor = { plant: Date.parse(timestamp), wall: this.clock.now() };
     this.reading = live;
-    this.readAt = this.clock.now();
+    this.lastReadingAt = this.clock.now();
   }
 
-  #report(status: FeedStatus): void {
+  #setStatus(status: FeedStatus): void {
     this.status = status;
-    this.#mark(status.plant_time);
+    this.#advanceClock(status.plant_time);
   }
 
-  /** The plant's clock has reached an instant. */
-  #mark(stamp: string | null | undefined): void {
-    const plant = stamp ? Date.parse(stamp) : null;
+  /** The plant's clock has reached this time; it is ignored where the clock is already later. */
+  #advanceClock(timestamp: string | null | undefined): void {
+    const plant = timestamp ? Date.parse(timestamp) : null;
     if (plant !== null && (!this.#anchor || plant > this.#anchor.plant))
       this.#anchor = { plant, wall: this.clock.now() };
   }
 
-  /** A new interval, or one that was assessed again: it then takes the place of the old one. */
-  #add(told: PlantAssessment): void {
-    const added = summaryOf(told);
-    const start = Date.parse(added.timestamp);
-    const others = this.past.filter((one) => Date.parse(one.timestamp) !== start);
-    const again = others.length < this.past.length;
-    const newer = others.some((one) => Date.parse(one.timestamp) > start);
-    this.past = [...others, added].sort((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp)).slice(-KEPT);
-    if (!newer) this.latest = told;
-    this.#mark(told.assessment.known_at);
-    this.#listeners.forEach((listener) => listener(told, again));
+  /** Add a new interval, or replace the earlier assessment of the same interval. */
+  #addAssessment(assessment: PlantAssessment): void {
+    const added = summaryOf(assessment);
+    const start = startOf(added);
+    const others = this.past.filter((summary) => startOf(summary) !== start);
+    const repeated = others.length < this.past.length;
+    const isNewest = others.every((summary) => startOf(summary) < start);
+    const inOrder = [...others, added].sort((a, b) => startOf(a) - startOf(b));
+    this.past = inOrder.slice(-INTERVALS_KEPT);
+    if (isNewest) this.latest = assessment;
+    this.#advanceClock(assessment.assessment.known_at);
+    this.#listeners.forEach((listener) => listener(assessment, repeated));
   }
 }
 
-/** The result of `asked`, unless the signal comes first. */
-function unless<T>(signal: AbortSignal, asked: Promise<T>): Promise<T> {
+function startOf(summary: IntervalSummary): number {
+  return Date.parse(summary.timestamp);
+}
+
+/** The time before the next attempt: it doubles with each failure, less a random part. */
+function waitingTime(attempts: number): number {
+  const doublings = Math.max(0, attempts - 1);
+  const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** doublings);
+  return longest * (0.5 + Math.random() / 2);
+}
+
+/** The result of `request`, or an error as soon as the signal aborts. */
+function unlessAborted<T>(signal: AbortSignal, request: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const give = () => reject(new Error('given up'));
-    if (signal.aborted) give();
-    signal.addEventListener('abort', give);
-    asked.then(resolve, reject).finally(() => signal.removeEventListener('abort', give));
+    const abort = () => reject(new Error('aborted'));
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort);
+    request.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
 }
 
-/** Milliseconds, cut short by the end or by a wish to retry. */
+/** Wait some milliseconds; less where the signal aborts or sends `retry`. */
 function wait(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(done, ms);

@@ -1,40 +1,36 @@
-/** Short messages that go by themselves, each with at most one thing to do. */
-export type Notice = { id: number; text: string; urgent: boolean; action: { title: string; run: () => void } | null };
+/** A short message that closes by itself, with at most one action. */
+export type Notice = { id: number; text: string; action: Action | null };
+type Action = { title: string; run: () => void };
 
-const STAYS_MS = 10_000;
+const SHOWN_MS = 10_000;
+const MOST_AT_ONCE = 3;
 
 export class Notices {
   all = $state.raw<Notice[]>([]);
-  #next = 1;
+  #nextId = 1;
   readonly #timers = new Map<number, ReturnType<typeof setTimeout>>();
 
-  tell(text: string, action: Notice['action'] = null, urgent = false): number {
-    const id = this.#next++;
-    this.all = [...this.all, { id, text, urgent, action }].slice(-3);
+  show(text: string, action: Action | null = null): void {
+    const id = this.#nextId++;
+    this.all = [...this.all, { id, text, action }].slice(-MOST_AT_ONCE);
     this.release(id);
-    return id;
   }
 
-  problem(text: string): void {
-    this.tell(text, null, true);
-  }
-
-  /** Somebody reads it: it stays. */
+  /** Keep a notice open: a user reads it. */
   hold(id: number): void {
     clearTimeout(this.#timers.get(id));
   }
 
+  /** Start its time again. */
   release(id: number): void {
     this.hold(id);
-    this.#timers.set(
-      id,
-      setTimeout(() => this.close(id), STAYS_MS),
-    );
+    const timer = setTimeout(() => this.close(id), SHOWN_MS);
+    this.#timers.set(id, timer);
   }
 
   close(id: number): void {
     this.hold(id);
     this.#timers.delete(id);
-    this.all = this.all.filter((one) => one.id !== id);
+    this.all = this.all.filter((notice) => notice.id !== id);
   }
 }

@@ -8,191 +8,255 @@ import type {
   PlantView,
   WarningState,
 } from '../api/types';
-import { figure, percent, plain, unitOf, words } from './format';
+import { nameText, numberText, percent, valueText, withUnit } from './format';
+import { forecastHorizons, horizonOf, horizonSeconds, horizonText } from './horizon';
 import type { PlantTime } from './plant-time';
-import { beside, foretold, withinOf } from './wording';
+import { forecastText, inBrackets } from './wording';
 
-/** The plant in one line, and the reason in a sentence. `priority`: 1 is the most urgent. */
+/** The state of the plant in one line, with the reason. */
 export type Headline = {
   kind: 'alarm' | 'warning' | 'normal' | 'unknown';
+  /** 1 is the most urgent. */
   priority: number | null;
   title: string;
-  /** The probability behind a warning, as text beside the title. */
-  beside: string;
+  /** The probability behind a warning, such as ` (9 %)`, to follow the title. */
+  probability: string;
   detail: string;
   /** Milliseconds. */
   since: number | null;
 };
 
-export type Sight = {
+/** What the headline is made from. */
+export type Context = {
   plant: PlantView;
   time: PlantTime;
   state: PlantState | null;
   status: FeedStatus | null;
   latest: PlantAssessment | null;
   plantNow: number | null;
-  blind: string | null;
+  notLiveReason: string | null;
 };
 
-/** Intervals without a new assessment after which the last one says nothing of now. */
+/** After so many intervals without a new assessment, the last one is too old. */
 const OLD_AFTER_INTERVALS = 3;
-/** The same where the server says what keeps it from assessing. */
-const OLD_WITH_CAUSE_INTERVALS = 1;
+/** The same while the server states why it cannot assess. */
+const OLD_WITH_REASON_INTERVALS = 1;
 
-/** What the headline says: the server's one state of the plant, or why it is not known. */
-export function headline(sight: Sight): Headline {
-  const { state, blind } = sight;
-  if (blind) return unknown(blind);
+/** The state of the plant as the server knows it, or the reason why it is unknown. */
+export function headline(context: Context): Headline {
+  const { plant, state, notLiveReason } = context;
+  if (notLiveReason) return unknown(notLiveReason);
   if (!state) return unknown('No reading has been received yet.');
-  if (state.in_alarm) return alarm(sight, state);
-  const gap = assessmentGap(sight) ?? state.warnings_reason;
-  if (gap) return { ...unknown(`${limitsText(sight)} ${gap}`), title: 'No current forecast' };
-  const warned = nearest(state.warnings);
-  return warned ? warning(sight, warned) : normal(sight);
+  if (state.in_alarm) return alarm(context, state);
+  const gap = assessmentGap(context) ?? state.warnings_reason;
+  if (gap) {
+    const title = hasForecasts(plant) ? 'No current forecast' : 'No current assessment';
+    return { ...unknown(`${limitsText(context)} ${gap}`), title };
+  }
+  const active = mostUrgent(state.warnings);
+  return active ? warning(context, active) : normal(context);
 }
 
-/** Why the last assessment says nothing of now; null while it does. */
-export function assessmentGap({ plant, time, status, latest, plantNow }: Sight): string | null {
-  const until = later(status?.assessed_until, latest?.assessment.known_at);
-  const cause = causeOf(status);
-  if (!until) return cause ? `No assessment: ${cause}` : 'No interval has been assessed yet.';
+/** Why there is no current assessment; null while there is one. */
+export function assessmentGap({ plant, time, status, latest, plantNow }: Context): string | null {
+  const until = laterOf(status?.assessed_until, latest?.assessment.known_at);
+  const reason = reasonOf(status);
+  if (!until) return reason ? `No assessment: ${reason}` : 'No interval has been assessed yet.';
   const age = plantNow === null ? 0 : (plantNow - Date.parse(until)) / 1000;
-  const allowed = cause ? OLD_WITH_CAUSE_INTERVALS : OLD_AFTER_INTERVALS;
+  const allowed = reason ? OLD_WITH_REASON_INTERVALS : OLD_AFTER_INTERVALS;
   if (age <= allowed * plant.cadence_seconds) return null;
-  const since = time.date(until) === time.date(plantNow ?? until) ? time.clock(until) : time.short(until);
-  return `No assessment since ${since}${cause ? `: ${cause}` : '.'}`;
+  const isToday = time.date(until) === time.date(plantNow ?? until);
+  const since = isToday ? time.clock(until) : time.short(until);
+  return `No assessment since ${since}${reason ? `: ${reason}` : '.'}`;
 }
 
-/** The later of two instants: status and assessments are events of their own, and either may come first. */
-function later(one: string | null | undefined, other: string | null | undefined): string | null {
-  if (!one || !other) return one ?? other ?? null;
-  return Date.parse(one) > Date.parse(other) ? one : other;
+type Timestamp = string | null | undefined;
+
+/** The later of two times: a status and an assessment are separate events, in any order. */
+function laterOf(first: Timestamp, second: Timestamp): string | null {
+  if (!first || !second) return first ?? second ?? null;
+  return Date.parse(first) > Date.parse(second) ? first : second;
 }
 
-/** What keeps the server from assessing: a task that is down, or models that do not answer. */
-function causeOf(status: FeedStatus | null): string | null {
-  const task = status?.down.find((one) => one.reason);
-  if (task?.reason) return task.reason;
-  return status?.inference === 'down' ? (status.inference_reason ?? 'the models do not answer') : null;
+/** Why the server cannot assess: a task has failed, or the models do not respond. */
+function reasonOf(status: FeedStatus | null): string | null {
+  const failedTask = status?.down.find((task) => task.reason);
+  if (failedTask?.reason) return failedTask.reason;
+  if (status?.inference !== 'down') return null;
+  return status.inference_reason ?? 'the models do not respond';
 }
 
 /** The active limit alarm of an instrument. */
-export function limitOf(state: PlantState | null, key: string): LimitAlarm | undefined {
-  return state?.limits.find((one) => one.key === key);
+export function limitAlarmOf(state: PlantState | null, key: string): LimitAlarm | undefined {
+  return state?.limits.find((limit) => limit.key === key);
 }
 
-/** What heads a model's figure; a column that the plant no longer has, as words. */
+/** The label of a model. A column of a model that the plant no longer has is shown by its name. */
 export function labelOf(plant: PlantView, column: string): string {
-  return plant.models.find((one) => one.column === column)?.label ?? words(column);
+  return plant.models.find((model) => model.column === column)?.label ?? nameText(column);
 }
 
 function unknown(detail: string): Headline {
-  return { kind: 'unknown', priority: null, title: 'State unknown', beside: '', detail, since: null };
+  const title = 'State unknown';
+  return { kind: 'unknown', priority: null, title, probability: '', detail, since: null };
 }
 
-/** An alarm outlasts its cause by the off-delay; the screen says so. */
-function returning({ returning_since }: LimitAlarm, time: PlantTime): string {
-  return returning_since ? ` (back within the limit since ${time.clock(returning_since)})` : '';
-}
-
-function alarm({ plant, time }: Sight, state: PlantState): Headline {
-  const titles = state.limits.map((one) => one.title);
+function alarm({ plant, time }: Context, state: PlantState): Headline {
+  const titles = state.limits.map((limit) => limit.title).join(', ');
+  const details = state.limits.map((limit) => limitText(plant, limit) + returnText(limit, time));
   return {
     kind: 'alarm',
     priority: 1,
-    title: titles.length ? `In alarm: ${titles.join(', ')}` : 'In alarm',
-    beside: '',
-    detail: state.limits.map((one) => `${limitText(plant, one)}${returning(one, time)}`).join(' · '),
+    title: titles ? `In alarm: ${titles}` : 'In alarm',
+    probability: '',
+    detail: details.join(' · '),
     since: state.since ? Date.parse(state.since) : null,
   };
 }
 
-function warning(sight: Sight, warned: WarningState): Headline {
-  const { plant, latest } = sight;
-  const driver = latest?.assessment.drivers.find((one) => one.column === warned.column && one.contribution > 0);
-  const { threshold } = warningFigures(latest, warned);
-  const parts = [
-    limitsText(sight),
+/** An alarm stays active during its off-delay, although its value is back within the limit. */
+function returnText({ returning_since }: LimitAlarm, time: PlantTime): string {
+  return returning_since ? ` (back within the limit since ${time.clock(returning_since)})` : '';
+}
+
+function warning(context: Context, active: WarningState): Headline {
+  const { latest } = context;
+  const drivers = latest?.assessment.drivers ?? [];
+  const driver = drivers.find(
+    ({ column, contribution }) => column === active.column && contribution > 0,
+  );
+  const { threshold } = scoreAndThreshold(latest, active);
+  const sentences = [
+    limitsText(context),
     threshold === null ? '' : `Warning threshold ${percent(threshold)}.`,
     driver ? `Main driver: ${driver.text}` : '',
   ];
   return {
     kind: 'warning',
     priority: 2,
-    ...warningWords(plant, latest, warned),
-    detail: parts.filter(Boolean).join(' '),
-    since: warned.since ? Date.parse(warned.since) : null,
+    ...warningText(latest, active),
+    detail: sentences.filter(Boolean).join(' '),
+    since: active.since ? Date.parse(active.since) : null,
   };
 }
 
-/** A warning in words, and its figure beside them. */
-export function warningWords(
-  plant: PlantView,
+/** A warning in words, and its probability to follow them. */
+export function warningText(
   latest: PlantAssessment | null,
-  warned: WarningState,
-): { title: string; beside: string } {
-  const { score } = warningFigures(latest, warned);
-  const model = plant.models.find((one) => one.column === warned.column);
-  const title = warned.text?.replace(/ \([^)]*\)$/, '') ?? foretold(withinOf(model, warned.horizon_hours), score);
-  return { title, beside: beside(score) };
+  warning: WarningState,
+): { title: string; probability: string } {
+  const { score } = scoreAndThreshold(latest, warning);
+  const within = horizonText(horizonOf(warning) ?? '');
+  const title = warning.text?.replace(/ \([^)]*\)$/, '') ?? forecastText(within, score);
+  return { title, probability: inBrackets(score) };
 }
 
-/** The score and the threshold behind a warning: its own, else those of the newest assessment. */
-function warningFigures(latest: PlantAssessment | null, warned: WarningState) {
-  const said = latest?.assessment.models.find((one) => one.column === warned.column);
-  return { score: warned.score ?? said?.score ?? null, threshold: warned.threshold ?? said?.threshold ?? null };
+/** The score and the threshold of a warning; where it has none, those of the newest assessment. */
+function scoreAndThreshold(latest: PlantAssessment | null, warning: WarningState) {
+  const output = latest?.assessment.models.find(({ column }) => column === warning.column);
+  return {
+    score: warning.score ?? output?.score ?? null,
+    threshold: warning.threshold ?? output?.threshold ?? null,
+  };
 }
 
-function normal(sight: Sight): Headline {
-  const without = sight.plant.models.filter((model) => {
-    const said = sight.latest?.assessment.models.find((one) => one.column === model.column);
-    return model.horizon_hours !== null && said !== undefined && said.score === null;
-  });
-  const missing = without.map((model) => withinOf(model, 0)).join(', ');
-  const detail = `${limitsText(sight)} No active warning.${missing && ` No forecast for ${missing}.`}`;
-  return { kind: 'normal', priority: null, title: 'Normal', beside: '', detail, since: null };
+function normal(context: Context): Headline {
+  const detail = `${limitsText(context)} ${forecastsText(context)}`;
+  return { kind: 'normal', priority: null, title: 'Normal', probability: '', detail, since: null };
 }
 
-/** What is known of the limits while none is in alarm. */
-function limitsText({ state, time }: Sight): string {
-  const pending = (state?.pending ?? []).map((one) => `${one.title} since ${time.clock(one.since)}, on-delay running.`);
-  const gaps = (state?.not_evaluated ?? []).map((one) => `Not evaluated: ${one.title} (${one.reason}).`);
-  return [...(pending.length ? pending : ['No limit exceeded.']), ...gaps].join(' ');
+/** What the forecast models say while no warning is active. */
+function forecastsText({ plant, latest }: Context): string {
+  if (!hasForecasts(plant)) return 'This plant has no forecast model.';
+  const outputs = latest?.assessment.models ?? [];
+  const columns = outputs.filter((output) => output.score === null).map((output) => output.column);
+  const withoutScore = plant.models.filter((model) => columns.includes(model.column));
+  const missing = forecastHorizons(withoutScore).map(horizonText).join(', ');
+  return `No active warning.${missing && ` No forecast for ${missing}.`}`;
+}
+
+/** The limits while none of them is in alarm. */
+function limitsText({ state, time }: Context): string {
+  const pending = (state?.pending ?? []).map(
+    (limit) => `${limit.title} since ${time.clock(limit.since)}, on-delay running.`,
+  );
+  const notEvaluated = (state?.not_evaluated ?? []).map(
+    (limit) => `Not evaluated: ${limit.title} (${limit.reason}).`,
+  );
+  const exceeded = pending.length ? pending : ['No limit exceeded.'];
+  return [...exceeded, ...notEvaluated].join(' ');
 }
 
 /** The active warning with the shortest horizon. */
-export function nearest(warnings: readonly WarningState[]): WarningState | undefined {
-  return warnings.filter((one) => one.standing).sort((a, b) => a.horizon_hours - b.horizon_hours)[0];
+export function mostUrgent(warnings: readonly WarningState[]): WarningState | undefined {
+  const seconds = (warning: WarningState) => horizonSeconds(horizonOf(warning));
+  const active = warnings.filter((warning) => warning.standing);
+  return active.sort((a, b) => seconds(a) - seconds(b))[0];
 }
 
-/** What a limit's value is of, from its title: not always the instrument's own value. */
-function measured({ tag, title }: LimitAlarm): string {
+/** The quantity that a limit is set on. It is not always the instrument's own value. */
+function quantityOf({ tag, title }: LimitAlarm): string {
   if (/ from its setpoint$/.test(title)) return `${tag} deviation from setpoint`;
-  return title.replace(/ (above|below|beyond|more than) [^a-z]*\S+( above its setpoint)?$/, '') || tag;
+  const condition = / (above|below|beyond|more than) [^a-z]*\S+( above its setpoint)?$/;
+  return title.replace(condition, '') || tag;
 }
 
-/** `P1: 8.40 bar, limit 8 bar, clears at 7.8 bar`, to the digits of its instrument. */
-export function limitText(plant: PlantView, one: LimitAlarm): string {
-  const { key, value, limit, unit } = one;
-  const range = plant.tags.find((one) => one.key === key)?.range;
-  const now = value === null ? 'no current value' : `${range ? figure(value, range) : plain(value)} ${unitOf(unit)}`;
-  const text = `${measured(one)}: ${now.trim()}, limit ${plain(limit)} ${unitOf(unit)}`.trim();
-  const rule = plant.limits.find(({ rule }) => rule === one.rule);
+/** `P1: 8.40 bar, limit 8 bar, clears at 7.8 bar`, with the decimals of the instrument. */
+export function limitText(plant: PlantView, alarm: LimitAlarm): string {
+  const { key, value, limit, unit } = alarm;
+  const range = plant.tags.find((tag) => tag.key === key)?.range;
+  const current = range ? valueText(value, range) : numberText(value);
+  const currentText = value === null ? 'no current value' : withUnit(current, unit);
+  const text = `${quantityOf(alarm)}: ${currentText}, limit ${withUnit(numberText(limit), unit)}`;
+  const rule = plant.limits.find(({ rule }) => rule === alarm.rule);
   if (!rule?.deadband) return text;
-  const clears = rule.low ? limit + rule.deadband : limit - rule.deadband;
-  return `${text}, clears at ${plain(clears)} ${unitOf(unit)}`.trim();
+  const clearsAt = rule.low ? limit + rule.deadband : limit - rule.deadband;
+  return `${text}, clears at ${withUnit(numberText(clearsAt), unit)}`;
 }
 
-/** The models whose figures lead: the risk now, then a forecast for each horizon. */
-export function leading(models: PlantModel[]): PlantModel[] {
-  const risk = models.find((one) => one.kind === 'probability' && one.horizon_hours === null);
-  const ahead = models.filter((one) => one.horizon_hours !== null);
-  ahead.sort((a, b) => (a.horizon_hours ?? 0) - (b.horizon_hours ?? 0));
-  return risk ? [risk, ...ahead] : ahead;
+/** Whether the plant has models that forecast alarms. */
+export function hasForecasts({ models }: Pick<PlantView, 'models'>): boolean {
+  return models.some((model) => horizonOf(model) !== null);
 }
 
-/** The strongest reasons for one column's score. */
+/** The model of the risk of alarm now. It is the first of the plant's models of that kind. */
+export function riskModel(models: readonly PlantModel[]): PlantModel | undefined {
+  return models.find((model) => model.kind === 'probability' && horizonOf(model) === null);
+}
+
+/**
+ * The models with cards of their own: the risk now, then the forecasts, shortest horizon first. A
+ * plant without these has the cards of its anomaly models.
+ */
+export function mainModels(models: readonly PlantModel[]): PlantModel[] {
+  const seconds = (model: PlantModel) => horizonSeconds(horizonOf(model));
+  const risk = riskModel(models);
+  const forecasts = models.filter((model) => horizonOf(model) !== null);
+  forecasts.sort((a, b) => seconds(a) - seconds(b));
+  const predictive = risk ? [risk, ...forecasts] : forecasts;
+  return predictive.length ? predictive : models.filter((model) => model.kind === 'anomaly');
+}
+
+/** Models that learn from labelled alarms: a plant without labels has none of them. */
+const LABELLED_KINDS: PlantModel['kind'][] = ['probability', 'classes'];
+
+/** Why the plant has no forecast model; null where it has one. */
+export function noForecastReason(plant: Pick<PlantView, 'models'>): string | null {
+  if (hasForecasts(plant)) return null;
+  const usesLabels = plant.models.some((model) => LABELLED_KINDS.includes(model.kind));
+  const reason = usesLabels ? 'its description has no horizons' : 'it has no labelled alarms';
+  return `This plant has no forecast model: ${reason}.`;
+}
+
+/** Why the plant has no form for predictions; null where it has one. */
+export function noPredictionReason(plant: Pick<PlantView, 'models' | 'predict_fields'>) {
+  if (!riskModel(plant.models)) return 'This plant has no risk model: it has no labelled alarms.';
+  if (plant.predict_fields.length) return null;
+  return 'This plant has no input fields: its description lists none for this page.';
+}
+
+/** The drivers of one model's score, strongest first. */
 export function driversOf(drivers: Driver[], column: string): Driver[] {
-  const own = drivers.filter((one) => one.column === column);
+  const own = drivers.filter((driver) => driver.column === column);
   return own.sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution));
 }

@@ -4,30 +4,30 @@ import { PlantTime } from './plant-time';
 
 const berlin = new PlantTime('Europe/Berlin');
 
-test('the repeated hour of a clock change is two hours', () => {
+test('the repeated hour of a clock change is told apart by the offset', () => {
   const [first, second] = ['2026-10-25T00:30:00Z', '2026-10-25T01:30:00Z'];
   expect(berlin.full(first)).toBe('2026-10-25 02:30 +02:00');
   expect(berlin.full(second)).toBe('2026-10-25 02:30 +01:00');
-  expect(berlin.fromInput('2026-10-25T02:30')).toBe(Date.parse(first));
+  expect(berlin.parse('2026-10-25T02:30')).toBe(Date.parse(first));
 });
 
 test.each([
   ['2026-01-15T12:00', '2026-01-15T11:00:00Z'],
   ['2026-07-15T12:00', '2026-07-15T10:00:00Z'],
   ['2026-03-29T03:00', '2026-03-29T01:00:00Z'],
-])('%s is typed on the plant’s clock', (typed, instant) => {
-  expect(berlin.fromInput(typed)).toBe(Date.parse(instant));
-  expect(berlin.toInput(instant)).toBe(typed);
+])('%s is a time in the plant’s time zone', (typed, instant) => {
+  expect(berlin.parse(typed)).toBe(Date.parse(instant));
+  expect(berlin.dateTime(instant)).toBe(typed);
 });
 
-test('UTC says its offset too', () => {
+test('UTC has an offset too', () => {
   expect(new PlantTime('UTC').full('2026-01-15T12:00:00Z')).toBe('2026-01-15 12:00 +00:00');
-  expect(berlin.fromInput('tomorrow')).toBeNull();
+  expect(berlin.parse('tomorrow')).toBeNull();
 });
 
-test('an axis says the day where it begins, and the clock elsewhere', () => {
-  expect(berlin.mark('2026-01-14T23:00:00Z')).toBe('01-15');
-  expect(berlin.mark('2026-01-15T11:00:00Z')).toBe('12:00');
+test('an axis has the date at midnight and the clock elsewhere', () => {
+  expect(berlin.axisMark('2026-01-14T23:00:00Z')).toBe('01-15');
+  expect(berlin.axisMark('2026-01-15T11:00:00Z')).toBe('12:00');
 });
 
 test.each([

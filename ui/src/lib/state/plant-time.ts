@@ -1,9 +1,18 @@
-/** Instants on the plant's clock. The offset is always said, so that the repeated hour of a clock change is two hours. */
+/**
+ * Times in the plant's time zone, on a 24-hour clock. Full times include the UTC offset: it tells
+ * the two hours apart that a clock change repeats.
+ */
 export class PlantTime {
   readonly #parts: Intl.DateTimeFormat;
 
   constructor(readonly zone: string) {
-    const fields = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' } as const;
+    const fields = {
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      minute: '2-digit',
+    } as const;
     this.#parts = new Intl.DateTimeFormat('en-GB', {
       ...fields,
       second: '2-digit',
@@ -23,8 +32,8 @@ export class PlantTime {
     return seconds ? `${hour}:${minute}:${second}` : `${hour}:${minute}`;
   }
 
-  /** For an axis of hours: the clock, and at midnight the day that begins. */
-  mark(instant: Instant): string {
+  /** The mark on a time axis: the clock, or at midnight the date. */
+  axisMark(instant: Instant): string {
     const clock = this.clock(instant);
     return clock === '00:00' ? this.date(instant).slice(5) : clock;
   }
@@ -42,18 +51,22 @@ export class PlantTime {
     return `${this.date(instant)} ${this.clock(instant)} ${this.offset(instant)}`;
   }
 
-  /** For a `datetime-local` input. */
-  toInput(instant: Instant): string {
+  dateTime(instant: Instant): string {
     return `${this.date(instant)}T${this.clock(instant)}`;
   }
 
-  /** What was typed into a `datetime-local` input, read on the plant's clock; of a repeated hour the first. */
-  fromInput(text: string): number | null {
+  /**
+   * The time, in milliseconds, of a date and clock such as `2026-06-01T12:00` in the plant's time
+   * zone; null where the text is not one. A repeated hour gives its first occurrence.
+   */
+  parse(text: string): number | null {
     const guess = /^\d{4}-\d\d-\d\dT\d\d:\d\d$/.test(text) ? Date.parse(`${text}:00Z`) : NaN;
     if (Number.isNaN(guess)) return null;
-    const candidates = [guess - 86_400_000, guess + 86_400_000].map((near) => guess - this.#offsetMs(near));
-    const fitting = candidates.filter((instant) => this.toInput(instant) === text);
-    return fitting.length ? Math.min(...fitting) : Math.max(...candidates);
+    const candidates = [guess - 86_400_000, guess + 86_400_000].map(
+      (near) => guess - this.#offsetMs(near),
+    );
+    const matches = candidates.filter((instant) => this.dateTime(instant) === text);
+    return matches.length ? Math.min(...matches) : Math.max(...candidates);
   }
 
   #offsetMs(instant: number): number {
@@ -62,7 +75,9 @@ export class PlantTime {
   }
 
   #split(instant: Instant): Partial<Record<Intl.DateTimeFormatPartTypes, string>> {
-    return Object.fromEntries(this.#parts.formatToParts(new Date(instant)).map((part) => [part.type, part.value]));
+    return Object.fromEntries(
+      this.#parts.formatToParts(new Date(instant)).map((part) => [part.type, part.value]),
+    );
   }
 }
 

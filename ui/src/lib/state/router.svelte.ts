@@ -1,4 +1,4 @@
-/** The address after `#`: a path of words and a query. */
+/** The part of the address after `#`: a path and a query. */
 export class Router {
   #hash = $state(location.hash);
   readonly #address = $derived(new URL(this.#hash.replace(/^#/, '') || '/', 'hash://screen'));
@@ -6,11 +6,11 @@ export class Router {
   readonly query = $derived(this.#address.searchParams);
   readonly page = $derived(this.path[0] ?? 'dashboard');
 
-  /** Follow the address bar; returns how to stop. */
+  /** Follow changes of the address; returns a function that stops this. */
   listen(): () => void {
-    const follow = () => (this.#hash = location.hash);
-    window.addEventListener('hashchange', follow);
-    return () => window.removeEventListener('hashchange', follow);
+    const update = () => (this.#hash = location.hash);
+    window.addEventListener('hashchange', update);
+    return () => window.removeEventListener('hashchange', update);
   }
 
   go(path: string, query: Record<string, string> = {}): void {
@@ -18,14 +18,14 @@ export class Router {
     this.#hash = location.hash;
   }
 
-  /** Change the query without a step in the browser's history. */
-  note(query: Record<string, string>): void {
+  /** Change the query without a new entry in the browser's history. */
+  setQuery(query: Record<string, string>): void {
     history.replaceState(history.state, '', href(this.path.join('/'), query));
     this.#hash = location.hash;
   }
 }
 
-/** An address within the screen. */
+/** The address of a page of the screen. */
 export function href(path: string, query: Record<string, string> = {}): string {
   const search = new URLSearchParams(query).toString();
   return `#/${path}${search ? `?${search}` : ''}`;

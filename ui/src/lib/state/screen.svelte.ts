@@ -1,40 +1,42 @@
 import { createContext } from 'svelte';
-import { answer } from '../api/problem';
+import { bodyOf } from '../api/problem';
 import type { PlantModel, PlantView } from '../api/types';
-import { Asked } from './asked.svelte';
-import { AutoAssess } from './auto.svelte';
+import { AutoForecast } from './auto-forecast.svelte';
 import { EventList } from './events.svelte';
-import { Keys } from './keys.svelte';
+import { forecastHorizons } from './horizon';
 import { LivePlant } from './live.svelte';
-import { modelFigure, type ModelFigure } from './model-figure';
+import { modelScore, type ModelScore } from './model-score';
 import { Notices } from './notices.svelte';
-import { assessmentGap, headline, type Sight } from './plant-state';
+import { assessmentGap, headline, type Context } from './plant-state';
 import { PlantTime } from './plant-time';
+import { Resource } from './resource.svelte';
 import { Router } from './router.svelte';
 import { Session } from './session.svelte';
+import { Shortcuts } from './shortcuts.svelte';
 import { Theme } from './theme.svelte';
 
-/** What every page may use. */
+/** The state that all pages share. */
 export class Screen {
   readonly router = new Router();
   readonly theme = new Theme();
-  readonly keys = new Keys();
+  readonly shortcuts = new Shortcuts();
   readonly notices = new Notices();
-  readonly view = new Asked<PlantView>();
+  readonly view = new Resource<PlantView>();
   readonly live: LivePlant;
-  readonly auto: AutoAssess;
+  readonly auto: AutoForecast;
   readonly events: EventList;
   readonly time = $derived(new PlantTime(this.view.value?.timezone ?? 'UTC'));
-  /** What the headline says. */
-  readonly headline = $derived.by(() => headline(this.#sight()));
-  /** Why the last assessment says nothing of now; null while it does. */
-  readonly assessmentGap = $derived.by(() => assessmentGap(this.#sight()));
-  /** Why no figure of a model can be taken as current; null while it can. */
-  readonly withoutFigures = $derived.by(() => this.live.blind ?? this.assessmentGap);
+  /** The horizons that the plant has forecast models for. */
+  readonly horizons = $derived(forecastHorizons(this.view.value?.models ?? []));
+  readonly headline = $derived.by(() => headline(this.#context()));
+  /** Why there is no current assessment; null while there is one. */
+  readonly assessmentGap = $derived.by(() => assessmentGap(this.#context()));
+  /** Why no score is current; null while scores are. */
+  readonly noScoreReason = $derived.by(() => this.live.notLiveReason ?? this.assessmentGap);
 
   constructor(readonly session = new Session()) {
     this.live = new LivePlant(session);
-    this.auto = new AutoAssess(session, this.live);
+    this.auto = new AutoForecast(session, this.live, () => this.horizons);
     this.events = new EventList(session);
   }
 
@@ -42,32 +44,28 @@ export class Screen {
     return this.session.api;
   }
 
-  /** The plant's description. Pages are shown only once it is there. */
+  /** The plant's description. Pages are shown only after it has been loaded. */
   get plant(): PlantView {
-    if (!this.view.value) throw new Error('The plant is not known yet.');
+    if (!this.view.value) throw new Error('The description of the plant is not loaded yet.');
     return this.view.value;
   }
 
-  #sight(): Sight {
-    const { plant, time } = this;
-    const { state, status, latest, plantNow, blind } = this.live;
-    return { plant, time, state, status, latest, plantNow, blind };
-  }
-
   loadPlant(): Promise<PlantView | null> {
-    return this.view.ask(() => answer(this.api.GET('/plant')) as Promise<PlantView>);
+    return this.view.load(() => bodyOf(this.api.GET('/plant')) as Promise<PlantView>);
   }
 
   /** What the card of a model shows. */
-  figureOf(model: PlantModel): ModelFigure {
-    const { live, time, withoutFigures: without } = this;
+  scoreOf(model: PlantModel): ModelScore {
+    const { live, time, noScoreReason } = this;
     const { latest, plantNow } = live;
-    return modelFigure({ model, latest, state: live.blind ? null : live.state, without, time, plantNow });
+    const state = live.notLiveReason ? null : live.state;
+    return modelScore({ model, latest, state, noScoreReason, time, plantNow });
   }
 
-  /** A feature or key in words: the instrument's title where one is behind it. */
-  titleOf(key: string | null): string | null {
-    return this.view.value?.tags.find((one) => one.key === key)?.title ?? null;
+  #context(): Context {
+    const { plant, time } = this;
+    const { state, status, latest, plantNow, notLiveReason } = this.live;
+    return { plant, time, state, status, latest, plantNow, notLiveReason };
   }
 }
 

@@ -1,15 +1,17 @@
-import { answer, Problem, problemOf } from '../api/problem';
+import { bodyOf, Problem, problemOf } from '../api/problem';
 import { BASE, createApi, type Api } from '../api/client';
 import type { Person, Role } from '../api/types';
 
 type Fetch = (request: Request) => Promise<Response>;
-type Granted = { access_token: string; person: Person };
+type Login = { access_token: string; person: Person };
 
-const RANK: Role[] = ['viewer', 'operator', 'engineer', 'admin'];
+/** Each role may do what the roles before it may do. */
+const ROLES: Role[] = ['viewer', 'operator', 'engineer', 'admin'];
 
 /**
- * Who is at the screen. The access token lives in memory alone; a cookie that no script can read renews it.
- * `expired`: renewing failed while somebody was at work; the page stays, with what was typed, until they log in again.
+ * The login of the user. The access token is kept in memory only; a cookie that scripts cannot read
+ * renews it. In the phase `expired`, the token could not be renewed: the page stays, with the
+ * user's input, until the user logs in again.
  */
 export class Session {
   phase = $state<'starting' | 'out' | 'in' | 'expired'>('starting');
@@ -27,26 +29,26 @@ export class Session {
   }
 
   may(role: Role): boolean {
-    return this.person !== null && RANK.indexOf(this.person.role) >= RANK.indexOf(role);
+    return this.person !== null && ROLES.indexOf(this.person.role) >= ROLES.indexOf(role);
   }
 
-  /** Send with the token; on 401 renew it once and send again. */
+  /** Send a request with the token. After a 401, renew the token once and send it again. */
   readonly fetch = async (request: Request): Promise<Response> => {
     if (request.url.startsWith(`${this.origin}${BASE}/auth/`)) return this.send(request);
-    const again = request.clone();
-    const used = this.#token;
+    const copy = request.clone();
+    const usedToken = this.#token;
     const response = await this.send(this.#signed(request));
     if (response.status !== 401) return response;
-    if (this.#token === used && !(await this.#renew())) return response;
-    return this.send(this.#signed(again));
+    if (this.#token === usedToken && !(await this.#renew())) return response;
+    return this.send(this.#signed(copy));
   };
 
-  /** Go on with an earlier login, if its cookie is still good. */
+  /** Continue an earlier login if its cookie is still valid. */
   async start(): Promise<void> {
     this.phase = 'starting';
     this.problem = null;
     try {
-      this.#accept(await answer(this.api.POST('/auth/refresh')));
+      this.#accept(await bodyOf(this.api.POST('/auth/refresh')));
     } catch (cause) {
       const problem = problemOf(cause);
       if (problem.offline || problem.status >= 500) this.problem = problem;
@@ -56,13 +58,15 @@ export class Session {
 
   async login(username: string, password: string): Promise<void> {
     const body = { username, password };
-    const bodySerializer = (typed: typeof body) => new URLSearchParams(typed);
+    const bodySerializer = (fields: typeof body) => new URLSearchParams(fields);
     const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
-    this.#accept(await answer(this.api.POST('/auth/login', { body, bodySerializer, headers })));
+    this.#accept(await bodyOf(this.api.POST('/auth/login', { body, bodySerializer, headers })));
   }
 
   async register(username: string, password: string, invitation: string | null): Promise<void> {
-    this.#accept(await answer(this.api.POST('/auth/register', { body: { username, password, invitation } })));
+    this.#accept(
+      await bodyOf(this.api.POST('/auth/register', { body: { username, password, invitation } })),
+    );
   }
 
   async logout(): Promise<void> {
@@ -71,9 +75,9 @@ export class Session {
     this.phase = 'out';
   }
 
-  #accept(granted: Granted): void {
-    this.#token = granted.access_token;
-    this.person = granted.person;
+  #accept(login: Login): void {
+    this.#token = login.access_token;
+    this.person = login.person;
     this.phase = 'in';
   }
 
@@ -82,7 +86,7 @@ export class Session {
     return request;
   }
 
-  /** One renewal at a time, whoever asks. */
+  /** Renew the token. Requests that need it at the same time share one renewal. */
   #renew(): Promise<boolean> {
     this.#renewing ??= this.#renewOnce().finally(() => (this.#renewing = null));
     return this.#renewing;
@@ -90,7 +94,7 @@ export class Session {
 
   async #renewOnce(): Promise<boolean> {
     try {
-      this.#accept(await answer(this.api.POST('/auth/refresh')));
+      this.#accept(await bodyOf(this.api.POST('/auth/refresh')));
       return true;
     } catch (cause) {
       const problem = problemOf(cause);

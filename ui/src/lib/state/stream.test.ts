@@ -1,45 +1,49 @@
 import { expect, test } from 'vitest';
-import { EventParser, readEvents, type Told } from './stream';
+import { readEvents, type ServerEvent } from './stream';
 
-const WIRE =
-  ': still here\n\nevent: reading\ndata: {"a": "Ü"}\n\nevent: status\r\ndata: 1\r\ndata: 2\r\n\r\ndata: x\n\n';
-const TOLD: Told[] = [
-  { event: 'reading', data: '{"a": "Ü"}' },
-  { event: 'status', data: '1\n2' },
-  { event: 'message', data: 'x' },
-];
+const encoder = new TextEncoder();
 
-test('events are the same wherever the network cuts them, inside a letter too', async () => {
-  const bytes = new TextEncoder().encode(WIRE);
+function streamOf(chunks: Uint8Array[]): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      chunks.forEach((chunk) => controller.enqueue(chunk));
+      controller.close();
+    },
+  });
+}
+
+async function eventsOf(...chunks: Uint8Array[]) {
+  const events: ServerEvent[] = [];
+  let pieces = 0;
+  const handlers = { onEvent: (event: ServerEvent) => events.push(event), onBytes: () => pieces++ };
+  await readEvents(streamOf(chunks), handlers);
+  return { events, pieces };
+}
+
+test('events do not depend on where the network splits the response', async () => {
+  const response =
+    ': still here\n\nevent: reading\ndata: {"a": "Ü"}\n\n' +
+    'event: status\r\ndata: 1\r\ndata: 2\r\n\r\ndata: x\n\n';
+  const bytes = encoder.encode(response);
   for (let size = 1; size <= bytes.length; size++) {
-    const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
+    const count = Math.ceil(bytes.length / size);
+    const chunks = Array.from({ length: count }, (_, at) =>
       bytes.slice(at * size, (at + 1) * size),
     );
-    const body = new ReadableStream<Uint8Array>({
-      start(controller) {
-        chunks.forEach((chunk) => controller.enqueue(chunk));
-        controller.close();
-      },
-    });
-    const heard: Told[] = [];
-    let signs = 0;
-    await readEvents(
-      body,
-      (told) => heard.push(told),
-      () => signs++,
-    );
-    expect(heard).toEqual(TOLD);
-    expect(signs).toBe(chunks.length);
+    const { events, pieces } = await eventsOf(...chunks);
+    expect(events).toEqual([
+      { name: 'reading', data: '{"a": "Ü"}' },
+      { name: 'status', data: '1\n2' },
+      { name: 'message', data: 'x' },
+    ]);
+    expect(pieces).toBe(count);
   }
 });
 
-test('half an event is no event', () => {
-  const parser = new EventParser();
-  expect(parser.push('event: reading\ndata: {"a"')).toEqual([]);
-  expect(parser.push(': 1}\n')).toEqual([]);
-  expect(parser.push('\n')).toEqual([{ event: 'reading', data: '{"a": 1}' }]);
-});
-
-test('a comment and an event without data say nothing', () => {
-  expect(new EventParser().push(': still here\n\nevent: reading\n\n')).toEqual([]);
+test.each([
+  ['half an event', 'event: reading\ndata: {"a": 1}\n'],
+  ['a comment', ': still here\n\n'],
+  ['an event without data', 'event: reading\n\n'],
+])('%s gives no event', async (_, response) => {
+  expect((await eventsOf(encoder.encode(response))).events).toEqual([]);
 });

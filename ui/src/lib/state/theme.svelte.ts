@@ -1,20 +1,20 @@
-import { keep, kept } from './kept';
+import { readPreference, savePreference } from './preferences';
 
-/** Light grey by default; dim for a dark control room. */
+/** The colours of the screen: light by default, dim for a dark control room. */
 export class Theme {
-  name = $state<'light' | 'dim'>(kept('theme', 'light') === 'dim' ? 'dim' : 'light');
+  name = $state<'light' | 'dim'>(readPreference('theme', 'light') === 'dim' ? 'dim' : 'light');
 
   constructor() {
-    this.#show();
+    this.#apply();
   }
 
   toggle(): void {
     this.name = this.name === 'dim' ? 'light' : 'dim';
-    keep('theme', this.name);
-    this.#show();
+    savePreference('theme', this.name);
+    this.#apply();
   }
 
-  #show(): void {
+  #apply(): void {
     document.documentElement.dataset.theme = this.name;
   }
 }

@@ -1,105 +1,126 @@
 import { numberAt, type Observation, type PlantTag, type Row } from '../api/types';
-import { typedNumber } from './numbers';
+import { parseNumber } from './parse-number';
 
-/** A window of intervals as text cells, oldest row first. What a preset or the feed told besides the cells travels along. */
+/** A cell shows this many significant digits of the server's number. */
+const SHOWN_DIGITS = 6;
+
+/**
+ * A window of intervals as text cells, oldest row first. Fields of loaded rows that have no cell
+ * (times, extremes, counts, ages) are kept and sent back with the row.
+ */
 export class WindowEditor {
   cells = $state.raw<string[][]>([]);
-  #beside: Row[] = [];
+  /** The loaded rows, in the order of the cells. */
+  #loaded: Row[] = [];
 
   constructor(
     readonly tags: PlantTag[],
-    readonly least: number,
+    readonly minRows: number,
   ) {
-    this.fill(Array.from({ length: least }, () => ({})));
+    this.fill(Array.from({ length: minRows }, () => ({})));
   }
 
-  /** The first thing that keeps this window from being sent. */
+  /** Why this window cannot be sent; null where it can. */
   readonly problem = $derived.by(() => {
-    if (this.cells.length < this.least)
-      return `At least ${this.least} rows are required; there are ${this.cells.length}.`;
-    const row = this.cells.findIndex((one) => one.some((text) => typedNumber(text) === undefined));
-    if (row < 0)
-      return this.empty ? 'Load live data, choose a preset, paste from a spreadsheet or enter values.' : null;
-    const column = this.cells[row]?.findIndex((text) => typedNumber(text) === undefined) ?? 0;
-    return `Row ${row + 1}, ${this.tags[column]?.tag}: “${this.cells[row]?.[column]}” is not a number.`;
+    const count = this.cells.length;
+    if (count < this.minRows)
+      return `At least ${this.minRows} rows are required; there are ${count}.`;
+    const row = this.cells.findIndex((cells) => cells.some(isInvalid));
+    if (row >= 0) return this.#problemInRow(row);
+    if (!this.empty) return null;
+    return 'Load live data, choose a preset, paste from a spreadsheet or enter values.';
   });
 
   get empty(): boolean {
     return this.cells.every((row) => row.every((text) => text.trim() === ''));
   }
 
-  /** Start of the last row, in milliseconds, where the rows still have their own instants. */
-  get newest(): number | null {
-    const stamp = this.rows().at(-1)?.timestamp;
-    return typeof stamp === 'string' ? Date.parse(stamp) : null;
+  /** Start of the last row, in milliseconds, where the loaded rows still have their times. */
+  get newestStart(): number | null {
+    const timestamp = this.rows().at(-1)?.timestamp;
+    return typeof timestamp === 'string' ? Date.parse(timestamp) : null;
   }
 
   fill(rows: readonly object[]): void {
-    this.#beside = rows.map((row) => ({ ...row }) as Row);
-    this.cells = rows.map((row) => this.tags.map((tag) => written(numberAt(row, tag.key))));
+    this.#loaded = rows.map((row) => ({ ...row }) as Row);
+    this.cells = rows.map((row) => this.tags.map((tag) => cellText(numberAt(row, tag.key))));
   }
 
   set(row: number, column: number, text: string): void {
     this.cells = this.cells.map((cells, at) => (at === row ? cells.with(column, text) : cells));
-    this.#forget(row, column);
+    this.#dropStatistics(row, column);
   }
 
-  /** Put a block of tab-separated text at a cell; rows are added as needed, what hangs over the right edge is left out. */
+  /** Paste tab-separated text. Rows are added as needed; columns beyond the last are ignored. */
   paste(row: number, column: number, text: string): void {
-    const block = text.replace(/\r?\n$/, '').split(/\r?\n/);
-    while (this.cells.length < row + block.length) this.add();
-    const cells = this.cells.map((one) => [...one]);
-    block.forEach((line, down) =>
-      line.split('\t').forEach((value, across) => {
-        const target = cells[row + down];
-        if (!target || column + across >= this.tags.length) return;
-        target[column + across] = value.trim();
-        this.#forget(row + down, column + across);
-      }),
-    );
-    this.cells = cells;
+    const lines = text.replace(/\r?\n$/, '').split(/\r?\n/);
+    while (this.cells.length < row + lines.length) this.add();
+    const pasted = this.cells.map((cells) => [...cells]);
+    lines.forEach((line, down) => {
+      const values = line.split('\t').slice(0, this.tags.length - column);
+      values.forEach((value, across) => {
+        pasted[row + down]?.splice(column + across, 1, value.trim());
+        this.#dropStatistics(row + down, column + across);
+      });
+    });
+    this.cells = pasted;
   }
 
   add(): void {
     this.cells = [...this.cells, this.tags.map(() => '')];
-    this.#beside = [...this.#beside, {}];
+    this.#loaded = [...this.#loaded, {}];
   }
 
   remove(row: number): void {
     this.cells = this.cells.filter((_, at) => at !== row);
-    this.#beside = this.#beside.filter((_, at) => at !== row);
+    this.#loaded = this.#loaded.filter((_, at) => at !== row);
   }
 
-  /** The rows to send; blank is missing. Instants travel only where every row still has its own, one after the other. */
+  /** The rows to send. They have times only where every row has its own, in ascending order. */
   rows(): Observation[] {
-    const dated = this.#beside.every((row) => row.timestamp) && inOrder(this.#beside);
+    const hasTimes = this.#loaded.every((row) => row.timestamp) && isAscending(this.#loaded);
     return this.cells.map((cells, at) => {
-      const { timestamp, segment, ...rest } = this.#beside[at] ?? {};
-      const values = this.tags.map((tag, column) => [tag.key, unrounded(rest[tag.key], cells[column] ?? '')]);
-      return { ...rest, ...(dated ? { timestamp, segment } : {}), ...Object.fromEntries(values) } as Observation;
+      const { timestamp, segment, ...fields } = this.#loaded[at] ?? {};
+      const values = this.tags.map(({ key }, column) => [
+        key,
+        numberOf(cells[column] ?? '', fields[key]),
+      ]);
+      const times = hasTimes ? { timestamp, segment } : {};
+      return { ...fields, ...times, ...Object.fromEntries(values) } as Observation;
     });
   }
 
-  /** An edited value no longer fits the extremes, counts and ages told with it. */
-  #forget(row: number, column: number): void {
+  #problemInRow(row: number): string {
+    const cells = this.cells[row] ?? [];
+    const column = cells.findIndex(isInvalid);
+    return `Row ${row + 1}, ${this.tags[column]?.tag}: “${cells[column]}” is not a number.`;
+  }
+
+  /** Remove the extremes, counts and ages of an edited value: they belong to the loaded one. */
+  #dropStatistics(row: number, column: number): void {
     const tag = this.tags[column];
-    const beside = this.#beside[row];
-    if (!tag || !beside) return;
-    const own = Object.entries(beside).filter(([name]) => !name.startsWith(`${tag.key}_`));
-    this.#beside = this.#beside.with(row, Object.fromEntries(own) as Row);
+    const loaded = this.#loaded[row];
+    if (!tag || !loaded) return;
+    const kept = Object.entries(loaded).filter(([name]) => !name.startsWith(`${tag.key}_`));
+    this.#loaded = this.#loaded.with(row, Object.fromEntries(kept) as Row);
   }
 }
 
-/** A cell's number: that of the server as long as the cell shows it, since the cell shows six digits of it. */
-function unrounded(kept: Row[string], text: string): number | null {
-  return typeof kept === 'number' && written(kept) === text ? kept : (typedNumber(text) ?? null);
+function isInvalid(text: string): boolean {
+  return parseNumber(text) === undefined;
 }
 
-function written(value: number | null): string {
-  return value === null ? '' : String(Number(value.toPrecision(6)));
+/** The number of a cell. An unedited cell gives the loaded number with all its digits. */
+function numberOf(text: string, loaded: Row[string]): number | null {
+  const isUnedited = typeof loaded === 'number' && cellText(loaded) === text;
+  return isUnedited ? loaded : (parseNumber(text) ?? null);
 }
 
-function inOrder(rows: Row[]): boolean {
-  const stamps = rows.map((row) => Date.parse(row.timestamp ?? ''));
-  return stamps.every((stamp, at) => at === 0 || stamp > (stamps[at - 1] ?? Infinity));
+function cellText(value: number | null): string {
+  return value === null ? '' : String(Number(value.toPrecision(SHOWN_DIGITS)));
+}
+
+function isAscending(rows: Row[]): boolean {
+  const times = rows.map((row) => Date.parse(row.timestamp ?? ''));
+  return times.every((time, at) => at === 0 || time > (times[at - 1] ?? Infinity));
 }

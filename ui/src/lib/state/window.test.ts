@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { typedNumber } from './numbers';
+import { parseNumber } from './parse-number';
 import { TAGS } from './fixtures';
 import { WindowEditor } from './window.svelte';
 
 const editor = () => new WindowEditor(TAGS, 3);
 
-test('a block from a spreadsheet lands where it is pasted and adds the rows it needs', () => {
+test('a block from a spreadsheet is pasted at the cell, and rows are added as needed', () => {
   const window = editor();
   window.fill([{ p1: 1 }, { p1: 2 }, { p1: 3 }]);
   window.paste(2, 0, '7,5\t50\r\n8\t51\r\n');
@@ -19,7 +19,7 @@ test('a block from a spreadsheet lands where it is pasted and adds the rows it n
   expect(window.problem).toBeNull();
 });
 
-test('what hangs over the right edge is left out', () => {
+test('columns beyond the last are ignored', () => {
   const window = editor();
   window.paste(0, 1, '50\t99\t98');
   expect(window.cells[0]).toEqual(['', '50']);
@@ -27,20 +27,24 @@ test('what hangs over the right edge is left out', () => {
 
 test.each([
   ['fewer rows than the window', [{ p1: 1 }], 'At least 3 rows are required; there are 1.'],
-  ['nothing at all', [{}, {}, {}], 'Load live data, choose a preset, paste from a spreadsheet or enter values.'],
+  [
+    'no values',
+    [{}, {}, {}],
+    'Load live data, choose a preset, paste from a spreadsheet or enter values.',
+  ],
 ])('%s cannot be sent', (_, rows, problem) => {
   const window = editor();
   window.fill(rows);
   expect(window.problem).toBe(problem);
 });
 
-test('a cell that is no number is named', () => {
+test('the message names a cell that is not a number', () => {
   const window = editor();
   window.set(1, 1, 'high');
   expect(window.problem).toBe('Row 2, L1: “high” is not a number.');
 });
 
-test('an edited value travels without the extremes it no longer fits; the others keep theirs', () => {
+test('an edited value is sent without its extremes; other values keep theirs', () => {
   const window = editor();
   const row = (hour: number) => ({
     timestamp: `2026-06-01T0${hour}:00:00Z`,
@@ -73,5 +77,5 @@ test.each([
   ['NaN', undefined],
   ['Infinity', undefined],
 ])('%j is read as %j', (text, number) => {
-  expect(typedNumber(text)).toBe(number);
+  expect(parseNumber(text)).toBe(number);
 });

@@ -1,13 +1,11 @@
 import { expect, test } from 'vitest';
 import {
-  beside,
-  besideThreshold,
-  foretold,
-  horizonSeconds,
+  forecastText,
+  inBrackets,
   likelihood,
   LIKELY,
+  thresholdText,
   VERY_LIKELY,
-  withinOf,
 } from './wording';
 
 test.each([
@@ -17,30 +15,20 @@ test.each([
   [VERY_LIKELY - 0.001, 'likely'],
   [VERY_LIKELY, 'very likely'],
   [null, 'possible'],
-] as const)('a probability of %s is called %s', (probability, word) => {
-  expect(likelihood(probability)).toBe(word);
+] as const)('an alarm with a probability of %s is %s', (probability, text) => {
+  expect(likelihood(probability)).toBe(text);
 });
 
-test('the figure is next to the word', () => {
-  expect(`${foretold('3 h', 0.09)}${beside(0.09)}`).toBe('Alarm possible within 3 h (9 %)');
-  expect(`${foretold('1 h', null)}${beside(null)}`).toBe('Alarm possible within 1 h');
-});
-
-test.each([
-  [0.09, 0.08, 'Over threshold 8 %'],
-  [0.08, 0.08, 'Over threshold 8 %'],
-  [0.07, 0.08, 'Below threshold 8 %'],
-])('%d beside %d', (score, threshold, words) => {
-  expect(besideThreshold(score, threshold).replaceAll('\u00a0', ' ')).toBe(words);
+test('the probability follows the text', () => {
+  expect(forecastText('3 h', 0.09) + inBrackets(0.09)).toBe('Alarm possible within 3 h (9 %)');
+  expect(forecastText('1 h', null) + inBrackets(null)).toBe('Alarm possible within 1 h');
 });
 
 test.each([
-  ['Alarm within 1 h', 1, '1 h', 3600],
-  ['Alarm within 10 min', 0, '10 min', 600],
-  ['Alarm within 90 min', 2, '90 min', 5400],
-  ['Alarm within 2 d', 48, '2 d', 172_800],
-  ['Overflow', 6, '6 h', 21_600],
-])('the horizon of "%s"', (label, horizon_hours, within, seconds) => {
-  expect(withinOf({ label, horizon_hours }, 0)).toBe(within);
-  expect(horizonSeconds({ label, horizon_hours })).toBe(seconds);
+  ['probability', 0.09, 0.08, 'Over threshold 8 %'],
+  ['probability', 0.08, 0.08, 'Over threshold 8 %'],
+  ['probability', 0.07, 0.08, 'Below threshold 8 %'],
+  ['anomaly', 3.1, 4.25, 'Below threshold 4.25'],
+] as const)('the %s %d compared with its threshold %d', (kind, score, threshold, text) => {
+  expect(thresholdText({ kind }, score, threshold).replaceAll('\u00a0', ' ')).toBe(text);
 });

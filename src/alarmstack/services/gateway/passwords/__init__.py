@@ -1,9 +1,10 @@
-"""Which passwords are refused: those that somebody who guesses tries first.
+"""Which passwords are refused: those that an attacker tries first.
 
-`common.txt.gz` lists the 20,000 most common passwords of published leaks, in lower case: Royce Williams' selection from Pwned
-Passwords, as Django 5.2 ships it (`django/contrib/auth/common-passwords.txt.gz`, BSD licence in `LICENSE.django`). A short list is
-enough because the number of guesses is limited. Composition rules there are none: they make passwords harder to remember, not to
-guess (NIST SP 800-63B, 5.1.1.2).
+`common.txt.gz` lists the 20,000 most common passwords of published leaks, in lower case: Royce
+Williams' selection from Pwned Passwords, as in Django 5.2
+(`django/contrib/auth/common-passwords.txt.gz`, BSD licence in `LICENSE.django`). A short list is
+enough because the number of attempts is limited. There are no composition rules: they make
+passwords harder to remember, not harder to guess (NIST SP 800-63B, 5.1.1.2).
 """
 
 from __future__ import annotations
@@ -16,24 +17,24 @@ from pathlib import Path
 from alarmstack.services.schemas.gateway import LONGEST_PASSWORD, SHORTEST_PASSWORD
 
 FEWEST_DIFFERENT = 5
-"""Different characters that a password has at least: `abababababab` is no secret."""
+"""Different characters that a password must have: `abababababab` is easy to guess."""
 NAMES = ("alarmstack",)
-"""What everybody knows who sees the login page."""
+"""Words that everybody can read on the login page."""
 _DECORATION = re.compile(r"^[\W\d_]+|[\W\d_]+$")
-"""Digits and signs around a word, which guessing programs add first."""
+"""Digits and signs around a word: password crackers try these variants first."""
 
 
 def weakness(username: str, password: str) -> str | None:
-    """Why a password is refused, in words that do not repeat it; None for one that can be taken."""
-    written = password.casefold()
+    """Why a password is refused, without the password itself; None for an acceptable one."""
+    folded = password.casefold()
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         return f"it must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
-    if len(set(written)) < FEWEST_DIFFERENT:
+    if len(set(folded)) < FEWEST_DIFFERENT:
         return f"it must have at least {FEWEST_DIFFERENT} different characters"
-    if username.casefold() in written:
+    if username.casefold() in folded:
         return "it contains the user name"
-    core = _DECORATION.sub("", written)
-    if written in common() or core in common() or core in NAMES:
+    core = _DECORATION.sub("", folded)
+    if folded in common() or core in common() or core in NAMES:
         return "it is one of the most common passwords, or one with digits or signs added"
     return None
 

@@ -1,4 +1,4 @@
-"""The API's endpoints, one module for each thing that a person does."""
+"""The endpoints of the API, one module for each task of a user."""
 
 from alarmstack.services.gateway.routes import (
     auth,

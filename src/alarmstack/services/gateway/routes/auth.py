@@ -1,4 +1,7 @@
-"""Accounts and logins. The access token goes into the body, the refresh token into a cookie that no script can read."""
+"""Accounts and logins.
+
+The access token is in the body, the refresh token in a cookie that no script can read.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,9 @@ RefreshCookie = Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=Fal
 DeviceCookie = Annotated[str | None, Cookie(alias=DEVICE_COOKIE, include_in_schema=False)]
 
 
-@router.get("/signin", summary="What the login page must know")
+@router.get("/signin", summary="Settings of the login page")
 async def signin(state: Gateway) -> SignIn:
-    """Public: nothing here names an account."""
+    """Public: it contains nothing about any account."""
     return SignIn(
         registration=state.settings.registration,
         plant_title=state.plant.title,
@@ -38,13 +41,13 @@ async def signin(state: Gateway) -> SignIn:
 @router.post(
     "/register",
     status_code=201,
-    summary="Make an account",
+    summary="Create an account",
     responses=answers(400, 403, 409, 413, 422, 429),
 )
 async def register(
     state: Gateway, request: Request, response: Response, wanted: Registration
 ) -> Session:
-    """Make an account and log in to it. The invitation, where one is needed, decides the role."""
+    """Create an account and log in to it. An invitation decides the role."""
     check_origin(state, request)
     return _keep(response, request, await logins.register(state, wanted, _address(request)))
 
@@ -58,7 +61,7 @@ async def login(
     password: Annotated[str, Form(max_length=200)],
     device: DeviceCookie = None,
 ) -> Session:
-    """Trade name and password for an access token and a refresh cookie."""
+    """Exchange name and password for an access token and a refresh cookie."""
     check_origin(state, request)
     return _keep(
         response, request, await logins.log_in(state, username, password, _address(request), device)
@@ -69,11 +72,11 @@ async def login(
 async def refresh(
     state: Gateway, request: Request, response: Response, token: RefreshCookie = None
 ) -> Session:
-    """Trade the refresh cookie for the next one and a new access token."""
+    """Exchange the refresh cookie for the next one and a new access token."""
     check_origin(state, request, cookie=True)
     if token is None:
         raise HTTPException(
-            401, "nobody is logged in: no refresh cookie was sent", {"WWW-Authenticate": "Bearer"}
+            401, "not logged in: no refresh cookie was sent", {"WWW-Authenticate": "Bearer"}
         )
     return _keep(response, request, await logins.refresh(state, token))
 
@@ -82,7 +85,7 @@ async def refresh(
 async def logout(
     state: Gateway, request: Request, response: Response, token: RefreshCookie = None
 ) -> None:
-    """End this login at once; other logins of the account go on."""
+    """End this login at once. Other logins of the account continue."""
     check_origin(state, request, cookie=True)
     await logins.log_out(state, token)
     response.delete_cookie(
@@ -91,7 +94,7 @@ async def logout(
 
 
 @router.post(
-    "/password", summary="Change one's password", responses=answers(400, 401, 403, 413, 422, 429)
+    "/password", summary="Change the password", responses=answers(400, 401, 403, 413, 422, 429)
 )
 async def password(
     state: Gateway,
@@ -101,7 +104,7 @@ async def password(
     change: PasswordChange,
     device: DeviceCookie = None,
 ) -> Session:
-    """All logins of the account end, with their open screens; a new one begins for who asked."""
+    """All logins of the account end, with their open streams. A new login begins."""
     return _keep(
         response,
         request,
@@ -111,12 +114,12 @@ async def password(
 
 @router.get("/me", summary="Who is logged in", responses=answers(401))
 async def me(person: Viewer) -> Person:
-    """The account of the access token, with the role it has now."""
+    """The account of the access token, with its present role."""
     return person.person
 
 
 def _keep(response: Response, request: Request, login: logins.Login) -> Session:
-    """Put the refresh token, and the device token where there is one, into their cookies."""
+    """Put the refresh token, and the device token if there is one, into cookies."""
     _set_cookie(response, request, COOKIE, login.refresh_token, REFRESH_LIFE)
     if login.device_token is not None:
         _set_cookie(response, request, DEVICE_COOKIE, login.device_token, DEVICE_LIFE)
@@ -126,7 +129,7 @@ def _keep(response: Response, request: Request, login: logins.Login) -> Session:
 def _set_cookie(
     response: Response, request: Request, name: str, value: str, life: timedelta
 ) -> None:
-    """A cookie that no script can read and no other site's page sends."""
+    """Set a cookie that no script can read and that pages of other sites do not send."""
     response.set_cookie(
         name,
         value,
@@ -143,7 +146,7 @@ def _encrypted(request: Request) -> bool:
 
 
 def _address(request: Request) -> str:
-    """Where a request comes from, as far as it is known."""
+    """The address of the client, if it is known."""
     return request.client.host if request.client else "unknown"
 
 

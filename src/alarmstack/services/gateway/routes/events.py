@@ -1,4 +1,4 @@
-"""The plant's limit alarms, as the screen showed them."""
+"""The limit alarms of the plant, as on the screen."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ async def events(
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     size: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Events:
-    """Every limit alarm with its rule, the instrument whose trend shows it, its beginning and its end."""
+    """Every limit alarm with its rule, its instrument, its beginning and its end."""
     plant, until = state.plant.name, state.plant_time
     async with state.database.begin() as session:
-        found = await limit_alarms.page(session, plant, until, (page - 1) * size, size)
+        episodes = await limit_alarms.page(session, plant, until, (page - 1) * size, size)
         total = await limit_alarms.count(session, plant, until)
-    return Events(events=[_event(one) for one in found], page=page, size=size, total=total)
+    return Events(
+        events=[_event(episode) for episode in episodes], page=page, size=size, total=total
+    )
 
 
 def _event(stored: LimitEpisode) -> LimitEvent:

@@ -1,4 +1,4 @@
-"""What the monitor did not take from the feed."""
+"""Rows of the feed that the monitor did not accept."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ from alarmstack.storage.database import quarantine as stored
 router = APIRouter(prefix="/feed", tags=["plant"])
 
 
-@router.get(
-    "/quarantine", summary="Rows of the feed that were not valid", responses=answers(401, 422)
-)
+@router.get("/quarantine", summary="Invalid rows of the feed", responses=answers(401, 422))
 async def quarantine(
     state: Gateway,
     _: Viewer,
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     size: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Quarantine:
-    """Newest first, each with the reason why it was set aside. The rows around them are assessed."""
+    """Newest first, each with the reason. The rows around them are assessed."""
     name = state.plant.name
     async with state.database.begin() as session:
         rows = await stored.page(session, name, (page - 1) * size, size)

@@ -12,7 +12,6 @@ from alarmstack.core.errors import UpstreamError
 from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant, duration_in_hours, parse_duration, write_duration
 from alarmstack.services.gateway.access import Caller, Viewer
-from alarmstack.services.gateway.instants import Moment
 from alarmstack.services.gateway.problems import UPSTREAM, answers
 from alarmstack.services.gateway.state import Gateway, State
 from alarmstack.services.monitor.plan import MOST_PULLED
@@ -41,6 +40,7 @@ from alarmstack.services.schemas.inference import (
     Prediction,
     PredictRequest,
 )
+from alarmstack.services.schemas.instants import Instant
 from alarmstack.services.schemas.observations import Observation
 from alarmstack.services.schemas.sensors import Intervals
 from alarmstack.storage.database import entries
@@ -107,7 +107,7 @@ async def window(
     state: Gateway,
     _: Viewer,
     until: Annotated[
-        Moment | None, Query(description="Rows of the forecast at that instant; default: now.")
+        Instant | None, Query(description="Rows of the forecast at that instant; default: now.")
     ] = None,
 ) -> Intervals:
     """The closed intervals of the newest assessment, oldest first. `/infer/auto` uses them."""

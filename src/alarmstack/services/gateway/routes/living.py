@@ -1,10 +1,10 @@
-"""Living with models: drift, recalibrated instruments, challengers in shadow."""
+"""Drift, recalibrated instruments, and the champion/challenger comparison."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Depends, HTTPException
 
-from alarmstack.services.gateway.access import Engineer, Viewer
+from alarmstack.services.gateway.access import Engineer, HeavyReader, heavy_reader
 from alarmstack.services.gateway.problems import UPSTREAM, answers
 from alarmstack.services.gateway.state import Gateway
 from alarmstack.services.monitor import RECALIBRATED
@@ -16,39 +16,47 @@ router = APIRouter(tags=["models"])
 
 @router.get(
     "/drift",
-    summary="How far the plant is from what the models learnt",
+    summary="Drift of the plant since training",
     responses=answers(401, *UPSTREAM),
 )
-async def drift(state: Gateway, _: Viewer) -> Drift:
-    """Population stability of each instrument and each score over the last days, false warnings, and whether to train again."""
+async def drift(state: Gateway, _: HeavyReader) -> Drift:
+    """Population stability of each instrument and each score over the last days.
+
+    Also false alarms, and whether to train the models again.
+    """
     return await state.monitor.drift()
 
 
 @router.post(
     "/drift/recalibrated",
-    summary="An instrument was recalibrated",
+    summary="Report a recalibrated instrument",
     responses=answers(400, 401, 403, 413, 422, *UPSTREAM),
+    dependencies=[Depends(heavy_reader)],
 )
-async def recalibrated(state: Gateway, person: Engineer, told: Recalibrated) -> Drift:
-    """From then on it is measured against what it says since, alarms left out. Engineers and admins only; journalled."""
-    known = [instrument.key for instrument in state.plant.modelled]
-    if told.key not in known:
+async def recalibrated(state: Gateway, person: Engineer, report: Recalibrated) -> Drift:
+    """A recalibrated instrument is compared with its own values since, without rows in alarm.
+
+    For engineers and admins. Written to the journal.
+    """
+    keys = [instrument.key for instrument in state.plant.modelled]
+    if report.key not in keys:
         raise HTTPException(
-            422, f"key {told.key!r} is no instrument of this plant: use one of {', '.join(known)}"
+            422,
+            f"key {report.key!r} is not an instrument of this plant: use one of {', '.join(keys)}",
         )
     now = state.clock.now()
-    at = told.at or state.plant_time or now
+    at = report.at or state.plant_time or now
     async with state.database.begin() as session:
-        about = {"plant": state.plant.name, "key": told.key}
+        about = {"plant": state.plant.name, "key": report.key}
         await journal.write(
-            session, now, RECALIBRATED, person.username, about, told.note or None, plant_time=at
+            session, now, RECALIBRATED, person.username, about, report.note or None, plant_time=at
         )
     return await state.monitor.drift()
 
 
-@router.get("/comparison", summary="Champions beside their challengers", responses=answers(401))
-async def comparison(state: Gateway, _: Viewer) -> Comparison:
-    """What both would have raised on the rows that the challenger has scored in shadow."""
+@router.get("/comparison", summary="Champion/challenger comparison", responses=answers(401))
+async def comparison(state: Gateway, _: HeavyReader) -> Comparison:
+    """The warnings that both would have raised on the rows that the challenger has scored."""
     return await state.monitor.comparison()
 
 

@@ -1,4 +1,4 @@
-"""For those who run the service: is it alive, and its figures."""
+"""Health and readiness, for the operators of the service."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from fastapi import APIRouter, Response
 
 from alarmstack import __version__
 from alarmstack.services.gateway.state import Gateway
-from alarmstack.services.runtime.http import READY_RESPONSES, readiness
+from alarmstack.services.runtime.readiness import READY_RESPONSES, readiness
 from alarmstack.services.schemas.gateway import GatewayHealth
 from alarmstack.services.schemas.inference import Readiness
 
 router = APIRouter(tags=["operations"])
 
 
-@router.get("/health", summary="Alive, and how the sources are")
+@router.get("/health", summary="The gateway runs; state of its sources")
 async def health(state: Gateway) -> GatewayHealth:
-    """Public. The gateway answers with 200 while it runs; what it depends on is in `feed`."""
+    """Public. 200 while the gateway runs. The state of its sources is in `feed`."""
     return GatewayHealth(version=__version__, feed=state.monitor.status())
 
 

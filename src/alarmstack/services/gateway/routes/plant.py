@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -9,13 +10,16 @@ from fastapi import APIRouter, Query
 from alarmstack.services.gateway.access import Engineer, Viewer
 from alarmstack.services.gateway.plant_view import plant_view
 from alarmstack.services.gateway.problems import UPSTREAM, answers
-from alarmstack.services.gateway.state import Gateway
+from alarmstack.services.gateway.state import Gateway, State
+from alarmstack.services.monitor import RecentAssessments
 from alarmstack.services.schemas.gateway import Overview, PlantView
 from alarmstack.services.schemas.inference import Models
 from alarmstack.services.schemas.sensors import Activation, Live, Scenario
 from alarmstack.storage.database import journal
 
 router = APIRouter(tags=["plant"])
+OVERVIEWS = (48, 240)
+"""Intervals that are read for an overview: the number that the page requests, and the maximum."""
 
 
 @router.get("/plant", summary="Everything the screen knows about the plant", responses=answers(401))
@@ -28,20 +32,26 @@ async def plant(state: Gateway, _: Viewer) -> PlantView:
 async def overview(
     state: Gateway,
     _: Viewer,
-    n: Annotated[int, Query(ge=1, le=240, description="Intervals, newest kept.")] = 48,
+    n: Annotated[int, Query(ge=1, le=OVERVIEWS[-1], description="Intervals, newest kept.")] = 48,
 ) -> Overview:
-    """The newest assessment, the intervals before it, the provisional assessment, and the sources'
-    state.
-    """
+    """The newest assessment, the intervals before it, and the state of the sources."""
     monitor = state.monitor
-    overview = await monitor.overview(n)
+    recent = await _recent(state, next(size for size in OVERVIEWS if n <= size))
     return Overview(
-        latest=overview.latest,
-        past=overview.past,
+        latest=recent.latest,
+        past=recent.past[-n:],
         provisional=monitor.provisional,
         status=monitor.status(),
         state=monitor.state(),
     )
+
+
+async def _recent(state: State, intervals: int) -> RecentAssessments:
+    """The newest intervals, read once for all users until one is stored, assessed or begun."""
+    monitor, now, cadence = state.monitor, state.plant_time, state.plant.time.cadence
+    begun = None if now is None else now.timestamp() // cadence.total_seconds()
+    key = (intervals, begun, monitor.stored, monitor.assessed, state.retention.removed)
+    return await state.overviews.get(key, partial(monitor.overview, intervals))
 
 
 @router.get("/models", summary="Every model of the plant", responses=answers(401, *UPSTREAM))

@@ -1,4 +1,4 @@
-"""Trends of the plant's own past."""
+"""Trends of the plant's past."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Response
 
 from alarmstack.services.gateway.access import HeavyReader
-from alarmstack.services.gateway.instants import Moment
 from alarmstack.services.gateway.problems import answers
 from alarmstack.services.gateway.reader import BusyError
 from alarmstack.services.gateway.state import Gateway, State
 from alarmstack.services.gateway.trends import Wanted, draw, tracks
 from alarmstack.services.schemas.gateway import Trends
+from alarmstack.services.schemas.instants import Instant
 
 router = APIRouter(tags=["plant"])
+LONGEST_SHOWN = 200
+"""Characters of unknown keys that an error repeats."""
 BUSY_SECONDS = 5
-"""After so many seconds a refused read may be tried again."""
+"""Seconds after which a refused read may be repeated."""
 
 
 @router.get(
@@ -29,37 +31,35 @@ async def trend(
         str,
         Query(
             max_length=2000,
-            description="Keys of instruments, setpoints, outputs, model columns; commas between.",
+            description="Keys of instruments, setpoints, outputs and model columns, "
+            "separated by commas.",
         ),
     ],
     begin: Annotated[
-        Moment | None, Query(alias="from", description="Default: 48 intervals before `to`.")
+        Instant | None, Query(alias="from", description="Default: 48 intervals before `to`.")
     ] = None,
     end: Annotated[
-        Moment | None, Query(alias="to", description="Default: now on the plant's clock.")
+        Instant | None, Query(alias="to", description="Default: now on the plant's clock.")
     ] = None,
     points: Annotated[
         int,
         Query(
             ge=2,
             le=2000,
-            description="At most so many; stretches are thinned to mean, low and high.",
+            description="The most points. More rows are reduced to mean, low and high.",
         ),
     ] = 300,
 ) -> Response:
-    """Series on one time axis, with limits, and the spans of alarms and warnings."""
-    known, asked = tracks(state.plant), [tag.strip() for tag in tags.split(",") if tag.strip()]
-    unknown = [tag for tag in asked if tag not in known]
-    if unknown or not asked:
-        raise HTTPException(
-            422,
-            f"tags: unknown: {', '.join(unknown)[:200] or 'none given'}. Known: {', '.join(known)}",
-        )
+    """Series on one time axis, with limits and the periods of alarms and warnings."""
+    known = tracks(state.plant)
+    keys = [tag.strip() for tag in tags.split(",") if tag.strip()]
+    unknown = [key for key in keys if key not in known]
+    if unknown or not keys:
+        named = ", ".join(unknown)[:LONGEST_SHOWN] or "none given"
+        raise HTTPException(422, f"tags: unknown: {named}. Known: {', '.join(known)}")
     if begin is not None and end is not None and begin >= end:
-        raise HTTPException(
-            422, f"from {begin.isoformat()} does not come before to {end.isoformat()}"
-        )
-    wanted = Wanted(tuple(dict.fromkeys(asked)), begin, end or state.plant_time, points)
+        raise HTTPException(422, f"from {begin.isoformat()} is not before to {end.isoformat()}")
+    wanted = Wanted(tuple(dict.fromkeys(keys)), begin, end or state.plant_time, points)
     key = _key(state, wanted, until_now=end is None)
     try:
         body = await state.reader.read(key, draw, state.settings.database, state.plant, wanted)
@@ -69,7 +69,10 @@ async def trend(
 
 
 def _key(state: State, wanted: Wanted, *, until_now: bool) -> tuple[object, ...]:
-    """What an answer depends on. Until now: the intervals stored so far, whatever the plant's clock says between two of them."""
+    """Everything that an answer depends on.
+
+    Without an end that is the intervals stored so far, not the plant's clock between two of them.
+    """
     end = None if until_now else wanted.end
     return (
         *wanted._replace(end=end),

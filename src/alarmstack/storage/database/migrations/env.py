@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `alarmstack.storage.database.migrate` opened."""
+"""The entry point of Alembic: runs the migrations on the connection that `migrate` opened."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""The first tables: accounts, sessions, invitations, entries, the plant's past, the journal."""
+"""The first tables: accounts, sessions, invitations, entries, past intervals, the journal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REFUSAL = "the journal is append-only"
 
 
 def upgrade() -> None:
-    """Make the tables, and the triggers that keep the journal as it was written."""
+    """Create the tables, and the triggers that protect the journal against changes."""
     _accounts()
     _sessions()
     _entries()
@@ -120,12 +120,14 @@ def _journal() -> None:
     if op.get_bind().dialect.name == "sqlite":
         for event in ("UPDATE", "DELETE"):
             op.execute(
-                f"CREATE TRIGGER journal_no_{event.lower()} BEFORE {event} ON journal BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
+                f"CREATE TRIGGER journal_no_{event.lower()} BEFORE {event} ON journal BEGIN SELECT "
+                f"RAISE(ABORT, '{REFUSAL}'); END"
             )
         return
     op.execute(
         "CREATE FUNCTION journal_stays() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'integrity_constraint_violation'; END $$"
+        f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'integrity_constraint_violation'; "
+        "END $$"
     )
     op.execute(
         "CREATE TRIGGER journal_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON journal "

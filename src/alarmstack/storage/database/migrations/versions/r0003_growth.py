@@ -1,4 +1,7 @@
-"""Whole assessments apart from their scores, so that the long past stays small; versions and thresholds once for many intervals."""
+"""Complete assessments apart from their scores, and versions and thresholds once for all intervals.
+
+A long past then stays small.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ down_revision = "0002"
 
 
 def _table(name: str, *columns: sa.ColumnClause[Any]) -> sa.TableClause:
-    """A table whose rows are known by plant and start."""
+    """A table whose rows are identified by plant and start."""
     return sa.table(name, sa.column("plant", sa.String), sa.column("start", Instant), *columns)
 
 
@@ -48,7 +51,8 @@ def upgrade() -> None:
         sa.Column("body", sa.JSON, nullable=False),
     )
     op.execute(
-        "INSERT INTO plant_bodies (plant, start, body) SELECT plant, start, body FROM plant_assessments"
+        "INSERT INTO plant_bodies (plant, start, body) SELECT plant, start, body FROM "
+        "plant_assessments"
     )
     with op.batch_alter_table("plant_assessments") as table:
         table.add_column(sa.Column("versions_id", sa.Integer))
@@ -64,7 +68,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Put everything back into one table; assessments that are no longer kept whole become empty."""
+    """Move everything back to one table. Assessments without a stored body become empty."""
     with op.batch_alter_table("plant_assessments") as table:
         table.add_column(sa.Column("body", sa.JSON, nullable=False, server_default="{}"))
         table.drop_constraint("fk_plant_assessments_versions_id", type_="foreignkey")

@@ -1,4 +1,4 @@
-"""Accounts can be disabled, and a login knows when it began, so that its lifetime can be limited."""
+"""Accounts can be disabled, and the beginning of a login is stored, which limits its lifetime."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove both columns. Not by a new copy of `users`: SQLite would delete what refers to the old one."""
+    """Remove both columns, without a copy of `users`: SQLite would delete rows that refer to it."""
     op.drop_column("refresh_sessions", "begun_at")
     op.drop_column("users", "disabled_at")

@@ -1,4 +1,4 @@
-"""Pages of a person's history are found by number: without this index each page reads all entries of the account."""
+"""An index for pages of a user's history; without it each page reads all entries of the account."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Make the index."""
+    """Create the index."""
     op.create_index("ix_entries_user_id_id", "entries", ["user_id", "id"])
 
 
