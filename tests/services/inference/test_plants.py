@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from alarmstack.registry.bundles import Registry
 from fastapi.testclient import TestClient
 
 from alarmstack.bench.sets import SetDescription, load_runs, read_set
@@ -25,6 +24,7 @@ from alarmstack.preparation.intake import Intake
 from alarmstack.preparation.interval_closer import close_intervals
 from alarmstack.preparation.labels import in_alarm
 from alarmstack.preparation.quality import GateResult
+from alarmstack.registry import Registry
 from alarmstack.services.gateway.plant_view import plant_view
 from alarmstack.services.inference import Shelf, create_app
 from alarmstack.services.schemas.observations import to_rows
