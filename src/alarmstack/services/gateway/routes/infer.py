@@ -88,7 +88,12 @@ async def auto(
     rows = await _window(state)
     named = {"horizon": horizon, "horizon_hours": horizon_hours}
     given = {name: value for name, value in named.items() if value is not None}
-    request = ForecastRequest.model_construct(**given, recent_observations=rows)
+    request = ForecastRequest.model_construct(
+        _fields_set={*given, "recent_observations"},
+        horizon=horizon,
+        horizon_hours=horizon_hours,
+        recent_observations=rows,
+    )
     # The rows are part of the plant's stored past: `GET /infer/window?until=` returns them.
     stored = AutoRequest.model_validate({**given, "intervals": len(rows)})
     return await _forecast(state, person, "auto", request, stored)
