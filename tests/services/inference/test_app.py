@@ -236,7 +236,7 @@ def test_a_column_that_begins_to_flood_is_seen_before_the_limit(
         ({"horizon": 2}, "use one of 1h, 3h, 6h"),
         ({"rows": 11}, "at least 12"),
         ({"step": timedelta(seconds=2)}, "cadence 1h"),
-        ({"step": -timedelta(hours=1)}, "oldest first"),
+        ({"step": -timedelta(hours=1)}, "oldest row first"),
         ({"extra": {"pdt9": 1.0}}, "pdt9"),
         ({"rows": 1001}, "1000"),
     ],
