@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.services.monitor.warning import said
 from alarmstack.services.schemas.inference import (
@@ -89,7 +89,7 @@ def _hour(plant: Plant, start: datetime, rng: np.random.Generator) -> Hour:
             missing=[f"{next(iter(values))}_slope_{lag}" for lag in range(MISSING_FEATURES)],
             model=ModelRef(name=one.name, version="1"),
         )
-        for one in expected(plant)
+        for one in model_list(plant)
     ]
     assessment = Assessment(
         timestamp=start,

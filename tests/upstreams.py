@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from alarmstack.core.errors import ObservationError
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.features.matrix import feature_names
 from alarmstack.services.runtime.server import listen
@@ -317,8 +317,10 @@ class Models_:  # noqa: N801 - beside the wire's Models
         )
 
     def _forecast(self, asked: ForecastRequest) -> Forecast:
-        if asked.horizon not in (1, 3, 6):
-            raise ValueError(f"horizon {asked.horizon}: use 1, 3 or 6")
+        horizons = {one.horizon: one for one in model_list(self.plant) if one.horizon}
+        forecaster = horizons.get(asked.ahead)
+        if forecaster is None:
+            raise ValueError(f"horizon {asked.horizon}: use 1h, 3h or 6h")
         if len(asked.recent_observations) < 12:
             raise ValueError(f"{len(asked.recent_observations)} rows: at least 12")
         to_block(self.plant, asked.recent_observations)
@@ -326,7 +328,8 @@ class Models_:  # noqa: N801 - beside the wire's Models
         return Forecast(
             anomaly_probability=self.score(last),
             alarm=0,
-            horizon_hours=asked.horizon,
+            horizon=forecaster.horizon_text,
+            horizon_hours=forecaster.horizon_hours,
             n_observations=len(asked.recent_observations),
             in_alarm_now=False,
             threshold=0.5,
@@ -334,7 +337,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
             missing=[],
             out_of_range=[],
             stale=[],
-            model=self._spoke(f"plant_alarm_forecaster_{asked.horizon}h"),
+            model=self._spoke(forecaster.name),
         )
 
     def _explain(self, asked: ExplainRequest) -> Explanation:
@@ -363,13 +366,14 @@ class Models_:  # noqa: N801 - beside the wire's Models
                 column=one.column,
                 title=one.title,
                 kind=one.kind,
+                horizon=one.horizon_text,
                 horizon_hours=one.horizon_hours,
                 score=None if one.kind == "classes" else score,
                 threshold=0.5,
                 model=None if self.silent else self._spoke(one.name),
                 reason="not promoted" if self.silent else None,
             )
-            for one in expected(self.plant)
+            for one in model_list(self.plant)
         ]
         return Assessment(
             timestamp=last.timestamp,
@@ -393,12 +397,13 @@ class Models_:  # noqa: N801 - beside the wire's Models
                 column=one.column,
                 title=one.title,
                 kind=one.kind,
+                horizon=one.horizon_text,
                 horizon_hours=one.horizon_hours,
                 version=None if status == "missing" else self.version,
                 status=status,
                 reason="not promoted" if status == "missing" else None,
             )
-            for one in expected(self.plant)
+            for one in model_list(self.plant)
         ]
 
     async def _ready(self, _: Request) -> Response:
@@ -423,13 +428,13 @@ class Models_:  # noqa: N801 - beside the wire's Models
         values = {i.key: usual for i in self.plant.modelled}
         models = [
             Reference(name=o.name, column=o.column, version="7", score=usual, values=values)
-            for o in expected(self.plant)
+            for o in model_list(self.plant)
         ]
         return said(References(models=models))
 
     async def _importance(self, request: Request) -> Response:
         name = request.query_params["model"]
-        if name not in {one.name for one in expected(self.plant)}:
+        if name not in {one.name for one in model_list(self.plant)}:
             return refusal(404, f"model {name!r} is unknown")
         return said(Importances(model=self._spoke(name), method="m", features=[]))
 

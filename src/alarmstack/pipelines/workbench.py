@@ -18,7 +18,7 @@ import polars as pl
 
 from alarmstack.core.errors import AlarmstackError
 from alarmstack.core.intervals import IntervalBlock
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant, load_plant, write_duration
 from alarmstack.core.settings import Settings, load_settings
 from alarmstack.evaluation.splits import GAP
@@ -173,7 +173,7 @@ class Workbench:
         """Registry name of the forecaster of the middle horizon."""
         horizons = sorted(self.plant.time.horizons)
         middle = horizons[len(horizons) // 2]
-        return next(model.name for model in expected(self.plant) if model.horizon == middle)
+        return next(model.name for model in model_list(self.plant) if model.horizon == middle)
 
     def reliability_plot(self, bundles: Mapping[str, Bundle]) -> Figure | Note:
         """Reliability of the forecasters on an unseen plant; a note if there is none."""

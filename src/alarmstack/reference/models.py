@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alarmstack.core.model_list import NORMALITY, expected
+from alarmstack.core.model_list import NORMALITY, model_list
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.features.matrix import GROUPS, feature_names
 from alarmstack.models import Recipe, recipes
@@ -33,7 +33,7 @@ def models_page(plant: Plant) -> str:
     return page(
         "# Models",
         "",
-        f"The models of {plant.title}: {len(expected(plant))} names in the registry. The models with",
+        f"The models of {plant.title}: {len(model_list(plant))} names in the registry. The models with",
         "features are recipes of `models/catalogue.py`. This page is the overview. **The card** of",
         "a version contains its metrics, thresholds and limits. It is on the page Models of the",
         "screen, in `GET :7502/models`, and in MLflow as the description of the version.",
@@ -84,7 +84,7 @@ def _score(recipe: Recipe) -> str:
 def _normality(plant: Plant) -> list[tuple[str, ...]]:
     if plant.normality is None:
         return []
-    name = next(one.name for one in expected(plant) if one.column == NORMALITY)
+    name = next(one.name for one in model_list(plant) if one.column == NORMALITY)
     experts = ", ".join(expert.name for expert in plant.normality.experts)
     said = (
         "rows that break no limit; no label is used",

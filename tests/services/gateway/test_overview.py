@@ -3,7 +3,7 @@
 import pytest
 from benchmarks.pasts import fill, hours
 
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from tests.upstreams import BEGIN
 from tests.world import world
@@ -37,7 +37,7 @@ async def test_the_first_answer_is_at_most_100_kb(plant: Plant, database_url: st
         assert shown["in_alarm"] == newest.assessment.in_alarm_now
         assert shown["rules"] == [rule.name for rule in newest.assessment.rules if rule.met]
         assert [one["column"] for one in shown["warnings"]] == [
-            one.column for one in expected(plant) if one.horizon
+            one.column for one in model_list(plant) if one.horizon
         ]
         assert body["latest"]["assessment"] == newest.assessment.model_dump(mode="json")
         assert body["latest"]["warnings"] == shown["warnings"]

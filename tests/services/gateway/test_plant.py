@@ -6,7 +6,7 @@ import httpx
 import pytest
 from prometheus_client import generate_latest
 
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.features.matrix import feature_names
 from alarmstack.services.gateway.page import HEADERS
@@ -123,11 +123,13 @@ async def test_the_screen_gets_the_whole_description_of_the_plant(
         level = next(tag for tag in view["tags"] if tag["key"] == "lic31002_pv")
         assert (level["setpoint"], level["output"]) == ("lic31002_sp", "lic31002_op")
         assert [(m["name"], m["column"], m["label"], m["title"]) for m in view["models"]] == [
-            (one.name, one.column, one.label, one.title) for one in expected(plant)
+            (one.name, one.column, one.label, one.title) for one in model_list(plant)
         ]
-        assert [m["label"] for m in view["models"] if m["horizon_hours"]] == [
-            f"Alarm within {hours} h" for hours in (1, 3, 6)
+        forecasters = [m for m in view["models"] if m["horizon"]]
+        assert [(m["horizon"], m["horizon_hours"], m["label"]) for m in forecasters] == [
+            (f"{hours}h", hours, f"Alarm within {hours} h") for hours in (1, 3, 6)
         ]
+        assert view["horizons"] == ["1h", "3h", "6h"]
         assert view["horizons_hours"] == [1, 3, 6] and view["window_rows"] == 12
         high = next(preset for preset in view["predict_presets"] if preset["name"] == "high_risk")
         assert high["features"] == {
@@ -254,7 +256,7 @@ async def test_drift_a_recalibration_and_who_may_report_it(plant: Plant, databas
         anna, eva = await w.person("anna", "operator"), await w.person("eva", "engineer")
         report = (await anna.get("/drift")).json()
         assert [one["key"] for one in report["tags"]] == [i.key for i in plant.modelled]
-        assert [one["title"] for one in report["models"]] == [one.name for one in expected(plant)]
+        assert [one["title"] for one in report["models"]] == [one.name for one in model_list(plant)]
         assert {one["state"] for one in report["tags"]} == {"drifted"} and report["retrain"]
         recalibration = {"key": "te301020", "at": "2026-03-01T00:00:00Z", "note": "new element"}
         assert (await anna.post("/drift/recalibrated", json=recalibration)).status_code == 403

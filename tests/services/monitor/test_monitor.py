@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.services.sensors.app import Player
 from alarmstack.services.sensors.app import create_app as create_sensors
@@ -177,7 +177,7 @@ async def test_unavailable_models_are_counted(plant: Plant, tmp_path: object) ->
         status = w.state.monitor.status()
         assert (
             status.inference == "down"
-            and f"{len(expected(plant))} of {len(expected(plant))}"
+            and f"{len(model_list(plant))} of {len(model_list(plant))}"
             in (status.inference_reason or "")
         )
 
@@ -214,6 +214,7 @@ async def test_after_a_restart_the_loop_resumes_with_its_warnings(
         assert len(models.assessed) == assessed_before + 1
         assert event["warnings"][0] == {
             "column": "forecast_1h",
+            "horizon": "1h",
             "horizon_hours": 1,
             "standing": True,
             "since": "2026-03-01T04:00:00Z",

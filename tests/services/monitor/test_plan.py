@@ -8,6 +8,7 @@ from alarmstack.core.plant import Plant
 from alarmstack.services.monitor.plan import block, missing
 from alarmstack.services.monitor.validation import Bounds, Validator
 from alarmstack.services.monitor.warning import warnings
+from alarmstack.storage.database.outputs import join, split
 from alarmstack.storage.database.plant_history import Past
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -55,6 +56,36 @@ def test_rows_and_keys_of_another_plant_toml_are_not_sent(plant: Plant) -> None:
     between = {**noon, "timestamp": (NOON + HOUR / 4).isoformat()}
     validator = Validator(plant, Bounds(HOUR, HOUR))
     assert block(validator, [between, {**noon, "retired": 1.0}], HOUR) == [noon]
+
+
+def test_warnings_carry_their_horizon_as_a_duration_and_in_hours(plant: Plant) -> None:
+    stored = [
+        {"column": "forecast_10min", "horizon": "10min", "horizon_hours": 0.1667},
+        {"column": "forecast_20min", "horizon": "20min", "horizon_hours": 0.3333},
+        {"column": "forecast_2h", "horizon_hours": 2},
+        {"column": "forecast_3h", "horizon_hours": 3},
+    ]
+    forecasts = [one | {"score": 0.9, "threshold": 0.5} for one in stored]
+    scores = {str(one["column"]): 0.9 for one in stored}
+    said = {
+        "scores": scores,
+        "spoken": {},
+        "forecasts": forecasts,
+        "shadows": {},
+        "rules": [],
+    }
+    assert join(*split(said)) == said
+    (shown,) = warnings(plant, [Past(NOON, {"segment": 0}, said)])
+    assert [(one.horizon, one.horizon_hours, one.standing) for one in shown] == [
+        ("10min", 0.1667, True),
+        ("20min", 0.3333, True),
+        ("2h", 2, True),
+        ("3h", 3, True),
+    ]
+    assert [one.text for one in shown][:2] == [
+        "Alarm very likely within 10 min (90 %)",
+        "Alarm very likely within 20 min (90 %)",
+    ]
 
 
 def test_a_long_gap_clears_a_warning_and_a_short_one_keeps_it(plant: Plant) -> None:

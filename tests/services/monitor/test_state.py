@@ -214,6 +214,7 @@ async def test_warnings_of_forecasters_are_part_of_the_state_and_cleared_in_an_a
             state = json.loads((await next_event(listener, "state", has('"standing":true'))).data)
             assert state["warnings"][0] | {"text": None} == {
                 "column": "forecast_1h",
+                "horizon": "1h",
                 "horizon_hours": 1,
                 "standing": True,
                 "since": "2026-03-01T04:00:00Z",

@@ -202,10 +202,10 @@ test.each([
 });
 
 test.each([
-  ['a duration', { horizon: '10min', horizon_hours: 1 / 6 }, '10 min', '10min'],
-  ['a number of hours', { horizon_hours: 3 }, '3 h', '3h'],
+  ['minutes', { horizon: '10min', horizon_hours: 1 / 6 }, '10 min', '10min'],
+  ['hours', { horizon: '3h', horizon_hours: 3 }, '3 h', '3h'],
 ])(
-  'an entry whose horizon is %s shows it, and is explained for it',
+  'an entry whose horizon is in %s shows it, and is explained for it',
   async (_, entry, text, sent) => {
     location.hash = '#/history/7';
     const { horizons } = await open(HistoryPage, PLANT, entry);

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from alarmstack.models.balance import (
 from alarmstack.storage.files import Store
 
 BETWEEN = "between"
+WINDOWS = "windows"
+"""The window features of a plant without horizons; otherwise there is a table for each horizon."""
 
 
 def tables(examples: Examples, block: IntervalBlock) -> dict[str, pl.DataFrame]:
@@ -58,13 +61,15 @@ def row_tables(
         "valid": point.slice(sealed),
         "intervals": _interval_table(block),
     }
+    windows = _keys(examples).with_columns(
+        pl.Series("part", ["train"] * sealed + ["valid"] * (len(examples) - sealed), pl.String),
+        *_feature_columns(plant, examples.window, "window"),
+    )
+    if not plant.time.horizons:
+        return made | {WINDOWS: windows}
     for horizon in plant.time.horizons:
         target = pl.Series("onset", examples.onset_target(horizon)).fill_nan(None)
-        made[f"windows_{write_duration(horizon)}"] = _keys(examples).with_columns(
-            pl.Series("part", ["train"] * sealed + ["valid"] * (len(examples) - sealed), pl.String),
-            *_feature_columns(plant, examples.window, "window"),
-            target,
-        )
+        made[_windows_of(horizon)] = windows.with_columns(target)
     return made
 
 
@@ -94,7 +99,8 @@ def evened_out(plant: Plant, train: pl.DataFrame) -> pl.DataFrame:
 def read_examples(plant: Plant, store: Store, manifest: Mapping[str, Any]) -> Examples:
     """Read the examples of a run: training and sealed rows, in time order."""
     point = pl.concat([read_table(store, manifest, "train"), read_table(store, manifest, "valid")])
-    window = read_table(store, manifest, f"windows_{write_duration(plant.time.horizons[0])}")
+    any_windows = next(map(_windows_of, plant.time.horizons), WINDOWS)
+    window = read_table(store, manifest, any_windows)
     return Examples(
         plant=plant,
         start=point["timestamp"].dt.replace_time_zone(None).to_numpy(),
@@ -143,6 +149,10 @@ def read_intervals(plant: Plant, store: Store, manifest: Mapping[str, Any]) -> I
         age=np.full(values.shape[:2], np.nan),
         segment=table["segment"].to_numpy().astype(np.int32),
     )
+
+
+def _windows_of(horizon: timedelta) -> str:
+    return f"{WINDOWS}_{write_duration(horizon)}"
 
 
 def _between_table(plant: Plant, between: Between) -> pl.DataFrame:

@@ -107,7 +107,7 @@ def read_past(
     first = (
         PlantInterval.start,
         PlantAssessed.in_alarm,
-        PlantAssessed.said,
+        PlantAssessed.outputs,
         PlantAssessed.versions_id,
     )
     query = (

@@ -1,7 +1,7 @@
 """How the scores of an assessment are stored: what differs from interval to interval apart from what many intervals share.
 
 `said` as the monitor uses it holds `scores` (column → score), `spoken` (column → score, threshold, version), `forecasts` (column,
-horizon, score, threshold), `shadows` (challengers) and `rules` (limit rules met). Scores are then in it up to three times, and
+horizon as a duration and in hours, score, threshold), `shadows` (challengers) and `rules` (limit rules met). Scores are then in it up to three times, and
 thresholds and versions change with a new model only. Stored are the scores once, and a number for thresholds and versions.
 """
 
@@ -26,7 +26,11 @@ def split(said: Body) -> tuple[Body, Body]:
     forecasts = [
         [one["column"], one["horizon_hours"], one["threshold"]] for one in said.get("forecasts", [])
     ]
-    return own, {"spoken": spoken, "forecasts": forecasts}
+    horizons = {
+        one["column"]: one["horizon"] for one in said.get("forecasts", []) if "horizon" in one
+    }
+    shared = {"spoken": spoken, "forecasts": forecasts}
+    return own, shared | ({"horizons": horizons} if horizons else {})
 
 
 def join(own: Body, shared: Body) -> Body:
@@ -36,7 +40,7 @@ def join(own: Body, shared: Body) -> Body:
     >>> join(*split(said)) == said
     True
     """
-    scores = own["scores"]
+    scores, horizons = own["scores"], shared.get("horizons", {})
     return {
         "scores": scores,
         "spoken": {
@@ -45,6 +49,7 @@ def join(own: Body, shared: Body) -> Body:
         "forecasts": [
             {
                 "column": column,
+                **({"horizon": horizons[column]} if column in horizons else {}),
                 "horizon_hours": hours,
                 "score": scores.get(column),
                 "threshold": threshold,

@@ -12,8 +12,8 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * What the login page must know
-     * @description Public: nothing here names an account.
+     * Settings of the login page
+     * @description Public: it contains nothing about any account.
      */
     get: operations['signin'];
     put?: never;
@@ -34,8 +34,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Make an account
-     * @description Make an account and log in to it. The invitation, where one is needed, decides the role.
+     * Create an account
+     * @description Create an account and log in to it. An invitation decides the role.
      */
     post: operations['register'];
     delete?: never;
@@ -55,7 +55,7 @@ export interface paths {
     put?: never;
     /**
      * Log in
-     * @description Trade name and password for an access token and a refresh cookie.
+     * @description Exchange name and password for an access token and a refresh cookie.
      */
     post: operations['login'];
     delete?: never;
@@ -75,7 +75,7 @@ export interface paths {
     put?: never;
     /**
      * Stay logged in
-     * @description Trade the refresh cookie for the next one and a new access token.
+     * @description Exchange the refresh cookie for the next one and a new access token.
      */
     post: operations['refresh'];
     delete?: never;
@@ -95,7 +95,7 @@ export interface paths {
     put?: never;
     /**
      * Log out
-     * @description End this login at once; other logins of the account go on.
+     * @description End this login at once. Other logins of the account continue.
      */
     post: operations['logout'];
     delete?: never;
@@ -114,8 +114,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Change one's password
-     * @description All logins of the account end, with their open screens; a new one begins for who asked.
+     * Change the password
+     * @description All logins of the account end, with their open streams. A new login begins.
      */
     post: operations['password'];
     delete?: never;
@@ -133,7 +133,7 @@ export interface paths {
     };
     /**
      * Who is logged in
-     * @description The account of the access token, with the role it has now.
+     * @description The account of the access token, with its present role.
      */
     get: operations['me'];
     put?: never;
@@ -155,7 +155,7 @@ export interface paths {
     put?: never;
     /**
      * Risk of a set of features
-     * @description Ask the champion, and keep the answer.
+     * @description Request a prediction from the champion and store it.
      */
     post: operations['predict'];
     delete?: never;
@@ -175,7 +175,7 @@ export interface paths {
     put?: never;
     /**
      * Probability that an alarm begins
-     * @description Ask a forecaster, and keep the answer.
+     * @description Request a forecast and store it.
      */
     post: operations['forecast'];
     delete?: never;
@@ -194,8 +194,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Forecast from the feed
-     * @description Forecast from the closed intervals that the monitor assesses the newest one with, and keep the answer.
+     * Forecast from live data
+     * @description Forecast from the closed intervals of the newest assessment, and store the result.
      */
     post: operations['auto'];
     delete?: never;
@@ -212,8 +212,8 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * What a forecast rests on
-     * @description The closed intervals that the monitor assesses the newest one with, oldest first: `/infer/auto` forecasts from them.
+     * Rows of a forecast
+     * @description The closed intervals of the newest assessment, oldest first. `/infer/auto` uses them.
      */
     get: operations['window'];
     put?: never;
@@ -234,8 +234,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * What made a score
-     * @description Contribution of each input to a score, and keep the answer.
+     * Contributions to a score
+     * @description Contribution of each input to a score. The result is stored.
      */
     post: operations['explain'];
     delete?: never;
@@ -255,7 +255,7 @@ export interface paths {
     put?: never;
     /**
      * All models at once
-     * @description Ask all models about a block of closed intervals, and keep the answer.
+     * @description Outputs of all models for a block of closed intervals. The result is stored.
      */
     post: operations['assess'];
     delete?: never;
@@ -272,7 +272,7 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * What a model looks at
+     * Inputs that matter to a model
      * @description Global importance of a model's features, largest first.
      */
     get: operations['importance'];
@@ -292,8 +292,8 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * One's own results
-     * @description Newest first. With `Accept: text/csv` all that fit, whatever the page.
+     * The results of the caller
+     * @description Newest first. With `Accept: text/csv` all matching entries, without pages.
      */
     get: operations['history'];
     put?: never;
@@ -316,7 +316,7 @@ export interface paths {
     post?: never;
     /**
      * Delete an entry
-     * @description It stays restorable.
+     * @description A deleted entry can be restored for some days.
      */
     delete: operations['delete'];
     options?: never;
@@ -334,8 +334,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Take a deletion back
-     * @description The entry as it was.
+     * Restore a deleted entry
+     * @description The entry as it was before its deletion.
      */
     post: operations['restore'];
     delete?: never;
@@ -353,7 +353,7 @@ export interface paths {
     };
     /**
      * Series over time
-     * @description Series on one time axis, with limits, and the spans of alarms and warnings.
+     * @description Series on one time axis, with limits and the periods of alarms and warnings.
      */
     get: operations['trend'];
     put?: never;
@@ -373,7 +373,7 @@ export interface paths {
     };
     /**
      * Limit alarms, newest first
-     * @description Every limit alarm with its rule, the instrument whose trend shows it, its beginning and its end.
+     * @description Every limit alarm with its rule, its instrument, its beginning and its end.
      */
     get: operations['events'];
     put?: never;
@@ -412,8 +412,8 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * How the plant stands
-     * @description The newest assessment, the intervals before it in short, the provisional assessment, and the state of the sources.
+     * State of the plant
+     * @description The newest assessment, the intervals before it, and the state of the sources.
      */
     get: operations['overview'];
     put?: never;
@@ -432,8 +432,8 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * Every expected model
-     * @description Version, metrics and thresholds of each, as inference tells them.
+     * Every model of the plant
+     * @description Version, metrics and thresholds of each model, from the inference service.
      */
     get: operations['models'];
     put?: never;
@@ -452,8 +452,8 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * What the simulator can play
-     * @description Empty names nothing: a real plant has none.
+     * Scenarios of the simulator
+     * @description Empty for a real plant.
      */
     get: operations['scenarios'];
     put?: never;
@@ -474,8 +474,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Play a scenario
-     * @description Engineers and admins only; journalled.
+     * Activate a scenario
+     * @description Engineers and admins only. The activation is written to the journal.
      */
     post: operations['activate'];
     delete?: never;
@@ -492,8 +492,8 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * Rows of the feed that were not valid
-     * @description Newest first, each with the reason why it was set aside. The rows around them are assessed.
+     * Invalid rows of the feed
+     * @description Newest first, each with the reason. The rows around them are assessed.
      */
     get: operations['quarantine'];
     put?: never;
@@ -512,8 +512,10 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * How far the plant is from what the models learnt
-     * @description Population stability of each instrument and each score over the last days, false warnings, and whether to train again.
+     * Drift of the plant since training
+     * @description Population stability of each instrument and each score over the last days.
+     *
+     *     Also false alarms, and whether to train the models again.
      */
     get: operations['drift'];
     put?: never;
@@ -534,8 +536,10 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * An instrument was recalibrated
-     * @description From then on it is measured against what it says since, alarms left out. Engineers and admins only; journalled.
+     * Report a recalibrated instrument
+     * @description A recalibrated instrument is compared with its own values since, without rows in alarm.
+     *
+     *     For engineers and admins. Written to the journal.
      */
     post: operations['recalibrated'];
     delete?: never;
@@ -552,8 +556,8 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * Champions beside their challengers
-     * @description What both would have raised on the rows that the challenger has scored in shadow.
+     * Champion/challenger comparison
+     * @description The warnings that both would have raised on the rows that the challenger has scored.
      */
     get: operations['comparison'];
     put?: never;
@@ -573,7 +577,9 @@ export interface paths {
     };
     /**
      * Events as they happen
-     * @description The newest event of each kind at once, then all that come. It ends with the access token: refresh it and come again.
+     * @description The newest event of each kind at once, then every event as it happens.
+     *
+     *     The stream ends with the access token: refresh the token and connect again.
      */
     get: operations['stream'];
     put?: never;
@@ -592,8 +598,8 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * Alive, and how the sources are
-     * @description Public. The gateway answers with 200 while it runs; what it depends on is in `feed`.
+     * The gateway runs; state of its sources
+     * @description Public. 200 while the gateway runs. The state of its sources is in `feed`.
      */
     get: operations['health'];
     put?: never;
@@ -630,7 +636,7 @@ export interface components {
   schemas: {
     /**
      * Activation
-     * @description Which scenario to play from now on.
+     * @description The scenario to run from now.
      */
     Activation: {
       /**
@@ -649,7 +655,7 @@ export interface components {
     };
     /**
      * Assessment
-     * @description Everything the models say of the last of the intervals. `timestamp`: its start; `known_at`: its end.
+     * @description Outputs of all models for the last interval. `timestamp`: its start; `known_at`: its end.
      */
     Assessment: {
       /** Timestamp */
@@ -661,7 +667,7 @@ export interface components {
       /** In Alarm Now */
       in_alarm_now: boolean;
       /** Models */
-      models: components['schemas']['Said'][];
+      models: components['schemas']['ModelOutput'][];
       /**
        * Shadows
        * @default []
@@ -683,7 +689,7 @@ export interface components {
     };
     /**
      * Comparison
-     * @description Every contest there is; a model without a challenger has none.
+     * @description All champion/challenger comparisons; a model without a challenger has none.
      */
     Comparison: {
       /** Contests */
@@ -691,7 +697,7 @@ export interface components {
     };
     /**
      * Contest
-     * @description A champion and its challenger on the same rows.
+     * @description Comparison of a champion and its challenger on the same rows.
      */
     Contest: {
       /** Column */
@@ -710,9 +716,9 @@ export interface components {
     };
     /**
      * Contribution
-     * @description What one input did to a score, on the scale of the explanation.
+     * @description The contribution of one input to a score, on the scale of the explanation.
      *
-     *     `key`: the instrument or controller behind it; `text`: the input and its value in words that a screen can show.
+     *     `key`: the instrument or controller behind the input; `text`: the input and its value in words.
      */
     Contribution: {
       /** Feature */
@@ -728,7 +734,7 @@ export interface components {
     };
     /**
      * Drift
-     * @description How far the plant of the last days is from the one the models learnt, and whether to train again (`reasons` say why).
+     * @description How far the last days differ from the training data, and whether to retrain (`reasons`).
      */
     Drift: {
       /** Window */
@@ -752,7 +758,9 @@ export interface components {
     };
     /**
      * Drifting
-     * @description A quantity beside what was usual in training. PSI above `bound`: drifted; `learning`: recalibrated, too few rows since.
+     * @description A quantity compared with its reference distribution. A PSI above `bound` means drifted.
+     *
+     *     `learning`: recalibrated, with too few rows since then.
      */
     Drifting: {
       /** Key */
@@ -794,7 +802,9 @@ export interface components {
     };
     /**
      * Entry
-     * @description One stored result. `plant_time`: the instant on the plant's clock that it speaks of; `score`: its main figure.
+     * @description One stored result. `plant_time`: the instant on the plant's clock that it is about.
+     *
+     *     `score`: the main value of the result. Forecasts have a `horizon`.
      */
     Entry: {
       /** Id */
@@ -811,6 +821,8 @@ export interface components {
       created_at: string;
       /** Plant Time */
       plant_time: string | null;
+      /** Horizon */
+      horizon: string | null;
       /** Horizon Hours */
       horizon_hours: number | null;
       /** Score */
@@ -848,7 +860,7 @@ export interface components {
     };
     /**
      * ExplainRequest
-     * @description Features for the champion, or a horizon and rows for a forecaster.
+     * @description Features for the champion; rows and a horizon for a forecaster; rows alone for normality.
      */
     ExplainRequest: {
       /** Features */
@@ -856,13 +868,15 @@ export interface components {
         [key: string]: number | null;
       } | null;
       /** Horizon */
-      horizon?: number | null;
+      horizon?: (number | string) | null;
+      /** Horizon Hours */
+      horizon_hours?: number | null;
       /** Recent Observations */
       recent_observations?: components['schemas']['Observation'][] | null;
     };
     /**
      * FeedStatus
-     * @description How the gateway's own sources are: the feed of readings, and the models.
+     * @description State of the gateway's sources: the feed of readings, and the models.
      */
     FeedStatus: {
       /**
@@ -893,7 +907,7 @@ export interface components {
       assessed_until?: string | null;
       /**
        * Unassessed
-       * @description Stored intervals that wait for their assessment, at most 240.
+       * @description Stored intervals that are not assessed yet, at most 240.
        * @default 0
        */
       unassessed: number;
@@ -940,23 +954,21 @@ export interface components {
     };
     /**
      * ForecastRequest
-     * @description The last rows of the plant, oldest first; at least a window of them.
+     * @description One of the plant's horizons, and the last rows of the plant, oldest first: at least a window.
+     *
+     *     The horizon is written as `horizon` or as `horizon_hours`.
      */
     ForecastRequest: {
-      /**
-       * Horizon
-       * @description Hours.
-       * @example 1
-       * @example 3
-       * @example 6
-       */
-      horizon: number;
+      /** Horizon */
+      horizon?: (number | string) | null;
+      /** Horizon Hours */
+      horizon_hours?: number | null;
       /** Recent Observations */
       recent_observations: components['schemas']['Observation'][];
     };
     /**
      * GatewayHealth
-     * @description The gateway is alive; what it depends on is in `status`.
+     * @description The gateway is running. `feed`: the state of its sources.
      */
     GatewayHealth: {
       /**
@@ -971,7 +983,7 @@ export interface components {
     };
     /**
      * History
-     * @description A page of one's own entries, newest first.
+     * @description A page of your own entries, newest first.
      */
     History: {
       /** Entries */
@@ -985,7 +997,9 @@ export interface components {
     };
     /**
      * Importance
-     * @description How much a feature moves a model's scores: its contributions' mean size, as shares of 1. `text`: the feature in words.
+     * @description Mean size of a feature's contributions to a model's scores, as a share of 1.
+     *
+     *     `text`: the feature in words.
      */
     Importance: {
       /** Feature */
@@ -1002,7 +1016,7 @@ export interface components {
      * @description Importances of one model, largest first.
      */
     Importances: {
-      model: components['schemas']['Spoke'];
+      model: components['schemas']['ModelRef'];
       /** Method */
       method: string;
       /** Features */
@@ -1010,7 +1024,7 @@ export interface components {
     };
     /**
      * Inputs
-     * @description How many of a model's inputs had a value. `text` says so in a sentence.
+     * @description How many of a model's inputs had a value, as numbers and as a sentence (`text`).
      */
     Inputs: {
       /** Given */
@@ -1022,9 +1036,9 @@ export interface components {
     };
     /**
      * IntervalSummary
-     * @description A closed interval as charts draw it. `timestamp`: its start; `values`: medians by instrument key.
+     * @description A closed interval as charts show it. `timestamp`: its start; `values`: medians by instrument.
      *
-     *     `scores` and `thresholds` by model column; `rules`: names of the limit rules that the interval met.
+     *     `scores` and `thresholds` by model column; `rules`: names of the limit rules that were met.
      */
     IntervalSummary: {
       /**
@@ -1053,7 +1067,7 @@ export interface components {
     };
     /**
      * Intervals
-     * @description Intervals, each a cadence long, oldest first.
+     * @description Intervals of one cadence each, oldest first.
      */
     Intervals: {
       /** Intervals */
@@ -1063,7 +1077,7 @@ export interface components {
     };
     /**
      * LimitAlarm
-     * @description A limit that is exceeded. `value`: the newest, in the unit of the limit; None: unknown at present.
+     * @description A limit that is exceeded. `value`: the newest value in the limit's unit; null if unknown.
      */
     LimitAlarm: {
       /**
@@ -1092,12 +1106,12 @@ export interface components {
       /**
        * Since
        * Format: date-time
-       * @description Plant time of the reading that exceeded the limit: the on-delay begins there.
+       * @description Plant time of the reading that exceeded the limit. The on-delay begins there.
        */
       since: string;
       /**
        * Returning Since
-       * @description The value is back within the limit and its deadband; the off-delay runs since then.
+       * @description Since when the value is back within the limit and its deadband. The off-delay begins there.
        */
       returning_since?: string | null;
       /**
@@ -1109,7 +1123,7 @@ export interface components {
     };
     /**
      * LimitEvent
-     * @description A limit alarm from its beginning to its end. `end` None: it is active.
+     * @description A limit alarm from its beginning to its end. `end` is null while it is active.
      */
     LimitEvent: {
       /** Id */
@@ -1172,7 +1186,7 @@ export interface components {
     };
     /**
      * Live
-     * @description The newest value of each instrument and the scenario that is being played.
+     * @description The newest value of each instrument, and the active scenario.
      */
     Live: {
       reading: components['schemas']['Reading'];
@@ -1200,8 +1214,74 @@ export interface components {
       };
     };
     /**
+     * ModelOutput
+     * @description The output of one of the plant's models. Without a `model` there is none; see `reason`.
+     *
+     *     `score` is a probability, an anomaly score or a value in `unit`, depending on `kind`. A model of
+     *     the kind `classes` has `probabilities` instead. Forecasters have a `horizon`.
+     */
+    ModelOutput: {
+      /** Name */
+      name: string;
+      /** Column */
+      column: string;
+      /** Title */
+      title: string;
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'probability' | 'classes' | 'anomaly' | 'value';
+      /** Horizon */
+      horizon?: string | null;
+      /** Horizon Hours */
+      horizon_hours?: number | null;
+      /** Unit */
+      unit?: string | null;
+      /** Score */
+      score?: number | null;
+      /** Probabilities */
+      probabilities?: {
+        [key: string]: number;
+      } | null;
+      /** Threshold */
+      threshold?: number | null;
+      /** Alarm */
+      alarm?: number | null;
+      /**
+       * Missing
+       * @default []
+       */
+      missing: string[];
+      model?: components['schemas']['ModelRef'] | null;
+      /** Reason */
+      reason?: string | null;
+      /**
+       * Not Promoted
+       * @description No version is promoted, so there is no output. `reason` says why.
+       * @default false
+       */
+      not_promoted: boolean;
+    };
+    /**
+     * ModelRef
+     * @description The model that gave a score.
+     */
+    ModelRef: {
+      /** Name */
+      name: string;
+      /** Version */
+      version: string;
+      /**
+       * Unpromoted
+       * @description True if no version is @champion and the newest version is used instead.
+       * @default false
+       */
+      unpromoted: boolean;
+    };
+    /**
      * ModelStatus
-     * @description An expected model and what became of it.
+     * @description One of the plant's models and its state.
      */
     ModelStatus: {
       /** Name */
@@ -1215,11 +1295,13 @@ export interface components {
        * @enum {string}
        */
       kind: 'probability' | 'classes' | 'anomaly' | 'value';
+      /** Horizon */
+      horizon: string | null;
       /** Horizon Hours */
       horizon_hours: number | null;
       /**
        * Status
-       * @description loaded: the promoted version; kept: the last good copy; unpromoted: the newest version serves, because none is promoted; not_promoted: no version is promoted, none serves; missing: it was never trained, or cannot be loaded.
+       * @description loaded: the promoted version; kept: the last good copy; unpromoted: the newest version is used, because none is promoted; not_promoted: no version is promoted, so none is used; missing: it was never trained, or cannot be loaded.
        * @enum {string}
        */
       status: 'loaded' | 'kept' | 'unpromoted' | 'not_promoted' | 'missing';
@@ -1264,7 +1346,7 @@ export interface components {
     };
     /**
      * Models
-     * @description All expected models.
+     * @description All models of the plant.
      */
     Models: {
       /** Models */
@@ -1272,7 +1354,7 @@ export interface components {
     };
     /**
      * Nuisance
-     * @description Warnings of a forecaster that no alarm followed, in so many days outside alarms, and how many a day were budgeted.
+     * @description False alarms of a forecaster in `days` outside alarms, and the budget per day.
      */
     Nuisance: {
       /** Column */
@@ -1286,7 +1368,7 @@ export interface components {
     };
     /**
      * Observation
-     * @description One interval as a row of named numbers; `null` means missing.
+     * @description One interval as a row of named numbers. `null` means missing.
      */
     Observation: {
       /**
@@ -1296,7 +1378,7 @@ export interface components {
       timestamp?: string | null;
       /**
        * Segment
-       * @description Rows of one number may share a window; -1: inside a long gap. Default: found anew.
+       * @description Rows with the same number may share a window; -1: inside a long gap. Default: derived from the rows.
        */
       segment?: number | null;
     } & {
@@ -1304,7 +1386,8 @@ export interface components {
     };
     /**
      * Overview
-     * @description What the dashboard needs at once: the newest assessment whole, and the intervals up to it as charts draw them.
+     * @description What the dashboard needs: the newest assessment in full, and the intervals before it in
+     *     short.
      */
     Overview: {
       /** @description The newest assessed interval. */
@@ -1314,14 +1397,14 @@ export interface components {
        * @description The newest assessed intervals, oldest first; the last one is `latest`.
        */
       past: components['schemas']['IntervalSummary'][];
-      /** @description Of the interval that ends now, until the next one is closed; where the stride is shorter. */
+      /** @description Assessment of the interval that ends now, until the next one is closed. Only if the stride is shorter than the cadence. */
       provisional?: components['schemas']['PlantAssessment'] | null;
       status: components['schemas']['FeedStatus'];
       state: components['schemas']['PlantState'];
     };
     /**
      * PasswordChange
-     * @description Another password for one's own account; the current one proves whose it is.
+     * @description A new password for your own account, with the current one as proof.
      */
     PasswordChange: {
       /** Current */
@@ -1331,7 +1414,7 @@ export interface components {
     };
     /**
      * Person
-     * @description An account as others see it.
+     * @description An account as others see it: its name and role.
      */
     Person: {
       /** Username */
@@ -1344,7 +1427,7 @@ export interface components {
     };
     /**
      * PlantAssessment
-     * @description The server's own assessment of a closed interval, with the warnings that stand after it.
+     * @description The gateway's own assessment of a closed interval, with the warnings after it.
      */
     PlantAssessment: {
       interval: components['schemas']['Observation'];
@@ -1354,7 +1437,9 @@ export interface components {
     };
     /**
      * PlantLimit
-     * @description A limit rule of plant.toml with its delays. `low`: exceeded below the limit; `absolute`: the value's size counts.
+     * @description A limit rule of plant.toml with its delays.
+     *
+     *     `low`: exceeded below the limit; `absolute`: the absolute value is compared with the limit.
      */
     PlantLimit: {
       /** Rule */
@@ -1384,7 +1469,9 @@ export interface components {
     };
     /**
      * PlantModel
-     * @description A model that the plant is expected to have. `label` heads its figure, `title` says what the figure is.
+     * @description One of the plant's models.
+     *
+     *     `label`: a short heading for its score; `title`: what the score is.
      */
     PlantModel: {
       /** Name */
@@ -1400,6 +1487,8 @@ export interface components {
        * @enum {string}
        */
       kind: 'probability' | 'classes' | 'anomaly' | 'value';
+      /** Horizon */
+      horizon: string | null;
       /** Horizon Hours */
       horizon_hours: number | null;
       /** Unit */
@@ -1407,22 +1496,23 @@ export interface components {
     };
     /**
      * PlantState
-     * @description Whether the plant is in alarm, by limits on the newest readings, and which warnings are active: one state for every view.
+     * @description Whether limits are exceeded by the newest readings, and which warnings are active.
      *
-     *     `known` is false while the feed is down or stale: then nothing is claimed and every list is empty. `pending`: limits that are
-     *     exceeded for less than their on-delay. `in_alarm_now` of an assessment is another matter: it is about a whole closed interval.
+     *     Every view shows this state. `known` is false while the feed is down or stale; all lists are
+     *     empty then. `pending`: limits that are exceeded for less than their on-delay. `in_alarm_now` of
+     *     an assessment is different: it is about a whole closed interval.
      */
     PlantState: {
       /**
        * Plant Time
-       * @description The newest reading that the state includes.
+       * @description Plant time of the newest reading that is included.
        */
       plant_time: string | null;
       /** Known */
       known: boolean;
       /**
        * Reason
-       * @description Why the state is not known.
+       * @description Why the state is unknown.
        */
       reason: string | null;
       /** In Alarm */
@@ -1446,7 +1536,7 @@ export interface components {
       not_evaluated: components['schemas']['LimitGap'][];
       /**
        * Warnings
-       * @description All forecasters; empty where `warnings_reason` says why they are not known.
+       * @description One for each forecaster; empty if they are unknown (`warnings_reason`).
        */
       warnings: components['schemas']['WarningState'][];
       /** Warnings Reason */
@@ -1477,7 +1567,7 @@ export interface components {
       stale_after_seconds: number;
       /**
        * Setpoint
-       * @description Key of the setpoint, where a controller holds this tag.
+       * @description Key of the setpoint, if a controller controls this tag.
        */
       setpoint: string | null;
       /**
@@ -1488,7 +1578,7 @@ export interface components {
     };
     /**
      * PlantUnit
-     * @description Equipment that instruments belong to.
+     * @description A process unit: the equipment that instruments belong to.
      */
     PlantUnit: {
       /** Key */
@@ -1498,7 +1588,7 @@ export interface components {
     };
     /**
      * PlantView
-     * @description Everything the screen knows about the plant. Durations in seconds.
+     * @description Everything the screen knows about the plant. `horizons`: one for each forecaster.
      */
     PlantView: {
       /** Name */
@@ -1515,6 +1605,8 @@ export interface components {
       window_rows: number;
       /** Longest Useful Lead Seconds */
       longest_useful_lead_seconds: number;
+      /** Horizons */
+      horizons: string[];
       /** Horizons Hours */
       horizons_hours: number[];
       /** Units */
@@ -1534,7 +1626,7 @@ export interface components {
     };
     /**
      * PredictField
-     * @description An input of the predict form.
+     * @description An input of the predict form, with the ends of its slider.
      */
     PredictField: {
       /** Feature */
@@ -1564,7 +1656,7 @@ export interface components {
     };
     /**
      * PredictRequest
-     * @description Any subset of the champion's features, at least one with a value; `null` counts as missing.
+     * @description Any subset of the champion's features. At least one needs a value; `null` means missing.
      */
     PredictRequest: {
       /** Features */
@@ -1607,7 +1699,9 @@ export interface components {
     };
     /**
      * QuarantinedRow
-     * @description A row of the feed that was not valid. `content`: as it came, as JSON; `times`: how often it came.
+     * @description A row of the feed that is not valid.
+     *
+     *     `content`: the row as JSON; `times`: how often it came.
      */
     QuarantinedRow: {
       /** Id */
@@ -1641,7 +1735,7 @@ export interface components {
     };
     /**
      * Reading
-     * @description What instruments said at an instant: named numbers; `null` means missing.
+     * @description Values of instruments at an instant: named numbers. `null` means missing.
      */
     Reading: {
       /**
@@ -1654,7 +1748,7 @@ export interface components {
     };
     /**
      * Recalibrated
-     * @description An instrument was recalibrated; without `at`: now, on the plant's clock.
+     * @description An instrument was recalibrated. Without `at`: now, on the plant's clock.
      */
     Recalibrated: {
       /** Key */
@@ -1669,7 +1763,7 @@ export interface components {
     };
     /**
      * Registration
-     * @description A new account. `invitation` where registration is by invitation.
+     * @description A new account. `invitation` is needed if registration is by invitation.
      */
     Registration: {
       /** Username */
@@ -1681,7 +1775,9 @@ export interface components {
     };
     /**
      * RuleState
-     * @description A limit rule at the last row: `met` means the row is in alarm by it. `low`: it is met below `above`, which is the limit.
+     * @description A limit rule at the last row. `met`: the rule puts the row in alarm.
+     *
+     *     `above` is the limit. `low`: the rule is met below it.
      */
     RuleState: {
       /** Name */
@@ -1703,55 +1799,8 @@ export interface components {
       low: boolean;
     };
     /**
-     * Said
-     * @description What one of the plant's models said. Without a `model` it could not speak, and `reason` says why.
-     *
-     *     `score` is a probability, an anomaly score or a value in `unit`, by `kind`; `probabilities` those of classes.
-     */
-    Said: {
-      /** Name */
-      name: string;
-      /** Column */
-      column: string;
-      /** Title */
-      title: string;
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: 'probability' | 'classes' | 'anomaly' | 'value';
-      /** Horizon Hours */
-      horizon_hours?: number | null;
-      /** Unit */
-      unit?: string | null;
-      /** Score */
-      score?: number | null;
-      /** Probabilities */
-      probabilities?: {
-        [key: string]: number;
-      } | null;
-      /** Threshold */
-      threshold?: number | null;
-      /** Alarm */
-      alarm?: number | null;
-      /**
-       * Missing
-       * @default []
-       */
-      missing: string[];
-      model?: components['schemas']['Spoke'] | null;
-      /** Reason */
-      reason?: string | null;
-      /**
-       * Not Promoted
-       * @description No version is promoted, so no output is expected; `reason` says why.
-       * @default false
-       */
-      not_promoted: boolean;
-    };
-    /**
      * Scenario
-     * @description Something the simulated plant can be asked to do.
+     * @description A scenario that the simulated plant can run.
      */
     Scenario: {
       /** Name */
@@ -1765,7 +1814,9 @@ export interface components {
     };
     /**
      * Series
-     * @description One tag or model column over time. Thinned points are the mean of their stretch, between its `low` and `high`.
+     * @description One tag or model column over time.
+     *
+     *     A thinned point is the mean of several values, with their lowest and highest (`low`, `high`).
      */
     Series: {
       /** Key */
@@ -1810,7 +1861,7 @@ export interface components {
     };
     /**
      * Shadowed
-     * @description What a challenger said of the same row; nobody acts on it.
+     * @description A challenger's score of the same row. It raises no warning.
      */
     Shadowed: {
       /** Column */
@@ -1824,7 +1875,7 @@ export interface components {
     };
     /**
      * Side
-     * @description What a version's scores raised on the rows of a contest, at its own threshold.
+     * @description Warnings that a version's scores raised on the compared rows, at its own threshold.
      */
     Side: {
       /** Version */
@@ -1848,7 +1899,7 @@ export interface components {
     };
     /**
      * SignIn
-     * @description What the login page must know before anyone is logged in.
+     * @description What the login page needs before anyone is logged in.
      */
     SignIn: {
       /**
@@ -1863,7 +1914,7 @@ export interface components {
     };
     /**
      * Span
-     * @description A stretch of time to shade: in alarm by a rule, or warned of by a forecaster.
+     * @description A period to shade: a limit rule was met, or a forecaster's warning was active.
      */
     Span: {
       /**
@@ -1885,24 +1936,8 @@ export interface components {
       end: string;
     };
     /**
-     * Spoke
-     * @description The model that gave a score.
-     */
-    Spoke: {
-      /** Name */
-      name: string;
-      /** Version */
-      version: string;
-      /**
-       * Unpromoted
-       * @description True where no version is @champion and the newest speaks instead.
-       * @default false
-       */
-      unpromoted: boolean;
-    };
-    /**
      * StoredAssessment
-     * @description An assessment and the entry it was stored as.
+     * @description An assessment, and the number of its entry in the history.
      */
     StoredAssessment: {
       /** Timestamp */
@@ -1914,7 +1949,7 @@ export interface components {
       /** In Alarm Now */
       in_alarm_now: boolean;
       /** Models */
-      models: components['schemas']['Said'][];
+      models: components['schemas']['ModelOutput'][];
       /**
        * Shadows
        * @default []
@@ -1931,7 +1966,7 @@ export interface components {
     };
     /**
      * StoredExplanation
-     * @description An explanation and the entry it was stored as.
+     * @description An explanation, and the number of its entry in the history.
      */
     StoredExplanation: {
       /** Score */
@@ -1952,20 +1987,32 @@ export interface components {
        * @description Largest first, by size.
        */
       contributions: components['schemas']['Contribution'][];
-      model: components['schemas']['Spoke'];
+      model: components['schemas']['ModelRef'];
       /** Entry Id */
       entry_id: number;
     };
     /**
      * StoredForecast
-     * @description A forecast and the entry it was stored as.
+     * @description A forecast, and the number of its entry in the history.
      */
     StoredForecast: {
       /** Anomaly Probability */
       anomaly_probability: number;
       /** Alarm */
       alarm: number;
-      /** Horizon Hours */
+      /**
+       * Horizon
+       * @description How far ahead it looks, as a duration.
+       * @example 1h
+       * @example 10min
+       */
+      horizon: string;
+      /**
+       * Horizon Hours
+       * @description The horizon in hours.
+       * @example 1
+       * @example 0.1667
+       */
       horizon_hours: number;
       /** N Observations */
       n_observations: number;
@@ -1975,28 +2022,28 @@ export interface components {
       threshold: number | null;
       /**
        * Known At
-       * @description End of the last row: nothing later was used.
+       * @description End of the last row. No later data was used.
        */
       known_at: string | null;
       /**
        * Missing
-       * @description Features the model would have used and did not get.
+       * @description Inputs of the model that had no value.
        */
       missing: string[];
       /**
        * Out Of Range
-       * @description Inputs outside what their transmitter can say.
+       * @description Inputs outside the range of their transmitter.
        */
       out_of_range: string[];
       /**
        * Stale
-       * @description Instruments whose last reading is older than they may hold it.
+       * @description Instruments whose last reading is older than their `stale_after`.
        */
       stale: string[];
-      model: components['schemas']['Spoke'];
+      model: components['schemas']['ModelRef'];
       /**
        * Text
-       * @description The forecast in words, with its figure.
+       * @description The forecast in words, with the probability.
        * @default
        * @example Alarm possible within 3 h (9 %)
        */
@@ -2006,7 +2053,7 @@ export interface components {
     };
     /**
      * StoredPrediction
-     * @description A prediction and the entry it was stored as.
+     * @description A prediction, and the number of its entry in the history.
      */
     StoredPrediction: {
       inputs: components['schemas']['Inputs'];
@@ -2018,21 +2065,21 @@ export interface components {
       threshold: number | null;
       /**
        * Missing
-       * @description Features the model would have used and did not get.
+       * @description Inputs of the model that had no value.
        */
       missing: string[];
       /**
        * Out Of Range
-       * @description Inputs outside what their transmitter can say.
+       * @description Inputs outside the range of their transmitter.
        */
       out_of_range: string[];
-      model: components['schemas']['Spoke'];
+      model: components['schemas']['ModelRef'];
       /** Entry Id */
       entry_id: number;
     };
     /**
      * TagQuality
-     * @description How far an instrument can be trusted at the end of the last interval.
+     * @description Quality of an instrument's values at the end of the last interval.
      */
     TagQuality: {
       /** Key */
@@ -2049,7 +2096,7 @@ export interface components {
     };
     /**
      * TaskState
-     * @description A long-running task. `since`: when it reached this state; `reason`: why it is not running.
+     * @description A long-running task. `since`: the start of this state; `reason`: why it is not running.
      */
     TaskState: {
       /** Name */
@@ -2085,14 +2132,27 @@ export interface components {
     };
     /**
      * WarningState
-     * @description A forecaster's warning as the alarm engine holds it: on-delay, hysteresis, off-delay and minimum on time applied.
+     * @description A forecaster's warning after on-delay, hysteresis, off-delay and minimum on time.
      *
-     *     `score` and `threshold` are those of the interval it belongs to; `text` names the warning with its figure.
+     *     `standing`: it is active. `score` and `threshold` are those of its interval; `text` is the
+     *     warning in words, with the probability.
      */
     WarningState: {
       /** Column */
       column: string;
-      /** Horizon Hours */
+      /**
+       * Horizon
+       * @description How far ahead it looks, as a duration.
+       * @example 1h
+       * @example 10min
+       */
+      horizon: string;
+      /**
+       * Horizon Hours
+       * @description The horizon in hours.
+       * @example 1
+       * @example 0.1667
+       */
       horizon_hours: number;
       /** Standing */
       standing: boolean;
@@ -2179,7 +2239,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description Already there */
+      /** @description Already exists */
       409: {
         headers: {
           [name: string]: unknown;
@@ -2199,7 +2259,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -2283,7 +2343,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -2343,7 +2403,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -2391,7 +2451,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -2465,7 +2525,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -2579,7 +2639,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description Not there */
+      /** @description Not found */
       404: {
         headers: {
           [name: string]: unknown;
@@ -2599,7 +2659,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -2703,7 +2763,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description Not there */
+      /** @description Not found */
       404: {
         headers: {
           [name: string]: unknown;
@@ -2723,7 +2783,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -2778,8 +2838,10 @@ export interface operations {
   auto: {
     parameters: {
       query?: {
-        /** @description Hours. */
-        horizon?: number;
+        /** @description A duration, or whole hours. Default: the plant's first horizon. */
+        horizon?: (number | string) | null;
+        /** @description The horizon in hours, in place of `horizon`. */
+        horizon_hours?: number | null;
       };
       header?: never;
       path?: never;
@@ -2826,7 +2888,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description Not there */
+      /** @description Not found */
       404: {
         headers: {
           [name: string]: unknown;
@@ -2846,7 +2908,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -2901,7 +2963,7 @@ export interface operations {
   window: {
     parameters: {
       query?: {
-        /** @description Of the forecast of that instant; default: of now. */
+        /** @description Rows of the forecast at that instant; default: now. */
         until?: string | null;
       };
       header?: never;
@@ -2929,7 +2991,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -3033,7 +3095,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description Not there */
+      /** @description Not found */
       404: {
         headers: {
           [name: string]: unknown;
@@ -3053,7 +3115,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -3157,7 +3219,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description Not there */
+      /** @description Not found */
       404: {
         headers: {
           [name: string]: unknown;
@@ -3177,7 +3239,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -3232,7 +3294,7 @@ export interface operations {
   importance: {
     parameters: {
       query?: {
-        /** @description Registry name; default: the champion. */
+        /** @description Registry name; default: the first model. */
         model?: string | null;
       };
       header?: never;
@@ -3260,7 +3322,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description Not there */
+      /** @description Not found */
       404: {
         headers: {
           [name: string]: unknown;
@@ -3270,7 +3332,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -3325,15 +3387,15 @@ export interface operations {
   history: {
     parameters: {
       query?: {
-        /** @description Only these. */
+        /** @description Only this type. */
         type?: ('predict' | 'forecast' | 'explain' | 'assess' | 'auto') | null;
-        /** @description Made at or after. */
+        /** @description Created at or after. */
         since?: string | null;
-        /** @description Made before. */
+        /** @description Created before. */
         until?: string | null;
         page?: number;
         size?: number;
-        /** @description The deleted ones instead. */
+        /** @description Deleted entries instead. */
         deleted?: boolean;
       };
       header?: never;
@@ -3342,7 +3404,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description A page; with `Accept: text/csv` all, as a table. */
+      /** @description A page. With `Accept: text/csv` all entries, as a table. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -3362,7 +3424,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -3425,7 +3487,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description Not there */
+      /** @description Not found */
       404: {
         headers: {
           [name: string]: unknown;
@@ -3435,7 +3497,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -3498,7 +3560,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description Not there */
+      /** @description Not found */
       404: {
         headers: {
           [name: string]: unknown;
@@ -3508,7 +3570,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -3533,13 +3595,13 @@ export interface operations {
   trend: {
     parameters: {
       query: {
-        /** @description Keys of instruments, setpoints, outputs, model columns; commas between. */
+        /** @description Keys of instruments, setpoints, outputs and model columns, separated by commas. */
         tags: string;
         /** @description Default: 48 intervals before `to`. */
         from?: string | null;
         /** @description Default: now on the plant's clock. */
         to?: string | null;
-        /** @description At most so many; stretches are thinned to mean, low and high. */
+        /** @description The most points. More rows are reduced to mean, low and high. */
         points?: number;
       };
       header?: never;
@@ -3567,7 +3629,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -3630,7 +3692,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -3723,7 +3785,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -3843,7 +3905,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description Not there */
+      /** @description Not found */
       404: {
         headers: {
           [name: string]: unknown;
@@ -3947,7 +4009,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description Not there */
+      /** @description Not found */
       404: {
         headers: {
           [name: string]: unknown;
@@ -3967,7 +4029,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -4050,7 +4112,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;
@@ -4204,7 +4266,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The values cannot be taken */
+      /** @description The values are not valid */
       422: {
         headers: {
           [name: string]: unknown;

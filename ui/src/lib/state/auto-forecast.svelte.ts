@@ -1,5 +1,5 @@
 import { bodyOf, problemOf } from '../api/problem';
-import { requestHorizon, type Forecast } from '../api/types';
+import { type Forecast } from '../api/types';
 import type { LivePlant } from './live.svelte';
 import { readPreference, savePreference } from './preferences';
 import type { Session } from './session.svelte';
@@ -43,7 +43,7 @@ export class AutoForecast {
     this.running = true;
     try {
       const { api } = this.session;
-      const params = { query: { horizon: requestHorizon(this.horizon) } };
+      const params = { query: { horizon: this.horizon } };
       this.last = await bodyOf(api.POST('/infer/auto', { params }));
       this.problem = null;
       return this.last;

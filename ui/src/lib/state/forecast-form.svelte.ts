@@ -1,12 +1,6 @@
 import type { Api } from '../api/client';
 import { bodyOf } from '../api/problem';
-import {
-  requestHorizon,
-  type Explanation,
-  type Forecast,
-  type Observation,
-  type PlantView,
-} from '../api/types';
+import { type Explanation, type Forecast, type Observation, type PlantView } from '../api/types';
 import { forecastHorizons } from './horizon';
 import { Resource } from './resource.svelte';
 import { WindowEditor } from './window.svelte';
@@ -82,7 +76,7 @@ export class ForecastForm {
     await explanation.load(() =>
       bodyOf(
         this.api.POST('/infer/explain', {
-          body: { horizon: requestHorizon(horizon), recent_observations },
+          body: { horizon: horizon, recent_observations },
         }),
       ),
     );
@@ -93,7 +87,7 @@ export class ForecastForm {
     return forecast.load(() =>
       bodyOf(
         this.api.POST('/infer/forecast', {
-          body: { horizon: requestHorizon(horizon), recent_observations },
+          body: { horizon: horizon, recent_observations },
         }),
       ),
     );

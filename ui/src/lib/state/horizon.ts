@@ -6,22 +6,11 @@ const UNIT_SECONDS = new Map([
   ['min', 60],
   ['s', 1],
 ]);
-/** The server writes durations in whole hours or minutes where it can, else in seconds. */
-const WRITTEN_UNITS = ['h', 'min', 's'];
-
-type HasHorizon = { horizon?: string | null; horizon_hours?: number | null };
+type HasHorizon = { horizon?: string | null };
 
 /** The horizon of a model, warning or result. Null: it is about the present. */
-export function horizonOf({ horizon, horizon_hours }: HasHorizon): string | null {
-  return horizon ?? (typeof horizon_hours === 'number' ? durationOf(horizon_hours) : null);
-}
-
-/** A number of hours, whole or not, as a duration. */
-function durationOf(hours: number): string {
-  const seconds = Math.round(hours * 3600);
-  const countIn = (unit: string) => seconds / (UNIT_SECONDS.get(unit) ?? 1);
-  const unit = WRITTEN_UNITS.find((name) => seconds && Number.isInteger(countIn(name))) ?? 's';
-  return `${countIn(unit)}${unit}`;
+export function horizonOf({ horizon }: HasHorizon): string | null {
+  return horizon ?? null;
 }
 
 /** The seconds of a horizon; 0 for the present. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { PlantView, WarningState } from '../api/types';
+import type { PlantView } from '../api/types';
 import {
   assessmentAt,
   limitAlarm,
@@ -209,13 +209,6 @@ test('of warnings within minutes, the one with the shortest horizon is shown', (
   const warnings = warningsOf(MINUTES_PLANT, ['30min', '20min']).toReversed();
   const quick = context({ plant: MINUTES_PLANT, state: stateWith({ warnings }) });
   expect(headline(quick).title).toBe('Alarm possible within 20 min');
-});
-
-test('a horizon that is only given in hours is the same duration', () => {
-  const { horizon: _, ...inHours } = warningsOf(MINUTES_PLANT, ['10min'])[0]!;
-  const warnings = [inHours as WarningState];
-  const quick = context({ plant: MINUTES_PLANT, state: stateWith({ warnings }) });
-  expect(headline(quick).title).toBe('Alarm possible within 10 min');
 });
 
 test.each([
