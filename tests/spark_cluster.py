@@ -1,4 +1,4 @@
-"""A real Spark cluster of the test run's own: a standalone master and two workers of one core, as processes."""
+"""A Spark cluster for tests: a standalone master and two workers with one core, as processes."""
 
 import os
 import signal
@@ -82,20 +82,23 @@ class SparkCluster:
                 process.wait()
 
     def submit(
-        self, job: Path, *words: str, environment: dict[str, str], options: tuple[str, ...] = ()
+        self, job: Path, *arguments: str, environment: dict[str, str], options: tuple[str, ...] = ()
     ) -> str:
-        """What a job prints that spark-submit runs."""
-        command = [
-            str(self.home / "bin/spark-submit"),
-            "--master",
-            self.url,
-            *options,
-            str(job),
-            *words,
-        ]
-        told = {**os.environ, "PYSPARK_PYTHON": sys.executable, "COLUMNS": "160", **environment}
+        """Run a job by spark-submit and return what it prints."""
+        command = [str(self.home / "bin/spark-submit"), "--master", self.url]
+        job_environment = {
+            **os.environ,
+            "PYSPARK_PYTHON": sys.executable,
+            "COLUMNS": "160",
+            **environment,
+        }
         done = subprocess.run(
-            command, env=told, capture_output=True, text=True, check=False, cwd=self.folder
+            [*command, *options, str(job), *arguments],
+            env=job_environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder,
         )
         assert done.returncode == 0, done.stderr[-4000:]
         return done.stdout

@@ -13,6 +13,7 @@ from polars.testing import assert_frame_equal
 from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.core.settings import Settings
+from alarmstack.pipelines.etl.local import Archive, run
 from alarmstack.pipelines.etl.local import run_assets as run_locally
 from alarmstack.pipelines.etl.tables import read_table
 from alarmstack.pipelines.local import champions, newest, score_source
@@ -20,6 +21,8 @@ from alarmstack.pipelines.spark.cluster import cluster
 from alarmstack.pipelines.spark.etl import run_assets
 from alarmstack.pipelines.spark.pieces import Job
 from alarmstack.pipelines.spark.scoring import score_assets
+from alarmstack.preparation.assets import assets_in
+from alarmstack.preparation.intake import take_in
 from alarmstack.storage.buckets import make_buckets
 from alarmstack.storage.files import Store
 from tests.conftest import REPOSITORY
@@ -107,13 +110,14 @@ def test_a_hundred_assets_on_s3_equal_the_local_job_with_a_small_driver(
     )
     assert printed.count(" rows, ") == 100
     here = Settings(data=tmp_path / "here")
-    compared = [asset for asset, _, _ in run_locally(plant, here, fleet)]
-    assert len(compared) == 100
-    for asset in compared:
+    drops = assets_in(fleet)
+    assert len(drops) == 100
+    for asset, drop in drops.items():
+        # What `run_assets` does with an asset, without its child process to read each drop.
+        local_store = Store(f"{here.store}/{asset}")
+        run(plant, take_in(plant, drop), local_store, archive=Archive.of(here, asset))
         same_tables(
-            plant,
-            Store(f"{here.store}/{asset}"),
-            Store(f"s3://features/fleet/{asset}", object_store.endpoint),
+            plant, local_store, Store(f"s3://features/fleet/{asset}", object_store.endpoint)
         )
 
 
@@ -168,16 +172,18 @@ def test_a_fleets_scores_equal_the_local_ones(
     spark_cluster: SparkCluster, fleet: Path, home: Path, plant: Plant, tmp_path: Path
 ) -> None:
     source = some_of(fleet, tmp_path / "some", "asset_000", "asset_001")
-    told = Settings(data=home)
+    settings = Settings(data=home)
     with cluster(spark_cluster.url, "scores") as spark:
-        job = Job(plant, told, chunk_rows=1000)
-        found = dict(
-            score_assets(spark, job, source, champions(plant, told), (tmp_path / "there").as_uri())
+        job = Job(plant, settings, chunk_rows=1000)
+        scored = dict(
+            score_assets(
+                spark, job, source, champions(plant, settings), (tmp_path / "there").as_uri()
+            )
         )
-    assert set(found) == {"asset_000", "asset_001"}
-    for asset in found:
-        here = score_source(plant, told, source / asset, tmp_path / "here" / asset)[0]
-        there = tmp_path / "there" / asset / found[asset]["file"]
+    assert set(scored) == {"asset_000", "asset_001"}
+    for asset in scored:
+        here = score_source(plant, settings, source / asset, tmp_path / "here" / asset)[0]
+        there = tmp_path / "there" / asset / scored[asset]["file"]
         same_scores(pl.read_csv(there), pl.read_csv(here))
 
 
