@@ -41,8 +41,12 @@ REJECTED = {
     r"\bAuto off\b": "Save forecasts hourly: off",
 }
 """Pattern, and what to write instead. Case does not matter."""
-QUOTED = {"CHANGELOG.md": ("likeness", "hardness", "floor", "floors")}
-"""Names that a page must name as old ones."""
+QUOTED = {
+    "CHANGELOG.md": ("likeness", "hardness", "floor", "floors"),
+    "docs/api.md": ("contests",),
+    "src/alarmstack/models/normality/evidence.py": ("floor",),
+}
+"""Words that a text must use: old names, and keys of stored data and of the API."""
 READERS = re.compile(r"[Tt]his (page|index) is for ")
 
 
@@ -87,7 +91,7 @@ def literals(file: Path) -> Iterator[tuple[int, str]]:
 
 def rejected(where: str, text: str) -> list[str]:
     """The rejected words of a text, each with what to write instead."""
-    allowed = QUOTED.get(where, ())
+    allowed = QUOTED.get(where.partition(":")[0], ())
     return [
         f"{where}: {match[0]!r} (write: {instead})"
         for pattern, instead in REJECTED.items()

@@ -53,6 +53,8 @@ def access_page() -> str:
     return page(
         "# Who may do what",
         "",
+        "This page is for administrators.",
+        "",
         "Every endpoint of the gateway, and each role. `401`: log in first; `403`: the role is not",
         "sufficient. The same applies below `/api`. A test calls every endpoint in every role. Each",
         "role includes the rights of the roles before it.",

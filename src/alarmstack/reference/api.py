@@ -28,6 +28,8 @@ def api_page(plant: Plant) -> str:
     return page(
         "# API",
         "",
+        "This page is for developers of other programs.",
+        "",
         "Three services. The full descriptions: `/docs` of sensors and inference, `ui/openapi.json` of",
         "the gateway. The page uses the gateway only; the other two listen on loopback and need no",
         "login. Errors are `application/problem+json` with a sentence that names the value and the",

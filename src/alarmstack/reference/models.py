@@ -33,6 +33,8 @@ def models_page(plant: Plant) -> str:
     return page(
         "# Models",
         "",
+        "This page is for data scientists and developers.",
+        "",
         f"The models of {plant.title}: {len(model_list(plant))} names in the registry. The models with",
         "features are recipes of `models/catalogue.py`. This page is the overview. **The card** of",
         "a version contains its metrics, thresholds and limits. It is on the page Models of the",
