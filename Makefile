@@ -12,7 +12,7 @@ UI_SOURCES := $(shell find ui/src ui/public -type f 2>/dev/null) ui/index.html u
 
 COMPONENTS := mlflow airflow
 
-.PHONY: help run test test-newest test-home check metrics chaos bench bench-load bench-skill system-deps components install format docs engine init up down logs ps compose-test notebooks
+.PHONY: help run test test-ui test-python test-home test-newest newest-environment check metrics chaos bench bench-load bench-skill system-deps components install format docs engine init up down logs ps compose-test notebooks
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -40,9 +40,33 @@ components: install ## what the full stack has beyond the default: Spark, and th
 
 # Tests of one file stay together: they share what they start.
 WORKERS ?= 2
-test: install components ui/dist/index.html ## the whole test suite (WORKERS=how many at a time)
+IN_PARALLEL := --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
+test: test-ui test-python ## the whole test suite (WORKERS=how many at a time)
+
+test-ui: ui/dist/index.html
 	cd ui && npm test --silent
-	$(RUN) pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=5
+
+test-python: install components ui/dist/index.html
+	$(RUN) pytest $(IN_PARALLEL) --durations=20 --durations-min=5
+
+# Tests that need trained models use those of ALARMSTACK_TEST_HOME; without it they train their own.
+test-home: install ## train the models that the tests need, once, in the folder ALARMSTACK_TEST_HOME
+	$(RUN) python -m tests.home
+
+# The newest Python that `requires-python` allows, as uv or pyenv has it; none is downloaded.
+NEWEST := 3.13
+NEWEST_PYTHON = $(firstword $(shell $(UV) python find $(NEWEST) 2>/dev/null) \
+	$(wildcard $(HOME)/.pyenv/versions/$(NEWEST).*/bin/python$(NEWEST)))
+NEWEST_ENVIRONMENT := .venv-newest
+
+newest-environment: install
+	@test -n "$(NEWEST_PYTHON)" || { echo "NOT RUN: the tests on Python $(NEWEST): no such Python is installed" >&2; \
+		test "$$ALARMSTACK_TEST_ALL" != 1; }
+	@test -z "$(NEWEST_PYTHON)" || UV_PROJECT_ENVIRONMENT=$(NEWEST_ENVIRONMENT) UV_COMPILE_BYTECODE=0 \
+		$(UV) sync --frozen --quiet --all-extras --python $(NEWEST_PYTHON)
+
+test-newest: newest-environment components ui/dist/index.html ## the fast half of the suite on the newest Python, and its branch coverage
+	@test -z "$(NEWEST_PYTHON)" || $(NEWEST_ENVIRONMENT)/bin/pytest -m "not slow" $(IN_PARALLEL) --cov
 
 check: install ui/node_modules/.package-lock.json ## formatter, linter, types, import contracts, UI checks
 	$(RUN) ruff format --check .

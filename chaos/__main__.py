@@ -72,35 +72,58 @@ async def everything(folder: Path, only: str) -> list[Row]:
     stream.
     """
     home = _home(folder)
-    rows: list[Row] = []
     server = Postgres(folder / "postgres")
     # The user postgres must be able to enter.
     folder.chmod(0o755)
     live, stored = _chosen(faults(), only), _chosen(postgres_faults(server), only)
     apart = _chosen([*drop_faults(folder / "drops"), *stream_faults(home, folder / "stream")], only)
+    ports = free_ports(2 * PORTS)
+    # Both stacks wait more than they compute: they run at the same time.
+    async with asyncio.TaskGroup() as lanes:
+        first = lanes.create_task(_on_sqlite(home, folder, ports[:PORTS], live))
+        second = lanes.create_task(
+            _on_postgres_and_apart(home, folder, ports[PORTS:], server, stored, apart)
+        )
+    return first.result() + second.result()
+
+
+async def _on_sqlite(
+    home: Path, folder: Path, ports: list[int], chosen: Sequence[Fault]
+) -> list[Row]:
+    if not chosen:
+        return []
     with small_disk(folder / "disk", DISK_MEGABYTES) as disk:
-        if live:
-            async with _stack(home, disk, folder / "logs") as stack:
-                rows += [await judged(fault, stack) for fault in live]
+        async with _stack(home, disk, folder / "logs", ports) as stack:
+            return [await judged(fault, stack) for fault in chosen]
+
+
+async def _on_postgres_and_apart(
+    home: Path,
+    folder: Path,
+    ports: list[int],
+    server: Postgres,
+    stored: Sequence[Fault],
+    apart: Sequence[Fault],
+) -> list[Row]:
+    rows: list[Row] = []
     if stored:
-        server.start()
+        await asyncio.to_thread(server.start)
         try:
-            async with _stack(
-                home, folder / "data", folder / "logs-postgres", server.new()
-            ) as stack:
+            logs, url = folder / "logs-postgres", await asyncio.to_thread(server.new)
+            async with _stack(home, folder / "data", logs, ports, url) as stack:
                 rows += [await judged(fault, stack) for fault in stored]
         finally:
-            server.stop()
+            await asyncio.to_thread(server.stop)
     return rows + [await judged(fault, None) for fault in apart]
 
 
 @asynccontextmanager
 async def _stack(
-    home: Path, data: Path, logs: Path, database_url: str | None = None
+    home: Path, data: Path, logs: Path, ports: list[int], database_url: str | None = None
 ) -> AsyncIterator[Stack]:
     console.print(f"starting the services in {data}")
     data.mkdir(parents=True, exist_ok=True)
-    async with running(home, data, free_ports(PORTS), logs, database_url) as stack:
+    async with running(home, data, ports, logs, database_url) as stack:
         yield stack
 
 

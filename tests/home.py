@@ -25,7 +25,7 @@ def alarmstack(home: Path, *arguments: str, check: bool = True) -> subprocess.Co
 
 def furnish(home: Path) -> Path:
     """Simulate a year, train and promote. Also simulate a month."""
-    home.mkdir(exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
     alarmstack(
         home,
         "simulate",
@@ -43,3 +43,9 @@ def furnish(home: Path) -> Path:
     alarmstack(home, "simulate", "--days", "28", "--seed", "7", "--out", str(home / "drop"))
     (home / FURNISHED).touch()
     return home
+
+
+if __name__ == "__main__":
+    shared = Path(os.environ["ALARMSTACK_TEST_HOME"])
+    if not (shared / FURNISHED).exists():
+        furnish(shared)
