@@ -1,4 +1,4 @@
-"""A real Spark cluster of the test run's own: a standalone master and two workers of one core, as processes."""
+"""A real Spark cluster for the tests: a standalone master and two workers of one core."""
 
 import os
 import signal

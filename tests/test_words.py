@@ -1,6 +1,7 @@
-"""Rejected words do not return in texts that users read: README, docs, screen, commands, messages, OpenAPI, notebooks.
+"""Rejected words do not return in texts that users read.
 
-docs/glossary.md defines the terms; the table here names what must not be written, and what to write instead.
+The texts are README, docs, commands, messages, OpenAPI and notebooks; tests/test_screen_words.py
+reads those of the screen. docs/glossary.md defines the terms.
 """
 
 import ast

@@ -45,13 +45,32 @@ def ports(stack: dict[str, Any]) -> dict[tuple[str, str], tuple[str, str]]:
 
 def test_the_services_are_those_of_the_contract() -> None:
     assert set(FULL["services"]) == {
-        "postgres", "minio", "minio_bootstrap", "mlflow", "airflow-init", "airflow-webserver", "airflow-scheduler", "spark-master",
-        "spark-worker", "file-watcher", "mock-sensor-api", "inference-api", "frontend-api", "svelte-ui", "prometheus", "grafana",
-        "nginx", "postgres-exporter", "node-exporter",
-    }  # fmt: skip
+        "postgres",
+        "minio",
+        "minio_bootstrap",
+        "mlflow",
+        "airflow-init",
+        "airflow-webserver",
+        "airflow-scheduler",
+        "spark-master",
+        "spark-worker",
+        "file-watcher",
+        "mock-sensor-api",
+        "inference-api",
+        "frontend-api",
+        "svelte-ui",
+        "prometheus",
+        "grafana",
+        "nginx",
+        "postgres-exporter",
+        "node-exporter",
+    }
     assert {name for name, one in FRONTEND["services"].items() if "profiles" not in one} == {
-        "mock-sensor-api", "frontend-api", "inference-api", "svelte-ui",
-    }  # fmt: skip
+        "mock-sensor-api",
+        "frontend-api",
+        "inference-api",
+        "svelte-ui",
+    }
     assert {
         name: one["profiles"] for name, one in FRONTEND["services"].items() if "profiles" in one
     } == {
@@ -254,8 +273,14 @@ def test_prometheus_can_reach_what_it_scrapes(file: str, stack: dict[str, Any]) 
 
 def test_nobody_but_its_clients_reaches_the_database() -> None:
     assert {name for name, one in FULL["services"].items() if "databases" in one["networks"]} == {
-        "postgres", "mlflow", "frontend-api", "airflow-init", "airflow-webserver", "airflow-scheduler", "postgres-exporter",
-    }  # fmt: skip
+        "postgres",
+        "mlflow",
+        "frontend-api",
+        "airflow-init",
+        "airflow-webserver",
+        "airflow-scheduler",
+        "postgres-exporter",
+    }
     assert all(
         FULL["networks"][name] == {"internal": True} for name in ("databases", "exporters", "plant")
     )
