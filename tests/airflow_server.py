@@ -1,4 +1,4 @@
-"""A real Airflow as the full stack runs it: `airflow standalone` with LocalExecutor, on Postgres."""
+"""A real Airflow as in the full stack: `airflow standalone` with LocalExecutor, on Postgres."""
 
 import json
 import os

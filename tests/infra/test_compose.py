@@ -320,7 +320,8 @@ def test_every_image_that_is_used_is_nobodys_says_how_it_is_and_what_it_was_buil
     }:
         base, whole = made[target]
         assert whole.rstrip().endswith(
-            'ARG SOURCES=unknown\nRUN : built from "${SOURCES}"\nLABEL org.alarmstack.sources=${SOURCES}'
+            'ARG SOURCES=unknown\nRUN : built from "${SOURCES}"\n'
+            "LABEL org.alarmstack.sources=${SOURCES}"
         ), target
         while base in made:
             base, whole = made[base][0], made[base][1] + whole
