@@ -67,7 +67,7 @@ def inference_document(plant: Plant) -> Document:
 
 def gateway_document() -> Document:
     """The gateway's own description, as the page's client is made from."""
-    from alarmstack.services.gateway.openapi import document
+    from alarmstack.services.gateway.document import document
 
     return document()
 
