@@ -64,7 +64,8 @@ class Seen:
     def line(self) -> str:
         """As it is printed behind a look."""
         return (
-            f"{self.answers:5d} answers, {len(self.failures)} failed, slowest {self.slowest:.1f} s, "
+            f"{self.answers:5d} answers, {len(self.failures)} failed, "
+            f"slowest {self.slowest:.1f} s, "
             f"{self.events:6d} events, not ready {len(self.unready)} times"
         )
 
@@ -194,7 +195,8 @@ async def _assessed(folder: Path, begun: int) -> tuple[float, int]:
     with closing(sqlite3.connect(f"file:{folder}/alarmstack.db?mode=ro", uri=True)) as database:
         closed = database.execute("SELECT count(*), max(start) FROM plant_intervals").fetchone()
         missing = (
-            "SELECT count(*) FROM plant_intervals i LEFT JOIN plant_assessments a USING (plant, start)"
+            "SELECT count(*) FROM plant_intervals i "
+            "LEFT JOIN plant_assessments a USING (plant, start)"
             " WHERE i.start <= ? AND a.start IS NULL"
         )
         end = time.monotonic() + LAST_WAIT_SECONDS
@@ -203,7 +205,8 @@ async def _assessed(folder: Path, begun: int) -> tuple[float, int]:
         ) and time.monotonic() < end:
             await asyncio.sleep(0.1)
         longest = database.execute(
-            "SELECT max(wait) FROM (SELECT 86400 * (julianday(a.stored_at) - julianday(i.stored_at)) AS wait"
+            "SELECT max(wait) FROM "
+            "(SELECT 86400 * (julianday(a.stored_at) - julianday(i.stored_at)) AS wait"
             " FROM plant_intervals i JOIN plant_assessments a USING (plant, start)"
             " ORDER BY i.start DESC LIMIT ?)",
             (closed[0] - begun,),

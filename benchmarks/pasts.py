@@ -117,7 +117,8 @@ def _driver(plant: Plant, rng: np.random.Generator, number: int) -> Driver:
         key=instrument.key,
         value=float(rng.normal()),
         contribution=float(rng.normal()),
-        text=f"{instrument.title}: deviation from the mean of {number} h: {rng.normal():.1f} {instrument.unit}",
+        text=f"{instrument.title}: deviation from the mean of {number} h: "
+        f"{rng.normal():.1f} {instrument.unit}",
         column="risk_score",
     )
 

@@ -73,7 +73,8 @@ def start(name: str) -> subprocess.Popen[bytes]:
         time.sleep(0.2)
     process.terminate()
     raise SystemExit(
-        f"{name} does not answer: are there promoted models? `alarmstack demo --no-serve` makes them"
+        f"{name} does not answer: are there promoted models? "
+        "`alarmstack demo --no-serve` makes them"
     )
 
 

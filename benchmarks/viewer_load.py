@@ -71,7 +71,8 @@ async def gateway(folder: Path, sensors: str, inference: str) -> AsyncIterator[t
         "JWT_SECRET": "0123456789abcdefghijklmnopqrstuv",
     }
     code = (
-        "from alarmstack.services.gateway.serving import serve; from alarmstack.core.settings import load_settings; "
+        "from alarmstack.services.gateway.serving import serve; "
+        "from alarmstack.core.settings import load_settings; "
         f"serve(load_settings(), {port}, None)"
     )
     with (folder / "gateway.log").open("wb") as log:

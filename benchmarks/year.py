@@ -85,8 +85,10 @@ class Look:
         """As it is printed."""
         memory = "  ".join(f"{name} {self.megabytes[name]:4.0f} MB" for name in SERVICES)
         data, log, rest = (part / 1e6 for part in self.disk)
-        disk = f"data {data:5.1f} of {self.most_data / 1e6:5.1f} MB  log {log:4.1f} MB  rest {rest:5.1f} MB"
-        return f"{self.intervals:6d} intervals, {self.whole:4d} whole, {self.unassessed} waiting  {memory}  {disk}"
+        bound = self.most_data / 1e6
+        disk = f"data {data:5.1f} of {bound:5.1f} MB  log {log:4.1f} MB  rest {rest:5.1f} MB"
+        counts = f"{self.intervals:6d} intervals, {self.whole:4d} whole, {self.unassessed} waiting"
+        return f"{counts}  {memory}  {disk}"
 
 
 @contextmanager
@@ -192,7 +194,8 @@ def when(folder: Path, running: dict[str, psutil.Process], intervals: int) -> Lo
         ]
         if dead or time.monotonic() - heard > LONGEST_WAIT:
             raise SystemExit(
-                f"{', '.join(dead) or 'the gateway'} does not go on: {(folder / 'gateway.log').read_text()[-2000:]}"
+                f"{', '.join(dead) or 'the gateway'} makes no progress: "
+                f"{(folder / 'gateway.log').read_text()[-2000:]}"
             )
         time.sleep(1)
         before, now = now, look(folder, running)

@@ -145,7 +145,8 @@ async def judged(fault: Fault, stack: Stack | None) -> Row:
         with suppress(NotHeldError):
             await stack.recovered()
     console.print(
-        f"{'held    ' if row.held else 'NOT HELD'} {monotonic() - begin:4.0f} s  {row.fault}: {row.observed}"
+        f"{'held    ' if row.held else 'NOT HELD'} {monotonic() - begin:4.0f} s  "
+        f"{row.fault}: {row.observed}"
     )
     return row
 

@@ -43,7 +43,7 @@ def main(folder: Path) -> str:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise SystemExit(
-            f"{target} is there already and stays as it is: remove it first to begin anew (and the volumes with it)"
+            f"{target} exists and stays unchanged: to start from zero, remove it and the volumes"
         ) from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(filled((folder / ".env.example").read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""A real Airflow as the full stack runs it: `airflow standalone` with LocalExecutor in its own environment, on Postgres."""
+"""A real Airflow as in the full stack: `airflow standalone` with LocalExecutor, on Postgres."""
 
 import json
 import os
@@ -132,7 +132,7 @@ def airflow_server(
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "2",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "false",
-        # Standalone knows this way to log in only; the token is asked for in the same words as elsewhere.
+        # Standalone has only this login; the request for the token is the same as elsewhere.
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
@@ -140,7 +140,7 @@ def airflow_server(
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-that-is-only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-that-is-only-for-tests-0123456789-abcdefghijklm",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_log),
         "PATH": os.pathsep.join([str(own_environment("airflow")), os.environ["PATH"]]),

@@ -1,4 +1,4 @@
-"""A real MLflow server as the full stack runs it: its own environment, Postgres behind it, artefacts on the S3 server."""
+"""A real MLflow server as in the full stack: own environment, Postgres, artefacts on S3."""
 
 import os
 import subprocess

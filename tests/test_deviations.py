@@ -1,4 +1,4 @@
-"""Nothing that the founding text promises is forgotten: a test holds it, or docs/deviations.md says what stands here instead."""
+"""Every promise of the mission has a test, or a row in docs/deviations.md."""
 
 import ast
 import os
@@ -25,7 +25,7 @@ def text() -> str:
         if os.environ.get("ALARMSTACK_TEST_ALL") == "1":
             pytest.fail(f"{path} is missing, and ALARMSTACK_TEST_ALL=1 leaves nothing out")
         pytest.skip(
-            f"the founding text is not at {path}: set ALARMSTACK_DATA to the folder `data` beside it"
+            f"the mission is not at {path}: set ALARMSTACK_DATA to the folder `data` beside it"
         )
     return path.read_text()
 

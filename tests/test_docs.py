@@ -1,4 +1,4 @@
-"""Links of README and docs lead somewhere, and docs/ is whole by itself: a built site contains nothing beside it."""
+"""Links of README and docs lead to a page, and pages of docs/ link to no page outside docs/."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The notebooks define nothing, carry no output in git, and run to their end, on the simulated plant and on the real month."""
+"""The notebooks define nothing, have no output in git, and run, also on the real month."""
 
 import ast
 import json
@@ -98,7 +98,7 @@ def logged(uri: str, experiment: str) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """All three, on a plant whose store holds three months: a year teaches more and takes longer."""
+    """All three, on a store of three months: a year takes longer."""
     home = tmp_path_factory.mktemp("notebooks")
     alarmstack(
         home,

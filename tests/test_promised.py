@@ -1,4 +1,4 @@
-"""Small promises of the founding text that no other test tells as its story: default ports, names of variables, recipes of make."""
+"""Small promises of the mission: default ports, names of variables, targets of make."""
 
 import subprocess
 

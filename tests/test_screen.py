@@ -1,4 +1,4 @@
-"""The stories of ui/e2e: the screen in a real browser, with real services and the models of the test home."""
+"""The stories of ui/e2e: the screen in a browser, with real services and the test models."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Pages that state a setting state the one in plant.toml: every sentence here is made from the plant and looked for in the page."""
+"""Pages that state a setting state the one in plant.toml: each sentence is made from the plant."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,8 @@ def stated(plant: Plant) -> Iterator[tuple[str, str]]:
     yield GUIDE, f"at or above its threshold for {on}."
     yield (
         GUIDE,
-        f"below {percent(warnings.hysteresis)} of the threshold for {off}, and no earlier than {least} after it was raised",
+        f"below {percent(warnings.hysteresis)} of the threshold for {off}, "
+        f"and no earlier than {least} after it was raised",
     )
     yield (
         GUIDE,

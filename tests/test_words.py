@@ -1,6 +1,7 @@
-"""Rejected words do not return in texts that users read: README, docs, screen, commands, messages, OpenAPI, notebooks.
+"""Rejected words do not return in texts that users read.
 
-docs/glossary.md defines the terms; the table here names what must not be written, and what to write instead.
+The texts are README, docs, commands, messages, OpenAPI and notebooks; tests/test_screen_words.py
+reads those of the screen. docs/glossary.md defines the terms.
 """
 
 import ast
@@ -41,8 +42,12 @@ REJECTED = {
     r"\bAuto off\b": "Save forecasts hourly: off",
 }
 """Pattern, and what to write instead. Case does not matter."""
-QUOTED = {"CHANGELOG.md": ("likeness", "hardness", "floor", "floors")}
-"""Names that a page must name as old ones."""
+QUOTED = {
+    "CHANGELOG.md": ("likeness", "hardness", "floor", "floors"),
+    "docs/api.md": ("contests",),
+    "src/alarmstack/models/normality/evidence.py": ("floor",),
+}
+"""Words that a text must use: old names, and keys of stored data and of the API."""
 READERS = re.compile(r"[Tt]his (page|index) is for ")
 
 
@@ -87,7 +92,7 @@ def literals(file: Path) -> Iterator[tuple[int, str]]:
 
 def rejected(where: str, text: str) -> list[str]:
     """The rejected words of a text, each with what to write instead."""
-    allowed = QUOTED.get(where, ())
+    allowed = QUOTED.get(where.partition(":")[0], ())
     return [
         f"{where}: {match[0]!r} (write: {instead})"
         for pattern, instead in REJECTED.items()

@@ -78,7 +78,7 @@ def stack(
     made = Stack(engine, FILE, made.told, without=frozenset(absent))
     for name in sorted(absent):
         not_run.append(
-            f"{name}: its vendor's image is not to be had here; its files are checked by tests/infra"
+            f"{name}: the image of its vendor is not available here; tests/infra checks its files"
         )
     not_run.append(
         "official images: Debian's, PyPI's and npm's packages stood in for "

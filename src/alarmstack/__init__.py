@@ -1,6 +1,7 @@
 """Early warnings for process plants: historian exports in, alarms that operators trust out.
 
-The stages, in the order data takes: sources, quality, clean, derived, labels, features, etl, training, registry, alarms.
+The stages, in the order of the data: sources, preparation, features, training, registry, pipelines;
+for live data: services.
 """
 
 from importlib.metadata import version

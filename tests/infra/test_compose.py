@@ -45,13 +45,32 @@ def ports(stack: dict[str, Any]) -> dict[tuple[str, str], tuple[str, str]]:
 
 def test_the_services_are_those_of_the_contract() -> None:
     assert set(FULL["services"]) == {
-        "postgres", "minio", "minio_bootstrap", "mlflow", "airflow-init", "airflow-webserver", "airflow-scheduler", "spark-master",
-        "spark-worker", "file-watcher", "mock-sensor-api", "inference-api", "frontend-api", "svelte-ui", "prometheus", "grafana",
-        "nginx", "postgres-exporter", "node-exporter",
-    }  # fmt: skip
+        "postgres",
+        "minio",
+        "minio_bootstrap",
+        "mlflow",
+        "airflow-init",
+        "airflow-webserver",
+        "airflow-scheduler",
+        "spark-master",
+        "spark-worker",
+        "file-watcher",
+        "mock-sensor-api",
+        "inference-api",
+        "frontend-api",
+        "svelte-ui",
+        "prometheus",
+        "grafana",
+        "nginx",
+        "postgres-exporter",
+        "node-exporter",
+    }
     assert {name for name, one in FRONTEND["services"].items() if "profiles" not in one} == {
-        "mock-sensor-api", "frontend-api", "inference-api", "svelte-ui",
-    }  # fmt: skip
+        "mock-sensor-api",
+        "frontend-api",
+        "inference-api",
+        "svelte-ui",
+    }
     assert {
         name: one["profiles"] for name, one in FRONTEND["services"].items() if "profiles" in one
     } == {
@@ -254,8 +273,14 @@ def test_prometheus_can_reach_what_it_scrapes(file: str, stack: dict[str, Any]) 
 
 def test_nobody_but_its_clients_reaches_the_database() -> None:
     assert {name for name, one in FULL["services"].items() if "databases" in one["networks"]} == {
-        "postgres", "mlflow", "frontend-api", "airflow-init", "airflow-webserver", "airflow-scheduler", "postgres-exporter",
-    }  # fmt: skip
+        "postgres",
+        "mlflow",
+        "frontend-api",
+        "airflow-init",
+        "airflow-webserver",
+        "airflow-scheduler",
+        "postgres-exporter",
+    }
     assert all(
         FULL["networks"][name] == {"internal": True} for name in ("databases", "exporters", "plant")
     )
@@ -295,7 +320,8 @@ def test_every_image_that_is_used_is_nobodys_says_how_it_is_and_what_it_was_buil
     }:
         base, whole = made[target]
         assert whole.rstrip().endswith(
-            'ARG SOURCES=unknown\nRUN : built from "${SOURCES}"\nLABEL org.alarmstack.sources=${SOURCES}'
+            'ARG SOURCES=unknown\nRUN : built from "${SOURCES}"\n'
+            "LABEL org.alarmstack.sources=${SOURCES}"
         ), target
         while base in made:
             base, whole = made[base][0], made[base][1] + whole

@@ -20,7 +20,8 @@ SOURCE = Param(
     type="string",
     minLength=1,
     maxLength=4096,
-    description="An XLSX, XLSM, XLS, CSV or Parquet file or a folder of them, as the worker sees it; below ALARMSTACK_DROP_DIR.",
+    description="An XLSX, XLSM, XLS, CSV or Parquet file, or a folder of them, as a path of the "
+    "worker below ALARMSTACK_DROP_DIR.",
 )
 
 

@@ -34,6 +34,16 @@ benches = typer.Typer(
 )
 
 SETS = Path("benchmarks/sets")
+SKILL_HEAD = """# Results on public data
+
+This page is for data scientists. `make bench-skill` writes it; [skill.md](skill.md) explains it.
+"""
+STUDY_HEAD = """# Studies of the models
+
+This page is for data scientists. `alarmstack bench models --report` writes it; [skill.md](skill.md)
+explains it.
+"""
+"""Openings of the reports."""
 Report = Annotated[
     Path | None,
     typer.Option(help="Also write the tables to this file as Markdown.", show_default=False),
@@ -101,7 +111,8 @@ def skill(
     ordered = [(item.title, lines[item.name]) for item in chosen if item.name in lines]
     write_json(json_file, [row for _, result in ordered for row in benchmark_rows(result)])
     if report is not None:
-        report.write_text("\n".join(markdown(title, result) for title, result in ordered))
+        tables = [markdown(title, result) for title, result in ordered]
+        report.write_text("\n".join([SKILL_HEAD, *tables]))
     console.print(f"scores, episodes and plots: {folder}", markup=False, highlight=False)
     if failed:
         raise BenchError(f"not evaluated: {', '.join(failed)}; all other sets are evaluated")
@@ -130,7 +141,7 @@ def models(
         console.print(table)
     write_json(json_file, results.rows())
     if report is not None:
-        report.write_text(results.markdown())
+        report.write_text(f"{STUDY_HEAD}\n{results.markdown()}")
 
 
 def _run(

@@ -78,16 +78,18 @@ def write_duration(duration: timedelta) -> str:
 
     >>> write_duration(timedelta(hours=3))
     '3h'
+    >>> write_duration(timedelta(days=400, seconds=1))
+    '34560001s'
     """
     seconds = duration.total_seconds()
     for unit in ("h", "min"):
         if seconds and seconds % _SECONDS[unit] == 0:
             return f"{int(seconds // _SECONDS[unit])}{unit}"
-    return f"{seconds:g}s"
+    return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
 
 
 HOUR_DIGITS = 4
-"""Digits after the point of hours that are not whole: they give back every duration of whole seconds."""
+"""Decimals of hours that are not whole: enough for every duration of whole seconds."""
 
 
 def duration_in_hours(duration: timedelta) -> int | float:
@@ -363,7 +365,7 @@ class Time(_Part):
 
     @property
     def farthest_horizon(self) -> timedelta:
-        """How far ahead labels look: the farthest horizon or, without horizons, the longest useful lead."""
+        """The farthest horizon or, without horizons, the longest useful lead."""
         return max(self.horizons, default=self.longest_useful_lead)
 
     @model_validator(mode="after")
@@ -494,7 +496,7 @@ class Normality(_Part):
 
     @property
     def reach(self) -> timedelta:
-        """How much of the past a live row needs: `lookback`, or else what the experts reach back."""
+        """The past that a live row needs: `lookback`, or else what the experts use."""
         if self.lookback is not None:
             return self.lookback
         return max((expert.reach for expert in self.experts), default=timedelta(0))
@@ -752,16 +754,14 @@ class Plant(_Part):
 
     @property
     def has_labels(self) -> bool:
-        """Whether this description defines what an alarm is: by limit rules, or by an operator log."""
+        """Whether alarms are defined: by limit rules, or by an operator log."""
         return bool(self.labels.rules) or self.operator_log is not None
 
     @cached_property
     def deviation_controller(self) -> Controller:
-        """The controller whose next deviation is predicted. Raises PlantError if the plant names none."""
+        """The controller whose next deviation is predicted. Raises PlantError without one."""
         if self.deviation_target is None:
-            raise PlantError(
-                f"{self.name}: no [deviation_target]: name the controller whose deviation is predicted"
-            )
+            raise PlantError(f"{self.name}: no [deviation_target]: name a controller")
         return next(c for c in self.controllers if c.name == self.deviation_target.controller)
 
     def instrument(self, tag: str) -> Instrument:

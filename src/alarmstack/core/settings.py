@@ -371,15 +371,15 @@ class Settings(BaseSettings):
         gt=0,
         le=LONGEST_KEPT_DAYS,
         alias="ALARMSTACK_KEEP_READINGS_DAYS",
-        description="Days of plant time that readings written by ALARMSTACK_FLUSH_READINGS are kept.",
+        description="Plant days that readings of ALARMSTACK_FLUSH_READINGS are kept.",
     )
     keep_drops_days: Annotated[float, STEPS | WATCHER] = Field(
         default=90.0,
         gt=0,
         le=LONGEST_KEPT_DAYS,
         alias="ALARMSTACK_KEEP_DROPS_DAYS",
-        description="Days that copies of drops are kept in ALARMSTACK_RAW_URL, and refused drops in "
-        "the data folder. The datasets and tables made from them stay.",
+        description="Days that copies of drops are kept in ALARMSTACK_RAW_URL, and refused drops "
+        "in the data folder. The datasets and tables made from them stay.",
     )
     speed: Annotated[float, SENSORS] = Field(
         default=720.0,

@@ -117,7 +117,7 @@ def block_from_table(plant: Plant, table: pl.DataFrame) -> IntervalBlock:
 
 
 def write_csv(plant: Plant, table: pl.DataFrame, path: Path) -> None:
-    """Write a table in plant time, with UTC offsets when they differ. Old file or new, never half."""
+    """Write a table in plant time, with UTC offsets when they differ. The file is never partial."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     _in_plant_time(plant, table).write_csv(partial)

@@ -1,4 +1,4 @@
-"""The running standard deviation of the real month's file with its rounding noise; not for features.
+"""The running standard deviation of the real month's file, with its rounding. Not for features.
 
 The file of the first plant was made with `rolling(3).std()` of pandas 3. That function moves a mean
 and a sum of squares along the rows by adding one value and removing one (Welford's method). It

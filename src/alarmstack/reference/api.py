@@ -28,7 +28,10 @@ def api_page(plant: Plant) -> str:
     return page(
         "# API",
         "",
-        "Three services. The full descriptions: `/docs` of sensors and inference, `ui/openapi.json` of",
+        "This page is for developers of other programs.",
+        "",
+        "Three services. The full descriptions: `/docs` of sensors and inference,",
+        "`ui/openapi.json` of",
         "the gateway. The page uses the gateway only; the other two listen on loopback and need no",
         "login. Errors are `application/problem+json` with a sentence that names the value and the",
         "fix. Bodies are shortened: `…` means more of the same, `?` marks optional fields.",
@@ -36,9 +39,11 @@ def api_page(plant: Plant) -> str:
         *_service("Inference API", settings["inference_port"], inference_document(plant)),
         *_service("Gateway", settings["gateway_port"], gateway_document()),
         "",
-        "With the page on :5173 the gateway's endpoints are below `/api`. All except `/auth/signin`,",
+        "With the page on :5173 the gateway's endpoints are below `/api`. All except",
+        "`/auth/signin`,",
         "`/auth/register`, `/auth/login`, `/auth/refresh`, `/auth/logout` and `/health` require",
-        "`Authorization: Bearer <access_token>`. All three have `GET /metrics` (Prometheus); on the",
+        "`Authorization: Bearer <access_token>`. All three have `GET /metrics`",
+        "(Prometheus); on the",
         "gateway, only for clients on loopback or with ALARMSTACK_METRICS_TOKEN.",
     )
 
@@ -62,7 +67,7 @@ def inference_document(plant: Plant) -> Document:
 
 def gateway_document() -> Document:
     """The gateway's own description, as the page's client is made from."""
-    from alarmstack.services.gateway.openapi import document
+    from alarmstack.services.gateway.document import document
 
     return document()
 

@@ -230,8 +230,11 @@ def configuration_page() -> str:
     return page(
         "# Configuration",
         "",
+        "This page is for administrators.",
+        "",
         "All settings of an installation are environment variables; the plant is in plant.toml.",
-        "An invalid value is refused at the start, with its name. *Steps* are the commands simulate,",
+        "An invalid value is refused at the start, with its name. *Steps* are the",
+        "commands simulate,",
         "ingest, etl, train, evaluate, promote, score and export.",
         "",
         *_table(variables()),

@@ -14,6 +14,6 @@ PAGES: Mapping[str, Callable[[Plant], str]] = {
     "access.md": lambda _: access_page(),
     "models.md": models_page,
 }
-"""Name of each page in docs/ → what it says for a plant."""
+"""Name of each page in docs/ → its content for a plant."""
 
 __all__ = ["PAGES"]

@@ -91,7 +91,7 @@ class Store:
             )
 
     def remove(self, names: Sequence[str]) -> None:
-        """Remove files. One that is gone already is no error."""
+        """Remove files. A file that is already gone is not an error."""
         for name in names:
             with self._translated(name, "removed"), suppress(FileNotFoundError):
                 obstore.delete(self._store, name)

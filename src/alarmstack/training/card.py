@@ -49,7 +49,7 @@ def write_card(
             "| --- | --- |",
             *(f"| {metric} | {value:.4f} |" for metric, value in sorted(metrics.items())),
             "",
-            "The metrics are those of the model before its final fit, on rows that it had not seen:",
+            "The metrics are those of the model before its final fit, on rows it had not seen:",
             "metrics that begin with `inner_` on rows held back in turn, the others on the sealed",
             "last fifth. The registered model is the same choice, fitted on all rows.",
             "",
@@ -59,9 +59,9 @@ def write_card(
             "",
             "## Limits",
             "",
-            "The model is valid for the plant and the period named above. For another plant, or after",
-            "a revamp, train again. Operators write their log late: labels near its periods are",
-            "uncertain by an hour or two.",
+            "The model is valid for the plant and the period named above. For another plant, or",
+            "after a revamp, train again. Operators write their log late: labels near its periods",
+            "are uncertain by an hour or two.",
             "",
         ]
     )

@@ -143,7 +143,7 @@ def _interval(rows: Mask, gap: Floats, week: int) -> tuple[float, float]:
 def sensor_loss(
     plant: Plant, bundles: Mapping[str, Bundle], trial: Trial, progress: Progress = silent
 ) -> list[Loss]:
-    """Every forecaster at its operating threshold with all instruments, then without each in turn."""
+    """Every forecaster at its operating threshold, with all instruments and without each."""
     instruments = [None, *plant.modelled]
     losses = []
     for done, instrument in enumerate(instruments):

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from alarmstack.core.plant import Plant
-from alarmstack.services.gateway.openapi import document, written
+from alarmstack.services.gateway.document import document, written
 from tests.conftest import REPOSITORY
 from tests.upstreams import serving
 from tests.world import ORIGIN, world

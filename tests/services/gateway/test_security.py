@@ -11,7 +11,7 @@ from sqlalchemy import text
 from alarmstack.core.plant import Plant
 from alarmstack.services.gateway.access import COOKIE
 from alarmstack.services.gateway.credentials import hash_password, new_token, token_hash
-from alarmstack.services.gateway.openapi import document
+from alarmstack.services.gateway.document import document
 from tests.conftest import REPOSITORY
 from tests.world import PASSWORD, world
 

@@ -212,12 +212,12 @@ BAD: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
     (
         "before the year 1",
         lambda r: r | {"timestamp": "0001-01-01T00:00:00+14:00"},
-        "outside 1900 to 9000",
+        "outside the years 1900 to 9000",
     ),
     (
         "after the year 9999",
         lambda r: r | {"timestamp": "9999-12-31T23:00:00-14:00"},
-        "outside 1900 to 9000",
+        "outside the years 1900 to 9000",
     ),
     (
         "off the grid",

@@ -83,7 +83,8 @@ def evened_out(plant: Plant, train: pl.DataFrame) -> pl.DataFrame:
     """
     if train.is_empty():
         raise SourceError(
-            "too few rows to train on: all of them would be sealed for the judgement; give a longer export"
+            "too few rows to train on: all of them would be sealed for the evaluation; "
+            "give a longer export"
         )
     names = list(feature_names(plant, "point"))
     label = train["anomaly_label"].to_numpy()

@@ -43,7 +43,8 @@ def cluster(master: str, name: str, **options: str) -> Iterator[SparkSession]:
         session = (builder.master(master) if master else builder).getOrCreate()
     except (PySparkException, OSError) as error:
         raise ClusterError(
-            f"no Spark at {master!r} ({str(error).splitlines()[0]}): set SPARK_MASTER_URL, and JAVA_HOME"
+            f"no Spark at {master!r} ({str(error).splitlines()[0]}): "
+            "set SPARK_MASTER_URL, and JAVA_HOME"
         ) from error
     session.sparkContext.setLogLevel("ERROR")
     try:

@@ -49,10 +49,10 @@ RESULTS = "model_results.csv"
 def score_assets(
     spark: SparkSession, job: Job, source: Path, bundles: Mapping[str, Bundle], out: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Write what every model says of every row of every asset to the store at `out`.
+    """Write the output of every model for every row of every asset to the store at `out`.
 
-    Yields the asset and {"file", "bytes", "sha256"}, or {"refused": reason} where the gate turned
-    its drop away.
+    Yields the asset and {"file", "bytes", "sha256"}, or {"refused": reason} where the gate refused
+    its drop.
     """
     plant, said = job.plant, _columns(bundles)
     # Copies: a model that has spoken holds a session, which does not travel.

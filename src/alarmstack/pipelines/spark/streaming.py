@@ -1,12 +1,11 @@
-"""Live readings of many assets, scored as they come: Structured Streaming over a folder of Parquet
-files.
+"""Live readings of many assets, scored as they arrive: Structured Streaming over Parquet files.
 
-Readings arrive as `asset=NAME/*.parquet` (tag, time, value; the form of `raw/live/…`). Each asset
-is followed by itself: its open intervals, the rows it looks back on and its standing warnings are
-the stream's state. An interval is closed when the asset speaks of a time that is the grace time
-after its end. Every closed interval becomes one row of the output, once, whatever is ended or
-started again in between: the checkpoint and the file sink's log see to that. Readings whose time or
-tag cannot be believed are set aside in a folder of their own (`sift`).
+Readings arrive as `asset=NAME/*.parquet` (tag, time, value; the form of `raw/live/…`). The state
+of the stream is kept for each asset: its open intervals, the rows that features look back on, and
+its active warnings. An interval is closed when a reading of the asset is later than its end by the
+grace time. Every closed interval becomes exactly one row of the output, also after a restart: the
+checkpoint and the log of the file sink guarantee it. Readings with an implausible time or an
+unknown tag are set aside in a folder of their own (`validation`).
 """
 
 from __future__ import annotations
@@ -148,7 +147,7 @@ def _warned(
     followed: Followed,
     name: str,
 ) -> tuple[np.ndarray, State]:
-    """Where a warning stands in the closed rows, and its state after them."""
+    """The closed rows with an active warning, and the state of the warning after them."""
     rule, state, last = (
         warning_rule(plant, bundle),
         followed.warnings.get(name, IDLE),

@@ -122,7 +122,7 @@ def curves_plot(walk: Walk) -> Figure:
                 axis.legend(fontsize=SMALL, loc=corner, framealpha=0.9, edgecolor="none")
     return entitle(
         figure,
-        "TableRow metrics on unseen rows (dotted: chance; right panels, tick at the edge: base rate)",
+        "Row metrics on unseen rows (dotted: chance; right panels, tick at the edge: base rate)",
     )
 
 

@@ -5,16 +5,13 @@ The page's client is generated from it, and the API is tested against it.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from alarmstack.core.settings import Settings
-from alarmstack.services.gateway.credentials import new_token
 from alarmstack.services.schemas.gateway import FeedStatus, PlantAssessment, PlantState
 from alarmstack.services.schemas.sensors import Live
 
@@ -31,19 +28,6 @@ def describe(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
-
-
-def document() -> dict[str, Any]:
-    """The document, without a running service."""
-    from alarmstack.services.gateway.app import create_app
-
-    settings = Settings(jwt_secret=SecretStr(new_token()), database_url="sqlite:///:memory:")
-    return create_app(settings, monitored=False).openapi()
-
-
-def written() -> str:
-    """The text of ui/openapi.json."""
-    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
@@ -66,4 +50,4 @@ def _document(app: FastAPI) -> dict[str, Any]:
     return described
 
 
-__all__ = ["describe", "document", "written"]
+__all__ = ["describe"]

@@ -102,7 +102,7 @@ def read_course(
 def read_past(
     url: str, plant: str, keys: Sequence[str], end: datetime | None, most: int
 ) -> list[Past]:
-    """The newest `most` intervals that start before `end`, oldest first, with the values of `keys`."""
+    """The newest `most` intervals before `end`, oldest first, with the values of `keys`."""
     values = [PlantInterval.row[key].as_float() for key in keys]
     first = (
         PlantInterval.start,
@@ -125,8 +125,8 @@ def read_past(
         query = query.where(PlantInterval.start < end)
     with _engine(url).connect() as connection:
         rows = connection.execute(query).all()[::-1]
-        known = connection.execute(select(PlantVersions.id, PlantVersions.versions)).tuples().all()
-    shared = dict(known)
+        stored = connection.execute(select(PlantVersions.id, PlantVersions.versions)).tuples().all()
+    shared = dict(stored)
     return [
         Past(
             start,

@@ -1,8 +1,10 @@
-"""How the scores of an assessment are stored: what differs from interval to interval apart from what many intervals share.
+"""The stored form of model outputs: values of one interval apart from values that intervals share.
 
-`said` as the monitor uses it holds `scores` (column → score), `spoken` (column → score, threshold, version), `forecasts` (column,
-horizon as a duration and in hours, score, threshold), `shadows` (challengers) and `rules` (limit rules met). Scores are then in it up to three times, and
-thresholds and versions change with a new model only. Stored are the scores once, and a number for thresholds and versions.
+The outputs, as the monitor uses them, have `scores` (column → score), `spoken` (column → score,
+threshold, version), `forecasts` (column, horizon as a duration and in hours, score, threshold),
+`shadows` (challengers) and `rules` (limits exceeded). They contain scores up to three times, and
+thresholds and versions change only with a new model. The database therefore stores the scores once,
+and a number for the thresholds and versions.
 """
 
 from __future__ import annotations
@@ -13,56 +15,61 @@ import json
 from alarmstack.storage.database.tables import Body
 
 OWN = ("shadows", "rules")
-"""Parts that belong to an interval beside its scores; stored where there are any."""
+"""Further parts of one interval, stored when they are not empty."""
 
 
-def split(said: Body) -> tuple[Body, Body]:
-    """What belongs to the interval, and what many intervals share."""
-    own = {"scores": said.get("scores", {})} | {part: said[part] for part in OWN if said.get(part)}
+def split(outputs: Body) -> tuple[Body, Body]:
+    """The part of one interval, and the part that intervals share."""
+    own = {"scores": outputs.get("scores", {})}
+    own |= {part: outputs[part] for part in OWN if outputs.get(part)}
     spoken = {
         column: [threshold, version]
-        for column, (_, threshold, version) in said.get("spoken", {}).items()
+        for column, (_, threshold, version) in outputs.get("spoken", {}).items()
     }
-    forecasts = [
-        [one["column"], one["horizon_hours"], one["threshold"]] for one in said.get("forecasts", [])
-    ]
-    horizons = {
-        one["column"]: one["horizon"] for one in said.get("forecasts", []) if "horizon" in one
-    }
-    shared = {"spoken": spoken, "forecasts": forecasts}
+    forecasts, horizons = [], {}
+    for forecast in outputs.get("forecasts", []):
+        column = forecast["column"]
+        forecasts.append([column, forecast["horizon_hours"], forecast["threshold"]])
+        if "horizon" in forecast:
+            horizons[column] = forecast["horizon"]
+    shared: Body = {"spoken": spoken, "forecasts": forecasts}
     return own, shared | ({"horizons": horizons} if horizons else {})
 
 
 def join(own: Body, shared: Body) -> Body:
-    """What `split` took apart.
+    """The outputs from the two parts that `split` gives.
 
-    >>> said = {"scores": {"risk": 0.5}, "spoken": {"risk": (0.5, 0.4, "7")}, "forecasts": [], "shadows": {}, "rules": ["flood"]}
-    >>> join(*split(said)) == said
+    >>> outputs = {"scores": {"risk": 0.5}, "spoken": {"risk": (0.5, 0.4, "7")}}
+    >>> outputs |= {"forecasts": [], "shadows": {}, "rules": ["flood"]}
+    >>> join(*split(outputs)) == outputs
     True
     """
     scores, horizons = own["scores"], shared.get("horizons", {})
+    spoken = {
+        column: (scores.get(column), threshold, version)
+        for column, (threshold, version) in shared["spoken"].items()
+    }
+    forecasts = [
+        {
+            "column": column,
+            **({"horizon": horizons[column]} if column in horizons else {}),
+            "horizon_hours": hours,
+            "score": scores.get(column),
+            "threshold": threshold,
+        }
+        for column, hours, threshold in shared["forecasts"]
+    ]
     return {
         "scores": scores,
-        "spoken": {
-            column: (scores.get(column), *known) for column, known in shared["spoken"].items()
-        },
-        "forecasts": [
-            {
-                "column": column,
-                **({"horizon": horizons[column]} if column in horizons else {}),
-                "horizon_hours": hours,
-                "score": scores.get(column),
-                "threshold": threshold,
-            }
-            for column, hours, threshold in shared["forecasts"]
-        ],
+        "spoken": spoken,
+        "forecasts": forecasts,
         "shadows": own.get("shadows", {}),
         "rules": own.get("rules", []),
     }
 
 
 def digest(shared: Body) -> str:
-    """The same for the same thresholds and versions."""
+    """A key that is equal for equal thresholds and versions."""
     return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
 
 

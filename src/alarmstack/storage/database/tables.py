@@ -169,9 +169,9 @@ class Quarantined(Table):
 class PlantAssessed(Table):
     """The model outputs of an assessed interval. Writer: `plant_history` (monitor).
 
-    `outputs` has the values of this interval (scores, exceeded limits, scores of challengers). Values
-    that many intervals share are stored once, in `plant_versions`. Trends and warnings need no
-    more, so that a long past stays small.
+    `outputs` has the values of this interval (scores, exceeded limits, scores of challengers).
+    Values that many intervals share are stored once, in `plant_versions`. Trends and warnings need
+    no more, so that a long past stays small.
     """
 
     __tablename__ = "plant_assessments"

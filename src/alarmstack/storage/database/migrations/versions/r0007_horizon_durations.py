@@ -1,4 +1,4 @@
-"""Entries of the history have their horizon as a duration: `horizon_hours` cannot hold 10 minutes."""
+"""History entries have their horizon as a duration: `horizon_hours` cannot hold 10 minutes."""
 
 from __future__ import annotations
 
