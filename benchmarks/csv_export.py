@@ -1,8 +1,10 @@
-"""What a long CSV export costs the gateway: memory above idle while one account takes away its whole history.
+"""What a long CSV export costs the gateway: memory above idle while one account takes away its
+whole history.
 
     python -m benchmarks.csv_export [--entries 100000]
 
-The gateway runs as a real process over an SQLite file. Prints a row in the form of the other benchmarks.
+The gateway runs as a real process over an SQLite file. Prints a row in the form of the other
+benchmarks.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """A day at the demo's speed under load: services ready, intervals assessed, memory flat.
 
-    python -m benchmarks.day [--models sqlite:////DATA/mlflow.db] [--days 1.25] [--speed 720] [--viewers 6]
+python -m benchmarks.day [--models sqlite:////DATA/mlflow.db] [--days 1.25] [--speed 720] [--viewers
+6]
 
-The services of `benchmarks.year` run at the demo's speed while viewers look: each follows the stream and asks for overview, trends,
-history, drift and the comparison, a pause between two questions. Every second each service is asked whether it is ready.
+The services of `benchmarks.year` run at the demo's speed while viewers look: each follows the
+stream and asks for overview, trends, history, drift and the comparison, a pause between two
+questions. Every second each service is asked whether it is ready.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ LONGEST_START = 300.0
 PAUSE_SECONDS = 0.5
 """Between two questions of a viewer."""
 LONGEST_WAIT_SECONDS = 5.0
-"""Wall time of one plant hour at the demo's speed: an interval is assessed before the next one is closed."""
+"""Wall time of one plant hour at the demo's speed: an interval is assessed before the next one is
+closed.
+"""
 LAST_WAIT_SECONDS = 30.0
 """How long the last interval of the day may take to be assessed."""
 QUESTIONS = (
@@ -66,7 +70,9 @@ class Seen:
 
 
 async def view(address: str, name: str, seen: Seen) -> None:
-    """A viewer: a stream, and one question after another. Whoever is no longer logged in logs in again."""
+    """A viewer: a stream, and one question after another. Whoever is no longer logged in logs in
+    again.
+    """
     while True:
         client = await logged_in(address, name)
         async with aclosing(client), asyncio.TaskGroup() as group:
@@ -167,7 +173,9 @@ async def _day(
 async def _viewed(
     address: str, ports: Mapping[str, int], viewers: int, seen: Seen
 ) -> AsyncIterator[None]:
-    """Viewers look, and readiness is asked for, meanwhile. What one of them fails with ends the day."""
+    """Viewers look, and readiness is asked for, meanwhile. What one of them fails with ends the
+    day.
+    """
     async with asyncio.TaskGroup() as group:
         looking = [view(address, f"viewer{number}", seen) for number in range(viewers)]
         looking.append(keep_asking_whether_ready(ports, seen))
@@ -178,7 +186,8 @@ async def _viewed(
 
 
 async def _assessed(folder: Path, begun: int) -> tuple[float, int]:
-    """The longest that an interval of the day waited for its assessment, in seconds; intervals that were left without one.
+    """The longest that an interval of the day waited for its assessment, in seconds; intervals that
+    were left without one.
 
     The plant runs on: what was closed by now is waited for.
     """

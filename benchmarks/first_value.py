@@ -1,9 +1,11 @@
-"""How long a viewer waits for the first live value: from the visit of the page, in a real browser, on the real services.
+"""How long a viewer waits for the first live value: from the visit of the page, in a real browser,
+on the real services.
 
     python -m benchmarks.first_value [--visits 5]
 
-The baseline is the time until the same page is loaded, in the same visits. Models: those of ALARMSTACK_TEST_HOME, a data folder
-such as `alarmstack demo --no-serve` makes; Chromium and the built page are needed.
+The baseline is the time until the same page is loaded, in the same visits. Models: those of
+ALARMSTACK_TEST_HOME, a data folder such as `alarmstack demo --no-serve` makes; Chromium and the
+built page are needed.
 """
 
 from __future__ import annotations

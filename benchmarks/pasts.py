@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.services.monitor.warning import said
 from alarmstack.services.schemas.inference import (
@@ -23,7 +23,9 @@ from alarmstack.services.schemas.observations import Observation, observation_ke
 from alarmstack.storage.database import Database, plant_history
 
 MISSING_FEATURES = 12
-"""Features named as missing by one of the models: about as many as in an ordinary hour of the simulated plant."""
+"""Features named as missing by one of the models: about as many as in an ordinary hour of the
+simulated plant.
+"""
 DRIVERS = 30
 """Strongest contributions in one assessment: the models of the simulated plant give as many."""
 BATCH = 500
@@ -39,7 +41,9 @@ class Hour:
 
 
 def hours(plant: Plant, begin: datetime, count: int, seed: int = 0) -> Iterator[Hour]:
-    """A course of intervals with full-length numbers; a few of them are in alarm, scores cross their thresholds now and then."""
+    """A course of intervals with full-length numbers; a few of them are in alarm, scores cross
+    their thresholds now and then.
+    """
     rng = np.random.default_rng(seed)
     for number in range(count):
         yield _hour(plant, begin + number * plant.time.cadence, rng)
@@ -85,7 +89,7 @@ def _hour(plant: Plant, start: datetime, rng: np.random.Generator) -> Hour:
             missing=[f"{next(iter(values))}_slope_{lag}" for lag in range(MISSING_FEATURES)],
             model=ModelRef(name=one.name, version="1"),
         )
-        for one in expected(plant)
+        for one in model_list(plant)
     ]
     assessment = Assessment(
         timestamp=start,

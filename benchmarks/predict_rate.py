@@ -1,9 +1,11 @@
-"""How many predictions a second one process gives, beside a bare FastAPI endpoint that parses the same body.
+"""How many predictions a second one process gives, beside a bare FastAPI endpoint that parses the
+same body.
 
     python benchmarks/predict_rate.py [--seconds 4] [--rounds 3]
 
-Both run on the same core, in turns, asked by wrk with eight connections from another one. The models are those of the data folder
-(ALARMSTACK_DATA_DIR): `alarmstack demo --no-serve` makes them. Prints a row in the form of the other benchmarks.
+Both run on the same core, in turns, asked by wrk with eight connections from another one. The
+models are those of the data folder (ALARMSTACK_DATA_DIR): `alarmstack demo --no-serve` makes them.
+Prints a row in the form of the other benchmarks.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""How fast a drop of Excel files is read: about 20 MB, one workbook an instrument, end to end (files → sorted readings).
+"""How fast a drop of Excel files is read: about 20 MB, one workbook an instrument, end to end
+(files → sorted readings).
 
     python benchmarks/read_excel.py [--megabytes 20] [--plant plants/gas_treatment/plant.toml]
 
-Prints a row in the form of the other benchmarks: name, value (s), baseline (s), ratio, aim (s), met. The baseline is
-pandas.read_excel with openpyxl where that is installed, else a plain loop over calamine's rows, cell by cell.
+Prints a row in the form of the other benchmarks: name, value (s), baseline (s), ratio, aim (s),
+met. The baseline is pandas.read_excel with openpyxl where that is installed, else a plain loop over
+calamine's rows, cell by cell.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""What viewers cost the monitor: assessments a second while ten connections ask for trends over 7,000 intervals, and without them.
+"""What viewers cost the monitor: assessments a second while ten connections ask for trends over
+7,000 intervals, and without them.
 
     python -m benchmarks.viewer_load [--seconds 10] [--intervals 7000] [--connections 10]
 
-The gateway runs as a real process over an SQLite file with such a past. Its feed closes intervals as fast as they are assessed;
-its inference answers at once, so that the gateway alone sets the pace. Both figures come from one run, in turns.
+The gateway runs as a real process over an SQLite file with such a past. Its feed closes intervals
+as fast as they are assessed; its inference answers at once, so that the gateway alone sets the
+pace. Both figures come from one run, in turns.
 """
 
 from __future__ import annotations

@@ -2,11 +2,13 @@
 
     python -m benchmarks.year [--models sqlite:////DATA/mlflow.db] [--days 365] [--speed 7200]
 
-Sensor API, inference and gateway run as processes over an empty data folder and the models of a registry that
-`alarmstack demo --no-serve` has made. The simulated plant runs faster than in the demo; nothing else differs.
+Sensor API, inference and gateway run as processes over an empty data folder and the models of a
+registry that `alarmstack demo --no-serve` has made. The simulated plant runs faster than in the
+demo; nothing else differs.
 
-The database may take 2 kB for each interval, and 14 kB more for each whole assessment, of which there may be as many as
-ALARMSTACK_KEEP_ASSESSMENTS_DAYS has hours and as come until the next pass. SQLite's write-ahead log is counted apart.
+The database may take 2 kB for each interval, and 14 kB more for each whole assessment, of which
+there may be as many as ALARMSTACK_KEEP_ASSESSMENTS_DAYS has hours and as come until the next pass.
+SQLite's write-ahead log is counted apart.
 """
 
 from __future__ import annotations
@@ -39,10 +41,14 @@ MOST_GROWTH = 1.15
 COMPACT_BYTES = 2000
 """Of the database for an interval of nine instruments: its row, scores and warnings."""
 WHOLE_BYTES = 14_000
-"""More than that for an interval whose whole assessment is kept: with it, 8 to 14 kB were measured before there was retention."""
+"""More than that for an interval whose whole assessment is kept: with it, 8 to 14 kB were measured
+before there was retention.
+"""
 KEPT_DAYS = 7
 MOST_WHOLE = int((timedelta(days=KEPT_DAYS) + 2 * STRETCH) / timedelta(hours=1))
-"""Whole assessments at any look: of the days that they are kept for, of the intervals until the next pass, and during it."""
+"""Whole assessments at any look: of the days that they are kept for, of the intervals until the
+next pass, and during it.
+"""
 MOST_REST = 2_000_000
 """Bytes that everything else in the data folder may grow by: what the services have logged."""
 MOST_BACKLOG = 5
@@ -142,7 +148,9 @@ def _size(path: Path) -> int:
 
 
 def _counts(path: Path) -> tuple[int, int, int]:
-    """Intervals stored, those that nothing was said of yet, and those whose whole assessment is kept."""
+    """Intervals stored, those that nothing was said of yet, and those whose whole assessment is
+    kept.
+    """
     if not path.exists():
         return 0, 0, 0
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as database:

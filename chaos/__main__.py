@@ -1,6 +1,8 @@
-"""Inject every fault and print the table: `python -m chaos [--only WORDS] [--json FILE]`. Exit code 1 where a fault does not hold.
+"""Inject every fault and print the table: `python -m chaos [--only WORDS] [--json FILE]`. Exit code
+1 where a fault does not hold.
 
-The models are those of ALARMSTACK_TEST_HOME; without it they are trained first, which takes two minutes.
+The models are those of ALARMSTACK_TEST_HOME; without it they are trained first, which takes two
+minutes.
 """
 
 from __future__ import annotations
@@ -66,7 +68,9 @@ def main() -> int:
 
 
 async def everything(folder: Path, only: str) -> list[Row]:
-    """Every fault whose name contains `only`: on SQLite, on Postgres, in the drop folder and in the stream."""
+    """Every fault whose name contains `only`: on SQLite, on Postgres, in the drop folder and in the
+    stream.
+    """
     home = _home(folder)
     rows: list[Row] = []
     server = Postgres(folder / "postgres")

@@ -1,4 +1,6 @@
-"""Hostile files in the drop folder of a real watcher. Each is refused with its reason, and the valid file behind it is taken."""
+"""Hostile files in the drop folder of a real watcher. Each is refused with its reason, and the
+valid file behind it is taken.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ from chaos.faults import Fault, Observed
 from chaos.stack import NotHeldError, Stack
 
 DEALT_WITHIN = 120.0
-"""Wall seconds within which the watcher is through with a hostile file and the valid one behind it."""
+"""Wall seconds within which the watcher is through with a hostile file and the valid
+one behind it.
+"""
 LAST_ROW, LAST_COLUMN = 1_048_575, 16_383
 """The last cell of a sheet, counted from 0."""
 UNPACKED_BYTES = 3_000_000_000
@@ -44,7 +48,9 @@ class Drops:
         self.process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
-        """A small valid dataset: the month of a simulated plant, as `alarmstack ingest` writes it."""
+        """A small valid dataset: the month of a simulated plant, as `alarmstack
+        ingest` writes it.
+        """
         if self.valid:
             return
         self.folder.mkdir(parents=True)
@@ -84,7 +90,9 @@ class Drops:
         return next((one for one in entries if one.sha256 == sha256), None)
 
     async def dealt(self, path: Path) -> Entry:
-        """Wait until the watcher has dealt with a file. Raises NotHeldError where it ended, or takes too long."""
+        """Wait until the watcher has dealt with a file. Raises NotHeldError where it ended, or
+        takes too long.
+        """
         end = monotonic() + DEALT_WITHIN
         while (entry := self.entry(path)) is None:
             if self.process is not None and self.process.poll() is not None:
@@ -103,7 +111,9 @@ class Drops:
 
 
 async def _hostile_file(drops: Drops, name: str, make: Hostile, stack: Stack | None) -> Observed:
-    """Drop a hostile file and a valid one behind it, before the watcher starts: as after a restart."""
+    """Drop a hostile file and a valid one behind it, before the watcher starts: as
+    after a restart.
+    """
     await asyncio.to_thread(drops.prepare)
     hostile = drops.folder / name
     await asyncio.to_thread(make, hostile)

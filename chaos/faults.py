@@ -1,7 +1,9 @@
-"""Every fault: what is done to the running services, what they must do, and how it is seen that they did.
+"""Every fault: what is done to the running services, what they must do, and how it is seen that
+they did.
 
-A fault is a function of the stack. It returns what was observed and the seconds until everything worked again; it
-raises NotHeldError where a service did not do what is expected. The order is the order of the table.
+A fault is a function of the stack. It returns what was observed and the seconds until everything
+worked again; it raises NotHeldError where a service did not do what is expected. The order is the
+order of the table.
 """
 
 from __future__ import annotations
@@ -33,12 +35,16 @@ DATABASE_AWAY_SECONDS = 12.0
 NOTICED_WITHIN = 30.0
 """A fault that lasts is reported within so many wall seconds."""
 HUNG_WITHIN = 10.0
-"""A hung service is known and killed within so many seconds; its successor then needs its own time to start."""
+"""A hung service is known and killed within so many seconds; its successor then needs its own time
+to start.
+"""
 STARTS_WITHIN = 40.0
 
 
 class Observed(NamedTuple):
-    """What the services did. `recovery`: wall seconds from the end of the fault until everything worked again."""
+    """What the services did. `recovery`: wall seconds from the end of the fault until everything
+    worked again.
+    """
 
     text: str
     recovery: float | None = None

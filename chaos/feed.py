@@ -1,4 +1,6 @@
-"""A proxy between the gateway and the sensor API. It can stall as a dead connection does, and change the rows that pass."""
+"""A proxy between the gateway and the sensor API. It can stall as a dead connection does, and
+change the rows that pass.
+"""
 
 from __future__ import annotations
 

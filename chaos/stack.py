@@ -32,11 +32,15 @@ SPEED = 3600.0
 LOOK_SECONDS = 0.2
 ANSWERS_WITHIN = 3.0
 CATCHES_UP_WITHIN = 180.0
-"""Wall seconds that a new stack may take until the days of history that its feed has are assessed."""
+"""Wall seconds that a new stack may take until the days of history that its feed has
+are assessed.
+"""
 LONGEST_RECOVERY = 60.0
 """Wall seconds after the end of a fault within which everything must work again."""
 BEHIND = 4
-"""Cadences that the newest assessment may be behind the plant clock: a few seconds at this speed."""
+"""Cadences that the newest assessment may be behind the plant clock: a few seconds at
+this speed.
+"""
 
 
 class NotHeldError(Exception):
@@ -45,7 +49,9 @@ class NotHeldError(Exception):
 
 @dataclass
 class Stack:
-    """Three services under one supervisor. `gateway`, `sensors`, `inference` are their addresses."""
+    """Three services under one supervisor. `gateway`, `sensors`, `inference` are their
+    addresses.
+    """
 
     settings: Settings
     plant: Plant
@@ -106,7 +112,9 @@ class Stack:
         return [f"assessments are {late} behind"] if late > BEHIND * self.plant.time.cadence else []
 
     async def seen(self, word: str, within: float) -> str:
-        """Wait until a problem that contains `word` is reported. Raises NotHeldError after so many seconds."""
+        """Wait until a problem that contains `word` is reported. Raises NotHeldError after so many
+        seconds.
+        """
         return await self.until(
             lambda: self._problem_with(word), f"a reported problem with {word!r}", within
         )
@@ -128,7 +136,9 @@ class Stack:
     async def recovered(
         self, since: float | None = None, within: float = LONGEST_RECOVERY
     ) -> float:
-        """Seconds from `since` (now) until everything works and nothing was lost. Raises NotHeldError where it takes too long."""
+        """Seconds from `since` (now) until everything works and nothing was lost. Raises
+        NotHeldError where it takes too long.
+        """
         begin = monotonic() if since is None else since
 
         async def works() -> bool:
@@ -145,8 +155,8 @@ class Stack:
         return not any(self.holes())
 
     def holes(self) -> tuple[int, int]:
-        """How much was lost: stored intervals without an assessment, but for the newest two, and intervals that are not
-        stored though earlier and later ones are.
+        """How much was lost: stored intervals without an assessment, but for the newest two, and
+        intervals that are not stored though earlier and later ones are.
         """
         engine = create_engine(driven(self.settings.database, service=False))
         try:
@@ -248,7 +258,9 @@ async def running(
 
 
 def _placed(service: Service, settings: Settings, feed_port: int) -> Service:
-    """A service of the demo, with the gateway's feed behind the proxy and everything in the stack's own folder."""
+    """A service of the demo, with the gateway's feed behind the proxy and everything in the stack's
+    own folder.
+    """
     more = {
         "ALARMSTACK_DATA_DIR": str(settings.data),
         "ALARMSTACK_SENSORS_PORT": str(settings.sensors_port),

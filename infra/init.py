@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""`make init`: infra/.env from infra/.env.example, with a random value for every secret; and the drop folder.
+"""`make init`: infra/.env from infra/.env.example, with a random value for every secret; and the
+drop folder.
 
-A line `NAME=` with nothing after it is a secret. An env file that is there already is left alone: its secrets are those that the
-databases were made with. Only the standard library is needed.
+A line `NAME=` with nothing after it is a secret. An env file that is there already is left alone:
+its secrets are those that the databases were made with. Only the standard library is needed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Small real services that speak the wire bodies: a feed whose plant a test moves, and models that say what a test tells them."""
+"""Small real services with the real API bodies: a feed and models that a test controls."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from alarmstack.core.errors import ObservationError
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.features.matrix import feature_names
 from alarmstack.services.runtime.server import listen
@@ -56,28 +56,25 @@ HOUR = timedelta(hours=1)
 
 
 def row(plant: Plant, start: datetime, **values: float | None) -> Observation:
-    """A closed interval in ordinary operation, but for the values given."""
-    usual = {i.key: sum(i.normal) / 2 for i in plant.modelled}
-    spread = {
-        f"{key}_{part}": value + way
-        for key, value in usual.items()
-        for part, way in (("max", 1.0), ("min", -1.0))
-    }
-    setpoints = {c.sp.lower(): usual[c.pv.lower()] for c in plant.controllers} | {
-        c.op.lower(): 50.0 for c in plant.controllers
-    }
-    return Observation(timestamp=start, segment=0, **{**usual, **spread, **setpoints, **values})
+    """A closed interval in normal operation, except for the values given."""
+    normal = {instrument.key: sum(instrument.normal) / 2 for instrument in plant.modelled}
+    highs = {f"{key}_max": value + 1.0 for key, value in normal.items()}
+    lows = {f"{key}_min": value - 1.0 for key, value in normal.items()}
+    setpoints = {one.sp.lower(): normal[one.pv.lower()] for one in plant.controllers}
+    outputs = {one.op.lower(): 50.0 for one in plant.controllers}
+    keys = normal | highs | lows | setpoints | outputs
+    return Observation(timestamp=start, segment=0, **keys | values)
 
 
 class Feed:
-    """The sensor API: closed intervals that a test adds, told to whoever listens."""
+    """The sensor API: intervals and readings that a test adds and that are sent to listeners."""
 
     def __init__(self, plant: Plant, hours: int = 0) -> None:
         self.plant = plant
         self.intervals = [row(plant, BEGIN + n * HOUR) for n in range(hours)]
         self.rolling: list[Observation] = []
         self.extra: list[Any] = []
-        """Rows, valid or not, that are sent with the intervals as they are."""
+        """Rows, valid or not, that are sent before the intervals, unchanged."""
         self.readings: list[Live] = []
         self.scenario = "normal"
         self.connections = 0
@@ -90,51 +87,52 @@ class Feed:
     def now(self) -> datetime:
         return self.intervals[-1].timestamp + HOUR if self.intervals else BEGIN
 
-    def close_hour(self, told: bool = True, **values: float | None) -> Observation:
-        """One more interval; `told=False`: nobody hears of it."""
-        made = row(self.plant, self.now, **values)
-        self.intervals.append(made)
-        if told:
-            self.tell("interval", made)
-            self.tell("reading", self.live())
-        return made
+    def close_hour(self, sent: bool = True, **values: float | None) -> Observation:
+        """Add an interval; `sent=False`: listeners do not get it."""
+        interval = row(self.plant, self.now, **values)
+        self.intervals.append(interval)
+        if sent:
+            self.send("interval", interval)
+            self.send("reading", self.live())
+        return interval
 
-    def speak_between(self, minutes: int, **values: float | None) -> Observation:
-        """The intervals that end so many minutes after the last hour; the newest is told of."""
+    def reach_stride(self, minutes: int, **values: float | None) -> Observation:
+        """Add the intervals that end so many minutes after the last hour, and send the newest."""
         past = [
             row(self.plant, self.now + timedelta(minutes=minutes) - n * HOUR)
             for n in range(3, 1, -1)
         ]
         newest = row(self.plant, self.now + timedelta(minutes=minutes) - HOUR, **values)
         self.rolling = [*past, newest]
-        self.tell("rolling", newest)
+        self.send("rolling", newest)
         return newest
 
-    def read(self, after: timedelta, told: bool = True, **values: float | None) -> Live:
-        """A reading so long after the last closed interval, in ordinary operation but for the values given."""
-        usual: dict[str, float | None] = {i.key: sum(i.normal) / 2 for i in self.plant.modelled}
-        setpoints = {c.sp.lower(): usual[c.pv.lower()] for c in self.plant.controllers}
-        live = self.live().model_copy(
-            update={
-                "reading": Reading(timestamp=self.now + after, **usual | values),
-                "setpoints": setpoints,
-            }
-        )
+    def read(self, after: timedelta, sent: bool = True, **values: float | None) -> Live:
+        """Add a reading some time after the last interval.
+
+        Its values are those of normal operation, except for the values given.
+        """
+        normal: dict[str, float | None] = {
+            instrument.key: sum(instrument.normal) / 2 for instrument in self.plant.modelled
+        }
+        setpoints = {one.sp.lower(): normal[one.pv.lower()] for one in self.plant.controllers}
+        reading = Reading(timestamp=self.now + after, **normal | values)
+        live = self.live().model_copy(update={"reading": reading, "setpoints": setpoints})
         self.readings.append(live)
-        if told:
-            self.tell("reading", live)
+        if sent:
+            self.send("reading", live)
         return live
 
-    def tell(self, name: str, body: BaseModel) -> None:
-        self.tell_text(name, body.model_dump_json())
+    def send(self, name: str, body: BaseModel) -> None:
+        self.send_text(name, body.model_dump_json())
 
-    def tell_text(self, name: str, data: str) -> None:
-        """An event whose data may be anything."""
+    def send_text(self, name: str, data: str) -> None:
+        """Send an event with any data."""
         for stream in self._streams:
             stream.put_nowait(f"event: {name}\ndata: {data}\n\n")
 
     def hang_up(self) -> None:
-        """End every stream, as a restart does."""
+        """End every stream, as a restart of the feed does."""
         for stream in self._streams:
             stream.put_nowait(None)
         self.connected.clear()
@@ -185,7 +183,7 @@ class Feed:
     async def _intervals(self, request: Request) -> Response:
         kept = self.intervals[-int(request.query_params["n"]) :]
         rows = [*self.extra, *(one.model_dump(mode="json") for one in kept)]
-        # As a feed of another maker writes it: with NaN and Infinity, which JSON does not have.
+        # As feeds of other vendors may write it: with NaN and Infinity, which JSON does not have.
         return Response(
             json.dumps({"intervals": rows, "count": len(rows)}), media_type="application/json"
         )
@@ -207,28 +205,24 @@ class Feed:
         )
 
     async def _scenarios(self, _: Request) -> Response:
-        names = ("normal", "pressure_rise")
-        return JSONResponse(
-            [
-                Scenario(
-                    name=n, description="d", color="red", active=n == self.scenario
-                ).model_dump()
-                for n in names
-            ]
-        )
+        scenarios = [
+            Scenario(name=name, description="d", color="red", active=name == self.scenario)
+            for name in ("normal", "pressure_rise")
+        ]
+        return JSONResponse([scenario.model_dump() for scenario in scenarios])
 
     async def _activate(self, request: Request) -> Response:
         wanted = Activation.model_validate_json(await request.body())
         if wanted.name not in ("normal", "pressure_rise"):
             return refusal(404, f"scenario {wanted.name!r} is unknown")
         self.scenario = wanted.name
-        self.tell("scenario", self.live())
+        self.send("scenario", self.live())
         return said(self.live())
 
     async def _stream(self, _: Request) -> Response:
         waiting: asyncio.Queue[str | None] = asyncio.Queue()
 
-        async def told() -> AsyncIterator[str]:
+        async def events() -> AsyncIterator[str]:
             self._streams.add(waiting)
             self.connections += 1
             self.connected.set()
@@ -239,11 +233,11 @@ class Feed:
             finally:
                 self._streams.discard(waiting)
 
-        return StreamingResponse(told(), media_type="text/event-stream")
+        return StreamingResponse(events(), media_type="text/event-stream")
 
 
 class Models_:  # noqa: N801 - beside the wire's Models
-    """The inference API: every score is what `score` says of the last row."""
+    """The inference API: every score is what `score` returns for the last row."""
 
     def __init__(self, plant: Plant, score: Callable[[Observation], float] = lambda _: 0.1) -> None:
         self.plant, self.score = plant, score
@@ -252,10 +246,10 @@ class Models_:  # noqa: N801 - beside the wire's Models
         self.shadow: float | None = None
         self.version, self.fingerprint = "7", "code 1"
         self.answering = asyncio.Event()
-        """While it is not set, no answer is given."""
+        """While this is not set, requests wait for their answer."""
         self.answering.set()
         self.asked = 0
-        """Intervals that were asked about."""
+        """Requests for an assessment."""
         self.refuses: set[datetime] = set()
         self.fails: set[datetime] = set()
         self.assessed: list[datetime] = []
@@ -323,8 +317,10 @@ class Models_:  # noqa: N801 - beside the wire's Models
         )
 
     def _forecast(self, asked: ForecastRequest) -> Forecast:
-        if asked.horizon not in (1, 3, 6):
-            raise ValueError(f"horizon {asked.horizon}: use 1, 3 or 6")
+        horizons = {one.horizon: one for one in model_list(self.plant) if one.horizon}
+        forecaster = horizons.get(asked.ahead)
+        if forecaster is None:
+            raise ValueError(f"horizon {asked.horizon}: use 1h, 3h or 6h")
         if len(asked.recent_observations) < 12:
             raise ValueError(f"{len(asked.recent_observations)} rows: at least 12")
         to_block(self.plant, asked.recent_observations)
@@ -332,7 +328,8 @@ class Models_:  # noqa: N801 - beside the wire's Models
         return Forecast(
             anomaly_probability=self.score(last),
             alarm=0,
-            horizon_hours=asked.horizon,
+            horizon=forecaster.horizon_text,
+            horizon_hours=forecaster.horizon_hours,
             n_observations=len(asked.recent_observations),
             in_alarm_now=False,
             threshold=0.5,
@@ -340,7 +337,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
             missing=[],
             out_of_range=[],
             stale=[],
-            model=self._spoke(f"plant_alarm_forecaster_{asked.horizon}h"),
+            model=self._spoke(forecaster.name),
         )
 
     def _explain(self, asked: ExplainRequest) -> Explanation:
@@ -369,13 +366,14 @@ class Models_:  # noqa: N801 - beside the wire's Models
                 column=one.column,
                 title=one.title,
                 kind=one.kind,
+                horizon=one.horizon_text,
                 horizon_hours=one.horizon_hours,
                 score=None if one.kind == "classes" else score,
                 threshold=0.5,
                 model=None if self.silent else self._spoke(one.name),
                 reason="not promoted" if self.silent else None,
             )
-            for one in expected(self.plant)
+            for one in model_list(self.plant)
         ]
         return Assessment(
             timestamp=last.timestamp,
@@ -399,12 +397,13 @@ class Models_:  # noqa: N801 - beside the wire's Models
                 column=one.column,
                 title=one.title,
                 kind=one.kind,
+                horizon=one.horizon_text,
                 horizon_hours=one.horizon_hours,
                 version=None if status == "missing" else self.version,
                 status=status,
                 reason="not promoted" if status == "missing" else None,
             )
-            for one in expected(self.plant)
+            for one in model_list(self.plant)
         ]
 
     async def _ready(self, _: Request) -> Response:
@@ -429,13 +428,13 @@ class Models_:  # noqa: N801 - beside the wire's Models
         values = {i.key: usual for i in self.plant.modelled}
         models = [
             Reference(name=o.name, column=o.column, version="7", score=usual, values=values)
-            for o in expected(self.plant)
+            for o in model_list(self.plant)
         ]
         return said(References(models=models))
 
     async def _importance(self, request: Request) -> Response:
         name = request.query_params["model"]
-        if name not in {one.name for one in expected(self.plant)}:
+        if name not in {one.name for one in model_list(self.plant)}:
             return refusal(404, f"model {name!r} is unknown")
         return said(Importances(model=self._spoke(name), method="m", features=[]))
 
@@ -450,7 +449,7 @@ def refusal(status: int, detail: str) -> Response:
 
 
 class _Server(uvicorn.Server):
-    """Says when it has started, and stops when told instead of looking every 0.1 s."""
+    """Signals its start, and stops at once instead of polling every 0.1 s."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""A gateway with everything around it: its database, a feed, models, a clock that the test moves, and people who log in."""
+"""A gateway with its environment: database, feed, models, a manual clock, and people who log in."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ ORIGIN = "http://plant.test"
 
 
 class ManualClock:
-    """Wall time that passes when a test says so."""
+    """Wall time that a test advances."""
 
     def __init__(self) -> None:
         self.time = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -52,14 +52,14 @@ class ManualClock:
 
 
 async def settle() -> None:
-    """Let everything run that can run without time passing."""
+    """Let all tasks run that do not wait for time."""
     for _ in range(20):
         await asyncio.sleep(0)
 
 
 @dataclass
 class World:
-    """What a test sees and moves."""
+    """What a test reads and controls."""
 
     app: FastAPI
     settings: Settings
@@ -74,7 +74,7 @@ class World:
         return state
 
     def browser(self) -> httpx.AsyncClient:
-        """A browser of its own: keeps cookies, names its origin."""
+        """A new browser: keeps cookies, names its origin."""
         client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app),
             base_url=ORIGIN,
@@ -85,7 +85,7 @@ class World:
         return client
 
     async def person(self, name: str, role: str = "operator") -> httpx.AsyncClient:
-        """Somebody with an account, logged in."""
+        """The browser of a person with an account, logged in."""
         async with self.state.database.begin() as session:
             await stored.add(session, name, PASSWORD_HASH, role, self.clock.now())
         browser = self.browser()
@@ -99,7 +99,7 @@ async def log_in(browser: httpx.AsyncClient, name: str, password: str = PASSWORD
 
 
 async def next_event(listener: Listener, name: str, where: Any = lambda _: True) -> Event:
-    """The next event of that name that fits; fails after ten seconds."""
+    """The next event of that name that matches; fails after ten seconds."""
     async with asyncio.timeout(10):
         while True:
             for event in await listener.take():
@@ -135,9 +135,9 @@ async def world(
         )
         app = create_app(settings, clock=clock, monitored=monitored, page_port=5173)
         async with app.router.lifespan_context(app):
-            made = World(app, settings, feed, models, clock)
-            yield made
-            for client in made.clients:
+            environment = World(app, settings, feed, models, clock)
+            yield environment
+            for client in environment.clients:
                 await client.aclose()
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Whether a URL answers: what an image's health check asks, without a program that the image would have for this alone.
+"""Whether a URL answers: what an image's health check asks, without a program that the image would
+have for this alone.
 
 Example: answers http://127.0.0.1:7502/health
 """

@@ -1,4 +1,6 @@
-"""Podman with a storage, networks and settings of its own: nothing that is made here is seen by, or taken for, anything else."""
+"""Podman with a storage, networks and settings of its own: nothing that is made here is seen by, or
+taken for, anything else.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ class Engine:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The caller's environment with our settings; images carry their health checks (docker's format)."""
+        """The caller's environment with our settings; images carry their health checks (docker's
+        format).
+        """
         return os.environ | {
             "CONTAINERS_CONF": str(self.folder / "containers.conf"),
             "CONTAINERS_STORAGE_CONF": str(self.folder / "storage.conf"),
@@ -56,7 +60,9 @@ class Engine:
         }
 
     def podman(self, *words: str, check: bool = True) -> str:
-        """What a command prints; with `check`, an AssertionError that shows what it complained of where it fails."""
+        """What a command prints; with `check`, an AssertionError that shows what it complained of
+        where it fails.
+        """
         done = subprocess.run(
             ["podman", *words], env=self.environment, capture_output=True, text=True, check=False
         )
@@ -92,7 +98,9 @@ class Engine:
         ).strip()
 
     def compose(self, file: Path, *words: str, told: dict[str, str]) -> str:
-        """What podman-compose prints on a compose file with these variables; AssertionError with its complaint where it fails."""
+        """What podman-compose prints on a compose file with these variables; AssertionError with
+        its complaint where it fails.
+        """
         command = ["podman-compose", "--podman-build-args=--network=host", "-f", str(file), *words]
         told = self.environment | told
         done = subprocess.run(

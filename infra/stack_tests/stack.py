@@ -1,4 +1,6 @@
-"""A stack as whoever installs it sees it: built, started, asked, and taken down with everything it made."""
+"""A stack as whoever installs it sees it: built, started, asked, and taken down with everything it
+made.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from stack_tests import REPOSITORY
 from stack_tests.engine import Engine
 
 SOURCES = "org.alarmstack.sources"
-"""The label of our images that names what they were built from; a step of the build, so that no cache keeps an old one."""
+"""The label of our images that names what they were built from; a step of the build, so that no
+cache keeps an old one.
+"""
 CONTEXT = ("pyproject.toml", "uv.lock", "README.md", "LICENSE", "src", "plants", "infra", "ui")
 HEALTHY_SECONDS = 300.0
 
@@ -59,7 +63,9 @@ def until(true: Callable[[], bool], seconds: float, what: Callable[[], str]) -> 
 
 @dataclass
 class Stack:
-    """One compose file on an engine; `told` are the variables it is given, `without` the services that cannot run here."""
+    """One compose file on an engine; `told` are the variables it is given, `without` the services
+    that cannot run here.
+    """
 
     engine: Engine
     file: Path
@@ -78,7 +84,9 @@ class Stack:
         self.told = {**self.told, "ALARMSTACK_SOURCES": digest()}
 
     def start(self) -> None:
-        """Build from the sources as they are now, and start what was built; an older image is never taken for a new one."""
+        """Build from the sources as they are now, and start what was built; an older image is never
+        taken for a new one.
+        """
         self.down()
         built = [name for name, one in self.services.items() if "build" in one]
         self._compose("--parallel", "1", "build", *built)

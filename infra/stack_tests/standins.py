@@ -1,6 +1,8 @@
-"""Stand-ins for official images, made from Debian, PyPI and npm packages where no registry of images can be reached.
+"""Stand-ins for official images, made from Debian, PyPI and npm packages where no registry of
+images can be reached.
 
-They carry the official names, so that Dockerfiles and compose files are used as they are; they never leave the walk's own storage.
+They carry the official names, so that Dockerfiles and compose files are used as they are; they
+never leave the walk's own storage.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ LABEL = "org.alarmstack.standin"
 
 
 def wanted(compose: Path) -> set[str]:
-    """The images of others that a compose file (its profiles left out) and the Dockerfiles it builds from name."""
+    """The images of others that a compose file (its profiles left out) and the Dockerfiles it
+    builds from name.
+    """
     services = [
         one
         for one in yaml.safe_load(compose.read_text())["services"].values()

@@ -1,4 +1,6 @@
-"""The files as compose, nginx and the linters read them: what can be said of them before anything runs."""
+"""The files as compose, nginx and the linters read them: what can be said of them before anything
+runs.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,8 @@ def test_without_an_env_file_the_full_stack_says_what_to_do(engine: Engine, tmp_
 
 @pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
 def test_hadolint_finds_nothing(file: Path) -> None:
-    # DL3008: versions of Debian's packages are those of the release; a pinned one is gone with the next security update.
+    # DL3008: versions of Debian's packages are those of the release; a pinned one is gone with the
+    # next security update.
     done = subprocess.run(
         ["hadolint", "--ignore", "DL3008", str(file)], capture_output=True, text=True, check=False
     )

@@ -1,4 +1,6 @@
-"""The demonstration in four containers: no env file, no MLflow, a browser that sees trouble come."""
+"""The demonstration in four containers: no env file, no MLflow, a browser that sees
+trouble come.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The full stack: what is dropped becomes features, training becomes models that speak, and everybody watches."""
+"""The full stack: what is dropped becomes features, training becomes models that speak, and
+everybody watches.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ print(web.urlopen(web.Request("http://inference-api:7502/predict", body, kind)).
 
 
 def secrets(folder: Path) -> dict[str, str]:
-    """What `make init` makes, in a folder of its own: an env file that is in use stays out of this."""
+    """What `make init` makes, in a folder of its own: an env file that is in use stays
+    out of this.
+    """
     (folder / "infra").mkdir()
     for name in ("init.py", ".env.example"):
         shutil.copy(FILE.parent / name, folder / "infra" / name)

@@ -1,4 +1,4 @@
-"""False alarms, and the champion/challenger comparison: versions are judged by what they would raise."""
+"""False alarms, and the champion/challenger comparison of what two versions would raise."""
 
 from datetime import timedelta
 

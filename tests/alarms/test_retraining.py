@@ -1,4 +1,4 @@
-"""When the models should be trained again: drifted instruments and scores, and too many false alarms."""
+"""When to train the models again: drifted instruments and scores, too many false alarms."""
 
 import numpy as np
 import pytest

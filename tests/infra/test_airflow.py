@@ -1,4 +1,6 @@
-"""Airflow runs the project's own command line: a drop becomes features on S3 and models in MLflow; a bad one ends, with reasons."""
+"""Airflow runs the project's own command line: a drop becomes features on S3 and models in MLflow;
+a bad one ends, with reasons.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -140,7 +142,9 @@ def test_a_run_without_a_path_is_not_even_made(
 
 
 def test_the_watcher_hands_a_drop_over(airflow: AirflowServer, folder: Path) -> None:
-    """The real client against the real server; handing the same drop over again makes no second run."""
+    """The real client against the real server; handing the same drop over again makes no second
+    run.
+    """
     drop = folder / "data_drop" / "watched.csv"
     drop.write_text("timestamp,anomaly_label\n2024-01-01 00:00:00,7\n")
     take = Airflow(airflow.url, USER, PASSWORD)

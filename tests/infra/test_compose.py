@@ -1,4 +1,6 @@
-"""The compose files and Dockerfiles, read: what a stack consists of, publishes, may use, and asks for."""
+"""The compose files and Dockerfiles, read: what a stack consists of, publishes, may use, and asks
+for.
+"""
 
 import re
 from pathlib import Path
@@ -262,7 +264,9 @@ def test_nobody_but_its_clients_reaches_the_database() -> None:
 
 
 def stages(text: str) -> dict[str, tuple[str, str]]:
-    """Each stage of a Dockerfile by name (the last may have none): what it begins with, arguments resolved, and its lines."""
+    """Each stage of a Dockerfile by name (the last may have none): what it begins with, arguments
+    resolved, and its lines.
+    """
     text = re.sub(r"(?m)^#.*\n", "", text)
     arguments = dict(re.findall(r"(?m)^ARG (\w+)=(\S+)$", text))
     heads = re.findall(r"(?m)^FROM (\S+)(?: AS (\S+))?$", text)

@@ -1,4 +1,6 @@
-"""infra/.env.example has the names of Settings, of the contract and of the compose files; and what `make init` makes of it."""
+"""infra/.env.example has the names of Settings, of the contract and of the compose files; and what
+`make init` makes of it.
+"""
 
 import base64
 import os

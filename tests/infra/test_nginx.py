@@ -1,4 +1,6 @@
-"""The reverse proxy of the full stack: the real nginx with the files of infra/nginx, before a real gateway."""
+"""The reverse proxy of the full stack: the real nginx with the files of infra/nginx, before a real
+gateway.
+"""
 
 import asyncio
 import os
@@ -60,7 +62,9 @@ def installed(
     certificate: Path | None = None,
     key: Path | None = None,
 ) -> list[str]:
-    """The files of infra/nginx with the paths and addresses of this test, and the command that starts them."""
+    """The files of infra/nginx with the paths and addresses of this test, and the command that
+    starts them.
+    """
     if shutil.which("nginx") is None:
         if os.environ.get("ALARMSTACK_TEST_ALL") == "1":
             pytest.fail(

@@ -1,4 +1,6 @@
-"""Prometheus and Grafana's files, held against the real programs: what they ask for is what the services tell."""
+"""Prometheus and Grafana's files, held against the real programs: what they ask for is what the
+services tell.
+"""
 
 import json
 import os
@@ -139,7 +141,9 @@ def here(rules: str) -> str:
 def exporters(
     postgres: Postgres, database: int, host: int
 ) -> list[tuple[list[str], dict[str, str]]]:
-    """Command and environment of each exporter, as the full stack starts it but for where it listens and asks."""
+    """Command and environment of each exporter, as the full stack starts it but for where it
+    listens and asks.
+    """
     services = yaml.safe_load((REPOSITORY / "infra/compose.yml").read_text())["services"]
     told = services["postgres-exporter"]["environment"] | {"DATA_SOURCE_PASS": EXPORTER_PASSWORD}
     told["DATA_SOURCE_URI"] = told["DATA_SOURCE_URI"].replace(
@@ -171,7 +175,9 @@ def asked(
     role_urls: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[httpx.Client]:
-    """A real Prometheus that scrapes the real services by the committed configuration, but for their ports and its haste."""
+    """A real Prometheus that scrapes the real services by the committed configuration, but for
+    their ports and its haste.
+    """
     folder = tmp_path_factory.mktemp("observed")
     sensors, inference, gateway, page, database, host, own = free_ports(7)
     told = {
@@ -306,7 +312,9 @@ def test_every_expression_of_the_dashboard_returns_data(asked: httpx.Client) -> 
 
 @pytest.mark.slow
 def test_every_rule_is_evaluated_on_series_that_are_there(asked: httpx.Client) -> None:
-    """An alert on a figure that nobody tells of would never be raised: what each compares has data."""
+    """An alert on a figure that nobody tells of would never be raised: what each
+    compares has data.
+    """
     for rule in RULES:
         expression = here(re.sub(r"\s*(==|>|<)\s*[\d.]+\s*$", "", rule["expr"].strip()))
         until(

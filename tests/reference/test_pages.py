@@ -1,4 +1,6 @@
-"""The pages that are made from the code are those that the code makes, and they leave nothing out."""
+"""The pages that are made from the code are those that the code makes, and they leave
+nothing out.
+"""
 
 import re
 

@@ -1,7 +1,8 @@
-"""How tasks call alarmstack: its command line, in its own environment, line by line into the task's log.
+"""How tasks call alarmstack: its command line, in its own environment, line by line into the task's
+log.
 
-ALARMSTACK_CLI names the program (default: `alarmstack` on the path). What it needs to know it reads from the same variables as
-everywhere else, which Airflow's own environment passes on.
+ALARMSTACK_CLI names the program (default: `alarmstack` on the path). What it needs to know it reads
+from the same variables as everywhere else, which Airflow's own environment passes on.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ log = logging.getLogger(__name__)
 
 
 def alarmstack(*words: str, **environment: str) -> None:
-    """Run a command; what it prints is the log. Raises AirflowFailException (no retry) for bad data, AirflowException otherwise."""
+    """Run a command; what it prints is the log. Raises AirflowFailException (no retry) for bad
+    data, AirflowException otherwise.
+    """
     command = [os.environ.get("ALARMSTACK_CLI", "alarmstack"), *words]
     log.info("$ %s", " ".join(command))
     told = os.environ | {"COLUMNS": "160", "NO_COLOR": "1"} | environment

@@ -1,6 +1,7 @@
 """A dropped file or folder becomes a run of feature tables in the store.
 
-    airflow dags trigger ingest_etl_local_drop --conf '{"source_path": "/workspace/data_drop/labeled_dataset.csv"}'
+airflow dags trigger ingest_etl_local_drop --conf '{"source_path":
+"/workspace/data_drop/labeled_dataset.csv"}'
 
 The watcher triggers it for everything that is dropped into the drop folder.
 """
@@ -54,7 +55,9 @@ def ingest_etl_local_drop() -> None:
 
     @task
     def great_expectations_validation(source: str) -> str:
-        """The gate: what it refuses ends here, its report in the log and a copy of the drop set aside."""
+        """The gate: what it refuses ends here, its report in the log and a copy of the drop set
+        aside.
+        """
         alarmstack("validate", source, "--set-aside")
         return source
 

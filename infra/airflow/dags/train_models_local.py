@@ -1,4 +1,5 @@
-"""All models are trained on the store's latest run, judged, and promoted where MODEL_PROMOTION_MODE says so.
+"""All models are trained on the store's latest run, judged, and promoted where MODEL_PROMOTION_MODE
+says so.
 
 airflow dags trigger train_models_local
 """

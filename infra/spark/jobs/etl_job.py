@@ -1,4 +1,5 @@
-"""spark-submit's way to `alarmstack etl --engine spark`: the same command, on the cluster that spark-submit names.
+"""spark-submit's way to `alarmstack etl --engine spark`: the same command, on the cluster that
+spark-submit names.
 
 Example: spark-submit --master spark://localhost:7077 infra/spark/jobs/etl_job.py data/fleet
 """

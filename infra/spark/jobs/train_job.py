@@ -1,4 +1,5 @@
-"""spark-submit's way to `alarmstack train`: the models are fitted on the driver, from the run that the cluster published.
+"""spark-submit's way to `alarmstack train`: the models are fitted on the driver, from the run that
+the cluster published.
 
 Example: spark-submit --master spark://localhost:7077 infra/spark/jobs/train_job.py
 """

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from alarmstack.alarms.engine import WarningRule, activations, warning_active
 from alarmstack.core.intervals import Floats, Mask
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.preparation.labels import episodes, forecastable
 
@@ -86,7 +86,7 @@ class FalseAlarms:
 def compare(plant: Plant, intervals: Sequence[AssessedInterval]) -> list[ModelComparison]:
     """Every champion with a challenger, on the rows that the present challenger has scored."""
     comparisons = []
-    for model in expected(plant):
+    for model in model_list(plant):
         column = model.column
         rows = _rows_of_newest_challenger(intervals, column)
         if not rows:
@@ -108,7 +108,7 @@ def false_alarms(plant: Plant, intervals: Sequence[AssessedInterval]) -> list[Fa
     """How often each forecaster in service raised a false alarm."""
     budget = plant.warnings.false_alarms_per_day
     counts = []
-    for model in expected(plant):
+    for model in model_list(plant):
         if not model.horizon:
             continue
         outputs = [interval.champions.get(model.column) for interval in intervals]

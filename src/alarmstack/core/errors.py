@@ -8,6 +8,7 @@ AlarmstackError
 ├── ClusterError        Spark is not available
 ├── BenchError          a benchmark set is described wrongly or its files are missing
 ├── FeatureError        a feature name is unknown, or a block cannot give features
+├── NoModelError        the plant has no model for the request
 ├── ObservationError    rows of plant data are refused: unknown keys, wrong order or cadence
 ├── ServiceError        a service cannot start or cannot be reached
 │   └── UpstreamError   another service failed; contains the status to answer with
@@ -52,6 +53,10 @@ class BenchError(AlarmstackError):
 
 class FeatureError(AlarmstackError):
     """An unknown feature name, or a block that features cannot be built from."""
+
+
+class NoModelError(AlarmstackError):
+    """The plant has no model for a request: its plant.toml lacks what such a model learns from."""
 
 
 class ObservationError(AlarmstackError):
@@ -107,6 +112,7 @@ __all__ = [
     "FeatureError",
     "GateRefused",
     "NameTakenError",
+    "NoModelError",
     "NotPromotedError",
     "ObservationError",
     "ParityError",

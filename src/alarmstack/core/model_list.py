@@ -1,4 +1,11 @@
-"""The models a plant is expected to have, and what others call them. Light enough for a service that never fits one."""
+"""The models that a plant can have, and the names that everything else uses for them.
+
+The list follows from plant.toml. Models of the alarm state and forecasters learn from labels, so
+only a plant with limit rules or an operator log has them; the regime classifier also needs
+transition columns, the deviation predictor a `[deviation_target]`, and each horizon gives one
+forecaster. A `[normality]` section gives the normal-behaviour model, which needs no label. This
+module imports no library that fits models, so that every service can use it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from alarmstack.core.plant import Plant, spaced, write_duration
+from alarmstack.core.plant import Plant, duration_in_hours, spaced, write_duration
 
 Kind = Literal["probability", "classes", "anomaly", "value"]
 """What a score is."""
@@ -15,17 +22,22 @@ Scale = Literal["log-odds", "probability", "score", "unit"]
 
 "unit" is the unit of the target; "score" is the model's own score.
 """
+CHAMPION = "risk_score"
+"""Column of the champion: the best of several algorithms for the risk of alarm now."""
 NORMALITY = "normality"
-"""Column of the normal-behaviour model, which learns from intervals as they are and needs no label."""
-
-
+"""Column of the normal-behaviour model, which learns from intervals without labels."""
 OPERATING = "operating"
 """Key of the threshold at which a warning is raised, among a model's thresholds."""
 
 
 @dataclass(frozen=True)
-class Expected:
-    """One model as others know it: `column` names its score in results, `label` heads its figure, `unit` is that of a value."""
+class ModelEntry:
+    """One model of a plant.
+
+    `name` is its name in the registry and `column` the name of its score in results. `label` is a
+    short heading for the score, `title` describes it, and `unit` is the unit of a score that is a
+    value. `horizon` is set for forecasters only.
+    """
 
     name: str
     column: str
@@ -36,103 +48,95 @@ class Expected:
     unit: str | None = None
 
     @property
-    def horizon_hours(self) -> int | None:
-        """The horizon in whole hours, as the wire says it."""
-        return None if self.horizon is None else round(self.horizon / timedelta(hours=1))
+    def horizon_text(self) -> str | None:
+        """The horizon as a duration such as `1h` or `10min`."""
+        return None if self.horizon is None else write_duration(self.horizon)
+
+    @property
+    def horizon_hours(self) -> int | float | None:
+        """The horizon in hours."""
+        return None if self.horizon is None else duration_in_hours(self.horizon)
 
 
-def expected(plant: Plant) -> tuple[Expected, ...]:
-    """The plant's models in the order of the catalogue; the champion comes first, then a forecaster for each horizon.
-
-    A plant with a [normality] has one more.
+def model_list(plant: Plant) -> tuple[ModelEntry, ...]:
+    """The plant's models: the champion first, then the other models that learn from labels, then
+    the normal-behaviour model.
     """
-    controller = plant.deviation_controller.name
-    unit = plant.instrument(f"{controller}_PV").unit
-    soft = "Alarm probability now"
+    supervised = _supervised(plant) if plant.has_labels else []
+    unsupervised = [_normality(plant)] if plant.normality else []
+    return (*supervised, *unsupervised)
 
-    def one(
-        name: str,
-        column: str,
-        label: str,
-        title: str,
-        kind: Kind,
-        *,
-        horizon: timedelta | None = None,
-        unit: str | None = None,
-    ) -> Expected:
-        return Expected(
-            f"{plant.registry_prefix}_{name}", column, label, title, kind, horizon, unit
-        )
 
-    def forecaster(ahead: timedelta) -> Expected:
-        written = write_duration(ahead)
-        name, column, within = (
-            f"forecaster_{written}",
-            f"forecast_{written}",
-            f"within {spaced(written)}",
-        )
-        return one(
-            name,
-            column,
-            f"Alarm {within}",
-            f"Probability that an alarm begins {within}",
-            "probability",
-            horizon=ahead,
-        )
-
-    return (
-        one("champion", "risk_score", "Risk now", "Risk of alarm now", "probability"),
-        one(
+def _supervised(plant: Plant) -> list[ModelEntry]:
+    """The models of a plant that has labels."""
+    entries = [
+        _entry(plant, "champion", CHAMPION, "Risk now", "Risk of alarm now"),
+        _entry(
+            plant,
             "isolation_forest",
             "anomaly_score",
             "Anomaly score",
             "Anomaly score (unsupervised)",
-            "anomaly",
+            kind="anomaly",
         ),
-        one(
-            "regime_classifier",
-            "regime",
-            "Regime",
-            "Probabilities of the regimes normal, transition, alarm",
-            "classes",
-        ),
-        one(
-            "lr_soft_alarm",
-            "lr_soft_alarm",
-            "Soft alarm, linear",
-            f"{soft} (linear)",
-            "probability",
-        ),
-        one(
-            "rf_soft_alarm",
-            "rf_soft_alarm",
-            "Soft alarm, forest",
-            f"{soft} (random forest)",
-            "probability",
-        ),
-        one(
-            "deviation_predictor",
-            "next_deviation",
-            f"Next deviation {controller}",
-            f"{controller}'s deviation from its setpoint in the next interval",
-            "value",
-            unit=unit,
-        ),
-        *map(forecaster, plant.time.horizons),
-        *(
-            (
-                one(
-                    NORMALITY,
-                    NORMALITY,
-                    "Distance from normal",
-                    "Distance from normal behaviour (unsupervised)",
-                    "anomaly",
-                ),
-            )
-            if plant.normality
-            else ()
-        ),
+    ]
+    if plant.labels.transition.columns:
+        title = "Probabilities of the regimes normal, transition, alarm"
+        entries.append(_entry(plant, "regime_classifier", "regime", "Regime", title, "classes"))
+    for name, short, algorithm in (
+        ("lr_soft_alarm", "linear", "linear"),
+        ("rf_soft_alarm", "forest", "random forest"),
+    ):
+        title = f"Alarm probability now ({algorithm})"
+        entries.append(_entry(plant, name, name, f"Soft alarm, {short}", title))
+    if plant.deviation_target is not None:
+        entries.append(_deviation_predictor(plant))
+    return entries + [_forecaster(plant, horizon) for horizon in plant.time.horizons]
+
+
+def _deviation_predictor(plant: Plant) -> ModelEntry:
+    controller = plant.deviation_controller
+    return _entry(
+        plant,
+        "deviation_predictor",
+        "next_deviation",
+        f"Next deviation {controller.name}",
+        f"{controller.name}'s deviation from its setpoint in the next interval",
+        kind="value",
+        unit=plant.instrument(controller.pv).unit,
     )
 
 
-__all__ = ["NORMALITY", "OPERATING", "Expected", "Kind", "expected"]
+def _forecaster(plant: Plant, horizon: timedelta) -> ModelEntry:
+    duration = write_duration(horizon)
+    within = f"within {spaced(duration)}"
+    return _entry(
+        plant,
+        f"forecaster_{duration}",
+        f"forecast_{duration}",
+        f"Alarm {within}",
+        f"Probability that an alarm begins {within}",
+        horizon=horizon,
+    )
+
+
+def _normality(plant: Plant) -> ModelEntry:
+    title = "Distance from normal behaviour (unsupervised)"
+    return _entry(plant, NORMALITY, NORMALITY, "Distance from normal", title, kind="anomaly")
+
+
+def _entry(
+    plant: Plant,
+    name: str,
+    column: str,
+    label: str,
+    title: str,
+    kind: Kind = "probability",
+    *,
+    horizon: timedelta | None = None,
+    unit: str | None = None,
+) -> ModelEntry:
+    return ModelEntry(f"{plant.registry_prefix}_{name}", column, label, title, kind, horizon, unit)
+
+
+__all__ = ["CHAMPION", "NORMALITY", "OPERATING", "Kind", "ModelEntry", "Scale", "model_list"]

@@ -42,6 +42,10 @@ LONGEST_DURATION = timedelta(days=3660)
 SHORTEST_CADENCE = timedelta(seconds=1)
 LONGEST_WINDOW = 100_000
 """Cadences that a window, gap or horizon may span: all these rows are held in memory."""
+LONGEST_BLOCK = 1000
+"""Rows that one assessment may span."""
+AVERAGE_REACH = 14
+"""Lengths of an exponential average after which an old value has no weight: e^-14 is 1e-6."""
 LONGEST_NAME, LONGEST_TEXT = 100, 1_000
 """Characters. Names become parts of file names, which may have 255 bytes."""
 
@@ -80,6 +84,20 @@ def write_duration(duration: timedelta) -> str:
         if seconds and seconds % _SECONDS[unit] == 0:
             return f"{int(seconds // _SECONDS[unit])}{unit}"
     return f"{seconds:g}s"
+
+
+HOUR_DIGITS = 4
+"""Digits of hours that are not whole: enough for every duration of whole seconds."""
+
+
+def duration_in_hours(duration: timedelta) -> int | float:
+    """A duration in hours: a whole number where it is one.
+
+    >>> duration_in_hours(timedelta(hours=3)), duration_in_hours(timedelta(minutes=10))
+    (3, 0.1667)
+    """
+    hours = duration / timedelta(hours=1)
+    return int(hours) if hours.is_integer() else round(hours, HOUR_DIGITS)
 
 
 def spaced(written: str) -> str:
@@ -311,7 +329,7 @@ class Time(_Part):
     cadence: Duration
     stride: Duration
     window: Duration
-    horizons: tuple[Duration, ...] = Field(min_length=1, max_length=24)
+    horizons: tuple[Duration, ...] = Field(max_length=24)
     quiet_gap: Duration
     longest_useful_lead: Duration
     longest_gap: Duration
@@ -333,15 +351,25 @@ class Time(_Part):
                 f"{LONGEST_DURATION.days // max(CADENCES.values())}d: "
                 "write the time between two rows of data, for example '1h'"
             )
-        usual: dict[str, object] = {
+        defaults: dict[str, object] = {
             name: write_duration(cadences * cadence) for name, cadences in CADENCES.items()
         }
-        usual["stride"] = write_duration(cadence)
-        return (
-            usual
-            | {"horizons": [write_duration(cadences * cadence) for cadences in HORIZON_CADENCES]}
-            | content
-        )
+        defaults["stride"] = write_duration(cadence)
+        defaults["horizons"] = [write_duration(n * cadence) for n in HORIZON_CADENCES]
+        return defaults | content
+
+    @property
+    def farthest_horizon(self) -> timedelta:
+        """How far ahead labels look: the farthest horizon, else the longest useful lead."""
+        return max(self.horizons, default=self.longest_useful_lead)
+
+    @model_validator(mode="after")
+    def _horizons_differ(self) -> Time:
+        durations = [write_duration(horizon) for horizon in self.horizons]
+        for duration in durations:
+            if durations.count(duration) > 1:
+                raise ValueError(f"time.horizons contains {duration!r} twice: remove one")
+        return self
 
     @model_validator(mode="after")
     def _multiples_of_cadence(self) -> Time:
@@ -435,6 +463,15 @@ class Expert(_Part):
     evidence: Duration | None = None
     loudest: bool = False
 
+    @property
+    def reach(self) -> timedelta:
+        """How far back a score depends on the past."""
+        windows = (self.window, self.anchor, self.denoise, self.scale, self.jitter)
+        averages = (self.gather, self.evidence)
+        spans = [window for window in windows if window is not None]
+        spans += [AVERAGE_REACH * average for average in averages if average is not None]
+        return sum(spans, timedelta(0))
+
 
 class Normality(_Part):
     """The model of normal behaviour: experts, and the way in which their scores become one score.
@@ -451,6 +488,13 @@ class Normality(_Part):
     fusion: Literal["mean", "minimum"] = "mean"
     lookback: Duration | None = None
     offset: float = Field(default=0.0, ge=-1, le=1)
+
+    @property
+    def reach(self) -> timedelta:
+        """The past that a live row needs: `lookback`, else the reach of the experts."""
+        if self.lookback is not None:
+            return self.lookback
+        return max((expert.reach for expert in self.experts), default=timedelta(0))
 
 
 class Drift(_Part):
@@ -703,12 +747,18 @@ class Plant(_Part):
             by_tag |= {c.op: by_tag[c.pv], c.sp: c.setpoint_stale_after}
         return by_tag
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether an alarm is defined, by limit rules or by an operator log."""
+        return bool(self.labels.rules) or self.operator_log is not None
+
     @cached_property
     def deviation_controller(self) -> Controller:
-        """The controller whose next deviation is predicted. Raises PlantError where the plant names none."""
+        """The controller whose next deviation is predicted. Raises PlantError if there is none."""
         if self.deviation_target is None:
             raise PlantError(
-                f"{self.name}: no [deviation_target]: name the controller whose deviation is to be predicted"
+                f"{self.name}: no [deviation_target]: "
+                "name the controller whose deviation is predicted"
             )
         return next(c for c in self.controllers if c.name == self.deviation_target.controller)
 
@@ -739,8 +789,12 @@ class Plant(_Part):
         normal-behaviour model, whichever is longer.
         """
         features = self.rows(self.time.frequency_window) + self.rows(self.time.statistics_window)
-        normality = self.normality.lookback if self.normality else None
-        return max(features, self.rows(normality) if normality else 0)
+        if self.normality is None:
+            return features
+        normality = self.rows(self.normality.reach)
+        if self.normality.lookback is None:
+            normality = min(normality, LONGEST_BLOCK)
+        return max(features, normality)
 
 
 def phases(cadence: timedelta, stride: timedelta) -> tuple[timedelta, ...]:
@@ -804,6 +858,7 @@ __all__ = [
     "PredictInput",
     "Screen",
     "Unit",
+    "duration_in_hours",
     "load_plant",
     "parse_duration",
     "phases",

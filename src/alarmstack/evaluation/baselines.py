@@ -46,7 +46,7 @@ def fit_baseline(
         "slope": _slope,
         "last value": _last_value,
     }
-    return makers[name](examples, training_rows, horizon or max(examples.plant.time.horizons))
+    return makers[name](examples, training_rows, horizon or examples.plant.time.farthest_horizon)
 
 
 def out_of_fold(
@@ -67,6 +67,8 @@ def _random(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
 def _static_limit(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
     """How far each limit's column has moved from its median to the limit; the largest counts."""
     places = [_place(examples, f"{rule.name}_margin") for rule in examples.plant.labels.rules]
+    if not places:
+        return _constant
     quiet = examples.quiet[rows]
     median_margin = np.array([np.nanmedian(examples.window[rows][quiet, p]) for p in places])
     return lambda new: _squash(np.fmax.reduce(1 - new.window[:, places] / median_margin, axis=1))
@@ -75,6 +77,8 @@ def _static_limit(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
 def _slope(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
     rules = examples.plant.labels.rules
     places = [_place(examples, f"{rule.name}_hours_to_limit") for rule in rules]
+    if not places:
+        return _constant
     return lambda new: 1 - np.fmin.reduce(new.window[:, places], axis=1) / LIMIT_OUT_OF_REACH
 
 
@@ -84,7 +88,7 @@ def _last_value(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
     target = examples.onset_target(horizon)[rows]
     known = ~np.isnan(target)
     if len(np.unique(target[known])) < 2:
-        return lambda new: np.zeros(len(new))
+        return _constant
     model = make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
         StandardScaler(),
@@ -92,6 +96,11 @@ def _last_value(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
     )
     model.fit(examples.window[rows][known][:, places], target[known])
     return lambda new: np.asarray(model.predict_proba(new.window[:, places])[:, 1])
+
+
+def _constant(examples: Examples) -> Floats:
+    """The scores of a baseline that has nothing to learn from: no limit rule, or no onset."""
+    return np.zeros(len(examples))
 
 
 def _squash(distance: Floats) -> Floats:

@@ -39,7 +39,7 @@ class Fold:
 
 def purge_rows(plant: Plant) -> int:
     """Rows between training and held-back rows: a window and the longest horizon."""
-    return plant.rows(plant.time.window) + plant.rows(max(plant.time.horizons))
+    return plant.rows(plant.time.window) + plant.rows(plant.time.farthest_horizon)
 
 
 def inner_folds(examples: Examples, count: int = FOLDS) -> tuple[Fold, ...]:
@@ -81,7 +81,7 @@ def _edge(examples: Examples, share: float, fewest_onsets: int = FOLDS) -> int:
     else:
         row = int(len(examples) * share)
     # The rows in which the block's first onset can be forecast belong to the block.
-    longest_horizon = max(examples.plant.rows(h) for h in examples.plant.time.horizons)
+    longest_horizon = examples.plant.rows(examples.plant.time.farthest_horizon)
     return examples.before_episode(max(row - longest_horizon, 0))
 
 

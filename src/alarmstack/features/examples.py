@@ -137,8 +137,6 @@ def examples(
     if bands is None:
         of_block = episodes(alarm, block.segment, plant.rows(plant.time.quiet_gap))
         bands = RegimeBands.fit(plant, block.rows(0, sealed_row(of_block, len(block))))
-    now = deviation(block, plant.deviation_controller)
-    next_row = shifted(now[::-1], block.segment[::-1], 1)[::-1]
     return Examples(
         plant=plant,
         start=block.start,
@@ -147,8 +145,16 @@ def examples(
         window=build(plant, block, "window"),
         alarm=alarm,
         regime=bands.regime(plant, block, alarm).astype(float),
-        next_deviation=next_row,
+        next_deviation=_next_deviation(plant, block),
     )
+
+
+def _next_deviation(plant: Plant, block: IntervalBlock) -> Floats:
+    """The next row's deviation of the controller that the plant names; NaN where it names none."""
+    if plant.deviation_target is None:
+        return np.full(len(block), np.nan)
+    now = deviation(block, plant.deviation_controller)
+    return shifted(now[::-1], block.segment[::-1], 1)[::-1]
 
 
 def with_between(base: Examples, blocks: Sequence[tuple[IntervalBlock, Mask]]) -> Examples:

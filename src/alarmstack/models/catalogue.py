@@ -1,4 +1,8 @@
-"""The catalogue: one recipe for each registry name. What a model learns, from what, by which candidates, and how it is judged."""
+"""The catalogue: a recipe for each model that learns from features.
+
+A recipe states what the model learns, from which features, which algorithms are tried, and how
+scores become probabilities.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from datetime import timedelta
 from typing import Literal
 
 from alarmstack.core.errors import PlantError
-from alarmstack.core.model_list import NORMALITY, Expected, expected
+from alarmstack.core.model_list import NORMALITY, ModelEntry, model_list
 from alarmstack.core.plant import Plant
 from alarmstack.features.matrix import Group
 from alarmstack.models import estimators as make
@@ -21,11 +25,13 @@ Candidates = dict[str, Callable[[int], Estimator]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """One model of a plant.
+    """How one model of a plant is made.
 
-    `column` is its name in model_results.csv; `candidates` maps names to makers of estimators (seed → estimator), of which the best
-    on held-back rows is taken; `calibrated`: how scores become probabilities; `smote`: evened-out training rows are tried as well;
-    `dropout`: it learns to do without some of its inputs.
+    `name` is its name in the registry, `column` its column in model_results.csv. `candidates` maps
+    the name of an algorithm to a function from a seed to an estimator; the best on held-back rows
+    is used. `calibrated`: how scores become probabilities. `smote`: training rows with synthetic
+    alarms are tried as well. `dropout`: training also uses rows with inputs removed at random, so
+    that the model accepts missing inputs.
     """
 
     name: str
@@ -40,45 +46,45 @@ class Recipe:
     dropout: bool = True
 
 
+CHAMPION_CANDIDATES: Candidates = {
+    "random forest": make.random_forest,
+    "xgboost": make.extreme_trees,
+    "lightgbm": make.light_trees,
+    "gradient boosting": make.gradient_boosting,
+}
+
+
 def recipes(plant: Plant) -> tuple[Recipe, ...]:
-    """The plant's models that learn from features, in the order of `expected`; the champion comes first, forecasters last."""
-    return tuple(_recipe(one) for one in expected(plant) if one.column != NORMALITY)
+    """The plant's models that learn from features, in the order of `model_list`."""
+    return tuple(_recipe(entry) for entry in model_list(plant) if entry.column != NORMALITY)
 
 
-def _recipe(one: Expected) -> Recipe:
-    """How to make a model that the plant is expected to have."""
-    if one.horizon is not None:
-        return _made(
-            one, "window", "onset", {"lightgbm": make.light_forecaster}, calibrated="smooth"
-        )
-    match one.column:
+def _recipe(entry: ModelEntry) -> Recipe:
+    """The recipe of one entry of the model list."""
+    if entry.horizon is not None:
+        forecasters: Candidates = {"lightgbm": make.light_forecaster}
+        return _of(entry, "window", "onset", forecasters, calibrated="smooth")
+    forest: Candidates = {"random forest": make.random_forest}
+    match entry.column:
         case "risk_score":
-            champions: Candidates = {
-                "random forest": make.random_forest,
-                "xgboost": make.extreme_trees,
-                "lightgbm": make.light_trees,
-                "gradient boosting": make.gradient_boosting,
-            }
-            return _made(one, "point", "alarm", champions, smote=True)
+            return _of(entry, "point", "alarm", CHAMPION_CANDIDATES, smote=True)
         case "anomaly_score":
-            return _made(
-                one, "point", "none", {"isolation forest": make.isolation_forest}, dropout=False
-            )
+            isolation: Candidates = {"isolation forest": make.isolation_forest}
+            return _of(entry, "point", "none", isolation, dropout=False)
         case "regime":
-            return _made(one, "point", "regime", {"multinomial logistic": make.logistic})
+            return _of(entry, "point", "regime", {"multinomial logistic": make.logistic})
         case "lr_soft_alarm":
-            return _made(one, "point", "alarm", {"logistic": make.logistic}, calibrated="isotonic")
+            logistic: Candidates = {"logistic": make.logistic}
+            return _of(entry, "point", "alarm", logistic, calibrated="isotonic")
         case "rf_soft_alarm":
-            return _made(
-                one, "point", "alarm", {"random forest": make.random_forest}, calibrated="isotonic"
-            )
+            return _of(entry, "point", "alarm", forest, calibrated="isotonic")
         case "next_deviation":
-            return _made(one, "point", "next_deviation", {"ridge": make.ridge}, dropout=False)
-    raise PlantError(f"no recipe makes {one.name} ({one.column}): write one beside the others")
+            return _of(entry, "point", "next_deviation", {"ridge": make.ridge}, dropout=False)
+    raise PlantError(f"the catalogue has no recipe for {entry.name} ({entry.column}): add one")
 
 
-def _made(
-    one: Expected,
+def _of(
+    entry: ModelEntry,
     group: Group,
     target: Target,
     candidates: Candidates,
@@ -88,13 +94,13 @@ def _made(
     dropout: bool = True,
 ) -> Recipe:
     return Recipe(
-        one.name,
-        one.column,
-        one.title,
+        entry.name,
+        entry.column,
+        entry.title,
         group,
         target,
         candidates,
-        one.horizon,
+        entry.horizon,
         calibrated,
         smote,
         dropout,

@@ -1,5 +1,5 @@
-"""The steps as the command line and the demo run them: settings in, files and registered models
-out.
+"""The steps of the command line and the demo: settings as input, files and registered models as
+output.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from alarmstack.core.errors import NotPromotedError, StorageError
-from alarmstack.core.intervals import IntervalBlock
-from alarmstack.core.model_list import expected
+from alarmstack.core.intervals import IntervalBlock, Mask
+from alarmstack.core.model_list import CHAMPION, model_list
 from alarmstack.core.plant import Plant
 from alarmstack.core.progress import Progress, silent
 from alarmstack.core.settings import Settings
 from alarmstack.evaluation.baselines import BASELINES, fit_baseline, out_of_fold
+from alarmstack.evaluation.metrics import threshold_or_never
 from alarmstack.evaluation.splits import inner_folds
 from alarmstack.evaluation.table import ScoredModel, TableRow
 from alarmstack.evaluation.table import evaluate as judge
@@ -29,7 +30,7 @@ from alarmstack.pipelines.scoring import score_block
 from alarmstack.preparation.datasets import LABEL, write_csv
 from alarmstack.preparation.derived import any_rule
 from alarmstack.preparation.intake import Intake, take_in
-from alarmstack.preparation.labels import RegimeBands
+from alarmstack.preparation.labels import episodes
 from alarmstack.registry import Bundle, Registry
 from alarmstack.registry.bundle import BLOCK
 from alarmstack.reports.timeline import timeline
@@ -43,15 +44,15 @@ from alarmstack.training.trial import simulated_trial
 def train_latest(
     plant: Plant, settings: Settings, *, seed: int = 0, progress: Progress = silent
 ) -> tuple[list[Trained], list[str]]:
-    """Train on the store's latest run and register; what was trained, and the names that were
+    """Train on the store's latest run and register; the trained models, and the names that were
     promoted.
     """
-    found, manifest = latest_examples(plant, settings)
+    latest, manifest = latest_examples(plant, settings)
     block = read_intervals(plant, Store.of(settings), manifest)
     registry = Registry(settings.registry)
     trained = train(
         plant,
-        found,
+        latest,
         block,
         registry,
         str(manifest["data_fingerprint"]),
@@ -62,53 +63,57 @@ def train_latest(
 
 
 def latest_examples(plant: Plant, settings: Settings) -> tuple[Examples, dict[str, object]]:
-    """Examples of the store's latest run and its manifest. Raises StorageError before the first
-    run, or of another plant's run.
+    """Examples of the store's latest run, and its manifest.
+
+    Raises StorageError before the first run, and if the run was made with another plant.toml.
     """
     store = Store.of(settings)
     manifest = store.latest()
     if manifest is None:
         raise StorageError(f"{settings.store} holds no run: `alarmstack etl SOURCE` makes one")
-    if manifest["plant_fingerprint"] != plant.fingerprint:
+    made_with = manifest["plant_fingerprint"]
+    if made_with != plant.fingerprint:
         raise StorageError(
-            f"run {manifest['run']} was made with another plant.toml ({manifest['plant_fingerprint']}, this one is "
+            f"run {manifest['run']} was made with another plant.toml ({made_with}, this one is "
             f"{plant.fingerprint}): run the ETL again"
         )
     return read_examples(plant, store, manifest), manifest
 
 
 def champions(plant: Plant, settings: Settings) -> dict[str, Bundle]:
-    """The promoted Bundle of every expected model that has one: only these speak. Raises
-    NotPromotedError when none has.
+    """The promoted Bundle of every model that has one: only these are used.
+
+    Raises NotPromotedError if none has.
     """
     registry = Registry(settings.registry)
-    found = {}
-    for one in expected(plant):
+    bundles = {}
+    for entry in model_list(plant):
         with suppress(NotPromotedError):
-            found[one.name] = registry.champion(one.name)
-    if not found:
+            bundles[entry.name] = registry.champion(entry.name)
+    if not bundles:
         raise NotPromotedError(
-            f"no model of {plant.name} is promoted in {settings.registry}: `alarmstack train`, then `promote`"
+            f"no model of {plant.name} is promoted in {settings.registry}: "
+            "`alarmstack train`, then `promote`"
         )
-    return found
+    return bundles
 
 
 def newest(plant: Plant, settings: Settings) -> dict[str, Bundle]:
-    """The newest Bundle of every expected model, promoted or not. Raises NotPromotedError when
-    there is none.
+    """The newest Bundle of every model, promoted or not.
+
+    Raises NotPromotedError if there is none.
     """
     registry = Registry(settings.registry)
-    versions = {one.name: registry.newest(one.name) for one in expected(plant)}
-    found = {
-        name: registry.load(name, version.number)
-        for name, version in versions.items()
-        if version is not None
-    }
-    if not found:
+    bundles = {}
+    for entry in model_list(plant):
+        version = registry.newest(entry.name)
+        if version is not None:
+            bundles[entry.name] = registry.load(entry.name, version.number)
+    if not bundles:
         raise NotPromotedError(
             f"{settings.registry} holds no model of {plant.name}: `alarmstack train` makes them"
         )
-    return found
+    return bundles
 
 
 def evaluate_simulated(
@@ -120,10 +125,10 @@ def evaluate_simulated(
     seeds: Sequence[int],
     progress: Progress = silent,
 ) -> list[TableRow]:
-    """The evaluation table of those Bundles on simulated plants that nobody trained on."""
+    """The evaluation table of those Bundles on simulated plants that no model was trained on."""
     progress("simulating", 0.0)
     trial = simulated_trial(plant, start, days, seeds)
-    progress("judging", 0.4)
+    progress("evaluating", 0.4)
     data = f"simulated plant, seeds {', '.join(map(str, seeds))}"
     return _evaluate(plant, settings, bundles, data, trial.examples, trial.blocks, trial.precursor)
 
@@ -131,7 +136,7 @@ def evaluate_simulated(
 def evaluate_file(
     plant: Plant, settings: Settings, bundles: dict[str, Bundle], source: Path
 ) -> list[TableRow]:
-    """The evaluation table of those Bundles on a historian file, all of whose rows judge."""
+    """The evaluation table of those Bundles on all rows of a historian file."""
     taken = take_in(plant, source, refused=settings.data / "refused", read=guarded(settings))
     return _evaluate(
         plant,
@@ -149,73 +154,57 @@ def _evaluate(
     settings: Settings,
     bundles: dict[str, Bundle],
     data: str,
-    found: Examples,
+    rows: Examples,
     blocks: tuple[IntervalBlock, ...],
-    precursor: np.ndarray | None,
+    precursor: Mask | None,
 ) -> list[TableRow]:
     training, _ = latest_examples(plant, settings)
-    judged = [
-        recipe
-        for recipe in recipes(plant)
-        if recipe.target == "onset" or recipe.name == recipes(plant)[0].name
-    ]
     models = [
-        _contestant(recipe, bundles[recipe.name], found)
-        for recipe in judged
-        if recipe.name in bundles
+        _scored_model(recipe, bundles[recipe.name], rows)
+        for recipe in recipes(plant)
+        if recipe.name in bundles and (recipe.target == "onset" or recipe.column == CHAMPION)
     ]
     models += [
-        _normal(plant, bundle, found, blocks)
-        for bundle in bundles.values()
-        if bundle.group == BLOCK
+        _normal(plant, bundle, rows, blocks) for bundle in bundles.values() if bundle.group == BLOCK
     ]
-    return judge(data, found, models, _baselines(training, found), precursor)
+    return judge(data, rows, models, _baselines(training, rows), precursor)
 
 
-def _contestant(recipe: Recipe, bundle: Bundle, found: Examples) -> ScoredModel:
-    scores = bundle.score(found.features(recipe.group))
+def _scored_model(recipe: Recipe, bundle: Bundle, rows: Examples) -> ScoredModel:
+    scores = bundle.score(rows.features(recipe.group))
     return ScoredModel(
         recipe.name,
         scores,
         _thresholds(bundle),
-        target_of(recipe, found),
+        target_of(recipe, rows),
         recipe.horizon,
         probability=True,
     )
 
 
 def _normal(
-    plant: Plant, bundle: Bundle, found: Examples, blocks: tuple[IntervalBlock, ...]
+    plant: Plant, bundle: Bundle, rows: Examples, blocks: tuple[IntervalBlock, ...]
 ) -> ScoredModel:
-    return ScoredModel(
-        bundle.name,
-        normal_scores(plant, bundle, blocks),
-        _thresholds(bundle),
-        np.full(len(found), np.nan),
-    )
+    scores = normal_scores(plant, bundle, blocks)
+    return ScoredModel(bundle.name, scores, _thresholds(bundle), np.full(len(rows), np.nan))
 
 
 def _thresholds(bundle: Bundle) -> dict[float, float]:
-    return {
-        b: float("inf") if (t := bundle.thresholds.get(f"{b:g}")) is None else t for b in BUDGETS
-    }
+    return {budget: threshold_or_never(bundle.thresholds.get(f"{budget:g}")) for budget in BUDGETS}
 
 
-def _baselines(training: Examples, found: Examples) -> list[ScoredModel]:
-    """Every baseline, learnt from the training rows, its thresholds chosen on rows
-    held back there.
+def _baselines(training: Examples, rows: Examples) -> list[ScoredModel]:
+    """Every baseline, fitted on the training rows, with thresholds chosen on rows held back
+    there.
     """
     folds = inner_folds(training)
-    made = []
+    baselines = []
     for name in BASELINES:
         held_back = out_of_fold(name, training, folds)
         thresholds = dict(zip(BUDGETS, thresholds_for(training, held_back, BUDGETS), strict=True))
-        made.append(
-            ScoredModel(
-                name, fit_baseline(name, training)(found), thresholds, np.full(len(found), np.nan)
-            )
-        )
-    return made
+        scores = fit_baseline(name, training)(rows)
+        baselines.append(ScoredModel(name, scores, thresholds, np.full(len(rows), np.nan)))
+    return baselines
 
 
 def score_source(
@@ -230,21 +219,17 @@ def score_source(
 def write_scores(
     plant: Plant, taken: Intake, bundles: dict[str, Bundle], out: Path
 ) -> tuple[Path, Path]:
-    """Write what every model says of every row, and the picture of it. Warnings give way to limit
-    rules, which are known live.
+    """Write every model's score of every row as a table and a picture.
+
+    No warning is active while a limit rule is met: limit rules are known live.
     """
     results = score_block(plant, taken.block, bundles, any_rule(plant, taken.block))
     labelled = results.with_columns(**{LABEL: taken.alarm.astype(np.int64)})
     table, picture = out / "model_results.csv", out / "timeline.png"
     write_csv(plant, labelled, table)
-    bands = RegimeBands.fit(plant, taken.block)
-    timeline(
-        plant,
-        taken.block,
-        results,
-        examples(plant, taken.block, taken.alarm, bands).episodes,
-        picture,
-    )
+    quiet_rows = plant.rows(plant.time.quiet_gap)
+    alarm_episodes = episodes(taken.alarm, taken.block.segment, quiet_rows)
+    timeline(plant, taken.block, results, alarm_episodes, picture)
     return table, picture
 
 

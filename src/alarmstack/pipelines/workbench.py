@@ -18,14 +18,14 @@ import polars as pl
 
 from alarmstack.core.errors import AlarmstackError
 from alarmstack.core.intervals import IntervalBlock
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant, load_plant, write_duration
 from alarmstack.core.settings import Settings, load_settings
 from alarmstack.evaluation.splits import GAP
 from alarmstack.evaluation.table import FEW_EVENTS, TableRow
 from alarmstack.features.examples import Examples, examples
 from alarmstack.pipelines.demo import DROP_SEED, FIRST_DAY, MONTH, TRAINING_SEED, TRIAL_SEEDS, YEAR
-from alarmstack.pipelines.etl.local import Archive, run, told_of
+from alarmstack.pipelines.etl.local import Archive, manifest_facts, run
 from alarmstack.pipelines.etl.tables import read_intervals
 from alarmstack.pipelines.local import latest_examples, newest
 from alarmstack.pipelines.scoring import score_block
@@ -125,7 +125,7 @@ class Workbench:
         if self.given:
             intake = self.month
             training = examples(self.plant, intake.block, intake.alarm)
-            facts = told_of(self.plant, intake, training.sealed_from, len(training.onsets))
+            facts = manifest_facts(self.plant, intake, training.sealed_from, len(training.onsets))
             fingerprint = str(facts["data_fingerprint"])
             return Rows(training, intake.block, fingerprint, self.source.name)
         if Store.of(self.settings).latest() is None:
@@ -173,7 +173,7 @@ class Workbench:
         """Registry name of the forecaster of the middle horizon."""
         horizons = sorted(self.plant.time.horizons)
         middle = horizons[len(horizons) // 2]
-        return next(model.name for model in expected(self.plant) if model.horizon == middle)
+        return next(model.name for model in model_list(self.plant) if model.horizon == middle)
 
     def reliability_plot(self, bundles: Mapping[str, Bundle]) -> Figure | Note:
         """Reliability of the forecasters on an unseen plant; a note if there is none."""

@@ -53,16 +53,18 @@ def access_page() -> str:
     return page(
         "# Who may do what",
         "",
-        "Every endpoint of the gateway, and each role. `401`: log in first; `403`: the role is not enough. The same holds below",
-        "`/api`. A test asks every endpoint in every role and compares. Each role may do what those before it may.",
+        "Every endpoint of the gateway, and each role. `401`: log in first; `403`: the role is not",
+        "sufficient. The same applies below `/api`. A test calls every endpoint in every role. Each",
+        "role includes the rights of the roles before it.",
         "",
         *table(("endpoint", *WHO), rows),
         "",
-        "Entries of the history, their deletion and their export are always the caller's own: another person's number is answered",
-        "as if there were no such entry. `POST /auth/refresh` and `/auth/logout` act on the login of the refresh cookie.",
-        "`GET /metrics` takes neighbours on loopback and ALARMSTACK_METRICS_TOKEN, no role. Accounts are managed at the command",
-        "line alone (`alarmstack user`), by whoever may read and write the database. The sensor API and the inference API know no",
-        "accounts: they listen on loopback, in containers on networks of their own.",
+        "A caller can read, delete and export only their own history: an entry of another person is",
+        "reported as missing. `POST /auth/refresh` and `/auth/logout` act on the login of the refresh",
+        "cookie. `GET /metrics` needs a client on loopback or ALARMSTACK_METRICS_TOKEN, not a role.",
+        "Accounts are managed at the command line only (`alarmstack user`), by users who can read and",
+        "write the database. The sensor API and the inference API have no accounts: they listen on",
+        "loopback, in containers on their own networks.",
     )
 
 

@@ -28,17 +28,18 @@ def api_page(plant: Plant) -> str:
     return page(
         "# API",
         "",
-        "Three services; sensors and inference describe themselves in full at `/docs`, the gateway in `ui/openapi.json`. The page",
-        "talks to the gateway alone; the other two listen on loopback and ask for no login. Errors are `application/problem+json`",
-        "with a sentence that names the value and the fix. Bodies are shown in short: `…` stands for more of the same, `?` marks",
-        "what may be left out.",
+        "Three services. The full descriptions: `/docs` of sensors and inference, `ui/openapi.json` of",
+        "the gateway. The page uses the gateway only; the other two listen on loopback and need no",
+        "login. Errors are `application/problem+json` with a sentence that names the value and the",
+        "fix. Bodies are shortened: `…` means more of the same, `?` marks optional fields.",
         *_service("Sensor API", settings["sensors_port"], sensors_document(plant)),
         *_service("Inference API", settings["inference_port"], inference_document(plant)),
         *_service("Gateway", settings["gateway_port"], gateway_document()),
         "",
-        "With the page on :5173 the gateway's endpoints are below `/api`. All but `/auth/signin`, `/auth/register`, `/auth/login`,",
-        "`/auth/refresh`, `/auth/logout` and `/health` want `Authorization: Bearer <access_token>`. `GET /metrics` (Prometheus) is",
-        "there on all three; on the gateway for neighbours on loopback or with ALARMSTACK_METRICS_TOKEN only.",
+        "With the page on :5173 the gateway's endpoints are below `/api`. All except `/auth/signin`,",
+        "`/auth/register`, `/auth/login`, `/auth/refresh`, `/auth/logout` and `/health` require",
+        "`Authorization: Bearer <access_token>`. All three have `GET /metrics` (Prometheus); on the",
+        "gateway, only for clients on loopback or with ALARMSTACK_METRICS_TOKEN.",
     )
 
 

@@ -230,15 +230,16 @@ def configuration_page() -> str:
     return page(
         "# Configuration",
         "",
-        "Everything that may differ between two installations is an environment variable; beside them there is plant.toml alone.",
-        "A value that cannot be is refused at the start, by name. *Steps* are the verbs that make things: simulate, ingest, etl,",
-        "train, evaluate, promote, score, export.",
+        "All settings of an installation are environment variables; the plant is in plant.toml.",
+        "An invalid value is refused at the start, with its name. *Steps* are the commands simulate,",
+        "ingest, etl, train, evaluate, promote, score and export.",
         "",
         *_table(variables()),
         "",
         "## Read by others",
         "",
-        "By containers of the full stack, the development server and tests. Secrets have no default: `make init` draws them.",
+        "Containers of the full stack, the development server and tests read these variables.",
+        "Secrets have no default: `make init` generates them.",
         "",
         *_table(ELSEWHERE),
     )
@@ -258,9 +259,7 @@ def _table(rows: tuple[Variable, ...]) -> list[str]:
 def _variable(name: str, field: FieldInfo) -> Variable:
     readers = next((m for m in field.metadata if isinstance(m, Readers)), None)
     if readers is None or not field.description or not field.alias:
-        raise TypeError(
-            f"Settings.{name} needs an alias, a description and its readers: write them beside the others"
-        )
+        raise TypeError(f"Settings.{name} needs an alias, a description and its readers: add them")
     said = "everything" if readers == EVERYTHING else ", ".join(readers.names)
     return Variable(field.alias, _type(field), _default(field.default), field.description, said)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alarmstack.core.model_list import NORMALITY, expected
+from alarmstack.core.model_list import NORMALITY, model_list
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.features.matrix import GROUPS, feature_names
 from alarmstack.models import Recipe, recipes
@@ -33,27 +33,31 @@ def models_page(plant: Plant) -> str:
     return page(
         "# Models",
         "",
-        f"What {plant.title} is expected to have: {len(expected(plant))} names in the registry. Those that learn from features are",
-        "recipes of `models/catalogue.py`, fitted by one loop. This page is the overview; **the card** of a version, with its",
-        "figures, thresholds and limits, is written when it is trained: it stands on the page Models of the screen, in",
-        "`GET :7502/models`, and in MLflow as the version's description.",
+        f"The models of {plant.title}: {len(model_list(plant))} names in the registry. The models with",
+        "features are recipes of `models/catalogue.py`. This page is the overview. **The card** of",
+        "a version contains its metrics, thresholds and limits. It is on the page Models of the",
+        "screen, in `GET :7502/models`, and in MLflow as the description of the version.",
         "",
         *table(
             ("name", "learns", "from", "algorithm", "score", "judged by"),
             [*map(_row, recipes(plant)), *_normality(plant)],
         ),
         "",
-        f"- **Features** ({counts}): a *point* row says how things stand and what the hours before were like; a *window* row",
-        f"  needs no more than {write_duration(plant.time.window)} of the instruments. Missing inputs stay missing: all but",
-        f"  {whole} are trained with inputs dropped at random.",
-        "- **Several algorithms**: the best on held-back rows is taken, with and without evened-out training rows (SMOTE).",
-        "- **Calibrated**: isotonic, on held-back rows; the numbers travel with the model.",
-        f"- **Thresholds**: forecasters and normality warn at the plant's budget of {plant.warnings.false_alarms_per_day:g} false",
-        "  alarms a day; a model of the present where its F1 is best; regimes and deviations have none.",
-        "- **Promotion**: only what beats its baseline becomes `@champion`, and only a champion speaks.",
+        f"- **Features** ({counts}): a *point* row describes the current state and the hours before it;",
+        f"  a *window* row needs {write_duration(plant.time.window)} of the instruments at most. Missing",
+        f"  inputs stay missing: all models except {whole}",
+        "  are trained with inputs dropped at random.",
+        "- **Several algorithms**: the best one on held-back rows is used, with and without balanced",
+        "  training rows (SMOTE).",
+        "- **Calibrated**: isotonic, on held-back rows; the numbers are stored with the model.",
+        "- **Thresholds**: those of forecasters and normality are chosen for the plant's budget of",
+        f"  {plant.warnings.false_alarms_per_day:g} false alarms a day; those of models of the current",
+        "  row for the best F1; regimes and deviations have none.",
+        "- **Promotion**: only a model that is better than its baseline becomes `@champion`, and only",
+        "  a champion is served.",
         "",
-        "How good they are: the table of the README; [reliability, lost sensors, learning",
-        "curves](models_tables.md); [figures on data of others](skill.md).",
+        "Evaluation: the table of the README; [reliability, lost sensors, learning",
+        "curves](models_tables.md); [results on public data](skill.md).",
     )
 
 
@@ -80,7 +84,7 @@ def _score(recipe: Recipe) -> str:
 def _normality(plant: Plant) -> list[tuple[str, ...]]:
     if plant.normality is None:
         return []
-    name = next(one.name for one in expected(plant) if one.column == NORMALITY)
+    name = next(one.name for one in model_list(plant) if one.column == NORMALITY)
     experts = ", ".join(expert.name for expert in plant.normality.experts)
     said = (
         "rows that break no limit; no label is used",

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 from alarmstack.alarms.drift import ReferenceDistribution
 from alarmstack.core.errors import DamagedError, FeatureError, RegistryError
 from alarmstack.core.intervals import Floats
-from alarmstack.core.model_list import Expected, Kind
+from alarmstack.core.model_list import Kind, ModelEntry
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.models import Calibration, Fitted, parity, to_graph
 from alarmstack.models.graph import INPUT, OUTPUT, open_graph
@@ -310,7 +310,7 @@ def make_bundle(
 
 def make_normal_bundle(
     plant: Plant,
-    about: Expected,
+    about: ModelEntry,
     model: NormalModel,
     *,
     thresholds: Mapping[str, float | None],

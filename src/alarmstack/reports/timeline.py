@@ -5,6 +5,7 @@ event recall.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from alarmstack.core.intervals import IntervalBlock, Mask
+from alarmstack.core.model_list import CHAMPION, NORMALITY, model_list
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.evaluation.table import TableRow
 from alarmstack.preparation.derived import column, holds
@@ -145,8 +147,11 @@ def save(figure: Figure, path: Path) -> None:
 def _scores(
     axis: Axes, plant: Plant, when: np.ndarray, results: pl.DataFrame, episodes: tuple[Episode, ...]
 ) -> None:
-    axis.plot(when, results["risk_score"].to_numpy(), color=INK, linewidth=1.0, label="risk now")
-    for colour, horizon in zip(FORECAST, reversed(plant.time.horizons), strict=False):
+    if CHAMPION not in results.columns:
+        _distance(axis, when, results)
+        return
+    axis.plot(when, results[CHAMPION].to_numpy(), color=INK, linewidth=1.0, label="risk now")
+    for colour, horizon in zip(FORECAST, reversed(_horizons(plant)), strict=False):
         name = write_duration(horizon)
         axis.plot(
             when,
@@ -161,8 +166,15 @@ def _scores(
     axis.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, ncols=4, frameon=False)
 
 
+def _distance(axis: Axes, when: np.ndarray, results: pl.DataFrame) -> None:
+    """The distance from normal behaviour: the score of a plant without labels."""
+    if NORMALITY in results.columns:
+        axis.plot(when, results[NORMALITY].to_numpy(), color=INK, linewidth=1.0)
+    axis.set_ylabel("distance from normal", fontsize=8)
+
+
 def _warnings(axis: Axes, plant: Plant, when: np.ndarray, results: pl.DataFrame) -> None:
-    names = [write_duration(h) for h in plant.time.horizons]
+    names = [write_duration(h) for h in _horizons(plant)]
     for place, name in enumerate(names):
         on = results[f"warning_{name}"].to_numpy().astype(bool)
         axis.fill_between(
@@ -177,7 +189,12 @@ def _warnings(axis: Axes, plant: Plant, when: np.ndarray, results: pl.DataFrame)
     axis.set_yticks(
         [p + 0.5 for p in range(len(names))], [f"warning {n}" for n in names], fontsize=8
     )
-    axis.set_ylim(0, len(names))
+    axis.set_ylim(0, max(len(names), 1))
+
+
+def _horizons(plant: Plant) -> list[timedelta]:
+    """The horizons of the plant's forecasters."""
+    return [model.horizon for model in model_list(plant) if model.horizon is not None]
 
 
 def _whole_rows(on: Mask) -> Mask:

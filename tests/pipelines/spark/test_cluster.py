@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.core.settings import Settings
 from alarmstack.pipelines.etl.local import run_assets as run_locally
@@ -206,5 +206,5 @@ def test_training_by_spark_submit_registers_the_models(
     )
     assert "Registered models" in printed
     trained = [model["name"] for model in json.loads((tmp_path / "trained.json").read_text())]
-    assert trained == [one.name for one in expected(plant)]
+    assert trained == [one.name for one in model_list(plant)]
     assert [newest(plant, Settings(data=tmp_path))[name].name for name in trained] == trained

@@ -25,7 +25,7 @@ from alarmstack.core.formats import SUFFIXES
 from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import Tasks
 from alarmstack.pipelines.watcher import Airflow, Watcher, keep_watching
-from alarmstack.pipelines.watcher.drops import Settling, lying_in
+from alarmstack.pipelines.watcher.drops import Settling, drops_in
 from alarmstack.pipelines.watcher.handlers import LARGEST_ANSWER
 from alarmstack.pipelines.watcher.ledger import Entry, Ledger
 from alarmstack.pipelines.watcher.watch import LINK
@@ -97,7 +97,7 @@ def test_links_are_refused_and_never_followed(scene: Scene, tmp_path: Path) -> N
     (scene.folder / "march" / "LT301031.csv").symlink_to(outside)
     (scene.folder / "notes.txt").symlink_to(outside)
     scene.drop("valid.csv")
-    assert all(len(look) < 4 for look in lying_in(scene.folder).values()), (
+    assert all(len(look) < 4 for look in drops_in(scene.folder).values()), (
         "nothing behind a link is listed"
     )
     assert scene.looks(*SETTLED) == ["valid.csv"]

@@ -17,7 +17,7 @@ import pytest
 
 from alarmstack.core.errors import ServiceError
 from alarmstack.pipelines.watcher import Airflow, Watcher, watch
-from alarmstack.pipelines.watcher.drops import Settling, fingerprint, lying_in
+from alarmstack.pipelines.watcher.drops import Settling, drops_in, fingerprint
 from alarmstack.pipelines.watcher.ledger import Entry, Ledger
 from tests.conftest import REPOSITORY
 from tests.object_store import free_ports
@@ -99,7 +99,7 @@ def test_a_file_renamed_into_place_is_taken(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("name", ["~$a.xlsx", ".a.csv", "a.csv.part", "a.txt", "a.ods"])
-def test_what_is_no_drop_is_left_alone(scene: Scene, name: str) -> None:
+def test_a_file_that_is_not_a_drop_is_ignored(scene: Scene, name: str) -> None:
     scene.drop(name)
     assert scene.looks(0.0, 10.0) == []
 
@@ -172,7 +172,7 @@ def test_a_drop_is_known_by_name_and_content(tmp_path: Path) -> None:
     one.write_text("x")
     other.write_text("x")
     assert fingerprint(one) == fingerprint(one) != fingerprint(other)
-    assert list(lying_in(tmp_path)) == [one, other]
+    assert list(drops_in(tmp_path)) == [one, other]
 
 
 class Desk:
@@ -254,7 +254,7 @@ def test_a_token_that_has_run_out_is_asked_for_again(scene: Scene, port: int) ->
     desk.close()
 
 
-def test_a_wrong_login_names_the_settings_to_mend(scene: Scene, port: int) -> None:
+def test_a_wrong_login_names_the_settings_to_correct(scene: Scene, port: int) -> None:
     desk = Desk(port)
     with pytest.raises(
         ServiceError, match=r"refuses the login 'admin' \(401\): correct AIRFLOW_ADMIN_USER"
@@ -292,7 +292,10 @@ def test_files_that_come_while_it_watches_are_noticed(tmp_path: Path, polling: b
     thread = threading.Thread(target=loop)
     thread.start()
     until(folder.exists, lambda: f"{folder} is not made")
-    writer = "import sys,time\nwith open(sys.argv[1],'w') as f:\n for i in range(5): f.write('x'*1000); f.flush(); time.sleep(0.1)"
+    writer = (
+        "import sys,time\nwith open(sys.argv[1],'w') as f:\n"
+        " for i in range(5): f.write('x'*1000); f.flush(); time.sleep(0.1)"
+    )
     subprocess.run([sys.executable, "-c", writer, str(folder / "slow.csv")], check=True)
     until(lambda: recorder.names == ["slow.csv"], lambda: recorder.names)
     (folder / "stop.csv").write_text("stop")

@@ -1,4 +1,4 @@
-"""Pages, scripts and answers travel compressed; streams and logins do not."""
+"""Pages, scripts and answers are compressed; streams and logins are not."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 SCRIPT = "export const lines = [];\n" * 400
 
 
-async def test_pages_scripts_and_answers_are_compressed_for_who_accepts_it(
+async def test_pages_scripts_and_answers_are_compressed_for_clients_that_accept_it(
     plant: Plant, tmp_path: Path
 ) -> None:
     page = tmp_path / "dist"

@@ -1,4 +1,4 @@
-"""Drift and the champion/challenger comparison read weeks of the past: beside the event loop, once for everybody."""
+"""Drift and comparison read weeks of the past in another process, once for all clients."""
 
 import asyncio
 import signal
@@ -26,7 +26,7 @@ HEAVY = ("/drift", "/comparison")
 
 @asynccontextmanager
 async def held() -> AsyncIterator[None]:
-    """The process that reads the past does nothing meanwhile."""
+    """Stop the process that reads the past until the end of the block."""
     process = reader()
     process.send_signal(signal.SIGSTOP)
     try:
@@ -79,10 +79,10 @@ async def test_drift_and_comparison_count_as_heavy_reads_of_the_account(
     async with world(plant, url, hours=3, monitored=True, heavy_reads_per_minute=3) as w:
         await w.state.monitor.caught_up.wait()
         eva, bert = await w.person("eva", "engineer"), await w.person("bert", "viewer")
-        told = {"key": "te301020"}
+        report = {"key": "te301020"}
         statuses = [(await eva.get(path)).status_code for path in HEAVY]
         statuses += [
-            (await eva.post("/drift/recalibrated", json=told)).status_code for _ in range(2)
+            (await eva.post("/drift/recalibrated", json=report)).status_code for _ in range(2)
         ]
         assert statuses == [200, 200, 200, 429]
         assert (await eva.get("/drift")).headers["retry-after"] == "20"
@@ -92,7 +92,7 @@ async def test_drift_and_comparison_count_as_heavy_reads_of_the_account(
 async def test_what_is_read_beside_the_loop_is_what_the_monitor_stored(
     plant: Plant, database_url: str
 ) -> None:
-    """The values that were asked for, and everything that was said; intervals without an assessment too."""
+    """The requested values and all outputs, also of intervals without an assessment."""
     models = Models_(plant)
     models.shadow = 0.25
     async with world(plant, database_url, hours=20, monitored=True, models=models) as w:
@@ -104,11 +104,11 @@ async def test_what_is_read_beside_the_loop_is_what_the_monitor_stored(
             whole = await plant_history.past(session, plant.name, None, None, 100)
             until = await plant_history.past(session, plant.name, None, later, 5)
         key = "pdt31008"
-        found = read_past(w.settings.database, plant.name, [key], None, 100)
-        assert [(one.start, one.row, one.said, one.in_alarm) for one in found] == [
-            (one.start, {key: one.row[key]}, one.said, one.in_alarm) for one in whole
+        read = read_past(w.settings.database, plant.name, [key], None, 100)
+        assert [(one.start, one.row, one.outputs, one.in_alarm) for one in read] == [
+            (one.start, {key: one.row[key]}, one.outputs, one.in_alarm) for one in whole
         ]
-        assert found[-1].said is None and found[-2].said["shadows"]
+        assert read[-1].outputs is None and read[-2].outputs["shadows"]
         some = read_past(w.settings.database, plant.name, [], later, 5)
         assert [(one.start, one.row) for one in some] == [(one.start, {}) for one in until]
 
@@ -116,7 +116,7 @@ async def test_what_is_read_beside_the_loop_is_what_the_monitor_stored(
 async def test_an_overview_is_read_once_for_everybody_until_the_next_interval(
     plant: Plant, tmp_path: Path
 ) -> None:
-    """Every assessment is removed behind its back: what was read before is still answered, at every length."""
+    """The assessments are removed from the database: the kept answer still has them."""
     path = tmp_path / "a.db"
     async with world(plant, f"sqlite:///{path}", hours=30, monitored=True) as w:
         await w.state.monitor.caught_up.wait()

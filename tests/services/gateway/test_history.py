@@ -1,13 +1,17 @@
-"""One's own results: kept, found again, taken away, deleted, restored; nobody else's."""
+"""A person's own results: stored, filtered, exported, deleted, restored; never another person's."""
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
 from benchmarks import csv_export
 
 from alarmstack.core.plant import Plant
 from alarmstack.services.gateway.sheet import cell
+from alarmstack.storage.database import accounts
+from alarmstack.storage.database import entries as stored_entries
+from alarmstack.storage.database.tables import HistoryEntry
 from tests.world import world
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +50,14 @@ async def test_what_is_asked_is_kept_and_found_again(plant: Plant, database_url:
             "predict",
         ]
         auto, predicted = entries[0], entries[-1]
-        assert auto["horizon_hours"] == 1 and auto["plant_time"] == "2026-03-02T06:00:00Z"
+        assert [(entry["horizon"], entry["horizon_hours"]) for entry in entries] == [
+            ("1h", 1),
+            (None, None),
+            ("1h", 1),
+            ("3h", 3),
+            (None, None),
+        ]
+        assert auto["plant_time"] == "2026-03-02T06:00:00Z"
         assert auto["request"] == {"horizon": 1, "intervals": 30}
         assert auto["model"] == "plant_alarm_forecaster_1h" and auto["model_version"] == "7"
         assert (
@@ -56,6 +67,49 @@ async def test_what_is_asked_is_kept_and_found_again(plant: Plant, database_url:
         )
         assert predicted["response"]["missing"] == ["te301020"]
         assert predicted["created_at"] == "2026-05-04T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("query", "stored"),
+    [
+        ({"horizon": 3}, {"horizon": 3}),
+        ({"horizon": "3h"}, {"horizon": "3h"}),
+        ({"horizon_hours": 3}, {"horizon_hours": 3.0}),
+    ],
+)
+async def test_a_forecast_of_live_data_names_its_horizon_in_either_form(
+    plant: Plant, tmp_path: Path, query: dict[str, object], stored: dict[str, object]
+) -> None:
+    async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
+        anna = await w.person("anna")
+        answer = await anna.post("/infer/auto", params=query)
+        assert (answer.json()["horizon"], answer.json()["horizon_hours"]) == ("3h", 3)
+        (entry,) = (await anna.get("/history")).json()["entries"]
+        assert entry["horizon"] == "3h" and entry["request"] == stored | {"intervals": 30}
+        both = await anna.post("/infer/auto", params={"horizon": 1, "horizon_hours": 3})
+        assert both.status_code == 422 and "differ" in both.json()["detail"]
+        soon = await anna.post("/infer/auto", params={"horizon": "soon"})
+        assert soon.status_code == 422 and "'soon' is not a duration" in soon.json()["detail"]
+
+
+async def test_entries_of_minutes_and_of_an_earlier_release_have_both_forms(
+    plant: Plant, tmp_path: Path
+) -> None:
+    async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
+        anna = await w.person("anna")
+        made = {"type": "forecast", "created_at": w.clock.now(), "request": {}, "response": {}}
+        horizons = ({"horizon": "10min", "horizon_hours": None}, {"horizon_hours": 3})
+        async with w.state.database.begin() as session:
+            user = await accounts.find(session, "anna")
+            assert user is not None
+            for horizon in horizons:
+                entry = HistoryEntry(user_id=user.id, **made, **horizon)
+                await stored_entries.add(session, entry)
+        shown = (await anna.get("/history")).json()["entries"]
+        assert [(entry["horizon"], entry["horizon_hours"]) for entry in shown] == [
+            ("3h", 3),
+            ("10min", 0.1667),
+        ]
 
 
 async def test_filters_and_pages(plant: Plant, database_url: str) -> None:
@@ -120,7 +174,7 @@ async def test_csv_has_every_entry_and_opens_safely(plant: Plant, database_url: 
 
 
 async def test_a_long_export_needs_little_memory() -> None:
-    """Of a real process: 10,000 entries with a window each took 850 MB where they were read together."""
+    """A real process: 10,000 entries with windows took 850 MB when they were read together."""
     row = await csv_export.run(10_000)
     assert row["entries"] == 10_000 and row["met"], row
 
@@ -147,7 +201,7 @@ async def test_a_refusal_of_the_models_is_passed_on_and_not_kept(
         assert (await anna.get("/history")).json()["total"] == 0
 
 
-async def test_a_service_that_is_away_is_named_with_the_command_that_starts_it(
+async def test_an_unreachable_service_is_named_with_the_command_that_starts_it(
     plant: Plant, tmp_path: object
 ) -> None:
     async with world(plant, f"sqlite:///{tmp_path}/a.db", inference_url="http://127.0.0.1:9") as w:

@@ -1,4 +1,4 @@
-"""Logging in, staying logged in, being thrown out: told as people live it."""
+"""Logging in, staying logged in, being logged out: as sequences of events."""
 
 from datetime import timedelta
 
@@ -94,8 +94,8 @@ async def test_wrong_name_and_wrong_password_look_alike(plant: Plant, database_u
             assert refused.headers["content-type"] == "application/problem+json"
             assert refused.json()["detail"] == "user name or password is wrong"
         await w.state.refusals.write()
-        told = [line for line in await actions(w) if line[0] == "logins_refused"]
-        assert told == [("logins_refused", name) for name in ("anna", "nobody", None, "ä")]
+        refused = [line for line in await actions(w) if line[0] == "logins_refused"]
+        assert refused == [("logins_refused", name) for name in ("anna", "nobody", None, "ä")]
 
 
 async def test_the_sixth_guess_in_a_minute_waits_and_others_do_not(
@@ -214,13 +214,13 @@ async def test_open_registration_makes_viewers_and_no_name_twice(
     plant: Plant, database_url: str
 ) -> None:
     async with world(plant, database_url, registration="open") as w:
-        made = await w.browser().post(
+        answer = await w.browser().post(
             "/auth/register", json={"username": "anna", "password": PASSWORD}
         )
         assert (
-            made.status_code == 201
-            and made.json()["person"]["role"] == "viewer"
-            and COOKIE in made.cookies
+            answer.status_code == 201
+            and answer.json()["person"]["role"] == "viewer"
+            and COOKIE in answer.cookies
         )
         again = await w.browser().post(
             "/auth/register", json={"username": "ANNA", "password": PASSWORD}

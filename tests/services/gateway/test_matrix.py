@@ -1,4 +1,4 @@
-"""The matrix of docs/access.md, asked of a real gateway: every endpoint, by nobody and in every role."""
+"""The matrix of docs/access.md on a real gateway: every endpoint, without a login and by role."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -16,10 +16,10 @@ from tests.world import ORIGIN, World, world
 
 pytestmark = pytest.mark.anyio
 PUBLIC = {
-    "/auth/signin", "/auth/register", "/auth/login", "/auth/refresh", "/auth/logout", "/health", "/ready", "/metrics", "/docs",
-    "/docs/start.js",
+    "/auth/signin", "/auth/register", "/auth/login", "/auth/refresh", "/auth/logout",
+    "/health", "/ready", "/metrics", "/docs", "/docs/start.js",
 }  # fmt: skip
-"""What may be asked without a login. An endpoint that is not here and has no role is a mistake."""
+"""Public endpoints. An endpoint that is not here and has no role is a mistake."""
 
 
 def page() -> dict[tuple[str, str], list[str]]:
@@ -40,7 +40,10 @@ def served(routes: Iterable[object]) -> Iterator[APIRoute]:
 
 
 async def status(client: httpx.AsyncClient, method: str, path: str, token: str | None) -> int:
-    """The status of an answer; a stream is not read. No body: what is allowed ends as 422 where one is wanted."""
+    """The status of an answer, without the content of a stream.
+
+    Without a body, an allowed request that needs one gets 422.
+    """
     headers = {"Origin": str(client.base_url).rstrip("/")} | (
         {"Authorization": token} if token else {}
     )
@@ -61,12 +64,12 @@ async def test_every_endpoint_answers_every_role_as_the_matrix_says(
     listed, wrong = page(), []
     assert set(listed) == {(one.method, one.path) for one in matrix()}, "run: make docs"
     async with world(plant, f"sqlite:///{tmp_path}/a.db") as w, serving(w.app) as url:
-        known = await tokens(w)
+        tokens_by_role = await tokens(w)
         async with httpx.AsyncClient(base_url=url, timeout=30) as client:
             for prefix in ("", "/api"):
                 for (method, path), cells in listed.items():
                     for who, promised in zip(WHO, cells, strict=True):
-                        got = await status(client, method, prefix + path, known[who])
+                        got = await status(client, method, prefix + path, tokens_by_role[who])
                         if path == "/auth/refresh":
                             fits = got == 401
                         elif promised == ALLOWED:

@@ -1,4 +1,4 @@
-"""The OpenAPI document: the page's client is made from it, and every answer of the API is one that it announces."""
+"""The OpenAPI document: the page's client is generated from it, every answer complies with it."""
 
 import asyncio
 import threading
@@ -30,7 +30,7 @@ CHECKS = [
 ]
 ENDLESS = "/stream"
 OWN_FAILURE = ("/ready",)
-"""Endpoints whose failure is not a problem but their usual body, which names the tasks that are down."""
+"""Endpoints whose failure has their normal body, which names the tasks that are down."""
 
 
 def test_the_pages_copy_is_up_to_date() -> None:
@@ -49,7 +49,7 @@ def test_every_error_is_announced_as_a_problem() -> None:
 
 
 class Running:
-    """A gateway on a port, in a thread of its own, with an engineer logged in."""
+    """A gateway on a port, in its own thread, with an engineer who is logged in."""
 
     def __init__(self, plant: Plant, folder: Path) -> None:
         self._ready, self._loop, self._stop = (
@@ -82,10 +82,10 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    made = Running(plant, tmp_path_factory.mktemp("gateway"))
-    made.start()
-    yield made
-    made.stop()
+    gateway = Running(plant, tmp_path_factory.mktemp("gateway"))
+    gateway.start()
+    yield gateway
+    gateway.stop()
 
 
 api = schemathesis.openapi.from_dict(document()).exclude(path=ENDLESS)

@@ -1,9 +1,9 @@
-"""The dashboard's first answer: small, and with everything that it draws."""
+"""The first answer for the dashboard: small, and with everything that it shows."""
 
 import pytest
 from benchmarks.pasts import fill, hours
 
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from tests.upstreams import BEGIN
 from tests.world import world
@@ -15,8 +15,10 @@ REAL_BODY = 11_000
 
 
 async def test_the_first_answer_is_at_most_100_kb(plant: Plant, database_url: str) -> None:
-    made = list(hours(plant, BEGIN, 48))
-    assert len(made[0].assessment.model_dump_json()) > REAL_BODY, "as large as what real models say"
+    stored = list(hours(plant, BEGIN, 48))
+    assert len(stored[0].assessment.model_dump_json()) > REAL_BODY, (
+        "as large as an assessment by real models"
+    )
     async with world(plant, database_url) as w:
         await fill(w.state.database, plant, BEGIN, 48)
         anna = await w.person("anna", "viewer")
@@ -24,9 +26,9 @@ async def test_the_first_answer_is_at_most_100_kb(plant: Plant, database_url: st
         body = answer.json()
         assert len(answer.content) <= MOST_BYTES
         assert [one["timestamp"] for one in body["past"]] == [
-            hour.row.model_dump(mode="json")["timestamp"] for hour in made
+            hour.row.model_dump(mode="json")["timestamp"] for hour in stored
         ]
-        newest, shown = made[-1], body["past"][-1]
+        newest, shown = stored[-1], body["past"][-1]
         assert shown["values"] == {i.key: newest.row.numbers[i.key] for i in plant.modelled}
         assert shown["scores"] == {one.column: one.score for one in newest.assessment.models}
         assert shown["thresholds"] == {
@@ -35,7 +37,7 @@ async def test_the_first_answer_is_at_most_100_kb(plant: Plant, database_url: st
         assert shown["in_alarm"] == newest.assessment.in_alarm_now
         assert shown["rules"] == [rule.name for rule in newest.assessment.rules if rule.met]
         assert [one["column"] for one in shown["warnings"]] == [
-            one.column for one in expected(plant) if one.horizon
+            one.column for one in model_list(plant) if one.horizon
         ]
         assert body["latest"]["assessment"] == newest.assessment.model_dump(mode="json")
         assert body["latest"]["warnings"] == shown["warnings"]

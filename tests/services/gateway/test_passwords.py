@@ -1,4 +1,4 @@
-"""Which passwords are taken; and that no answer repeats one."""
+"""Which passwords are accepted, and that no answer repeats one."""
 
 import json
 from typing import Any
@@ -31,8 +31,8 @@ WEAK = {
 def test_what_is_guessed_first_is_refused_without_being_repeated(
     password: str, reason: str
 ) -> None:
-    told = weakness("anna", password)
-    assert told is not None and reason in told and password not in told
+    refusal = weakness("anna", password)
+    assert refusal is not None and reason in refusal and password not in refusal
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The plant on the screen: its description, its trends, its scenarios, the page, and who may read the figures."""
+"""The plant on the screen: description, trends, scenarios, page; and access to the metrics."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import httpx
 import pytest
 from prometheus_client import generate_latest
 
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.features.matrix import feature_names
 from alarmstack.services.gateway.page import HEADERS
@@ -36,9 +36,9 @@ async def past_of(
             forecasts = [
                 {"column": "forecast_3h", "horizon_hours": 3, "score": score, "threshold": 0.5}
             ]
-            told = {"scores": {"forecast_3h": score}, "forecasts": forecasts}
+            outputs = {"scores": {"forecast_3h": score}, "forecasts": forecasts}
             await plant_history.store_assessment(
-                session, plant.name, start, {}, told, 10 <= hour < 12, start
+                session, plant.name, start, {}, outputs, 10 <= hour < 12, start
             )
 
 
@@ -77,7 +77,7 @@ async def test_a_trend_shows_values_peaks_limits_alarms_and_warnings(
         assert spans["warning"] == ("2026-03-01T08:00:00Z", "2026-03-01T11:00:00Z")
 
 
-async def test_a_thinned_trend_keeps_its_peaks(plant: Plant, database_url: str) -> None:
+async def test_a_reduced_trend_keeps_its_peaks(plant: Plant, database_url: str) -> None:
     async with world(plant, database_url) as w:
         await past_of(w, plant, 20)
         anna = await w.person("anna")
@@ -87,7 +87,7 @@ async def test_a_thinned_trend_keeps_its_peaks(plant: Plant, database_url: str) 
         assert series["high"] == [9.0, 14.0, 19.0, 24.0] and series["low"] == [-5.0, 0.0, 5.0, 10.0]
 
 
-async def test_a_hole_in_the_past_is_a_hole_in_the_trend(plant: Plant, database_url: str) -> None:
+async def test_a_gap_in_the_past_is_a_gap_in_the_trend(plant: Plant, database_url: str) -> None:
     async with world(plant, database_url) as w:
         await past_of(w, plant, 6, without=(2, 3))
         anna = await w.person("anna")
@@ -95,9 +95,7 @@ async def test_a_hole_in_the_past_is_a_hole_in_the_trend(plant: Plant, database_
         assert body["series"][0]["value"] == [0.0, 1.0, None, None, 4.0, 5.0]
 
 
-async def test_trends_without_a_past_and_of_what_is_not_there(
-    plant: Plant, tmp_path: object
-) -> None:
+async def test_trends_without_a_past_and_of_unknown_tags(plant: Plant, tmp_path: object) -> None:
     async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
         anna = await w.person("anna")
         empty = (await anna.get("/trends", params={"tags": "te301020"})).json()
@@ -116,18 +114,22 @@ async def test_trends_without_a_past_and_of_what_is_not_there(
         assert (await anna.get("/trends", params=backwards)).status_code == 422
 
 
-async def test_the_screen_learns_everything_about_the_plant(plant: Plant, tmp_path: object) -> None:
+async def test_the_screen_gets_the_whole_description_of_the_plant(
+    plant: Plant, tmp_path: object
+) -> None:
     async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
         view = (await (await w.person("anna", "viewer")).get("/plant")).json()
         assert [tag["key"] for tag in view["tags"]] == [i.key for i in plant.modelled]
         level = next(tag for tag in view["tags"] if tag["key"] == "lic31002_pv")
         assert (level["setpoint"], level["output"]) == ("lic31002_sp", "lic31002_op")
         assert [(m["name"], m["column"], m["label"], m["title"]) for m in view["models"]] == [
-            (one.name, one.column, one.label, one.title) for one in expected(plant)
+            (one.name, one.column, one.label, one.title) for one in model_list(plant)
         ]
-        assert [m["label"] for m in view["models"] if m["horizon_hours"]] == [
-            f"Alarm within {hours} h" for hours in (1, 3, 6)
+        forecasters = [m for m in view["models"] if m["horizon"]]
+        assert [(m["horizon"], m["horizon_hours"], m["label"]) for m in forecasters] == [
+            (f"{hours}h", hours, f"Alarm within {hours} h") for hours in (1, 3, 6)
         ]
+        assert view["horizons"] == ["1h", "3h", "6h"]
         assert view["horizons_hours"] == [1, 3, 6] and view["window_rows"] == 12
         high = next(preset for preset in view["predict_presets"] if preset["name"] == "high_risk")
         assert high["features"] == {
@@ -164,7 +166,7 @@ async def test_scenarios_are_for_engineers(plant: Plant, tmp_path: object) -> No
         assert w.feed.scenario == "pressure_rise"
 
 
-async def test_importance_is_asked_of_one_model(plant: Plant, tmp_path: object) -> None:
+async def test_importance_is_that_of_one_model(plant: Plant, tmp_path: object) -> None:
     async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
         anna = await w.person("anna")
         assert (await anna.get("/infer/importance")).json()["model"][
@@ -226,7 +228,7 @@ async def test_the_page_and_its_headers(plant: Plant, tmp_path: Path) -> None:
         assert "unsafe" not in HEADERS["Content-Security-Policy"]
 
 
-async def test_figures_are_for_neighbours_and_for_those_with_the_token(
+async def test_metrics_are_for_processes_on_this_computer_and_for_clients_with_the_token(
     plant: Plant, tmp_path: object
 ) -> None:
     token = "metrics-0123456789-abcdefghijklmnopq"
@@ -248,22 +250,20 @@ async def test_figures_are_for_neighbours_and_for_those_with_the_token(
         assert await status("127.0.0.1", port=5173) == 404
 
 
-async def test_drift_a_recalibration_and_who_may_tell_of_it(
-    plant: Plant, database_url: str
-) -> None:
+async def test_drift_a_recalibration_and_who_may_report_it(plant: Plant, database_url: str) -> None:
     async with world(plant, database_url, hours=60, monitored=True) as w:
         await w.state.monitor.caught_up.wait()
         anna, eva = await w.person("anna", "operator"), await w.person("eva", "engineer")
-        found = (await anna.get("/drift")).json()
-        assert [one["key"] for one in found["tags"]] == [i.key for i in plant.modelled]
-        assert [one["title"] for one in found["models"]] == [one.name for one in expected(plant)]
-        assert {one["state"] for one in found["tags"]} == {"drifted"} and found["retrain"]
-        told = {"key": "te301020", "at": "2026-03-01T00:00:00Z", "note": "new element"}
-        assert (await anna.post("/drift/recalibrated", json=told)).status_code == 403
+        report = (await anna.get("/drift")).json()
+        assert [one["key"] for one in report["tags"]] == [i.key for i in plant.modelled]
+        assert [one["title"] for one in report["models"]] == [one.name for one in model_list(plant)]
+        assert {one["state"] for one in report["tags"]} == {"drifted"} and report["retrain"]
+        recalibration = {"key": "te301020", "at": "2026-03-01T00:00:00Z", "note": "new element"}
+        assert (await anna.post("/drift/recalibrated", json=recalibration)).status_code == 403
         assert (
-            await eva.post("/drift/recalibrated", json=told | {"key": "colour"})
+            await eva.post("/drift/recalibrated", json=recalibration | {"key": "colour"})
         ).status_code == 422
-        after = (await eva.post("/drift/recalibrated", json=told)).json()
+        after = (await eva.post("/drift/recalibrated", json=recalibration)).json()
         state = next(one for one in after["tags"] if one["key"] == "te301020")
         assert state["state"] == "learning" and state["recalibrated_at"] == "2026-03-01T00:00:00Z"
         async with w.state.database.begin() as session:
@@ -293,7 +293,7 @@ async def test_a_challenger_is_compared_on_the_rows_it_scored(
         assert contest["champion"]["version"] == "7" and contest["rows"] == 20
 
 
-async def test_without_a_challenger_there_is_no_contest(plant: Plant, tmp_path: Path) -> None:
+async def test_without_a_challenger_there_is_no_comparison(plant: Plant, tmp_path: Path) -> None:
     async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=5, monitored=True) as w:
         await w.state.monitor.caught_up.wait()
         assert (await (await w.person("anna", "viewer")).get("/comparison")).json() == {

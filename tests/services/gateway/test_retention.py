@@ -1,4 +1,4 @@
-"""What is kept for how long: whole assessments, deleted history, the journal; and what that takes on disk."""
+"""What is kept for how long: assessments, deleted history, the journal; and its size on disk."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -51,7 +51,10 @@ async def test_old_assessments_are_compacted_and_look_the_same_on_trends(
 async def test_a_compact_interval_takes_at_most_2_kb(
     plant: Plant, database_url: str, tmp_path: Path
 ) -> None:
-    """Of nine instruments, ten minutes each: the file of SQLite, or the database of Postgres, divided by its intervals."""
+    """Nine instruments, intervals of ten minutes: the size of the database for each interval.
+
+    Of SQLite the size of the file, of Postgres that of the database.
+    """
     cadence = timedelta(minutes=10)
     slow = plant.model_copy(update={"time": plant.time.model_copy(update={"cadence": cadence})})
     async with world(plant, database_url, keep_assessments_days=1) as w:

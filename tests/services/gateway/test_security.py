@@ -48,10 +48,10 @@ def test_every_requirement_names_a_test_and_is_listed_once() -> None:
 async def test_passwords_are_stored_as_salted_argon2id_hashes(plant: Plant, tmp_path: Path) -> None:
     assert hash_password(PASSWORD) != hash_password(PASSWORD)
     async with world(plant, f"sqlite:///{tmp_path}/a.db", registration="open") as w:
-        made = await w.browser().post(
+        answer = await w.browser().post(
             "/auth/register", json={"username": "anna", "password": PASSWORD}
         )
-        assert made.status_code == 201
+        assert answer.status_code == 201
         async with w.state.database.begin() as session:
             (stored,) = (await session.execute(text("SELECT password_hash FROM users"))).scalars()
     assert re.match(r"\$argon2id\$v=19\$m=65536,t=3,p=4\$", stored)

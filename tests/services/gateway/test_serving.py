@@ -32,7 +32,7 @@ def free_ports() -> tuple[int, int]:
         return one.getsockname()[1], other.getsockname()[1]
 
 
-def test_api_and_page_on_two_ports_figures_on_one_and_a_clean_end(tmp_path: Path) -> None:
+def test_api_and_page_on_two_ports_metrics_on_one_and_a_clean_end(tmp_path: Path) -> None:
     port, page = free_ports()
     away = {
         "ALARMSTACK_SENSORS_URL": "http://127.0.0.1:9",
@@ -90,26 +90,28 @@ def test_the_demo_prints_a_login_that_holds_for_this_start_alone(tmp_path: Path)
         port, _ = free_ports()
         with started(tmp_path, port, "--demo") as process:
             assert process.stdout is not None
-            told = re.fullmatch(
+            printed = re.fullmatch(
                 r"demo login of this start: name (\S+), password (\S+)\n", process.stdout.readline()
             )
-            assert told is not None
-            passwords.append(told[2])
+            assert printed is not None
+            passwords.append(printed[2])
             with httpx.Client(
                 base_url=f"http://127.0.0.1:{port}", transport=httpx.HTTPTransport(retries=7)
             ) as client:
                 for password in passwords:
                     answers.append(
-                        client.post("/auth/login", data={"username": told[1], "password": password})
+                        client.post(
+                            "/auth/login", data={"username": printed[1], "password": password}
+                        )
                     )
                 tokens.append(answers[-1].json()["access_token"])
-                known = [
+                statuses = [
                     client.get("/auth/me", headers={"Authorization": f"Bearer {one}"}).status_code
                     for one in tokens
                 ]
             process.send_signal(signal.SIGTERM)
     assert [answer.status_code for answer in answers] == [200, 401, 200]
-    assert known == [401, 200]
+    assert statuses == [401, 200]
 
 
 def test_without_a_secret_and_without_the_demo_nothing_starts_and_nobody_has_an_account(

@@ -1,4 +1,4 @@
-"""When a login ends: by its age, by a logout, by whoever runs the service; for requests and for open streams."""
+"""When a login ends: by age, logout or command; for requests and for open streams."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -65,7 +65,7 @@ ENDINGS: dict[str, Ending] = {
 async def test_a_password_that_is_being_checked_meanwhile_begins_no_login(
     plant: Plant, tmp_path: Path, how: str
 ) -> None:
-    """Hashing is busy, so the check of a password takes seconds; in these the account changes."""
+    """Hashing is busy: the account changes while the password is being checked."""
     async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
         anna, others = (
             await w.person("anna"),

@@ -40,7 +40,7 @@ async def until(stream: AsyncIterator[ServerSentEvent], name: str, part: str) ->
     raise AssertionError(f"the stream ended before {name}")
 
 
-async def test_two_browsers_hear_the_same_over_one_connection_to_the_feed(
+async def test_two_browsers_get_the_same_over_one_connection_to_the_feed(
     plant: Plant, tmp_path: object
 ) -> None:
     async with (
@@ -70,11 +70,11 @@ async def test_the_status_keeps_pace_with_the_assessments(plant: Plant, tmp_path
                 w.feed.close_hour()
             await until(stream, "status", '"assessed_until":"2026-03-01T05:00:00Z"')
         with w.state.hub.listen() as listener:
-            known = [event.data for event in await listener.take() if event.name == "status"]
-        assert '"assessed_until":"2026-03-01T05:00:00Z"' in known[0]
+            replayed = [event.data for event in await listener.take() if event.name == "status"]
+        assert '"assessed_until":"2026-03-01T05:00:00Z"' in replayed[0]
 
 
-async def test_the_last_status_a_new_browser_hears_is_the_present_one(
+async def test_the_last_status_that_a_new_browser_gets_is_the_present_one(
     plant: Plant, tmp_path: object
 ) -> None:
     async with (

@@ -262,7 +262,10 @@ async def test_a_database_that_takes_no_line_for_a_while_loses_no_refusal(
     async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
         await log_in(w.browser(), "anna", "guess")
         async with w.state.database.begin() as session:
-            full = "CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+            full = (
+                "CREATE TRIGGER full BEFORE INSERT ON journal "
+                "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+            )
             await session.execute(text(full))
         with pytest.raises(IntegrityError, match="disk is full"):
             await w.state.refusals.write()

@@ -1,4 +1,4 @@
-"""Trends over a long past: the same figures as a plain fold gives, without holding up the event loop."""
+"""Trends over a long past: the same values as a plain fold, without blocking the event loop."""
 
 import asyncio
 import os
@@ -26,7 +26,10 @@ FORECASTERS = ("forecast_1h", "forecast_3h", "forecast_6h")
 async def test_warnings_of_a_course_are_those_of_the_monitor(
     plant: Plant, database_url: str
 ) -> None:
-    """Over scores that cross thresholds, alarms, gaps, intervals that were not assessed, and a model without a threshold."""
+    """With crossed thresholds, alarms, gaps, and intervals without an assessment.
+
+    Also with a model that has no threshold.
+    """
     async with world(plant, database_url) as w:
         await fill(w.state.database, plant, BEGIN, 200, seed=4)
         await fill(w.state.database, plant, BEGIN + 230 * HOUR, 100, seed=5)
@@ -70,9 +73,11 @@ async def test_a_plant_of_ten_minutes_is_drawn_at_its_own_cadence(
 
 
 def reader() -> psutil.Process:
-    """The process that reads the past: the newest of those that the fork server has made."""
-    made = [one for one in psutil.Process().children(recursive=True) if one.ppid() != os.getpid()]
-    return max(made, key=psutil.Process.create_time)
+    """The process that reads the past: the newest one of those that the fork server has started."""
+    processes = [
+        one for one in psutil.Process().children(recursive=True) if one.ppid() != os.getpid()
+    ]
+    return max(processes, key=psutil.Process.create_time)
 
 
 async def long_trends(w: World, count: int) -> list[int]:
@@ -88,7 +93,7 @@ async def long_trends(w: World, count: int) -> list[int]:
 
 
 async def test_the_monitor_goes_on_while_the_past_is_read(plant: Plant, tmp_path: Path) -> None:
-    """The reading process is held: whatever a read takes, intervals are stored, assessed and announced meanwhile."""
+    """While the reading process is stopped, intervals are stored, assessed and published."""
     async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=3, monitored=True) as w:
         await w.state.monitor.caught_up.wait()
         assert await long_trends(w, 1) == [200]
@@ -130,14 +135,14 @@ async def test_a_reader_that_is_killed_is_replaced(plant: Plant, tmp_path: Path)
 async def test_one_read_serves_everybody_who_asks_for_the_same(
     plant: Plant, tmp_path: Path
 ) -> None:
-    """Making a folder twice fails: it was made once."""
+    """Creating a folder twice fails: the read ran once."""
     async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
-        made = str(tmp_path / "made")
-        await asyncio.gather(*(w.state.reader.read(("same",), os.mkdir, made) for _ in range(10)))
-        await w.state.reader.read(("same",), os.mkdir, made)
+        folder = str(tmp_path / "created")
+        await asyncio.gather(*(w.state.reader.read(("same",), os.mkdir, folder) for _ in range(10)))
+        await w.state.reader.read(("same",), os.mkdir, folder)
         for _ in range(2):
             with pytest.raises(FileExistsError):
-                await w.state.reader.read(("other",), os.mkdir, made)
+                await w.state.reader.read(("other",), os.mkdir, folder)
 
 
 async def test_an_account_beyond_its_allowance_is_refused_until_later_and_others_are_not(

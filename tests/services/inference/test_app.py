@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.registry import Registry
 from alarmstack.services.inference import Shelf, create_app
@@ -207,7 +207,9 @@ def test_a_forecast_of_a_plant_in_alarm_says_so(client: TestClient, plant: Plant
 def test_a_column_that_begins_to_flood_is_seen_before_the_limit(
     client: TestClient, plant: Plant
 ) -> None:
-    """Twelve rows of nine keys; in the last five, pressure drops and flows move together, all far from any limit."""
+    """Twelve rows of nine keys; in the last five, pressure drops and flows move together, all
+    far from any limit.
+    """
     signs = {
         "pdt31008": 12,
         "pdt31007": 9.8,
@@ -231,10 +233,10 @@ def test_a_column_that_begins_to_flood_is_seen_before_the_limit(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"horizon": 2}, "use one of 1, 3, 6"),
+        ({"horizon": 2}, "use one of 1h, 3h, 6h"),
         ({"rows": 11}, "at least 12"),
         ({"step": timedelta(seconds=2)}, "cadence 1h"),
-        ({"step": -timedelta(hours=1)}, "oldest first"),
+        ({"step": -timedelta(hours=1)}, "oldest row first"),
         ({"extra": {"pdt9": 1.0}}, "pdt9"),
         ({"rows": 1001}, "1000"),
     ],
@@ -297,7 +299,7 @@ def test_an_explanation_adds_up_to_the_score_it_explains(
             c["text"].endswith("missing") == (c["value"] is None) for c in told["contributions"]
         )
         raw = 1 / (1 + math.exp(-total)) if told["scale"] == "log-odds" else total
-        calibration = shelf.speaker(name).bundle.calibration
+        calibration = shelf.model(name).bundle.calibration
         back = raw if calibration is None else float(calibration(np.array([raw]))[0])
         assert back == pytest.approx(score, abs=1e-4)
 
@@ -309,7 +311,7 @@ def test_an_explanation_of_both_or_neither_is_refused(client: TestClient) -> Non
 def test_all_models_answer_in_one_assessment(client: TestClient, plant: Plant) -> None:
     rows = intervals(plant)
     told = client.post("/assess", json={"intervals": rows}).json()
-    assert [m["name"] for m in told["models"]] == [one.name for one in expected(plant)] and all(
+    assert [m["name"] for m in told["models"]] == [one.name for one in model_list(plant)] and all(
         m["model"] for m in told["models"]
     )
     assert {m["horizon_hours"] for m in told["models"]} == {None, 1, 3, 6}
@@ -384,7 +386,7 @@ def test_importances_are_shares_and_unknown_models_are_named(client: TestClient)
 
 def test_models_tell_version_metrics_and_card(client: TestClient, plant: Plant) -> None:
     models = client.get("/models").json()["models"]
-    assert [m["name"] for m in models] == [one.name for one in expected(plant)]
+    assert [m["name"] for m in models] == [one.name for one in model_list(plant)]
     assert all(
         m["status"] in ("loaded", "unpromoted")
         and m["version"] == "1"

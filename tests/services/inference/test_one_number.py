@@ -1,4 +1,6 @@
-"""One hour has one forecast: the monitor, `/infer/auto` and a window that the page sends give the same number, to the bit."""
+"""One hour has one forecast: the monitor, `/infer/auto` and a window that the page sends give
+the same number, to the bit.
+"""
 
 import asyncio
 

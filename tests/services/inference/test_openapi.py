@@ -1,4 +1,6 @@
-"""Whatever the OpenAPI document allows or forbids, the service answers as it says, and never with a 5xx of its own making."""
+"""Whatever the OpenAPI document allows or forbids, the service answers as it says, and never
+with a 5xx of its own making.
+"""
 
 import pytest
 import schemathesis

@@ -24,7 +24,7 @@ def test_replay_equals_offline(client: TestClient, shelf: Shelf, plant: Plant) -
     readings = simulate(plant, start=datetime(2026, 6, 1, tzinfo=UTC), days=28, seed=31).readings
     batch = close_intervals(plant, readings)
     offline = score_block(
-        plant, batch, {n: s.bundle for n, s in shelf.speakers.items()}, any_rule(plant, batch)
+        plant, batch, {n: s.bundle for n, s in shelf.loaded.items()}, any_rule(plant, batch)
     )
     state, closed = open_at(plant, readings["time"].min()), []  # type: ignore[arg-type]
     for hour in range(len(batch)):

@@ -1,11 +1,13 @@
-"""What a scenario promises whoever looks on: most rises of pressure are foreseen before the limit is broken."""
+"""What a scenario promises whoever looks on: most rises of pressure are foreseen before the
+limit is broken.
+"""
 
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.pipelines.scoring import score_block
 from alarmstack.preparation.derived import any_rule
@@ -18,12 +20,14 @@ BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 CALM, RISE, PLANTS, RISES = 48, 24, 8, 2
 """Hours before each rise, hours of each; plants, and rises of each."""
 SHARE = 0.75
-"""Rises to be foreseen by the 3 h forecast: less than its recall of all kinds of alarms (README), as these are few."""
+"""Rises to be foreseen by the 3 h forecast: less than its recall of all kinds of alarms
+(README), as these are few.
+"""
 
 
 def test_most_rises_of_pressure_are_foreseen(shelf: Shelf, plant: Plant) -> None:
-    bundles = {name: speaker.bundle for name, speaker in shelf.speakers.items()}
-    forecaster = next(one for one in expected(plant) if one.horizon == timedelta(hours=3))
+    bundles = {name: loaded.bundle for name, loaded in shelf.loaded.items()}
+    forecaster = next(one for one in model_list(plant) if one.horizon == timedelta(hours=3))
     threshold = bundles[forecaster.name].thresholds[OPERATING]
     foreseen = []
     for seed in range(21, 21 + PLANTS):

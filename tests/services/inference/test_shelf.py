@@ -1,4 +1,6 @@
-"""The shelf keeps up with the registry: aliases move under traffic, the registry goes away, copies on disk go on."""
+"""The shelf keeps up with the registry: aliases move under traffic, the registry goes away,
+copies on disk go on.
+"""
 
 import json
 import os
@@ -42,7 +44,7 @@ def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def registry(shelf: Shelf, empty_registry: Path, tmp_path: Path) -> Registry:
     """A registry of its own with one promoted champion."""
     made = new_registry(empty_registry, tmp_path)
-    made.promote(NAME, register(made, shelf.speaker(NAME).bundle))
+    made.promote(NAME, register(made, shelf.model(NAME).bundle))
     return made
 
 
@@ -56,7 +58,9 @@ def new_registry(empty_registry: Path, folder: Path) -> Registry:
 def register(
     registry: Registry, bundle: Bundle, name: str | None = None, tags: dict[str, str] | None = None
 ) -> str:
-    """Register a Bundle as MLflow's own client does, without a run: a tenth of the time that `publish` takes."""
+    """Register a Bundle as MLflow's own client does, without a run: a tenth of the time that
+    `publish` takes.
+    """
     client, name = registry._client, name or bundle.name
     assert registry._file is not None
     folder = registry._file.parent / "registered" / str(uuid4())
@@ -75,7 +79,7 @@ def test_an_alias_moves_without_one_failed_request(
     mine = Shelf(plant, registry, tmp_path / "kept")
     mine.refresh()
     client = TestClient(create_app(mine))
-    bundle = shelf.speaker(NAME).bundle
+    bundle = shelf.model(NAME).bundle
     registry.promote(
         NAME,
         register(registry, replace(bundle, thresholds={**bundle.thresholds, "operating": 0.123})),
@@ -165,7 +169,7 @@ def test_an_export_of_the_unpromoted_says_what_each_is(
     plant: Plant, shelf: Shelf, registry: Registry, tmp_path: Path
 ) -> None:
     regime = "plant_alarm_regime_classifier"
-    register(registry, shelf.speaker(regime).bundle)
+    register(registry, shelf.model(regime).bundle)
     assert export(plant, registry, Store.at(tmp_path / "promoted")) == {NAME: "1"}
     store = Store.at(tmp_path / "all")
     assert export(plant, registry, store, unpromoted=True) == {NAME: "1", regime: "1"}
@@ -174,7 +178,7 @@ def test_an_export_of_the_unpromoted_says_what_each_is(
         plant, Registry(f"sqlite:///{tmp_path / 'nowhere' / 'mlflow.db'}"), tmp_path / "kept"
     )
     alone.open_kept()
-    assert {name: speaker.promoted for name, speaker in alone.speakers.items()} == {
+    assert {name: loaded.promoted for name, loaded in alone.loaded.items()} == {
         NAME: True,
         regime: False,
     }
@@ -184,7 +188,7 @@ def test_nothing_promoted_is_nothing_to_export(
     plant: Plant, shelf: Shelf, empty_registry: Path, tmp_path: Path
 ) -> None:
     empty = new_registry(empty_registry, tmp_path)
-    register(empty, shelf.speaker(NAME).bundle)
+    register(empty, shelf.model(NAME).bundle)
     with pytest.raises(NotPromotedError, match="alarmstack train"):
         export(plant, empty, Store.at(tmp_path / "models"))
     assert Store.at(tmp_path / "models").latest() is None
@@ -224,7 +228,7 @@ def test_a_model_that_loses_its_alias_falls_silent(
     assert answer.status_code == 503 and f"alarmstack promote {NAME}" in answer.json()["detail"]
     again = Shelf(plant, registry, tmp_path / "kept")
     again.open_kept()
-    assert not again.speakers
+    assert not again.loaded
 
 
 def test_the_newest_speaks_unpromoted_only_where_that_is_allowed(
@@ -238,7 +242,9 @@ def test_the_newest_speaks_unpromoted_only_where_that_is_allowed(
 
 
 def service(shelf: Shelf) -> TestClient:
-    """The service over a shelf, without its reload: made once, as that takes longer than an answer."""
+    """The service over a shelf, without its reload: made once, as that takes longer than an
+    answer.
+    """
     made: TestClient | None = vars(shelf).get("client")
     if made is None:
         made = vars(shelf)["client"] = TestClient(create_app(shelf), raise_server_exceptions=False)
@@ -296,7 +302,7 @@ def test_edited_thresholds_of_a_copy_are_not_used(
     file = tmp_path / "kept" / NAME / "1" / "bundle.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"thresholds": {"operating": 0.99}}))
     (file.parent / "manifest.json").unlink()
-    assert not away(plant, tmp_path / "kept").speakers
+    assert not away(plant, tmp_path / "kept").loaded
 
 
 def test_no_content_of_current_json_prevents_the_start(
@@ -343,7 +349,7 @@ def test_a_copy_that_is_not_what_the_registry_has_under_its_version_is_fetched_a
 ) -> None:
     """As after the registry was made anew: its version 1 is another model."""
     Shelf(plant, registry, tmp_path / "kept").refresh()
-    bundle = shelf.speaker(NAME).bundle
+    bundle = shelf.model(NAME).bundle
     other = new_registry(empty_registry, tmp_path / "other")
     other.promote(NAME, register(other, replace(bundle, thresholds={"operating": 0.123})))
     mine = Shelf(plant, other, tmp_path / "kept")
@@ -369,7 +375,7 @@ def test_a_new_version_replaces_the_old_one_only_after_it_has_given_an_answer(
     mine = Shelf(plant, registry, tmp_path / "kept")
     mine.refresh()
     before = predicted(mine)
-    bundle = shelf.speaker(NAME).bundle
+    bundle = shelf.model(NAME).bundle
     for fault, half in HALVES.items():
         version = register(registry, half(bundle))
         registry.promote(NAME, version)
@@ -379,7 +385,7 @@ def test_a_new_version_replaces_the_old_one_only_after_it_has_given_an_answer(
         assert found["status"] == "kept" and found["version"] == "1", fault
         assert (
             f"version {version} cannot be used" in found["reason"]
-            and "version 1 answers instead" in found["reason"]
+            and "version 1 is used instead" in found["reason"]
         ), fault
         assert asked(mine)[0] == 200, "the last good version answers"
         fresh = Shelf(plant, registry, tmp_path / f"kept {fault}")
@@ -388,7 +394,7 @@ def test_a_new_version_replaces_the_old_one_only_after_it_has_given_an_answer(
         assert not ready.ready and f"{NAME}: version {version} cannot be used" in (
             ready.reason or ""
         ), fault
-        assert not fresh.speakers
+        assert not fresh.loaded
     registry.promote(NAME, register(registry, bundle))
     mine.refresh()
     assert status_of(mine)["status"] == "loaded" and status_of(mine)["reason"] is None
@@ -409,21 +415,23 @@ def test_a_native_model_with_a_pickled_object_is_refused_and_runs_no_code(
     np.savez(content, medians=np.array([Harmful()], object))
     soft = "plant_alarm_rf_soft_alarm"
     registry.promote(
-        soft, register(registry, replace(shelf.speaker(soft).bundle, native=content.getvalue()))
+        soft, register(registry, replace(shelf.model(soft).bundle, native=content.getvalue()))
     )
     mine = Shelf(plant, registry, tmp_path / "kept")
     mine.refresh()
-    assert soft not in mine.speakers and "pickle" in status_of(mine, soft)["reason"]
+    assert soft not in mine.loaded and "pickle" in status_of(mine, soft)["reason"]
     assert not (tmp_path / "harm").exists()
 
 
 def test_a_bundle_never_names_the_folder_that_it_is_kept_in(
     registry: Registry, shelf: Shelf, plant: Plant, tmp_path: Path
 ) -> None:
-    """A Bundle of another name: its copies would be written, and other folders removed, where that name leads."""
+    """A Bundle of another name: its copies would be written, and other folders removed, where
+    that name leads.
+    """
     precious = tmp_path / "precious" / "7"
     precious.mkdir(parents=True)
-    bundle = shelf.speaker(NAME).bundle
+    bundle = shelf.model(NAME).bundle
     folder = tmp_path / "made" / "bundle"
     replace(bundle, name="../precious").save(folder)
     (tmp_path / "kept" / NAME).mkdir(parents=True)
@@ -431,10 +439,10 @@ def test_a_bundle_never_names_the_folder_that_it_is_kept_in(
     (tmp_path / "kept" / NAME / "current.json").write_text('{"version": "1", "promoted": true}')
     mine = Shelf(plant, registry, tmp_path / "kept")
     mine.open_kept()
-    assert not mine.speakers
+    assert not mine.loaded
     registry.promote(NAME, register(registry, replace(bundle, name="../precious"), NAME))
     mine.refresh()
-    assert not mine.speakers and asked(mine)[0] == 503
+    assert not mine.loaded and asked(mine)[0] == 503
     assert precious.exists()
 
 
@@ -446,7 +454,7 @@ def test_only_copies_of_versions_are_removed(
     (tmp_path / "elsewhere").mkdir()
     (home / "notes").mkdir()
     (home / "0").symlink_to(tmp_path / "elsewhere")
-    registry.promote(NAME, register(registry, shelf.speaker(NAME).bundle))
+    registry.promote(NAME, register(registry, shelf.model(NAME).bundle))
     mine.refresh()
     assert sorted(path.name for path in home.iterdir()) == ["2", "current.json", "notes"]
     assert (tmp_path / "elsewhere").is_dir()
@@ -462,13 +470,13 @@ def test_a_model_serves_although_no_copy_of_it_can_be_kept_and_says_so(
     assert "no copy can be kept on disk: Not a directory" in status_of(mine)["reason"]
     (tmp_path / "kept").unlink()
     mine.refresh()
-    assert status_of(mine)["reason"] is None and away(plant, tmp_path / "kept").speakers
+    assert status_of(mine)["reason"] is None and away(plant, tmp_path / "kept").loaded
 
 
 def test_an_unusable_challenger_affects_only_itself(
     registry: Registry, shelf: Shelf, plant: Plant, tmp_path: Path
 ) -> None:
-    bundle = shelf.speaker(NAME).bundle
+    bundle = shelf.model(NAME).bundle
     mine = Shelf(plant, registry, tmp_path / "kept")
     registry.challenge(NAME, register(registry, HALVES["half a graph"](bundle)))
     mine.refresh()
@@ -481,7 +489,8 @@ def test_an_unusable_challenger_affects_only_itself(
         None,
     )
     assert (
-        found["challenger"] is None and "version 2 cannot challenge" in found["challenger_reason"]
+        found["challenger"] is None
+        and "version 2 cannot be the challenger" in found["challenger_reason"]
     )
     body = {"intervals": [{i.key: i.normal[0] for i in plant.modelled}]}
     assessed = service(mine).post("/assess", json=body).json()
@@ -496,19 +505,19 @@ def test_a_model_that_loses_to_its_baseline_is_listed_and_the_service_is_ready(
 ) -> None:
     linear, waiting = "plant_alarm_lr_soft_alarm", "plant_alarm_rf_soft_alarm"
     registry.publish(
-        shelf.speaker(linear).bundle,
+        shelf.model(linear).bundle,
         {"beats_floor": 0.0},
         verdict="f1 0.31 against 0.35 (limit rules alone)",
     )
-    registry.publish(shelf.speaker(waiting).bundle, {"beats_floor": 1.0})
+    registry.publish(shelf.model(waiting).bundle, {"beats_floor": 1.0})
     mine = Shelf(plant, registry, tmp_path / "kept")
     mine.refresh()
     assert asked(mine)[0] == 200
     found = status_of(mine, linear)
     assert found["status"] == "not_promoted"
     assert (
-        found["reason"]
-        == f"not promoted: {linear} version 1 loses to its baseline (f1 0.31 against 0.35 (limit rules alone))"
+        found["reason"] == f"not promoted: {linear} version 1 loses to its baseline "
+        "(f1 0.31 against 0.35 (limit rules alone))"
     )
     assert f"waits for `alarmstack promote {waiting}`" in status_of(mine, waiting)["reason"]
     body = {"intervals": [{i.key: i.normal[0] for i in plant.modelled}]}
@@ -542,7 +551,7 @@ def test_the_fingerprint_changes_with_the_models_and_not_with_a_restart(
     seen.append(mine.ready().fingerprint)
     again = away(plant, tmp_path / "kept")
     assert again.ready().fingerprint == seen[-1]
-    registry.promote(NAME, register(registry, shelf.speaker(NAME).bundle))
+    registry.promote(NAME, register(registry, shelf.model(NAME).bundle))
     mine.refresh()
     seen.append(mine.ready().fingerprint)
     assert len(set(seen)) == 3 and all(seen)

@@ -1,4 +1,4 @@
-"""The alarm state through a shift: readings of two plants go in, one state comes out, whatever is restarted in between."""
+"""The alarm state through a shift of two plants, with restarts in between."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -202,11 +202,12 @@ def test_the_open_row_at_its_end_is_the_closed_row(readings: list[tuple[str, int
         orient="row",
     )
     closed = close_intervals(plant, frame)
-    rows, known = NewestRows(plant, len(closed), TAGS), dict[str, tuple[float, datetime]]()
+    rows = NewestRows(plant, len(closed), TAGS)
+    newest: dict[str, tuple[float, datetime]] = {}
     for tag, second, value in ordered:
         at = NINE + timedelta(seconds=second)
-        known[tag] = (value, at)
-        rows.add_reading(at, {name: Measured(*one) for name, one in known.items()})
+        newest[tag] = (value, at)
+        rows.add_reading(at, {name: Measured(*one) for name, one in newest.items()})
     last = NINE + timedelta(seconds=ordered[-1][1])
     opened = rows.block(last)
     for tag in TAGS:
@@ -219,11 +220,11 @@ def test_the_open_row_at_its_end_is_the_closed_row(readings: list[tuple[str, int
 
 def shift_of_a_mill() -> list[FeedReading]:
     """Six minutes, a reading every ten seconds: hot, low, off its setpoint, unsteady, and back."""
-    told = []
+    readings = []
     for tick in range(36):
         hot = 85.0 if 6 <= tick < 12 else 60.0
         low = 15.0 if 10 <= tick < 20 else 50.0
-        told.append(
+        readings.append(
             feed_reading(
                 NINE + tick * timedelta(seconds=10),
                 tb7=hot,
@@ -232,25 +233,25 @@ def shift_of_a_mill() -> list[FeedReading]:
                 sc9_sp=50.0 if tick < 15 else 57.0,
             )
         )
-    return told
+    return readings
 
 
 def test_a_second_plant_with_limits_of_every_kind() -> None:
-    state, told = AlarmState(mill()), []
+    state, pending = AlarmState(mill()), []
     for one in shift_of_a_mill():
         state.add_reading(one)
-        told += [(limit.rule, limit.value) for limit in seen(state).pending]
-    found = {
+        pending += [(limit.rule, limit.value) for limit in seen(state).pending]
+    alarms = {
         (rule, (begin - NINE).total_seconds(), end and (end - NINE).total_seconds())
         for rule, begin, end in episodes(state)
     }
-    assert found == {
+    assert alarms == {
         ("bearing_hot", 60.0, 240.0),
         ("bin_low", 100.0, 320.0),
         ("speed_off", 150.0, None),
         ("bearing_unsteady", 60.0, 270.0),
     }
-    assert ("bearing_hot", 85.0) in told, "exceeded, while the on-delay runs"
+    assert ("bearing_hot", 85.0) in pending, "exceeded, while the on-delay runs"
 
 
 def restarted(before: AlarmState, plant: Plant) -> AlarmState:
@@ -297,7 +298,7 @@ def closed_hours(plant: Plant, pressures: Sequence[float]) -> list[Past]:
     return [Past(one.timestamp, one.model_dump(mode="json")) for one in rows if one.timestamp]
 
 
-def test_of_hours_without_readings_the_closed_intervals_tell(plant: Plant) -> None:
+def test_hours_without_readings_are_evaluated_on_closed_intervals(plant: Plant) -> None:
     state = AlarmState(plant)
     state.resume(
         closed_hours(plant, [250, 320, 330, 250]), [feed_reading(NINE + 5 * HOUR, pdt31008=240.0)]
@@ -350,9 +351,8 @@ def test_a_reading_that_comes_late_changes_nothing(plant: Plant) -> None:
 def test_the_block_of_the_open_interval_is_read_by_the_rules_of_the_labels(plant: Plant) -> None:
     rows = NewestRows(plant, 3, ["LT301031"])
     for hours, level in ((2, 20.0), (1, 60.0)):
-        rows.add_interval(
-            Observation.model_validate(row(plant, NINE - hours * HOUR, lt301031=level))
-        )
+        interval = row(plant, NINE - hours * HOUR, lt301031=level)
+        rows.add_interval(Observation.model_validate(interval))
     rows.add_reading(NINE, {"LT301031": Measured(35.0, NINE)})
     assert column(plant, rows.block(NINE), "LT301031_roll3h_mean")[-1] == pytest.approx(
         (20 + 60 + 35) / 3
@@ -366,7 +366,7 @@ def test_the_block_of_the_open_interval_is_read_by_the_rules_of_the_labels(plant
 
 
 def test_a_pressure_that_swings_about_its_limit_is_one_alarm_not_twelve(plant: Plant) -> None:
-    """The simulated pressure rise: for hours the pressure crosses its limit every one or two hours."""
+    """The simulated pressure rise: the pressure crosses its limit every one or two hours."""
     live = LivePlant(plant, 11, NINE)
     live.advance(48)
     player, state = Player(live, 720.0, None, None), AlarmState(plant)
@@ -379,16 +379,19 @@ def test_a_pressure_that_swings_about_its_limit_is_one_alarm_not_twelve(plant: P
             state.add_interval(
                 to_rows(plant, live.intervals.rows(len(live.intervals) - 1, len(live.intervals)))[0]
             )
-        told = player.now()
-        state.add_reading(FeedReading(told.reading, told.ages, told.setpoints))
-        before, above = above, (told.reading.numbers.get("pdt31008") or 0.0) > 300.0
+        newest = player.now()
+        state.add_reading(FeedReading(newest.reading, newest.ages, newest.setpoints))
+        before, above = above, (newest.reading.numbers.get("pdt31008") or 0.0) > 300.0
         crossings += above and not before
     begun = [begin for rule, begin, _ in episodes(state) if rule == "flooding"]
     assert crossings > 5 and len(begun) <= 2
 
 
 def test_closed_intervals_that_follow_one_another_give_one_instant_one_value(plant: Plant) -> None:
-    """Back for exactly the off-delay, then beyond the limit again: the alarm did not end and begin in the same instant."""
+    """Below the limit for exactly the off-delay, then above it again.
+
+    The alarm did not end and begin in the same instant.
+    """
     state = AlarmState(plant)
     state.resume(closed_hours(plant, [320, 250, 250, 320, 250, 250, 250]), [])
     begun = [(begin, end) for rule, begin, end in episodes(state) if rule == "flooding"]

@@ -1,4 +1,4 @@
-"""Faults of the real kind: a locked database file, a stopped Postgres, a full disk, rows that are not valid.
+"""Real faults: a locked database file, a stopped Postgres, a full disk, invalid rows.
 
 The monitor reports each one, goes on by itself, and loses or doubles no interval.
 """
@@ -39,7 +39,7 @@ async def assessed(w: World) -> list[tuple[Any, bool]]:
     """Every stored interval's hour, and whether it is assessed."""
     async with w.state.database.begin() as session:
         past = await plant_history.past(session, w.state.plant.name, None, None, 10_000)
-    return [((one.start - BEGIN) / HOUR, one.said is not None) for one in past]
+    return [((one.start - BEGIN) / HOUR, one.outputs is not None) for one in past]
 
 
 async def all_assessed(w: World, hours: int) -> None:
@@ -245,7 +245,7 @@ BAD: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
 
 
 @pytest.mark.parametrize(("what", "change", "reason"), BAD, ids=[one[0] for one in BAD])
-async def test_a_bad_row_among_good_ones_is_quarantined_and_the_others_are_assessed(
+async def test_an_invalid_row_among_valid_ones_is_quarantined_and_the_others_are_assessed(
     plant: Plant, database_url: str, what: str, change: Callable[[dict[str, Any]], Any], reason: str
 ) -> None:
     async with world(plant, database_url, monitored=True) as w:
@@ -258,36 +258,36 @@ async def test_a_bad_row_among_good_ones_is_quarantined_and_the_others_are_asses
         assert shown["total"] == 1 and reason in shown["rows"][0]["reason"]
 
 
-async def test_a_bad_row_on_the_stream_is_replaced_by_the_good_one(
+async def test_an_invalid_row_on_the_stream_is_replaced_by_the_valid_one(
     plant: Plant, database_url: str
 ) -> None:
     async with world(plant, database_url, hours=3, monitored=True) as w:
         await all_assessed(w, 3)
-        good = w.feed.close_hour(told=False)
-        w.feed.tell_text("interval", good.model_copy(update={"unknown": 1.0}).model_dump_json())
-        w.feed.tell_text("interval", "<html>Bad gateway</html>")
-        w.feed.tell_text("reading", '{"reading": {"timestamp": "0001-01-01T00:00:00+14:00"}}')
+        good = w.feed.close_hour(sent=False)
+        w.feed.send_text("interval", good.model_copy(update={"unknown": 1.0}).model_dump_json())
+        w.feed.send_text("interval", "<html>Bad gateway</html>")
+        w.feed.send_text("reading", '{"reading": {"timestamp": "0001-01-01T00:00:00+14:00"}}')
         await becomes(lambda: w.state.monitor.quarantined == 3, w)
         assert not w.state.tasks.down
         w.feed.close_hour()
         await all_assessed(w, 5)
 
 
-async def test_a_row_that_comes_with_every_answer_is_counted_once(
+async def test_an_invalid_row_in_every_answer_is_counted_once(
     plant: Plant, database_url: str
 ) -> None:
     async with world(plant, database_url, hours=3, monitored=True) as w:
         w.feed.extra = [row(plant, BEGIN, other=1.0).model_dump(mode="json")]
         for hours in (3, 5, 7):
             await all_assessed(w, hours)
-            w.feed.close_hour(told=False)
+            w.feed.close_hour(sent=False)
             w.feed.close_hour()
         assert w.state.monitor.quarantined == 1
         anna = await w.person("anna", "viewer")
         assert (await anna.get("/feed/quarantine")).json()["rows"][0]["times"] >= 3
 
 
-async def test_only_the_newest_bad_rows_are_kept(plant: Plant, database_url: str) -> None:
+async def test_only_the_newest_invalid_rows_are_kept(plant: Plant, database_url: str) -> None:
     async with world(plant, database_url, hours=3, monitored=True, quarantine_rows=4) as w:
         w.feed.extra = [
             row(plant, BEGIN + hour * HOUR, other=1.0).model_dump(mode="json") for hour in range(9)
@@ -306,7 +306,7 @@ async def test_the_bounds_are_settings(plant: Plant, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/b.db"
     async with world(plant, url, hours=3, monitored=True, feed_ahead_seconds=3600.0) as w:
         await all_assessed(w, 3)
-        w.feed.tell("interval", row(plant, BEGIN + 20 * HOUR))
+        w.feed.send("interval", row(plant, BEGIN + 20 * HOUR))
         await becomes(lambda: w.state.monitor.quarantined == 1, w)
 
 
@@ -317,7 +317,7 @@ async def test_a_feed_whose_clock_does_not_run_is_stale_and_not_ready(
         await all_assessed(w, 3)
         await becomes(lambda: w.state.tasks.down, w)
         for _ in range(20):
-            w.feed.tell("reading", w.feed.live())
+            w.feed.send("reading", w.feed.live())
             w.clock.advance(1)
             await asyncio.sleep(0.01)
         assert w.state.monitor.status().feed == "stale", "the same reading again is no sign of life"
@@ -338,30 +338,30 @@ async def test_a_row_that_is_corrected_while_it_is_assessed_keeps_the_new_score(
         await becomes(lambda: models.asked == 4, w)
         stored = w.state.monitor.stored
         w.feed.intervals[-1] = w.feed.intervals[-1].model_copy(update={"pdt31008": 900.0})
-        w.feed.tell("interval", w.feed.intervals[-1])
+        w.feed.send("interval", w.feed.intervals[-1])
         await becomes(lambda: w.state.monitor.stored > stored, w)
         models.answering.set()
         await all_assessed(w, 4)
         async with w.state.database.begin() as session:
             (newest,) = await plant_history.past(session, plant.name, None, None, 1)
-        assert newest.said is not None and set(newest.said["scores"].values()) <= {0.9, None}
+        assert newest.outputs is not None and set(newest.outputs["scores"].values()) <= {0.9, None}
 
 
-async def test_intervals_that_saw_a_row_are_assessed_again_when_it_is_corrected(
+async def test_intervals_whose_window_has_a_corrected_row_are_assessed_again(
     plant: Plant, database_url: str
 ) -> None:
     async with world(plant, database_url, hours=9, monitored=True) as w:
         await all_assessed(w, 9)
         before = len(w.models.assessed)
         w.feed.intervals[5] = w.feed.intervals[5].model_copy(update={"pdt31008": 1.0})
-        w.feed.tell("interval", w.feed.intervals[5])
+        w.feed.send("interval", w.feed.intervals[5])
         await becomes(lambda: len(w.models.assessed) == before + 4, w)
         await all_assessed(w, 9)
         again = [(start - BEGIN) / HOUR for start in w.models.assessed[before:]]
         assert again == [8, 7, 6, 5]
 
 
-async def test_a_correction_reaches_as_far_as_the_row_was_seen(
+async def test_a_correction_reaches_as_far_as_the_windows_with_the_row(
     plant: Plant, database_url: str
 ) -> None:
     async with world(plant, database_url) as w:
@@ -376,7 +376,7 @@ async def test_a_correction_reaches_as_far_as_the_row_was_seen(
             await plant_history.store(
                 session, plant.name, BEGIN + HOUR, {"pdt31008": 2.0}, BEGIN, 2 * HOUR
             )
-        assert [hour for hour, known in await assessed(w) if not known] == [1, 2, 3]
+        assert [hour for hour, done in await assessed(w) if not done] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("change", ["version", "fingerprint"])
@@ -399,7 +399,7 @@ async def test_refused_intervals_are_shown_and_tried_again_when_the_models_or_th
         await all_assessed(w, 3)
 
 
-async def test_an_interval_that_inference_fails_on_does_not_hold_up_the_others(
+async def test_an_interval_that_inference_fails_on_does_not_delay_the_others(
     plant: Plant, tmp_path: Path
 ) -> None:
     models = Models_(plant)
@@ -414,7 +414,7 @@ async def test_an_interval_that_inference_fails_on_does_not_hold_up_the_others(
         await recovers(w, 3)
 
 
-async def test_a_peer_that_stalls_does_not_stop_the_status(plant: Plant, tmp_path: Path) -> None:
+async def test_a_stalled_upstream_does_not_stop_the_status(plant: Plant, tmp_path: Path) -> None:
     models = Models_(plant)
     async with world(
         plant, f"sqlite:///{tmp_path}/a.db", hours=3, monitored=True, models=models
@@ -450,16 +450,20 @@ async def test_an_instant_outside_every_calendar_is_refused_in_one_line(
 ) -> None:
     async with world(plant, database_url) as w:
         anna = await w.person("anna", "engineer")
-        told = await anna.post("/drift/recalibrated", json={"key": "pdt31008", "at": year})
-        assert told.status_code == 422 and "outside 1900 to 9000" in told.json()["detail"]
+        answer = await anna.post("/drift/recalibrated", json={"key": "pdt31008", "at": year})
+        assert answer.status_code == 422
+        assert "outside the years 1900 to 9000" in answer.json()["detail"]
         window = [row(plant, BEGIN + hour * HOUR).model_dump(mode="json") for hour in range(12)]
         window[0]["timestamp"] = year
-        asked = {"horizon": 1, "recent_observations": window}
-        assert (await anna.post("/infer/forecast", json=asked)).status_code == 422
+        body = {"horizon": 1, "recent_observations": window}
+        assert (await anna.post("/infer/forecast", json=body)).status_code == 422
 
 
 def test_a_connection_is_given_up_before_a_service_closes_it() -> None:
-    """A request on a connection that is closed just then gets no answer: half of the time is between the two."""
+    """A request on a connection that is being closed gets no answer.
+
+    Idle connections are therefore closed in less than half of the server's time.
+    """
     from uvicorn import Config
 
     from alarmstack.services.monitor.upstream import LIMITS

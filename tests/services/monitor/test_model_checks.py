@@ -1,4 +1,4 @@
-"""Drift and the champion/challenger comparison as API bodies, from stored intervals and references."""
+"""Drift and champion/challenger comparison as API bodies, from stored intervals and references."""
 
 import numpy as np
 import pytest
@@ -16,9 +16,11 @@ WEEK = 168
 @pytest.fixture
 def references(plant: Plant) -> References:
     """Models whose instruments and scores were around 0 in training."""
-    known = reference_distribution(np.random.default_rng(0).normal(size=20 * WEEK), WEEK)
-    assert known is not None
-    values = ReferenceValues(edges=list(known.edges), shares=list(known.shares), bound=known.bound)
+    distribution = reference_distribution(np.random.default_rng(0).normal(size=20 * WEEK), WEEK)
+    assert distribution is not None
+    values = ReferenceValues(
+        edges=list(distribution.edges), shares=list(distribution.shares), bound=distribution.bound
+    )
     return References(
         models=[
             Reference(

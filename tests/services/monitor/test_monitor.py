@@ -1,4 +1,4 @@
-"""The live loop through a shift: hours close, services go away and come back, the process restarts. Nothing is lost or doubled."""
+"""The live loop through a shift: services fail and return, a restart, nothing is lost."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.services.sensors.app import Player
 from alarmstack.services.sensors.app import create_app as create_sensors
@@ -19,10 +19,10 @@ pytestmark = pytest.mark.anyio
 
 
 async def stored(w: World) -> tuple[int, int]:
-    """How many intervals and how many assessments the plant's history holds."""
+    """The numbers of stored intervals and assessments."""
     async with w.state.database.begin() as session:
         past = await plant_history.past(session, w.state.plant.name, None, None, 10_000)
-    return len(past), sum(one.said is not None for one in past)
+    return len(past), sum(one.outputs is not None for one in past)
 
 
 def newest_is(hour: int) -> object:
@@ -71,7 +71,7 @@ async def test_a_closed_hour_reaches_the_overview_with_its_warnings(
         assert overview["status"]["feed"] == "live" and overview["status"]["inference"] == "ready"
 
 
-async def test_between_two_hours_something_is_said_that_no_history_keeps(
+async def test_between_two_hours_a_provisional_assessment_is_shown_and_not_stored(
     plant: Plant, database_url: str
 ) -> None:
     models = Models_(plant, lambda row: 0.9 if row.numbers["pdt31008"] > 250 else 0.1)
@@ -80,17 +80,17 @@ async def test_between_two_hours_something_is_said_that_no_history_keeps(
         with w.state.hub.listen() as listener:
             await w.state.monitor.caught_up.wait()
             before = await stored(w)
-            w.feed.speak_between(15, pdt31008=280.0)
-            told = json.loads((await next_event(listener, "provisional")).data)
-            assert told["assessment"]["timestamp"] == "2026-03-01T02:15:00Z"
-            assert [one["standing"] for one in told["warnings"]] == [True] * 3
-            assert told["warnings"][0]["since"] == "2026-03-01T03:15:00Z"
-            w.feed.speak_between(30, pdt31008=200.0)
+            w.feed.reach_stride(15, pdt31008=280.0)
+            first = json.loads((await next_event(listener, "provisional")).data)
+            assert first["assessment"]["timestamp"] == "2026-03-01T02:15:00Z"
+            assert [one["standing"] for one in first["warnings"]] == [True] * 3
+            assert first["warnings"][0]["since"] == "2026-03-01T03:15:00Z"
+            w.feed.reach_stride(30, pdt31008=200.0)
             held = json.loads(
                 (await next_event(listener, "provisional", lambda data: "02:30:00" in data)).data
             )
             assert held["warnings"][0]["since"] == "2026-03-01T03:15:00Z", (
-                "a warning stands as long as it must, here too"
+                "a provisional warning stays active for its shortest time too"
             )
             overview = (await anna.get("/overview")).json()
             assert overview["provisional"]["assessment"]["timestamp"] == "2026-03-01T02:30:00Z"
@@ -104,19 +104,19 @@ async def test_between_two_hours_something_is_said_that_no_history_keeps(
         assert (await anna.get("/overview")).json()["provisional"] is None
 
 
-async def test_hours_that_nobody_told_of_are_fetched(plant: Plant, database_url: str) -> None:
+async def test_hours_that_were_not_sent_are_fetched(plant: Plant, database_url: str) -> None:
     async with world(plant, database_url, hours=2, monitored=True) as w:
         with w.state.hub.listen() as listener:
             await next_event(listener, "assessment", newest_is(1))
             for _ in range(5):
-                w.feed.close_hour(told=False)
+                w.feed.close_hour(sent=False)
             w.feed.close_hour()
             await next_event(listener, "assessment", newest_is(7))
             await w.state.monitor.caught_up.wait()
         assert await stored(w) == (8, 8)
 
 
-async def test_a_feed_that_goes_away_is_reported_and_taken_up_again_without_a_hole(
+async def test_a_feed_that_disconnects_is_reported_and_its_missed_hours_are_fetched(
     plant: Plant, database_url: str
 ) -> None:
     async with world(plant, database_url, hours=2, monitored=True) as w:
@@ -141,7 +141,7 @@ async def test_a_feed_that_goes_away_is_reported_and_taken_up_again_without_a_ho
         assert len(w.models.assessed) == len(set(w.models.assessed)) == 6
 
 
-async def test_inference_away_delays_assessments_and_loses_none(
+async def test_assessments_wait_for_inference_and_none_is_lost(
     plant: Plant, database_url: str
 ) -> None:
     models = Models_(plant)
@@ -167,7 +167,7 @@ async def test_inference_away_delays_assessments_and_loses_none(
         assert await stored(w) == (4, 4)
 
 
-async def test_models_that_are_silent_are_named(plant: Plant, tmp_path: object) -> None:
+async def test_unavailable_models_are_counted(plant: Plant, tmp_path: object) -> None:
     models = Models_(plant)
     models.silent = True
     async with world(
@@ -177,12 +177,12 @@ async def test_models_that_are_silent_are_named(plant: Plant, tmp_path: object) 
         status = w.state.monitor.status()
         assert (
             status.inference == "down"
-            and f"{len(expected(plant))} of {len(expected(plant))}"
+            and f"{len(model_list(plant))} of {len(model_list(plant))}"
             in (status.inference_reason or "")
         )
 
 
-async def test_a_feed_that_falls_silent_is_stale(plant: Plant, tmp_path: object) -> None:
+async def test_a_feed_without_readings_is_stale(plant: Plant, tmp_path: object) -> None:
     async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=1, monitored=True) as w:
         with w.state.hub.listen() as listener:
             await next_event(listener, "status", lambda data: '"live"' in data)
@@ -194,7 +194,7 @@ async def test_a_feed_that_falls_silent_is_stale(plant: Plant, tmp_path: object)
             assert "no reading for 11 s" in stale["feed_reason"]
 
 
-async def test_a_restart_goes_on_where_it_stood_warnings_included(
+async def test_after_a_restart_the_loop_resumes_with_its_warnings(
     plant: Plant, database_url: str
 ) -> None:
     feed = Feed(plant, 3)
@@ -205,15 +205,16 @@ async def test_a_restart_goes_on_where_it_stood_warnings_included(
             feed.close_hour(pdt31008=280.0)
             await next_event(listener, "assessment", newest_is(3))
             await w.state.monitor.caught_up.wait()
-    asked = len(models.assessed)
+    assessed_before = len(models.assessed)
     feed.connected.clear()
     feed.close_hour(pdt31008=260.0)
     async with world(plant, database_url, monitored=True, feed=feed, models=models) as w:
         with w.state.hub.listen() as listener:
             event = json.loads((await next_event(listener, "assessment", newest_is(4))).data)
-        assert len(models.assessed) == asked + 1
+        assert len(models.assessed) == assessed_before + 1
         assert event["warnings"][0] == {
             "column": "forecast_1h",
+            "horizon": "1h",
             "horizon_hours": 1,
             "standing": True,
             "since": "2026-03-01T04:00:00Z",
@@ -231,10 +232,10 @@ async def test_a_corrected_hour_is_assessed_again_and_a_repeated_one_is_not(
         with w.state.hub.listen() as listener:
             await next_event(listener, "assessment", newest_is(2))
             await w.state.monitor.caught_up.wait()
-            w.feed.tell("interval", w.feed.intervals[-1])
+            w.feed.send("interval", w.feed.intervals[-1])
             corrected = w.feed.intervals[-1].model_copy(update={"pdt31008": 1.0})
             w.feed.intervals[-1] = corrected
-            w.feed.tell("interval", corrected)
+            w.feed.send("interval", corrected)
             w.feed.close_hour()
             await next_event(listener, "assessment", newest_is(3))
             await w.state.monitor.caught_up.wait()
@@ -242,7 +243,7 @@ async def test_a_corrected_hour_is_assessed_again_and_a_repeated_one_is_not(
         assert await stored(w) == (4, 4)
 
 
-async def test_the_real_feed_speaks_the_same_language(plant: Plant, tmp_path: object) -> None:
+async def test_the_real_sensor_api_works_as_a_feed(plant: Plant, tmp_path: object) -> None:
     wall = [0.0]
     live = LivePlant(plant, 8, BEGIN)
     live.advance(30)
@@ -259,7 +260,7 @@ async def test_the_real_feed_speaks_the_same_language(plant: Plant, tmp_path: ob
         assert w.state.monitor.simulated and w.state.monitor.status().feed == "live"
         anna = await w.person("anna", "engineer")
         assert (await anna.post("/infer/auto")).json()["n_observations"] == 31, (
-            "all that the monitor has of the plant's lookback"
+            "as much of the lookback as the monitor has"
         )
         (kept,) = (await anna.get("/history")).json()["entries"]
         rows = (await anna.get("/infer/window", params={"until": kept["plant_time"]})).json()
@@ -268,7 +269,7 @@ async def test_the_real_feed_speaks_the_same_language(plant: Plant, tmp_path: ob
         assert switched.json()["scenario"] == "pressure_rise"
 
 
-async def test_a_plant_clock_that_goes_back_hides_what_has_not_happened(
+async def test_after_the_plant_clock_goes_back_later_intervals_are_hidden(
     plant: Plant, tmp_path: object
 ) -> None:
     url = f"sqlite:///{tmp_path}/a.db"

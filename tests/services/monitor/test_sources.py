@@ -1,4 +1,4 @@
-"""How inference is, from its lists of models: a model that is not promoted is no fault, as long as another one answers."""
+"""The state of inference. A model that is not promoted is no fault while others are available."""
 
 from typing import Any, Literal
 
@@ -26,11 +26,11 @@ def listed(*statuses: Status) -> Ready:
 
 
 def assessed(*statuses: Status) -> Assessment:
-    spoke = ModelRef(name="m", version="1")
+    reference = ModelRef(name="m", version="1")
     models = [
         ModelOutput(
             name=f"m{n}",
-            model=None if status in ("missing", "not_promoted") else spoke,
+            model=None if status in ("missing", "not_promoted") else reference,
             not_promoted=status == "not_promoted",
             reason=status,
             **ABOUT,
@@ -49,7 +49,7 @@ def assessed(*statuses: Status) -> Assessment:
     )
 
 
-@pytest.mark.parametrize("told", [listed, assessed])
+@pytest.mark.parametrize("answer", [listed, assessed])
 @pytest.mark.parametrize(
     ("statuses", "state"),
     [
@@ -60,10 +60,10 @@ def assessed(*statuses: Status) -> Assessment:
         (("not_promoted", "not_promoted"), "down"),
     ],
 )
-def test_a_model_that_is_not_promoted_is_no_fault_while_another_one_answers(
-    told: Any, statuses: tuple[Status, ...], state: str
+def test_a_model_that_is_not_promoted_is_no_fault_while_another_one_is_available(
+    answer: Any, statuses: tuple[Status, ...], state: str
 ) -> None:
     sources = Sources()
-    sources.answered(told(*statuses))
+    sources.answered(answer(*statuses))
     assert sources.inference == state
     assert (sources.inference_reason is None) is (state == "ready")

@@ -1,4 +1,4 @@
-"""One alarm state for every view: on the stream, in the overview and in the list of events, also while the database is locked."""
+"""One alarm state for every view: the stream, the overview and the list of events."""
 
 import asyncio
 import json
@@ -25,15 +25,15 @@ def has(*parts: str) -> object:
 async def events_of(
     w: World, ready: object = lambda _: True, name: str = "vera"
 ) -> list[dict[str, object]]:
-    """The list of events as soon as it fits; the monitor writes it in a task of its own."""
+    """The list of events once it is `ready`: a separate task of the monitor writes it."""
     anna = w.clients[0] if w.clients else await w.person(name, "viewer")
     async with asyncio.timeout(10):
         while True:
             answer = await anna.get("/events")
             assert answer.status_code == 200
             if ready(answer.json()["events"]):  # type: ignore[operator]
-                found: list[dict[str, object]] = answer.json()["events"]
-                return found
+                events: list[dict[str, object]] = answer.json()["events"]
+                return events
             await asyncio.sleep(0.01)
 
 
@@ -46,10 +46,10 @@ async def test_a_crossing_inside_the_hour_is_shown_everywhere_with_its_own_time(
             w.feed.read(30 * MINUTE, pdt31008=240.0)
             await next_event(listener, "state", has(QUIET, "03:30:00"))
             w.feed.read(40 * MINUTE, pdt31008=337.0)
-            told = json.loads((await next_event(listener, "state", has(IN_ALARM))).data)
+            streamed = json.loads((await next_event(listener, "state", has(IN_ALARM))).data)
         anna = await w.person("anna", "viewer")
         shown = (await anna.get("/overview")).json()["state"]
-        assert told == shown and shown["since"] == "2026-03-01T03:40:00Z"
+        assert streamed == shown and shown["since"] == "2026-03-01T03:40:00Z"
         assert [(one["title"], one["value"]) for one in shown["limits"]] == [
             ("PDT31008 above 300 mbar", 337.0)
         ]
@@ -63,7 +63,7 @@ async def test_a_crossing_inside_the_hour_is_shown_everywhere_with_its_own_time(
         assert (await anna.get("/plant")).json()["limits"][0]["off_delay_seconds"] == 7200.0
 
 
-async def test_an_alarm_ends_after_its_off_delay_and_the_list_of_events_says_when(
+async def test_an_alarm_ends_after_its_off_delay_and_the_list_of_events_shows_when(
     plant: Plant, database_url: str
 ) -> None:
     async with world(plant, database_url, hours=3, monitored=True) as w:
@@ -77,7 +77,7 @@ async def test_an_alarm_ends_after_its_off_delay_and_the_list_of_events_says_whe
             )
             w.feed.read(135 * MINUTE, pdt31008=206.0)
             await next_event(listener, "state", has(QUIET))
-        (event,) = await events_of(w, lambda found: found and found[0]["end"])
+        (event,) = await events_of(w, lambda events: events and events[0]["end"])
         assert (event["begin"], event["end"], event["peak"]) == (
             "2026-03-01T03:10:00Z",
             "2026-03-01T05:15:00Z",
@@ -96,8 +96,8 @@ async def test_a_restart_keeps_the_alarm_its_beginning_and_its_one_event(
             await next_event(listener, "state", has(IN_ALARM))
         await events_of(w, bool, "paul")
     feed.connected.clear()
-    feed.read(20 * MINUTE, told=False, pdt31008=320.0)
-    feed.read(25 * MINUTE, told=False, pdt31008=206.0)
+    feed.read(20 * MINUTE, sent=False, pdt31008=320.0)
+    feed.read(25 * MINUTE, sent=False, pdt31008=206.0)
     async with world(plant, database_url, monitored=True, feed=feed) as w:
         with w.state.hub.listen() as listener:
             resumed = json.loads((await next_event(listener, "state", has('"known":true'))).data)
@@ -107,24 +107,24 @@ async def test_a_restart_keeps_the_alarm_its_beginning_and_its_one_event(
             )
             feed.read(145 * MINUTE, pdt31008=206.0)
             await next_event(listener, "state", has(QUIET))
-        (event,) = await events_of(w, lambda found: found and found[0]["end"])
+        (event,) = await events_of(w, lambda events: events and events[0]["end"])
         assert event["peak"] == 337.0
 
 
-async def test_a_crossing_while_the_gateway_was_away_is_found_in_the_feeds_readings(
+async def test_a_crossing_while_the_gateway_was_down_is_found_in_the_readings_of_the_feed(
     plant: Plant, tmp_path: object
 ) -> None:
     feed = Feed(plant, 3)
-    feed.read(-30 * MINUTE, told=False, pdt31008=240.0)
-    feed.read(-20 * MINUTE, told=False, pdt31008=337.0)
-    feed.read(-10 * MINUTE, told=False, pdt31008=337.0)
+    feed.read(-30 * MINUTE, sent=False, pdt31008=240.0)
+    feed.read(-20 * MINUTE, sent=False, pdt31008=337.0)
+    feed.read(-10 * MINUTE, sent=False, pdt31008=337.0)
     async with world(plant, f"sqlite:///{tmp_path}/a.db", monitored=True, feed=feed) as w:
         with w.state.hub.listen() as listener:
             resumed = json.loads((await next_event(listener, "state", has('"known":true'))).data)
         assert resumed["since"] == "2026-03-01T02:40:00Z"
 
 
-async def test_without_a_live_feed_nothing_is_claimed(plant: Plant, tmp_path: object) -> None:
+async def test_without_a_live_feed_the_state_is_unknown(plant: Plant, tmp_path: object) -> None:
     async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=3, monitored=True) as w:
         with w.state.hub.listen() as listener:
             await next_event(listener, "assessment")
@@ -161,7 +161,7 @@ async def test_an_alarm_is_shown_while_the_database_is_locked_and_stored_afterwa
         assert event["begin"] == "2026-03-01T03:10:00Z"
 
 
-async def test_a_value_that_the_instrument_cannot_have_ends_no_alarm(
+async def test_a_value_out_of_the_instruments_range_ends_no_alarm(
     plant: Plant, tmp_path: object
 ) -> None:
     async with world(plant, f"sqlite:///{tmp_path}/a.db", hours=3, monitored=True) as w:
@@ -176,7 +176,7 @@ async def test_a_value_that_the_instrument_cannot_have_ends_no_alarm(
         assert state["not_evaluated"][0]["reason"] == "PDT31008 is out of range: -50 mbar"
 
 
-async def test_a_feed_that_is_back_is_not_live_before_what_was_missed_is_looked_at(
+async def test_a_reconnected_feed_is_not_live_before_missed_readings_are_evaluated(
     plant: Plant, tmp_path: object
 ) -> None:
     async with world(
@@ -186,8 +186,8 @@ async def test_a_feed_that_is_back_is_not_live_before_what_was_missed_is_looked_
             await w.state.monitor.caught_up.wait()
             w.feed.hang_up()
             await next_event(listener, "state", has('"known":false'))
-            w.feed.read(10 * MINUTE, told=False, pdt31008=337.0)
-            w.feed.close_hour(told=False, pdt31008=320.0)
+            w.feed.read(10 * MINUTE, sent=False, pdt31008=337.0)
+            w.feed.close_hour(sent=False, pdt31008=320.0)
             with closing(sqlite3.connect(f"{tmp_path}/a.db", isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 await settle()
@@ -197,11 +197,11 @@ async def test_a_feed_that_is_back_is_not_live_before_what_was_missed_is_looked_
                 assert not w.state.monitor.state().known
                 other.execute("ROLLBACK")
             w.clock.advance(10)
-            known = json.loads((await next_event(listener, "state", has('"known":true'))).data)
-        assert known["in_alarm"], "the first state that is claimed knows what was missed"
+            first = json.loads((await next_event(listener, "state", has('"known":true'))).data)
+        assert first["in_alarm"], "the first known state includes what was missed"
 
 
-async def test_the_forecasters_warnings_are_part_of_the_state_and_give_way_to_an_alarm(
+async def test_warnings_of_forecasters_are_part_of_the_state_and_cleared_in_an_alarm(
     plant: Plant, tmp_path: object
 ) -> None:
     models = Models_(plant, lambda row: 0.55 if row.numbers["pdt31008"] > 250 else 0.1)
@@ -211,9 +211,10 @@ async def test_the_forecasters_warnings_are_part_of_the_state_and_give_way_to_an
         with w.state.hub.listen() as listener:
             await w.state.monitor.caught_up.wait()
             w.feed.close_hour(pdt31008=280.0)
-            told = json.loads((await next_event(listener, "state", has('"standing":true'))).data)
-            assert told["warnings"][0] | {"text": None} == {
+            state = json.loads((await next_event(listener, "state", has('"standing":true'))).data)
+            assert state["warnings"][0] | {"text": None} == {
                 "column": "forecast_1h",
+                "horizon": "1h",
                 "horizon_hours": 1,
                 "standing": True,
                 "since": "2026-03-01T04:00:00Z",
@@ -221,7 +222,7 @@ async def test_the_forecasters_warnings_are_part_of_the_state_and_give_way_to_an
                 "threshold": 0.5,
                 "text": None,
             }
-            assert told["warnings"][0]["text"] == "Alarm possible within 1 h (55 %)"
+            assert state["warnings"][0]["text"] == "Alarm possible within 1 h (55 %)"
             w.feed.read(5 * MINUTE, pdt31008=337.0)
             alarm = json.loads((await next_event(listener, "state", has(IN_ALARM))).data)
             assert not any(one["standing"] for one in alarm["warnings"])
@@ -239,7 +240,7 @@ async def test_events_are_given_in_pages_and_to_nobody_without_a_login(
                 w.feed.read((minute + 1) * MINUTE, pdt31008=206.0)
                 w.feed.read((minute + 121) * MINUTE, pdt31008=206.0)
             await next_event(listener, "state", has(QUIET, "12:36:00"))
-        await events_of(w, lambda found: len(found) == 4 and found[0]["end"])
+        await events_of(w, lambda events: len(events) == 4 and events[0]["end"])
         page = (await anna.get("/events", params={"page": 2, "size": 3})).json()
         assert page["total"] == 4 and [one["begin"] for one in page["events"]] == [
             "2026-03-01T03:05:00Z"

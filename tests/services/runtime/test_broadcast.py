@@ -1,4 +1,4 @@
-"""Events for many listeners: a slow listener delays nobody and keeps the newest event of each name."""
+"""Events for many listeners: a slow one delays nobody and keeps the newest event of each name."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Which names the services answer under: read, and asked of the real processes."""
+"""The host names that services answer to, also in real processes."""
 
 import json
 import os
@@ -46,7 +46,7 @@ FOREIGN = (
 
 
 async def nothing(*_: object) -> None:
-    raise AssertionError("the application was asked")
+    raise AssertionError("the application got the request")
 
 
 def test_names_are_those_of_loopback_and_of_the_settings() -> None:
@@ -169,7 +169,7 @@ def test_the_real_gateway_ignores_an_address_that_a_client_writes_itself(tmp_pat
             == 401
         )
     with sqlite3.connect(data / "alarmstack.db") as database:
-        ((who, told),) = database.execute(
+        ((username, details),) = database.execute(
             "SELECT username, value FROM journal WHERE action = 'logins_refused'"
         ).fetchall()
-    assert who == "anna" and json.loads(told)["address"] == "127.0.0.1"
+    assert username == "anna" and json.loads(details)["address"] == "127.0.0.1"

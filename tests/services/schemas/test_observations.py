@@ -1,4 +1,6 @@
-"""Plant data on the wire: a block goes out and comes back the same; what cannot be taken is named."""
+"""Plant data on the wire: a block goes out and comes back the same; what cannot be taken is
+named.
+"""
 
 from datetime import UTC, datetime, timedelta
 

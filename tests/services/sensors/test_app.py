@@ -1,4 +1,4 @@
-"""The sensor API as its readers see it, on a clock that the test moves."""
+"""The sensor API as its clients see it, on a clock that the test advances."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from alarmstack.storage.files import Store
 
 
 class Clock:
-    """Wall seconds that pass when a test says so."""
+    """Wall seconds that a test advances."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -1,4 +1,4 @@
-"""Faults around the simulated plant: its clock goes on, and what could not be written is written later."""
+"""Faults around the simulated plant: its clock continues, and failed writes are repeated."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""The live plant: an hour at a time it is the exported plant; scenarios begin now; a restart goes on."""
+"""The live plant equals the exported plant; scenarios begin now; a restart resumes."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,20 +31,20 @@ def test_what_is_shown_step_by_step_closes_to_the_intervals_of_the_batch(plant: 
 
 @settings(max_examples=5, deadline=None)
 @given(
-    asked=st.floats(24.0, 30.0),
+    switched_at=st.floats(24.0, 30.0),
     scenario=st.sampled_from(["pressure_rise", "level_swing", "multi_alarm"]),
 )
 def test_switching_a_scenario_never_rewrites_what_was_shown(
-    plant: Plant, asked: float, scenario: str
+    plant: Plant, switched_at: float, scenario: str
 ) -> None:
     quiet, switched = LivePlant(plant, 4, BEGIN), LivePlant(plant, 4, BEGIN)
-    before = quiet.advance(asked)
-    assert switched.advance(asked) == before
+    before = quiet.advance(switched_at)
+    assert switched.advance(switched_at) == before
     switched.activate(scenario)
     assert switched.snapshot == quiet.snapshot
     quiet.advance(40)
     switched.advance(40)
-    closed = int(asked)
+    closed = int(switched_at)
     assert quiet.intervals is not None and switched.intervals is not None
     assert np.array_equal(
         quiet.intervals.values[:closed], switched.intervals.values[:closed], equal_nan=True

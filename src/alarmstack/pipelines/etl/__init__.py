@@ -1,3 +1,1 @@
-"""The job that strings the stages together: a historian source in, a run of feature tables in the
-store out.
-"""
+"""The ETL job. In: historian files. Out: a run of feature tables in the store."""

@@ -1,17 +1,18 @@
-"""The feature store's tables, and back: what one ETL run publishes and what training reads.
+"""The tables of the feature store: what an ETL run publishes and training reads.
 
-`train` and `valid` hold point features and labels of the first four fifths and the sealed last
-fifth; `train_smote` the training part evened out with synthetic rows, marked as such;
-`windows_<horizon>` the window features of all rows with that horizon's target; `intervals` the
-closed intervals themselves, which the normal-behaviour model learns from. With `[training] phases`
-above 1 there is `between`: window features and targets on the other phases of the grid, each with
-the base row in which its interval begins.
+`train` and `valid`: point features and labels of the first four fifths and of the sealed last
+fifth. `train_smote`: the training part, balanced with synthetic rows, which are marked.
+`windows_<horizon>`: the window features of all rows with the target of that horizon. `intervals`:
+the closed intervals, from which the normal-behaviour model learns. `between`, with `[training]
+phases` above 1: window features and targets on the other phases of the grid, each with the base row
+in which its interval begins.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from alarmstack.models.balance import (
 from alarmstack.storage.files import Store
 
 BETWEEN = "between"
+WINDOWS = "windows"
+"""The window features of a plant without horizons; otherwise there is a table for each horizon."""
 
 
 def tables(examples: Examples, block: IntervalBlock) -> dict[str, pl.DataFrame]:
@@ -46,8 +49,9 @@ def tables(examples: Examples, block: IntervalBlock) -> dict[str, pl.DataFrame]:
 def row_tables(
     examples: Examples, block: IntervalBlock, sealed_from: int
 ) -> dict[str, pl.DataFrame]:
-    """The tables whose rows are made one by one: all but `train_smote`. `sealed_from`: the first
-    sealed row of these.
+    """All tables except `train_smote`. Each of their rows depends on one example only.
+
+    `sealed_from`: the first sealed row of these examples.
     """
     plant = examples.plant
     sealed = min(max(sealed_from, 0), len(examples))
@@ -57,13 +61,15 @@ def row_tables(
         "valid": point.slice(sealed),
         "intervals": _interval_table(block),
     }
+    windows = _keys(examples).with_columns(
+        pl.Series("part", ["train"] * sealed + ["valid"] * (len(examples) - sealed), pl.String),
+        *_feature_columns(plant, examples.window, "window"),
+    )
+    if not plant.time.horizons:
+        return made | {WINDOWS: windows}
     for horizon in plant.time.horizons:
         target = pl.Series("onset", examples.onset_target(horizon)).fill_nan(None)
-        made[f"windows_{write_duration(horizon)}"] = _keys(examples).with_columns(
-            pl.Series("part", ["train"] * sealed + ["valid"] * (len(examples) - sealed), pl.String),
-            *_feature_columns(plant, examples.window, "window"),
-            target,
-        )
+        made[_windows_of(horizon)] = windows.with_columns(target)
     return made
 
 
@@ -91,9 +97,10 @@ def evened_out(plant: Plant, train: pl.DataFrame) -> pl.DataFrame:
 
 
 def read_examples(plant: Plant, store: Store, manifest: Mapping[str, Any]) -> Examples:
-    """The examples behind a run: training and sealed rows, in time order."""
+    """Read the examples of a run: training and sealed rows, in time order."""
     point = pl.concat([read_table(store, manifest, "train"), read_table(store, manifest, "valid")])
-    window = read_table(store, manifest, f"windows_{write_duration(plant.time.horizons[0])}")
+    any_windows = next(map(_windows_of, plant.time.horizons), WINDOWS)
+    window = read_table(store, manifest, any_windows)
     return Examples(
         plant=plant,
         start=point["timestamp"].dt.replace_time_zone(None).to_numpy(),
@@ -124,7 +131,7 @@ def _read_between(plant: Plant, store: Store, manifest: Mapping[str, Any]) -> Be
 
 
 def read_intervals(plant: Plant, store: Store, manifest: Mapping[str, Any]) -> IntervalBlock:
-    """The closed intervals behind a run, without counts and ages."""
+    """Read the closed intervals of a run, without counts and ages."""
     table = read_table(store, manifest, "intervals")
     values = np.stack(
         [
@@ -142,6 +149,10 @@ def read_intervals(plant: Plant, store: Store, manifest: Mapping[str, Any]) -> I
         age=np.full(values.shape[:2], np.nan),
         segment=table["segment"].to_numpy().astype(np.int32),
     )
+
+
+def _windows_of(horizon: timedelta) -> str:
+    return f"{WINDOWS}_{write_duration(horizon)}"
 
 
 def _between_table(plant: Plant, between: Between) -> pl.DataFrame:
@@ -173,7 +184,7 @@ def _columns_of(plant: Plant, part: str) -> list[str]:
 
 
 def read_table(store: Store, manifest: Mapping[str, Any], name: str) -> pl.DataFrame:
-    """One table of a run: one file, or the parts that a cluster wrote, in their order."""
+    """Read one table of a run: one file, or the parts that a cluster wrote, in their order."""
     files = [
         file
         for file in sorted(manifest["files"])
@@ -183,7 +194,7 @@ def read_table(store: Store, manifest: Mapping[str, Any], name: str) -> pl.DataF
 
 
 def as_parquet(table: pl.DataFrame) -> bytes:
-    """A table's bytes in the store."""
+    """A table as the bytes of a Parquet file."""
     buffer = io.BytesIO()
     table.write_parquet(buffer, compression="zstd", statistics=False)
     return buffer.getvalue()

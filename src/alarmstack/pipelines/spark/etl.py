@@ -19,7 +19,7 @@ import polars as pl
 import pyarrow as pa
 
 from alarmstack.features.examples import examples, sealed_row
-from alarmstack.pipelines.etl.local import Archive, run_name, schemas, told_of
+from alarmstack.pipelines.etl.local import Archive, manifest_facts, run_name, schemas
 from alarmstack.pipelines.etl.tables import as_parquet, evened_out, row_tables
 from alarmstack.pipelines.spark.pieces import ANSWER, REFUSED, Chunk, Job, answer, chunk_of, cut
 from alarmstack.preparation.intake import Intake
@@ -77,7 +77,7 @@ def _facts(job: Job, asset: str, taken: Intake) -> dict[str, Any]:
     plant = job.plant
     found = episodes(taken.alarm, taken.block.segment, plant.rows(plant.time.quiet_gap))
     sealed = sealed_row(found, len(taken.block))
-    told = told_of(plant, taken, sealed, sum(e.onset for e in found))
+    told = manifest_facts(plant, taken, sealed, sum(e.onset for e in found))
     run = run_name(told, job.begun)
     told |= {"run": run, **Archive.of(job.settings, asset).keep(plant, taken, run)}
     return {"bands": asdict(RegimeBands.fit(plant, taken.block.rows(0, sealed))), "told": told}

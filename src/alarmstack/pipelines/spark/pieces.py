@@ -61,7 +61,7 @@ class Job:
         belong to.
         """
         return (
-            self.plant.rows(max(self.plant.time.horizons))
+            self.plant.rows(self.plant.time.farthest_horizon)
             + self.plant.rows(self.plant.time.quiet_gap)
             + 1
         )

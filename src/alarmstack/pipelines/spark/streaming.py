@@ -27,7 +27,7 @@ import pyarrow as pa
 from alarmstack.alarms import IDLE, State, step
 from alarmstack.core.errors import ClusterError
 from alarmstack.core.intervals import READING_SCHEMA, IntervalBlock, join
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import Task, Tasks
 from alarmstack.pipelines.scoring import (
@@ -115,7 +115,7 @@ def follow(
     scores = {**row_scores(plant, block, bundles), **series_scores(plant, block, bundles)}
     columns: dict[str, np.ndarray] = {}
     warnings = dict(followed.warnings)
-    for one in expected(plant):
+    for one in model_list(plant):
         score = scores.get(one.name)
         columns |= score_columns(one, None if score is None else score[new], len(closed))
         if one.horizon is not None:
@@ -293,7 +293,7 @@ def _schema(plant: Plant) -> pa.Schema:
         ("asset", pa.string()),
         ("timestamp", pa.timestamp("us")),
     ]
-    for one in expected(plant):
+    for one in model_list(plant):
         fields += [(name, pa.float64()) for name in score_columns(one, None, 0)]
         if one.horizon is not None:
             fields.append((warning_column(one), pa.int64()))

@@ -1,11 +1,11 @@
-"""The watcher: what is dropped into a folder is taken in, once, when it is whole.
+"""The watcher: processes each file that is copied into a folder, once, when it is complete.
 
-`drops` tells what lies there and when it has come to rest; `ledger` remembers what was done with
-it, over restarts; `takers` are the two ways to do it: Airflow is asked to (by REST), or this
-process does it. `watch` strings them together.
+`drops` lists the folder and detects when a file is complete. `ledger` records the outcomes across
+restarts. `handlers` process a drop: by a request to Airflow, or in this process. `watch` is the
+loop.
 """
 
-from alarmstack.pipelines.watcher.handlers import Airflow, InProcess, Taker
+from alarmstack.pipelines.watcher.handlers import Airflow, Handler, InProcess
 from alarmstack.pipelines.watcher.watch import Watcher, keep_watching, watch
 
-__all__ = ["Airflow", "InProcess", "Taker", "Watcher", "keep_watching", "watch"]
+__all__ = ["Airflow", "Handler", "InProcess", "Watcher", "keep_watching", "watch"]

@@ -1,9 +1,8 @@
-"""What lies in the drop folder, and when a drop is whole.
+"""The content of the drop folder, and when a drop is complete.
 
-A drop is a file that a historian or a person put there, or a folder of such files. Copying takes
-time: a drop is whole when nothing about it has changed for a while. One that was renamed into place
-is whole as soon as it has been looked at for that long. Symbolic links are never followed: they may
-lead anywhere on this computer.
+A drop is a file that a historian or a person copied there, or a folder of such files. Copying takes
+time: a drop is complete when it has not changed for the settle time. Symbolic links are never
+followed, because they can point to any file of this computer.
 """
 
 from __future__ import annotations
@@ -18,30 +17,33 @@ from pathlib import Path
 from alarmstack.core.formats import is_data_file
 
 UNFINISHED = ("~$", ".")
-"""How names begin that programs use while they write: Excel's lock files, hidden files."""
-Look = tuple[tuple[str, int, int], ...]
-"""Name, bytes and time of change of every file of a drop: equal looks mean that nothing was written
-in between.
+"""Prefixes of names that programs use while they write: Excel's lock files, hidden files."""
+Snapshot = tuple[tuple[str, int, int], ...]
+"""Name, size and modification time of every file of a drop.
+
+Two equal snapshots mean that nothing was written between them.
 """
 
 
-def lying_in(folder: Path) -> dict[Path, Look]:
-    """Every drop in a folder, oldest first. Raises OSError where the folder cannot be read."""
-    looks = {
-        path: look_at(path) for path in folder.iterdir() if not path.name.startswith(UNFINISHED)
-    }
-    found = {path: look for path, look in looks.items() if any(size for _, size, _ in look)}
-    return dict(
-        sorted(
-            found.items(),
-            key=lambda item: (max(changed for _, _, changed in item[1]), item[0].name),
-        )
-    )
+def drops_in(folder: Path) -> dict[Path, Snapshot]:
+    """Every drop in a folder that is not empty, oldest first.
+
+    Raises OSError if the folder cannot be read.
+    """
+    finished = [path for path in folder.iterdir() if not path.name.startswith(UNFINISHED)]
+    snapshots = {path: snapshot(path) for path in finished}
+    filled = {path: state for path, state in snapshots.items() if any(size for _, size, _ in state)}
+    return dict(sorted(filled.items(), key=_last_change))
 
 
-def look_at(path: Path) -> Look:
-    """What a drop looks like now; empty: it is gone."""
-    return tuple(_looked_at(path))
+def _last_change(drop: tuple[Path, Snapshot]) -> tuple[int, str]:
+    path, state = drop
+    return max(changed for _, _, changed in state), path.name
+
+
+def snapshot(path: Path) -> Snapshot:
+    """The current state of a drop; empty if it is gone."""
+    return tuple(_snapshot_lines(path))
 
 
 def links_in(path: Path) -> list[Path]:
@@ -50,8 +52,9 @@ def links_in(path: Path) -> list[Path]:
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of a drop's names and content, in hexadecimal. Raises OSError when it is gone or
-    cannot be read.
+    """SHA-256 of a drop's names and content, in hexadecimal.
+
+    Raises OSError if the drop is gone or cannot be read.
     """
     digest = hashlib.sha256()
     for file in _files(path):
@@ -64,64 +67,61 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def fingerprint_of(look: Look) -> str:
-    """SHA-256 of what a drop looks like, for one that is too large to be read."""
+def fingerprint_of(snapshot: Snapshot) -> str:
+    """SHA-256 of a drop's names, sizes and times, for a drop that is too large to be read."""
     lines = (
         f"{name}\0{size}\0{changed}\n".encode(errors="surrogateescape")
-        for name, size, changed in look
+        for name, size, changed in snapshot
     )
     return hashlib.sha256(b"".join(lines)).hexdigest()
 
 
 @dataclass
 class Settling:
-    """Which drops have come to rest. `seconds`: how long nothing may change before a
-    drop is whole.
-    """
+    """Detects complete drops: those that have not changed for `seconds`."""
 
     seconds: float
-    _since: dict[Path, tuple[Look, float]] = field(default_factory=dict)
+    _since: dict[Path, tuple[Snapshot, float]] = field(default_factory=dict)
 
-    def whole(self, now: float, lying: Mapping[Path, Look]) -> list[Path]:
-        """Drops at which nothing has changed since `now` − `seconds` (a monotonic clock), in the
-        order given.
+    def complete(self, now: float, drops: Mapping[Path, Snapshot]) -> list[Path]:
+        """Drops without a change since `now` − `seconds` (a monotonic clock), in the
+        given order.
         """
-        known = {path: self._since.get(path) for path in lying}
-        self._since = {
-            path: before
-            if (before := known[path]) is not None and before[0] == look
-            else (look, now)
-            for path, look in lying.items()
-        }
+        earlier, self._since = self._since, {}
+        for path, state in drops.items():
+            before = earlier.get(path)
+            unchanged = before is not None and before[0] == state
+            self._since[path] = before if before and unchanged else (state, now)
         return [path for path, (_, since) in self._since.items() if now - since >= self.seconds]
 
     @property
     def waiting(self) -> bool:
-        """Whether there is anything to look at again."""
+        """Whether there are drops that must be checked again."""
         return bool(self._since)
 
 
-def _looked_at(path: Path) -> Iterator[tuple[str, int, int]]:
+def _snapshot_lines(path: Path) -> Iterator[tuple[str, int, int]]:
     for file in _files(path):
-        # Gone since it was listed: the next look shows the change.
+        # The file is gone since it was listed: the next snapshot shows the change.
         with suppress(OSError):
             about = file.lstat()
             yield str(file.relative_to(path.parent)), about.st_size, about.st_mtime_ns
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """The files of a drop that may hold data, and its symbolic links, which would."""
+    """The data files of a drop, and the symbolic links that could lead to data."""
     inside = iter([path]) if path.is_symlink() or not path.is_dir() else _all_inside(path)
     return (file for file in sorted(inside) if _is_data(file))
 
 
 def _all_inside(folder: Path) -> Iterator[Path]:
-    """Everything in a folder and below it, through no link. However deep: `os.walk` recurses, which
-    ends at some 900 levels.
+    """Everything below a folder, at any depth, without following links.
+
+    `os.walk` is recursive and fails at about 900 levels.
     """
     folders = [folder]
     while folders:
-        # Gone since it was listed, or not to be read: nothing in it is data.
+        # The folder is gone since it was listed, or not readable: it holds no data.
         with suppress(OSError), os.scandir(folders.pop()) as entries:
             for entry in entries:
                 yield Path(entry.path)
@@ -132,18 +132,18 @@ def _all_inside(folder: Path) -> Iterator[Path]:
 def _is_data(file: Path) -> bool:
     if file.name.startswith(UNFINISHED):
         return False
-    known = is_data_file(file)
+    named_as_data = is_data_file(file)
     if file.is_symlink():
-        return known or file.is_dir()
-    return known and file.is_file()
+        return named_as_data or file.is_dir()
+    return named_as_data and file.is_file()
 
 
 __all__ = [
-    "Look",
     "Settling",
+    "Snapshot",
+    "drops_in",
     "fingerprint",
     "fingerprint_of",
     "links_in",
-    "look_at",
-    "lying_in",
+    "snapshot",
 ]

@@ -1,4 +1,4 @@
-"""Two ways to take a drop in: ask Airflow to, or do it here."""
+"""Two ways to process a drop: by a request to Airflow, or in this process."""
 
 from __future__ import annotations
 
@@ -24,44 +24,42 @@ from alarmstack.storage.files import Store
 
 DAG = "ingest_etl_local_drop"
 CONFLICT = 409
-"""What Airflow answers for a run of a name that is there already: this drop was handed over before
-a restart.
-"""
+"""Airflow's status if a run of this name exists: the drop was handed over before a restart."""
 PATIENCE = 10.0
-"""Wall seconds for one step of a question to Airflow: to connect, to send, to wait for the next
-part of the answer.
-"""
+"""Wall seconds for one step of a request to Airflow: connect, send, wait for the next part."""
 LONGEST_QUESTION = 30.0
-"""Wall seconds for all of it: an answer may come in very small parts."""
+"""Wall seconds for the whole request: a response can arrive in very small parts."""
 LARGEST_ANSWER = 1024 * 1024
-"""Bytes; Airflow's own have some hundreds."""
+"""Bytes. The responses of Airflow have some hundreds."""
 NOT_IN_A_RUN_ID = re.compile(r"[^A-Za-z0-9_.~:+-]")
-"""Characters that Airflow does not take in the name of a run (`[scheduler]
-allowed_run_id_pattern`).
-"""
+"""Characters that Airflow refuses in the name of a run (`[scheduler] allowed_run_id_pattern`)."""
 
 
-class Taker(Protocol):
-    """Takes a drop in."""
+class Handler(Protocol):
+    """Processes a drop."""
 
     def __call__(self, path: Path, sha256: str) -> Entry:
-        """What became of it. Raises SourceError or GateRefused where the drop is at fault, another
-        AlarmstackError where it may go better later.
+        """Process a drop and return its outcome.
+
+        Raises SourceError or GateRefused if the drop is at fault, another AlarmstackError if a
+        retry may succeed.
         """
         ...
 
 
 class InProcess:
-    """Intake and ETL in this process; a child process reads the files. What the gate refuses is
-    kept aside with its verdict.
+    """Intake and ETL in this process; a child process reads the files.
+
+    Refused data are copied to the folder `refused` with the reasons.
     """
 
     def __init__(self, plant: Plant, settings: Settings) -> None:
         self.plant, self.settings = plant, settings
 
     def __call__(self, path: Path, sha256: str) -> Entry:
-        """One run of the ETL; a drop that is the store's latest run already (a restart came before
-        it was written down) is none.
+        """Run the ETL, unless the latest run in the store is of this drop.
+
+        That is the case if the process ended after the run and before the ledger was written.
         """
         store, drop = Store.of(self.settings), {"name": file_name(path), "sha256": sha256}
         latest = store.latest()
@@ -77,8 +75,9 @@ class InProcess:
 
 
 class Airflow:
-    """Airflow's REST API v2: a token for a login, then a run of the DAG, whose name keeps a drop
-    from running twice.
+    """Airflow's REST API v2: a login for a token, then a run of the DAG.
+
+    The name of the run prevents a drop from running twice.
     """
 
     def __init__(
@@ -89,12 +88,10 @@ class Airflow:
         self._token = ""
 
     def __call__(self, path: Path, sha256: str) -> Entry:
-        """Hand a drop over. Raises ServiceError while Airflow is away, is something else, or does
-        not let us in.
-        """
+        """Hand a drop over. Raises ServiceError if Airflow does not answer or refuses the login."""
         source = str(path.resolve())
         if source.encode(errors="replace") != source.encode(errors="surrogateescape"):
-            raise SourceError("its name is not UTF-8, and Airflow cannot be told it: rename it")
+            raise SourceError("its name is not valid UTF-8, which Airflow requires: rename it")
         name = f"drop-{sha256[:16]}-{NOT_IN_A_RUN_ID.sub('_', path.stem)[:80]}"
         body: dict[str, object] = {
             "dag_run_id": name,
@@ -103,13 +100,13 @@ class Airflow:
         }
         with self._client() as client:
             answer = self._ask(client, body)
-        if answer.status == CONFLICT and answer.told:
+        if answer.status == CONFLICT and answer.body:
             return Entry(path.name, sha256, "handed over", name)
         if not answer.success:
             raise ServiceError(f"Airflow at {self.url} did not take {file_name(path)}: {answer}")
-        if answer.told.get("dag_run_id") != name:
+        if answer.body.get("dag_run_id") != name:
             raise ServiceError(
-                f"{self.url} does not answer as Airflow does ({answer}): is ALARMSTACK_AIRFLOW_URL right?"
+                f"{self.url} does not answer like Airflow ({answer}): check ALARMSTACK_AIRFLOW_URL"
             )
         return Entry(path.name, sha256, "handed over", name)
 
@@ -121,7 +118,7 @@ class Airflow:
                 answer = self._trigger(client, body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServiceError(
-                f"Airflow at {self.url} does not answer ({error}): is ALARMSTACK_AIRFLOW_URL right?"
+                f"Airflow at {self.url} does not answer ({error}): check ALARMSTACK_AIRFLOW_URL"
             ) from error
         return answer
 
@@ -133,28 +130,26 @@ class Airflow:
         answer = _post(client, f"{self.url}/auth/token", self._login, {})
         if not answer.success:
             raise ServiceError(
-                f"Airflow at {self.url} refuses the login {self._login['username']!r} ({answer.status}): correct "
-                "AIRFLOW_ADMIN_USER and AIRFLOW_ADMIN_PASSWORD"
+                f"Airflow at {self.url} refuses the login {self._login['username']!r} "
+                f"({answer.status}): correct AIRFLOW_ADMIN_USER and AIRFLOW_ADMIN_PASSWORD"
             )
-        token = answer.told.get("access_token")
+        token = answer.body.get("access_token")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise ServiceError(
-                f"{self.url} does not answer as Airflow does ({answer}): is ALARMSTACK_AIRFLOW_URL right?"
+                f"{self.url} does not answer like Airflow ({answer}): check ALARMSTACK_AIRFLOW_URL"
             )
         return token
 
 
 class Answer:
-    """An answer over HTTP: its status, and what it says as a JSON object (nothing, where it is
-    none).
-    """
+    """An HTTP response: its status, and its JSON object (empty if it has none)."""
 
     def __init__(self, status: int, content: bytes) -> None:
-        self.status, self.content, self.told = status, content, _json_object(content)
+        self.status, self.content, self.body = status, content, _json_object(content)
 
     @property
     def success(self) -> bool:
-        """Whether the status says that it was done."""
+        """Whether the status means success."""
         return self.status in (httpx.codes.OK, httpx.codes.CREATED)
 
     def __str__(self) -> str:
@@ -163,21 +158,21 @@ class Answer:
 
 def _json_object(content: bytes) -> dict[str, Any]:
     try:
-        told = json.loads(content)
+        value = json.loads(content)
     except (ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _post(client: httpx.Client, url: str, body: dict[str, Any], headers: dict[str, str]) -> Answer:
-    """Ask, and read no more than an answer may have, for no longer than it may take."""
+    """Send a request; the size and the time of the response are limited."""
     end, content = monotonic() + LONGEST_QUESTION, b""
     with client.stream("POST", url, json=body, headers=headers) as answer:
         for part in answer.iter_bytes():
             content += part
             if len(content) > LARGEST_ANSWER or monotonic() > end:
-                raise httpx.ReadTimeout("its answer does not end")
+                raise httpx.ReadTimeout("the response is too long or too slow")
         return Answer(answer.status_code, content)
 
 
-__all__ = ["DAG", "Airflow", "InProcess", "Taker"]
+__all__ = ["DAG", "Airflow", "Handler", "InProcess"]

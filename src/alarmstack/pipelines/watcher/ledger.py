@@ -1,8 +1,7 @@
-"""What became of every drop: one JSON line each, written when the outcome is known, read again
-after a restart.
+"""The outcome of every drop: one JSON line each, read again after a restart.
 
-Beside it lies a note of the drops that were begun and not finished. A drop that is in it after a
-restart may have ended the process; one that has been begun too often is not begun again.
+A second file lists the drops that were begun and not finished. A drop that is listed after a
+restart may have ended the process. A drop that was begun too often is not begun again.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Entry:
-    """One drop and what became of it. `detail`: the run it became, or why it did not."""
+    """One drop and its outcome. `detail`: the run, or the reason of a refusal."""
 
     name: str
     sha256: str
@@ -33,10 +32,9 @@ class Entry:
 
 
 class Ledger:
-    """A file that only grows. A line that a power cut left half is no entry: its drop is taken
-    again.
+    """An append-only file. An incomplete line after a power cut is ignored; its drop runs again.
 
-    What cannot be written now (a full disk) is kept in memory and written later, by `write`.
+    Entries that cannot be written (full disk) are kept in memory until `write` succeeds.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,19 +45,17 @@ class Ledger:
         self._begun_changed = False
 
     def knows(self, name: str, sha256: str) -> bool:
-        """Whether a drop of that name with that content was dealt with."""
+        """Whether a drop of this name and content has an outcome."""
         return (name, sha256) in self._known
 
     def note(self, entry: Entry) -> None:
-        """Remember an entry; `write` makes it last."""
+        """Add an entry; `write` stores it."""
         stamped = Entry(**asdict(entry) | {"at": datetime.now(UTC).isoformat(timespec="seconds")})
         self._unwritten.append(stamped)
         self._known.add((entry.name, entry.sha256))
 
     def write(self) -> None:
-        """Write down everything that is not written yet. Raises StorageError where that fails: call
-        it again later.
-        """
+        """Write all new entries. Raises StorageError on failure; call it again later."""
         try:
             if self._unwritten:
                 self._append()
@@ -68,11 +64,12 @@ class Ledger:
         except OSError as error:
             count = len(self._unwritten)
             raise StorageError(
-                f"{self.path} cannot be written ({error.strerror}): {count} outcomes are kept in memory until it can be"
+                f"{self.path} cannot be written ({error.strerror}): "
+                f"{count} outcomes are kept in memory until it can be"
             ) from error
 
     def begun(self, name: str, sha256: str) -> int:
-        """How often a drop was begun and not finished: each time the process ended meanwhile."""
+        """How often the process ended while it processed a drop."""
         return self._begun.get((name, sha256), 0)
 
     @property
@@ -81,9 +78,7 @@ class Ledger:
         return frozenset(name for name, _ in self._begun)
 
     def begin(self, name: str, sha256: str) -> None:
-        """Note, for good, that a drop is about to be taken. Raises StorageError: do not take it
-        now.
-        """
+        """Record on disk that a drop begins. Raises StorageError: do not process it now."""
         self._begun[name, sha256] = self.begun(name, sha256) + 1
         self._begun_changed = True
         try:
@@ -93,7 +88,7 @@ class Ledger:
             raise
 
     def finish(self, name: str, sha256: str) -> None:
-        """The attempt is over, whatever came of it; `write` makes it last."""
+        """Record the end of an attempt, with any outcome; `write` stores it."""
         self._begun.pop((name, sha256), None)
         self._begun_changed = True
 
@@ -115,7 +110,7 @@ class Ledger:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lines = b"".join(json.dumps(asdict(entry)).encode() + b"\n" for entry in self._unwritten)
         with self.path.open("ab+") as file:
-            # A half line of an attempt that failed would swallow the next one.
+            # An incomplete line of a failed write must not be joined with the next line.
             file.write((b"" if _ends_a_line(self.path) else b"\n") + lines)
             file.flush()
             os.fsync(file.fileno())
@@ -138,7 +133,7 @@ def _ends_a_line(path: Path) -> bool:
 
 
 def _read_begun(path: Path) -> dict[Key, int]:
-    """The note of unfinished drops; a damaged one says nothing."""
+    """Read the list of unfinished drops; a damaged file counts as empty."""
     try:
         return {
             (str(name), str(sha256)): int(times)

@@ -1,8 +1,9 @@
-"""The loop: look, wait until drops are whole, take each of them once, try again later what could
-not be done now.
+"""The loop of the watcher: list the folder, process each complete drop once, retry later on
+failure.
 
-No file ends the loop. What is wrong with a drop is its outcome, with the reason, in the ledger;
-what is wrong with this computer or another one is tried again, with longer pauses.
+No file can end the loop. An error in a drop becomes its outcome in the ledger, with the reason.
+After an error of this computer or of another service, the drop is retried with longer and longer
+pauses.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from watchfiles import awatch as changes
 from alarmstack.core.errors import AlarmstackError, GateRefused, SourceError, StorageError
 from alarmstack.core.tasks import Task, Tasks, pause, reason_of
 from alarmstack.pipelines.watcher.drops import (
-    Look,
     Settling,
+    Snapshot,
+    drops_in,
     fingerprint,
     fingerprint_of,
     links_in,
-    look_at,
-    lying_in,
+    snapshot,
 )
-from alarmstack.pipelines.watcher.handlers import Taker
+from alarmstack.pipelines.watcher.handlers import Handler
 from alarmstack.pipelines.watcher.ledger import Entry, Ledger
 from alarmstack.sources.limits import MEGABYTE, Limits
 from alarmstack.sources.problems import printable
@@ -35,15 +36,11 @@ from alarmstack.sources.problems import printable
 LONGEST_PAUSE = 60.0
 """Wall seconds, at most, before a drop that could not be taken is tried again."""
 IDLE_LOOK_MS = 5000
-"""With nothing in the folder, a look every so often all the same: no system of notices
-is perfect.
-"""
+"""Milliseconds between two checks of an idle folder, in case a file notification is lost."""
 MOST_BEGUN = 3
-"""A drop during which the process ended so often is refused. Once or twice may be a power cut."""
+"""A drop is refused if the process ended this often while it was processed."""
 STALLS_AFTER = 1800.0
-"""Wall seconds for one look, with all that is taken in it: the longest ETL that we know takes
-minutes.
-"""
+"""Wall seconds for one check, including the ETL of its drops, which can take minutes."""
 LINK = "a symbolic link is not followed: copy the file itself into the folder"
 
 Tell = Callable[[str], None]
@@ -52,33 +49,33 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Watcher:
-    """Takes what lies in a folder. `tell` hears one line about every drop."""
+    """Processes the drops in a folder. `tell` receives one line for each drop."""
 
     folder: Path
     ledger: Ledger
-    take: Taker
+    take: Handler
     tell: Tell
     settling: Settling
     limits: Limits = field(default_factory=Limits)
-    _dealt: dict[Path, Look] = field(default_factory=dict)
+    _done: dict[Path, Snapshot] = field(default_factory=dict)
     _tries: dict[Path, tuple[float, int]] = field(default_factory=dict)
     """When a drop may be tried again, and how often it could not be taken."""
 
     def look(self, now: float) -> list[Entry]:
-        """One look at the folder; what was dealt with. `now`: seconds of a monotonic clock.
+        """Check the folder once. Returns the drops with an outcome.
 
-        Raises StorageError where the folder cannot be read, or the ledger cannot be written: then
-        what was dealt with is not forgotten, and the next look writes it.
+        `now`: seconds of a monotonic clock. Raises StorageError if the folder cannot be read or the
+        ledger cannot be written. Outcomes are kept in memory and written by the next check.
         """
         try:
-            lying = lying_in(self.folder)
+            drops = drops_in(self.folder)
         except OSError as error:
             raise StorageError(f"{self.folder} cannot be read: {error.strerror}") from error
-        self._dealt = {path: look for path, look in self._dealt.items() if lying.get(path) == look}
-        self._tries = {path: tried for path, tried in self._tries.items() if path in lying}
-        fresh = {path: look for path, look in lying.items() if path not in self._dealt}
+        self._done = {path: state for path, state in self._done.items() if drops.get(path) == state}
+        self._tries = {path: tried for path, tried in self._tries.items() if path in drops}
+        fresh = {path: state for path, state in drops.items() if path not in self._done}
         done = []
-        for path in self._in_order(self.settling.whole(now, fresh)):
+        for path in self._in_order(self.settling.complete(now, fresh)):
             if (
                 now >= self._tries.get(path, (now, 0))[0]
                 and (entry := self._deal(path, now)) is not None
@@ -89,48 +86,47 @@ class Watcher:
 
     @property
     def waiting(self) -> bool:
-        """Whether something lies there that has not been dealt with."""
+        """Whether the folder contains drops without an outcome."""
         return self.settling.waiting
 
     def _in_order(self, whole: list[Path]) -> list[Path]:
-        """As given; last those during which the process ended before, so that they keep no other
-        drop waiting.
-        """
+        """In the given order; last, the drops during which the process ended before."""
         unfinished = self.ledger.unfinished
         return sorted(whole, key=lambda path: path.name in unfinished)
 
     def _deal(self, path: Path, now: float) -> Entry | None:
-        look = look_at(path)
-        if not look:
+        state = snapshot(path)
+        if not state:
             return None
         try:
-            too_large = self._too_large(look)
-            sha256 = fingerprint_of(look) if too_large else fingerprint(path)
+            too_large = self._too_large(state)
+            sha256 = fingerprint_of(state) if too_large else fingerprint(path)
             if self.ledger.knows(path.name, sha256):
-                self._dealt[path] = look
+                self._done[path] = state
                 return None
             entry = self._outcome(path, sha256, too_large)
         except (AlarmstackError, OSError) as error:
-            # A drop that is gone is not in the next look: nothing is tried again.
+            # A drop that is gone is not listed by the next check, so it is not retried.
             self._postpone(path, now, error)
             return None
         self.ledger.note(entry)
         self._tries.pop(path, None)
-        self._dealt[path] = look
+        self._done[path] = state
         self.tell(f"{printable(path.name)}: {entry.outcome}: {entry.detail}")
         return entry
 
-    def _too_large(self, look: Look) -> str:
-        """Why a drop is not even read; empty: it is."""
-        size = sum(size for _, size, _ in look)
+    def _too_large(self, state: Snapshot) -> str:
+        """Why a drop is too large to be read; empty if it is not."""
+        size = sum(size for _, size, _ in state)
         if size <= self.limits.unpacked * MEGABYTE:
             return ""
-        return f"{size // MEGABYTE:,} MB, at most {self.limits.unpacked:,} are read: raise ALARMSTACK_READ_UNPACKED_MB"
+        return (
+            f"{size // MEGABYTE:,} MB, the limit is {self.limits.unpacked:,}: "
+            "raise ALARMSTACK_READ_UNPACKED_MB"
+        )
 
     def _outcome(self, path: Path, sha256: str, too_large: str) -> Entry:
-        """What becomes of a drop. Raises AlarmstackError or OSError where it may go
-        better later.
-        """
+        """Process a drop. Raises AlarmstackError or OSError if a retry may succeed."""
 
         def refused(reason: str) -> Entry:
             return Entry(path.name, sha256, "refused", printable(reason))
@@ -140,7 +136,8 @@ class Watcher:
         if self.ledger.begun(path.name, sha256) >= MOST_BEGUN:
             self.ledger.finish(path.name, sha256)
             return refused(
-                f"the watcher ended {MOST_BEGUN} times while it took this drop in; rename it to try again"
+                f"the watcher ended {MOST_BEGUN} times while it processed this drop; "
+                "rename it to try again"
             )
         self.ledger.begin(path.name, sha256)
         try:
@@ -150,7 +147,7 @@ class Watcher:
         except (AlarmstackError, OSError):
             raise
         except BaseException as error:
-            # A panic of the Rust readers is no Exception, and of no public class.
+            # A panic of the Rust readers is not an Exception and has no public class.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
             log.exception("%s: unexpected error", printable(path.name))
@@ -164,18 +161,15 @@ class Watcher:
         failures = self._tries.get(path, (now, 0))[1] + 1
         seconds = pause(failures, LONGEST_PAUSE)
         self._tries[path] = (now + seconds, failures)
-        self.tell(
-            f"{printable(path.name)}: not now ({printable(reason_of(error))}); again in {seconds:.0f} s"
-        )
+        reason = printable(reason_of(error))
+        self.tell(f"{printable(path.name)}: not now ({reason}); again in {seconds:.0f} s")
 
 
 def watch(watcher: Watcher, *, polling: bool, once: bool = False) -> None:
-    """Watch until the process is asked to stop; with `once`, until everything that lies there has
-    been dealt with.
+    """Watch until the process is stopped; with `once`, until every drop has an outcome.
 
-    `polling`: look at every file again and again instead of waiting for the system's notices, which
-    do not cross network mounts and Windows volumes. Raises StorageError where there is no folder to
-    watch.
+    `polling`: check the files regularly instead of waiting for file notifications, which network
+    mounts and Windows volumes do not send. Raises StorageError if the folder cannot be created.
     """
     _make(watcher.folder)
     asyncio.run(
@@ -184,7 +178,7 @@ def watch(watcher: Watcher, *, polling: bool, once: bool = False) -> None:
 
 
 async def keep_watching(watcher: Watcher, tasks: Tasks, *, polling: bool) -> None:
-    """Watch under supervision: an error is shown with its reason and watching goes on."""
+    """Watch under supervision: after an error, its reason is reported and watching continues."""
 
     async def work(task: Task) -> None:
         _make(watcher.folder)
@@ -194,7 +188,7 @@ async def keep_watching(watcher: Watcher, tasks: Tasks, *, polling: bool) -> Non
             with task.waiting():
                 await _change(watcher, polling)
 
-    # A look runs in a thread, which cannot be cancelled.
+    # A check runs in a thread, which cannot be cancelled.
     await tasks.keep_running("watcher", work, stalls_after=STALLS_AFTER, restart_stalled=False)
 
 
@@ -207,10 +201,10 @@ async def _look_once(watcher: Watcher, polling: bool) -> None:
 
 
 async def _change(watcher: Watcher, polling: bool) -> None:
-    """Wait until something changes in the folder, not long while something waits there.
+    """Wait for a change in the folder, for a short time only while drops wait there.
 
-    Folders in it are not watched: the library would follow links in them over the whole computer.
-    The next look sees their changes.
+    Subfolders are not watched, because the library would follow links in them to other folders. The
+    next check detects their changes.
     """
     timeout = (
         round(max(50, 1000 * watcher.settling.seconds / 2)) if watcher.waiting else IDLE_LOOK_MS

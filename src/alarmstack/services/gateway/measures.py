@@ -123,8 +123,7 @@ class _Assessed:
             "alarmstack_plant_threshold", "Score from which a model warns.", labels=names
         )
         for output in assessment.models:
-            horizon = "" if output.horizon_hours is None else f"{output.horizon_hours}h"
-            labels = [output.column, output.kind, horizon]
+            labels = [output.column, output.kind, output.horizon or ""]
             if output.score is not None:
                 score.add_metric(labels, output.score)
             if output.threshold is not None:
@@ -156,7 +155,7 @@ def _state(state: PlantState) -> Iterable[Metric]:
         "alarmstack_plant_warning", "1: a warning is active.", labels=["model", "horizon"]
     )
     for warning in state.warnings:
-        active.add_metric([warning.column, f"{warning.horizon_hours}h"], float(warning.standing))
+        active.add_metric([warning.column, warning.horizon], float(warning.standing))
     yield active
 
 

@@ -1,12 +1,20 @@
-"""plant.toml as the screen needs it: every title, unit, range, limit and form preset, so that the page itself knows no tag."""
+"""plant.toml for the screen: titles, units, ranges, limits and form presets.
+
+The page itself contains no tag.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from alarmstack.alarms.limits import deadband, limit_title, off_delay
-from alarmstack.core.model_list import expected
-from alarmstack.core.plant import Controller, Instrument, Limit, Plant
+from alarmstack.core.model_list import CHAMPION, ModelEntry, model_list
+from alarmstack.core.plant import (
+    Controller,
+    Instrument,
+    Limit,
+    Plant,
+    duration_in_hours,
+    write_duration,
+)
 from alarmstack.preparation.derived import instrument_of
 from alarmstack.services.schemas.gateway import (
     ForecastPreset,
@@ -23,8 +31,9 @@ from alarmstack.services.schemas.observations import preset_rows
 
 
 def plant_view(plant: Plant, *, simulated: bool) -> PlantView:
-    """The whole description."""
-    time = plant.time
+    """Everything that the screen needs from plant.toml."""
+    time, models = plant.time, model_list(plant)
+    horizons = [entry.horizon for entry in models if entry.horizon is not None]
     return PlantView(
         name=plant.name,
         title=plant.title,
@@ -33,14 +42,13 @@ def plant_view(plant: Plant, *, simulated: bool) -> PlantView:
         cadence_seconds=time.cadence.total_seconds(),
         window_rows=plant.rows(time.window),
         longest_useful_lead_seconds=time.longest_useful_lead.total_seconds(),
-        horizons_hours=[round(horizon / timedelta(hours=1)) for horizon in time.horizons],
+        horizons=[write_duration(horizon) for horizon in horizons],
+        horizons_hours=[duration_in_hours(horizon) for horizon in horizons],
         units=[PlantUnit(key=unit.key, title=unit.title) for unit in plant.units],
         tags=[_tag(plant, instrument) for instrument in plant.modelled],
         limits=[_limit(plant, rule) for rule in plant.labels.rules],
-        models=[PlantModel.model_validate(one, from_attributes=True) for one in expected(plant)],
-        predict_fields=[
-            PredictField(**field.model_dump()) for field in plant.screen.predict_fields
-        ],
+        models=[_model(entry) for entry in models],
+        predict_fields=_predict_fields(plant),
         predict_presets=[
             PredictPreset(name=one.name, title=one.title, features=dict(one.features))
             for one in plant.screen.predict_presets
@@ -52,8 +60,45 @@ def plant_view(plant: Plant, *, simulated: bool) -> PlantView:
     )
 
 
+def _model(entry: ModelEntry) -> PlantModel:
+    return PlantModel(
+        name=entry.name,
+        column=entry.column,
+        label=entry.label,
+        title=entry.title,
+        kind=entry.kind,
+        horizon=entry.horizon_text,
+        horizon_hours=entry.horizon_hours,
+        unit=entry.unit,
+    )
+
+
+def _predict_fields(plant: Plant) -> list[PredictField]:
+    """The inputs of the predict form: those of plant.toml, else every instrument over its range.
+
+    Empty if the plant has no model that predicts from them.
+    """
+    if not any(entry.column == CHAMPION for entry in model_list(plant)):
+        return []
+    if plant.screen.predict_fields:
+        return [PredictField(**field.model_dump()) for field in plant.screen.predict_fields]
+    return [
+        PredictField(
+            feature=instrument.key,
+            title=instrument.title,
+            unit=instrument.unit,
+            low=instrument.range[0],
+            high=instrument.range[1],
+        )
+        for instrument in plant.modelled
+    ]
+
+
 def limits_of(plant: Plant, instrument: Instrument) -> list[LimitLine]:
-    """The label rules on an instrument's own value, as lines to draw on its trend. Rules on what is derived have no place there."""
+    """The limit rules on an instrument's own value, as lines of its trend.
+
+    Rules on derived values have no line.
+    """
     own = {instrument.tag, f"{instrument.tag}_max", f"{instrument.tag}_min"}
     return [
         line
@@ -64,7 +109,7 @@ def limits_of(plant: Plant, instrument: Instrument) -> list[LimitLine]:
 
 
 def controller_of(plant: Plant, instrument: Instrument) -> Controller | None:
-    """The controller whose process value the instrument is."""
+    """The controller that has this instrument as its process value."""
     return next((one for one in plant.controllers if one.pv == instrument.tag), None)
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from alarmstack.alarms import IDLE, WarningRule, step
 from alarmstack.core.intervals import Floats, Mask
-from alarmstack.core.model_list import NORMALITY, Expected, expected
+from alarmstack.core.model_list import NORMALITY, ModelEntry, model_list
 from alarmstack.core.plant import Instrument, Plant
 from alarmstack.services.gateway.plant_view import controller_of, limits_of
 from alarmstack.services.monitor import LEAD_IN
@@ -80,7 +80,7 @@ def draw(url: str, plant: Plant, wanted: Wanted) -> bytes:
 def tracks(plant: Plant) -> dict[str, Track]:
     """Every track by key: instruments, setpoints, outputs, and the models' columns."""
     drawn = [track for instrument in plant.modelled for track in _of_instrument(plant, instrument)]
-    drawn += [_of_model(model) for model in expected(plant) if model.kind != "classes"]
+    drawn += [_of_model(model) for model in model_list(plant) if model.kind != "classes"]
     return {track.series.key: track for track in drawn}
 
 
@@ -151,7 +151,7 @@ def _of_instrument(plant: Plant, instrument: Instrument) -> list[Track]:
     return drawn
 
 
-def _of_model(model: Expected) -> Track:
+def _of_model(model: ModelEntry) -> Track:
     low_high = NORMALITY_RANGE if model.column == NORMALITY else SCORE_RANGES[model.kind]
     return Track(_series(model.column, model.title, model.unit or "1", "predicted", low_high))
 
@@ -172,7 +172,7 @@ def _series(key: str, title: str, unit: str, kind: str, low_high: tuple[float, f
 
 
 def _forecasters(plant: Plant) -> list[str]:
-    return [model.column for model in expected(plant) if model.horizon]
+    return [model.column for model in model_list(plant) if model.horizon]
 
 
 def _before(course: Course, begin: datetime) -> int:
@@ -249,7 +249,7 @@ def _listed(values: Floats) -> list[float | None]:
 
 def _spans(plant: Plant, course: Course, lead_in: int) -> list[Span]:
     """Periods in alarm, and those with an active warning of a forecaster."""
-    titles = {model.column: model.title for model in expected(plant)}
+    titles = {model.column: model.title for model in model_list(plant)}
     flags: dict[tuple[str, str], Mask] = {("alarm", "In alarm by a limit rule"): course.in_alarm}
     for column in _forecasters(plant):
         flags["warning", titles.get(column, column)] = active(plant, course, column)

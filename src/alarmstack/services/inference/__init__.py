@@ -1,6 +1,9 @@
-"""The inference API: the promoted models answer over HTTP. Stateless; what it says rests on the body it was sent."""
+"""The inference API: requests to the promoted models over HTTP.
+
+It has no state beside the loaded models: a result depends on the body of the request alone.
+"""
 
 from alarmstack.services.inference.app import create_app
-from alarmstack.services.inference.shelf import Shelf, Speaker
+from alarmstack.services.inference.shelf import LoadedModel, Shelf
 
-__all__ = ["Shelf", "Speaker", "create_app"]
+__all__ = ["LoadedModel", "Shelf", "create_app"]

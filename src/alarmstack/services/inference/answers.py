@@ -1,4 +1,4 @@
-"""What the models say, as pure functions: a request and the models in, an answer out."""
+"""Results of the models, as pure functions of a request and the loaded models."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ import numpy as np
 
 from alarmstack.alarms.drift import SCORE
 from alarmstack.alarms.wording import forecast_verdict
-from alarmstack.core.errors import FeatureError, NotPromotedError, ObservationError
+from alarmstack.core.errors import (
+    FeatureError,
+    NoModelError,
+    NotPromotedError,
+    ObservationError,
+)
 from alarmstack.core.intervals import Floats, IntervalBlock
-from alarmstack.core.model_list import NORMALITY, OPERATING, Expected
-from alarmstack.core.plant import Instrument, Plant
+from alarmstack.core.model_list import NORMALITY, OPERATING, ModelEntry
+from alarmstack.core.plant import Instrument, Plant, duration_in_hours, write_duration
 from alarmstack.core.tasks import reason_of
 from alarmstack.features.matrix import GROUPS, build, source_of
 from alarmstack.features.wording import in_words
@@ -22,7 +27,7 @@ from alarmstack.models.contributions import explain, importance
 from alarmstack.models.normality import Assessed, NormalModel
 from alarmstack.preparation.derived import any_rule, column, holds
 from alarmstack.registry import Bundle
-from alarmstack.services.inference.shelf import Shelf, Speaker
+from alarmstack.services.inference.shelf import LoadedModel, Shelf
 from alarmstack.services.schemas.inference import (
     Assessment,
     Contribution,
@@ -46,25 +51,28 @@ from alarmstack.services.schemas.observations import Observation, to_block, to_i
 
 log = logging.getLogger(__name__)
 DRIVERS = 5
-"""Contributions that are named for each score."""
+"""Contributions that are listed for each score."""
 SHOWN = 5
-"""Inputs that a refusal names."""
+"""Inputs that an error message names."""
 URGENT_COUNT, URGENT_RISK = 5, 0.8
 RAISED_COUNT, RAISED_RISK = 3, 0.6
 FLAT_ROWS = 24
-"""Rows with readings and not the least change after which an instrument counts as flat."""
+"""Rows with readings and without any change after which an instrument counts as flat."""
 
 
 def predict(shelf: Shelf, features: Mapping[str, float | None]) -> Prediction:
-    """Risk of one row of features, of which any may be missing. Raises FeatureError for unknown names."""
-    speaker, ranges = shelf.speaker(shelf.predictor), shelf.ranges
-    bundle = speaker.bundle
+    """Risk of one row of features, of which any may be missing.
+
+    Raises FeatureError for unknown names, and NoModelError if the plant has no such model.
+    """
+    loaded, ranges = predictor(shelf), shelf.ranges
+    bundle = loaded.bundle
     row = _row(bundle, features)
     missing, of = bundle.missing(row[0]), len(bundle.names)
     given = of - len(missing)
     score = float(bundle.score(row)[0])
     threshold = bundle.thresholds.get(OPERATING)
-    # Asked thousands of times a second, and of types that need no second look.
+    # Requested thousands of times a second: the types are known, so they are not validated again.
     return Prediction.model_construct(
         inputs=Inputs.model_construct(given=given, of=of, text=_counted(given, of)),
         risk_score=score,
@@ -78,12 +86,25 @@ def predict(shelf: Shelf, features: Mapping[str, float | None]) -> Prediction:
             and name in ranges
             and not ranges[name][0] <= value <= ranges[name][1]
         ],
-        model=speaker.spoke,
+        model=loaded.ref,
     )
 
 
+def predictor(shelf: Shelf) -> LoadedModel:
+    """The model that answers /predict. Raises NoModelError if the plant has none."""
+    if not shelf.predictor:
+        raise NoModelError(
+            f"{shelf.plant.name} has no model of the risk now: its plant.toml has no limit rules "
+            "and no operator log to learn from"
+        )
+    return shelf.model(shelf.predictor)
+
+
 def _row(bundle: Bundle, features: Mapping[str, float | None]) -> Floats:
-    """A matrix of one row of features. Raises FeatureError for unknown names, and where no feature has a value."""
+    """A matrix of one row of features.
+
+    Raises FeatureError for unknown names, and where no feature has a value.
+    """
     row = bundle.row(features)
     if all(value is None for value in features.values()):
         some = ", ".join(bundle.names[:SHOWN])
@@ -98,80 +119,92 @@ def _counted(given: int, of: int) -> str:
     return f"{given} of {of} inputs had a value{rest}."
 
 
-def forecast(plant: Plant, shelf: Shelf, horizon: int, rows: Sequence[Observation]) -> Forecast:
+def forecast(
+    plant: Plant, shelf: Shelf, horizon: timedelta, rows: Sequence[Observation]
+) -> Forecast:
     """Probability that an alarm begins within the horizon after the last row.
 
-    Raises ObservationError for a horizon that has no forecaster, and for rows that cannot be taken or are too few.
+    Raises NoModelError if the plant has no forecaster, and ObservationError for a horizon without
+    one, for too few rows, and for rows that are not valid.
     """
-    forecaster = _forecaster(shelf, horizon)
-    speaker = shelf.speaker(forecaster.name)
+    loaded = shelf.model(_forecaster(shelf, horizon).name)
     block = _window(plant, rows)
     matrix = build(plant, block, "window")[-1:]
-    score = float(speaker.bundle.score(matrix)[0])
-    threshold = speaker.bundle.thresholds.get(OPERATING)
+    score = float(loaded.bundle.score(matrix)[0])
+    threshold = loaded.bundle.thresholds.get(OPERATING)
     quality = _quality(plant, block)
     in_alarm_now = bool(any_rule(plant, block)[-1])
     return Forecast(
         anomaly_probability=score,
         alarm=_alarm(score, threshold),
-        horizon_hours=horizon,
+        horizon=write_duration(horizon),
+        horizon_hours=duration_in_hours(horizon),
         n_observations=len(rows),
         in_alarm_now=in_alarm_now,
         threshold=threshold,
         known_at=_known_at(block),
-        missing=speaker.bundle.missing(matrix[0]),
+        missing=loaded.bundle.missing(matrix[0]),
         out_of_range=[q.key for q in quality if q.status == "out_of_range"],
         stale=[q.key for q in quality if q.status == "stale"],
-        model=speaker.spoke,
-        text=forecast_verdict(
-            score, threshold, forecaster.horizon or timedelta(hours=horizon), in_alarm_now
-        ),
+        model=loaded.ref,
+        text=forecast_verdict(score, threshold, horizon, in_alarm_now),
     )
 
 
 def recommend(failure_frequency: float, risk: float) -> Recommendation:
-    """What to do: the founding text's three rungs."""
+    """A recommendation in one of three levels of urgency."""
     if failure_frequency >= URGENT_COUNT and risk >= URGENT_RISK:
-        text = "High urgency: inspect and correct within 24 hours; limits were broken often and the risk is high."
+        text = (
+            "High urgency: inspect and correct within 24 hours; limits were exceeded often and "
+            "the risk is high."
+        )
         return Recommendation(recommendation=text, urgency="high")
     if failure_frequency >= RAISED_COUNT or risk >= RAISED_RISK:
-        text = "Medium urgency: schedule an inspection for the next shift and watch the drivers of the risk."
+        text = (
+            "Medium urgency: schedule an inspection for the next shift and watch the drivers of "
+            "the risk."
+        )
         return Recommendation(recommendation=text, urgency="medium")
     return Recommendation(recommendation="Low urgency: continue normal monitoring.", urgency="low")
 
 
 def explain_features(
-    plant: Plant, speaker: Speaker, features: Mapping[str, float | None]
+    plant: Plant, loaded: LoadedModel, features: Mapping[str, float | None]
 ) -> Explanation:
-    """Why the champion scored a row of features as it did."""
-    return _explanation(plant, speaker, _row(speaker.bundle, features)[0])
+    """Contributions of the inputs to the champion's score of one row of features."""
+    return _explanation(plant, loaded, _row(loaded.bundle, features)[0])
 
 
 def explain_window(
-    plant: Plant, shelf: Shelf, horizon: int, rows: Sequence[Observation]
+    plant: Plant, shelf: Shelf, horizon: timedelta, rows: Sequence[Observation]
 ) -> Explanation:
-    """Why a forecaster scored a window as it did."""
-    speaker = shelf.speaker(_forecaster(shelf, horizon).name)
-    return _explanation(plant, speaker, build(plant, _window(plant, rows), "window")[-1])
+    """Contributions of the inputs to a forecaster's score of a window."""
+    loaded = shelf.model(_forecaster(shelf, horizon).name)
+    return _explanation(plant, loaded, build(plant, _window(plant, rows), "window")[-1])
 
 
 def explain_normality(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Explanation:
-    """Which tags the last row's distance from normal is about. Raises ObservationError where the plant has no such model."""
-    name = next((one.name for one in shelf.expected if one.column == NORMALITY), None)
+    """Contributions of the tags to the last row's distance from normal.
+
+    Raises ObservationError if the plant has no normal-behaviour model, or if the rows are too few.
+    """
+    name = next((one.name for one in shelf.entries if one.column == NORMALITY), None)
     if name is None:
         raise ObservationError(
-            "give a horizon: this plant has no normal-behaviour model to explain ([normality] in plant.toml)"
+            "give a horizon: this plant has no normal-behaviour model to explain "
+            "([normality] in plant.toml)"
         )
-    speaker = shelf.speaker(name)
-    assert speaker.normal is not None, "a Bundle under this name holds a normal-behaviour model"
+    loaded = shelf.model(name)
+    assert loaded.normal is not None, "a Bundle under this name holds a normal-behaviour model"
     block = to_block(plant, rows)
-    assessed = speaker.normal(block)
+    assessed = loaded.normal(block)
     score = float(assessed.score[-1])
     if np.isnan(score):
         raise ObservationError(
-            f"{len(rows)} rows do not tell how far the last one is from normal: send more, or rows with values"
+            f"{len(rows)} rows are not enough to score the last one: send more rows, or rows with "
+            "values"
         )
-    contributions = _tags(plant, speaker.normal, block, assessed)
+    contributions = _tags(plant, loaded.normal, block, assessed)
     return Explanation(
         score=score,
         score_on_scale=score,
@@ -179,22 +212,22 @@ def explain_normality(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -
         scale="score",
         method="share of each tag in the evidence",
         contributions=contributions,
-        model=speaker.spoke,
+        model=loaded.ref,
     )
 
 
-def importances(plant: Plant, speaker: Speaker) -> Importances:
+def importances(plant: Plant, loaded: LoadedModel) -> Importances:
     """How much each feature matters to a model."""
-    bundle = speaker.bundle
-    if speaker.normal is not None:
+    bundle = loaded.bundle
+    if loaded.normal is not None:
         shares, method = (
-            speaker.normal.usual_shares,
+            loaded.normal.usual_shares,
             "share of each tag in the evidence of normal rows",
         )
     else:
         shares, method = importance(bundle.native_form, bundle.native)
     order = np.argsort(-shares, kind="stable")
-    # The normal-behaviour model's inputs are tags, those of the others features.
+    # The inputs of the normal-behaviour model are tags, those of the other models are features.
     keys = [name.lower() for name in bundle.names]
     features = [
         Importance(
@@ -205,38 +238,36 @@ def importances(plant: Plant, speaker: Speaker) -> Importances:
         )
         for i in order
     ]
-    return Importances(model=speaker.spoke, method=method, features=features)
+    return Importances(model=loaded.ref, method=method, features=features)
 
 
 def assess(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Assessment:
-    """What every model says of the last row. A model that cannot speak is listed with the reason."""
+    """The output of every model for the last row.
+
+    A model without an output is listed with the reason.
+    """
     block = to_block(plant, rows)
-    matrices: dict[str, Floats] = {group: build(plant, block, group)[-1:] for group in GROUPS}
-    said, drivers = [], []
-    for one in shelf.expected:
+    matrices = _matrices(plant, shelf, block)
+    model_outputs, drivers = [], []
+    for entry in shelf.entries:
         try:
-            output, driving = _output(plant, one, shelf.speaker(one.name), block, matrices)
+            loaded = shelf.model(entry.name)
+            output, own_drivers = _output(plant, entry, loaded, block, matrices)
         except NotPromotedError as error:
-            waits = one.name in shelf.not_promoted
-            output, driving = (
-                _about(one).model_copy(update={"reason": str(error), "not_promoted": waits}),
-                [],
-            )
+            output, own_drivers = _without_output(shelf, entry, str(error)), []
         except Exception as error:
-            # The other models answer all the same.
-            log.exception("%s failed", one.name)
-            output, driving = (
-                _about(one).model_copy(update={"reason": f"{one.name} failed: {reason_of(error)}"}),
-                [],
-            )
-        said.append(output)
-        drivers += driving
+            # One model that fails does not affect the others.
+            log.exception("%s failed", entry.name)
+            reason = f"{entry.name} failed: {reason_of(error)}"
+            output, own_drivers = _without_output(shelf, entry, reason), []
+        model_outputs.append(output)
+        drivers += own_drivers
     return Assessment(
         timestamp=to_instant(block.start[-1]),
         known_at=_known_at(block),
         n_intervals=len(rows),
         in_alarm_now=bool(any_rule(plant, block)[-1]),
-        models=said,
+        models=model_outputs,
         shadows=list(_shadows(shelf, block, matrices)),
         drivers=drivers,
         rules=list(_rules(plant, block)),
@@ -244,62 +275,86 @@ def assess(plant: Plant, shelf: Shelf, rows: Sequence[Observation]) -> Assessmen
     )
 
 
+def _matrices(plant: Plant, shelf: Shelf, block: IntervalBlock) -> dict[str, Floats]:
+    """The last row's features, [1, features] for each group that a loaded model uses."""
+    loaded = (*shelf.loaded.values(), *shelf.shadows.values())
+    used = {model.bundle.group for model in loaded}
+    return {group: build(plant, block, group)[-1:] for group in GROUPS if group in used}
+
+
 def _output(
     plant: Plant,
-    one: Expected,
-    speaker: Speaker,
+    entry: ModelEntry,
+    loaded: LoadedModel,
     block: IntervalBlock,
     matrices: Mapping[str, Floats],
 ) -> tuple[ModelOutput, list[Driver]]:
-    """What one model says of the last row, and what drives it."""
-    if speaker.normal is not None:
-        assessed = speaker.normal(block)
-        said = _said(one, speaker, assessed.score[-1:], _unknown(speaker.normal, block))
-        return said, _deviating(plant, one, speaker.normal, block, assessed)
-    matrix = matrices[speaker.bundle.group]
-    said = _said(one, speaker, speaker.bundle.score(matrix), speaker.bundle.missing(matrix[0]))
-    return said, _drivers(plant, one, speaker, matrix[0])
+    """One model's output for the last row, and its main drivers."""
+    if loaded.normal is not None:
+        assessed = loaded.normal(block)
+        missing = _missing_tags(loaded.normal, block)
+        output = _scored(entry, loaded, assessed.score[-1:], missing)
+        return output, _deviating(plant, entry, loaded.normal, block, assessed)
+    matrix = matrices[loaded.bundle.group]
+    missing = loaded.bundle.missing(matrix[0])
+    output = _scored(entry, loaded, loaded.bundle.score(matrix), missing)
+    return output, _drivers(plant, entry, loaded, matrix[0])
+
+
+def _without_output(shelf: Shelf, entry: ModelEntry, reason: str) -> ModelOutput:
+    not_promoted = entry.name in shelf.not_promoted and entry.name not in shelf.loaded
+    return _about(entry).model_copy(update={"reason": reason, "not_promoted": not_promoted})
 
 
 def _shadows(
     shelf: Shelf, block: IntervalBlock, matrices: Mapping[str, Floats]
 ) -> Iterator[Shadowed]:
-    """What the challengers say of the last row. One that fails is left out."""
+    """The challengers' scores of the last row. One that fails is left out."""
     shadows = shelf.shadows
-    for one in shelf.expected:
-        if one.name in shadows:
+    for entry in shelf.entries:
+        if entry.name in shadows:
             try:
-                yield _shadowed(one, shadows[one.name], block, matrices)
+                yield _shadowed(entry, shadows[entry.name], block, matrices)
             except Exception:
-                log.exception("the challenger of %s failed", one.name)
+                log.exception("the challenger of %s failed", entry.name)
 
 
-def _forecaster(shelf: Shelf, horizon: int) -> Expected:
-    known = {one.horizon_hours: one for one in shelf.expected if one.horizon is not None}
-    if horizon not in known:
-        raise ObservationError(
-            f"horizon {horizon} is unknown: use one of {', '.join(str(h) for h in known)} (hours)"
+def _forecaster(shelf: Shelf, horizon: timedelta) -> ModelEntry:
+    by_horizon = {entry.horizon: entry for entry in shelf.entries if entry.horizon is not None}
+    if not by_horizon:
+        raise NoModelError(
+            f"{shelf.plant.name} has no forecaster: forecasters need labels (limit rules or an "
+            "operator log) and time.horizons in plant.toml"
         )
-    return known[horizon]
+    if horizon not in by_horizon:
+        allowed = ", ".join(map(write_duration, by_horizon))
+        raise ObservationError(
+            f"horizon {write_duration(horizon)} is unknown: use one of {allowed}"
+        )
+    return by_horizon[horizon]
 
 
 def _window(plant: Plant, rows: Sequence[Observation]) -> IntervalBlock:
     needed = plant.rows(plant.time.window)
     if len(rows) < needed:
         raise ObservationError(
-            f"{len(rows)} rows: a forecast needs at least {needed}, one a {plant.time.cadence}, oldest first"
+            f"{len(rows)} rows: a forecast needs at least {needed}, one every "
+            f"{write_duration(plant.time.cadence)}, oldest first"
         )
     block = to_block(plant, rows)
     if np.isnan(block.values).all():
         raise ObservationError(
-            "no row has a value: send the instruments' values, such as those of GET /sensors/intervals"
+            "no row has a value: send values of the instruments, such as those of "
+            "GET /sensors/intervals"
         )
     return block
 
 
-def _said(one: Expected, speaker: Speaker, scores: Floats, missing: list[str]) -> ModelOutput:
-    """What a model says, from its scores of the last row: [1] or [1, classes]."""
-    bundle = speaker.bundle
+def _scored(
+    entry: ModelEntry, loaded: LoadedModel, scores: Floats, missing: list[str]
+) -> ModelOutput:
+    """A model's output from its scores of the last row: [1] or [1, classes]."""
+    bundle = loaded.bundle
     threshold = bundle.thresholds.get(OPERATING)
     classes = (
         {name: float(p) for name, p in zip(bundle.classes, scores[0], strict=True)}
@@ -307,78 +362,83 @@ def _said(one: Expected, speaker: Speaker, scores: Floats, missing: list[str]) -
         else None
     )
     score = None if bundle.classes or np.isnan(scores[0]) else float(scores[0])
-    judged = score is not None and bundle.kind != "value"
-    return _about(one).model_copy(
+    alarm = None if score is None or bundle.kind == "value" else _alarm(score, threshold)
+    return _about(entry).model_copy(
         update={
             "score": score,
             "probabilities": classes,
             "threshold": threshold,
-            "alarm": _alarm(score, threshold) if judged and score is not None else None,
+            "alarm": alarm,
             "missing": missing,
-            "model": speaker.spoke,
+            "model": loaded.ref,
         }
     )
 
 
 def _shadowed(
-    one: Expected, speaker: Speaker, block: IntervalBlock, matrices: Mapping[str, Floats]
+    entry: ModelEntry, loaded: LoadedModel, block: IntervalBlock, matrices: Mapping[str, Floats]
 ) -> Shadowed:
-    """What a challenger says of the last row."""
-    if speaker.normal is not None:
-        score = float(speaker.normal(block).score[-1])
+    """A challenger's score of the last row."""
+    if loaded.normal is not None:
+        score = float(loaded.normal(block).score[-1])
     else:
-        scores = speaker.bundle.score(matrices[speaker.bundle.group])[0]
-        score = float("nan") if speaker.bundle.classes else float(scores)
-    known = None if np.isnan(score) else score
-    threshold = speaker.bundle.thresholds.get(OPERATING)
-    return Shadowed(column=one.column, version=speaker.version, score=known, threshold=threshold)
-
-
-def references(shelf: Shelf) -> References:
-    """What was usual when the models that speak were trained."""
-    told = []
-    for one in shelf.expected:
-        speaker = shelf.speakers.get(one.name)
-        if speaker is not None:
-            usual = {
-                key: ReferenceValues(**asdict(known))
-                for key, known in speaker.bundle.reference.items()
-            }
-            score = usual.pop(SCORE, None)
-            told.append(
-                Reference(
-                    name=one.name,
-                    column=one.column,
-                    version=speaker.version,
-                    score=score,
-                    values=usual,
-                )
-            )
-    return References(models=told)
-
-
-def _about(one: Expected) -> ModelOutput:
-    return ModelOutput(
-        name=one.name,
-        column=one.column,
-        title=one.title,
-        kind=one.kind,
-        horizon_hours=one.horizon_hours,
-        unit=one.unit,
+        scores = loaded.bundle.score(matrices[loaded.bundle.group])[0]
+        score = float("nan") if loaded.bundle.classes else float(scores)
+    return Shadowed(
+        column=entry.column,
+        version=loaded.version,
+        score=None if np.isnan(score) else score,
+        threshold=loaded.bundle.thresholds.get(OPERATING),
     )
 
 
-def _unknown(model: NormalModel, block: IntervalBlock) -> list[str]:
-    """Keys of the watched instruments that have no value in the last row."""
+def references(shelf: Shelf) -> References:
+    """The reference distributions of the loaded models."""
+    models = []
+    for entry in shelf.entries:
+        loaded = shelf.loaded.get(entry.name)
+        if loaded is not None:
+            values = {
+                key: ReferenceValues(**asdict(distribution))
+                for key, distribution in loaded.bundle.reference.items()
+            }
+            score = values.pop(SCORE, None)
+            models.append(
+                Reference(
+                    name=entry.name,
+                    column=entry.column,
+                    version=loaded.version,
+                    score=score,
+                    values=values,
+                )
+            )
+    return References(models=models)
+
+
+def _about(entry: ModelEntry) -> ModelOutput:
+    """The output of a model before it has a score."""
+    return ModelOutput(
+        name=entry.name,
+        column=entry.column,
+        title=entry.title,
+        kind=entry.kind,
+        horizon=entry.horizon_text,
+        horizon_hours=entry.horizon_hours,
+        unit=entry.unit,
+    )
+
+
+def _missing_tags(model: NormalModel, block: IntervalBlock) -> list[str]:
+    """Keys of the monitored instruments that have no value in the last row."""
     return [tag.lower() for tag in model.tags if np.isnan(block.statistic(tag)[-1])]
 
 
 def _deviating(
-    plant: Plant, one: Expected, model: NormalModel, block: IntervalBlock, assessed: Assessed
+    plant: Plant, entry: ModelEntry, model: NormalModel, block: IntervalBlock, assessed: Assessed
 ) -> list[Driver]:
-    """The tags that a deviation from normal is about."""
+    """The tags that contribute most to a distance from normal."""
     return [
-        Driver(**c.model_dump(), column=one.column)
+        Driver(**c.model_dump(), column=entry.column)
         for c in _tags(plant, model, block, assessed)[:DRIVERS]
     ]
 
@@ -396,20 +456,20 @@ def _tags(
     ]
 
 
-def _drivers(plant: Plant, one: Expected, speaker: Speaker, row: Floats) -> list[Driver]:
-    """The inputs that raised a score most, for the models that speak of alarms."""
-    if one.kind != "probability":
+def _drivers(plant: Plant, entry: ModelEntry, loaded: LoadedModel, row: Floats) -> list[Driver]:
+    """The inputs that raised the score of an alarm model most."""
+    if entry.kind != "probability":
         return []
-    bundle = speaker.bundle
+    bundle = loaded.bundle
     shares = explain(bundle.native_form, bundle.native, bundle.kind, row)
     sizes = shares.contributions
     raising = [i for i in _by_size(sizes) if sizes[i] > 0][:DRIVERS]
-    found = [_contribution(plant, bundle.names[i], row[i], sizes[i]) for i in raising]
-    return [Driver(**c.model_dump(), column=one.column) for c in found]
+    largest = [_contribution(plant, bundle.names[i], row[i], sizes[i]) for i in raising]
+    return [Driver(**c.model_dump(), column=entry.column) for c in largest]
 
 
-def _explanation(plant: Plant, speaker: Speaker, row: Floats) -> Explanation:
-    bundle = speaker.bundle
+def _explanation(plant: Plant, loaded: LoadedModel, row: Floats) -> Explanation:
+    bundle = loaded.bundle
     shares = explain(bundle.native_form, bundle.native, bundle.kind, row)
     return Explanation(
         score=float(bundle.score(row[None])[0]),
@@ -421,12 +481,12 @@ def _explanation(plant: Plant, speaker: Speaker, row: Floats) -> Explanation:
             _contribution(plant, bundle.names[i], row[i], shares.contributions[i])
             for i in _by_size(shares.contributions)
         ],
-        model=speaker.spoke,
+        model=loaded.ref,
     )
 
 
 def _by_size(contributions: Floats) -> list[int]:
-    """Places of those that are not nothing, largest first."""
+    """Places of the contributions that are not 0, largest first."""
     return [
         i
         for i in np.argsort(-np.abs(contributions), kind="stable").tolist()
@@ -435,16 +495,16 @@ def _by_size(contributions: Floats) -> list[int]:
 
 
 def _contribution(plant: Plant, feature: str, value: float, size: float) -> Contribution:
-    """One input's part of a score; `value` NaN: it is missing."""
+    """One input's contribution to a score; a `value` of NaN is missing."""
     words, unit = in_words(plant, feature)
     known = None if np.isnan(value) else float(value)
-    said = "missing" if known is None else f"{known:.4g} {unit}".strip().replace("-", "−")
+    shown = "missing" if known is None else f"{known:.4g} {unit}".strip().replace("-", "−")
     return Contribution(
         feature=feature,
         key=source_of(plant, feature),
         value=known,
         contribution=float(size),
-        text=f"{words}: {said}",
+        text=f"{words}: {shown}",
     )
 
 
@@ -486,8 +546,8 @@ def _quality_of(plant: Plant, block: IntervalBlock, instrument: Instrument) -> T
     if instrument.saturated_above is not None and value > instrument.saturated_above:
         return TagQuality(key=instrument.key, status="saturated", value=value, age_seconds=known)
     recent = slice(-FLAT_ROWS, None)
-    spoke = (block.count[recent, at] > 0).all() and len(block) >= FLAT_ROWS
-    flat = bool(spoke and np.ptp(block.values[recent, at]) == 0)
+    has_readings = (block.count[recent, at] > 0).all() and len(block) >= FLAT_ROWS
+    flat = bool(has_readings and np.ptp(block.values[recent, at]) == 0)
     return TagQuality(
         key=instrument.key, status="flat" if flat else "good", value=value, age_seconds=known
     )

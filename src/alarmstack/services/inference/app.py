@@ -1,4 +1,4 @@
-"""The inference API (port 7502): requests in, what the promoted models say out. See docs/architecture.md for its place."""
+"""The inference API (port 7502): requests to the promoted models. See docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -14,16 +14,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alarmstack import __version__
-from alarmstack.core.errors import AlarmstackError, FeatureError, NotPromotedError, ObservationError
+from alarmstack.core.errors import (
+    AlarmstackError,
+    FeatureError,
+    NoModelError,
+    NotPromotedError,
+    ObservationError,
+)
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import Task, Tasks
-from alarmstack.services.inference import answers as say
+from alarmstack.services.inference import answers as outputs
 from alarmstack.services.inference.shelf import Shelf
 from alarmstack.services.runtime.api_docs import serve_docs
 from alarmstack.services.runtime.bodies import Plain, body_of, limit_bodies, parsed
 from alarmstack.services.runtime.metrics import Meter
 from alarmstack.services.runtime.problems import TITLES, answers, handle_errors, problem
 from alarmstack.services.runtime.readiness import task_states
+from alarmstack.services.schemas.horizons import requested_form
 from alarmstack.services.schemas.inference import (
     Assessment,
     AssessRequest,
@@ -44,12 +52,12 @@ from alarmstack.services.schemas.inference import (
 from alarmstack.services.schemas.observations import Observation, preset_rows
 
 REFRESH_SECONDS = 5.0
-"""Wall seconds between two looks at the registry."""
+"""Wall seconds between two checks of the registry."""
 BINS = tuple(i / 10 for i in range(1, 11))
 
 
 class ScoreMeter:
-    """What the models said, for Prometheus: scores, versions, inputs that were missing."""
+    """Prometheus metrics of the models: scores, versions, missing inputs."""
 
     def __init__(self, meter: Meter, shelf: Shelf) -> None:
         self._shelf = shelf
@@ -58,13 +66,13 @@ class ScoreMeter:
         )
         missing = Counter(
             "alarmstack_missing_inputs",
-            "Inputs a model did without, counted by score.",
+            "Missing model inputs, by model.",
             ("model",),
             registry=meter.registry,
         )
         self._version = Gauge(
             "alarmstack_model_version",
-            "Version that speaks; 0: none.",
+            "Version in use; 0: none.",
             ("model",),
             registry=meter.registry,
         )
@@ -72,34 +80,35 @@ class ScoreMeter:
             "alarmstack_registry_reachable", "1: the registry answers.", registry=meter.registry
         )
         self._reachable.set_function(lambda: float(shelf.unreachable is None))
-        names = [one.name for one in shelf.expected]
-        # Looked up once: finding a labelled figure costs as much as a score.
-        self._figures = {name: (scores.labels(name), missing.labels(name)) for name in names}
+        names = [entry.name for entry in shelf.entries]
+        # Looked up once: finding a metric by its labels takes as long as a score.
+        self._by_model = {name: (scores.labels(name), missing.labels(name)) for name in names}
         for name in names:
             self._version.labels(name).set_function(partial(self._number, name))
 
     def note(self, model: str, score: float | None, missing: int) -> None:
-        """One score was given."""
-        scores, without = self._figures[model]
+        """Count one score."""
+        scores, without = self._by_model[model]
         if score is not None:
             scores.observe(score)
         without.inc(missing)
 
     def _number(self, name: str) -> float:
-        speaker = self._shelf.speakers.get(name)
-        return float(speaker.version) if speaker else 0.0
+        loaded = self._shelf.loaded.get(name)
+        return float(loaded.version) if loaded else 0.0
 
 
 def create_app(
     shelf: Shelf, refresh_seconds: float = REFRESH_SECONDS, tasks: Tasks | None = None
 ) -> FastAPI:
-    """The inference API over a shelf of models."""
+    """The inference API of a shelf of models."""
     tasks = tasks or Tasks()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(shelf.begin)
-        # In a thread, which cannot be cancelled: a stalled look at the registry is shown, and the models go on.
+        # In a thread, which cannot be cancelled: a stalled check of the registry is reported, and
+        # the loaded models stay in use.
         reload = partial(_keep_up, shelf, refresh_seconds)
         task = asyncio.create_task(tasks.keep_running("models", reload, restart_stalled=False))
         yield
@@ -120,106 +129,113 @@ def create_app(
     meter = Meter()
     scores = ScoreMeter(meter, shelf)
     plant, champion = shelf.plant, shelf.predictor
-    refused, silent = answers(400, 413, 422), answers(400, 413, 422, 503)
+    default_model = champion or next((entry.name for entry in shelf.entries), "")
+    refused = answers(400, 413, 422)
+    unavailable, without_model = answers(400, 413, 422, 503), answers(400, 404, 413, 422, 503)
 
     async def predict(request: Request) -> Response:
-        """Risk of one row of features; any subset of them will do."""
+        """Risk of alarm now from one row of features, or any subset of them."""
         asked = parsed(PredictRequest, await request.body())
-        answer = say.predict(shelf, asked.features)
+        answer = outputs.predict(shelf, asked.features)
         scores.note(champion, answer.risk_score, len(answer.missing))
         return Response(answer.model_dump_json(), media_type="application/json")
 
-    # Asked most: tried before all other routes, and its body is parsed and checked in one pass.
+    # The most frequent request: matched before all other routes, and its body is parsed and
+    # validated in one pass.
     body = body_of(PredictRequest)
     route = Plain(
         "/predict",
         predict,
         methods=["POST"],
         response_model=Prediction,
-        responses=silent,
+        responses=without_model,
         openapi_extra=body,
     )
     app.router.routes.insert(0, route)
     handle_errors(app)
     limit_bodies(app)
-    _speak_own_errors(app)
+    _handle_own_errors(app)
     meter.watch(app)
 
     @app.get("/health")
     async def health() -> Health:
-        """The process is alive."""
+        """The process is running."""
         return Health(version=__version__)
 
     @app.get(
         "/ready",
-        responses={503: {"model": Ready, "description": "A promoted model or a task is down"}},
+        responses={
+            503: {"model": Ready, "description": "A promoted model or a task is not available"}
+        },
     )
     async def ready(response: Response) -> Ready:
-        """Which models answer, from where, how old; 503 while a promoted one does not, or a long-running task is down."""
-        found = shelf.ready(task_states(tasks))
-        response.status_code = 200 if found.ready else 503
-        return found
+        """Which models are loaded, and from where.
+
+        503 while a promoted model is not available or a long-running task is not running.
+        """
+        readiness = shelf.ready(task_states(tasks))
+        response.status_code = 200 if readiness.ready else 503
+        return readiness
 
     @app.get("/models")
     async def models() -> Models:
-        """Every expected model: version, alias, load status, metrics, thresholds, card."""
+        """Every model of the plant: version, alias, status, metrics, thresholds, card."""
         return Models(models=shelf.statuses())
 
     @app.get("/reference")
     async def reference() -> References:
-        """What was usual when the models were trained: what drift is measured against."""
-        return say.references(shelf)
+        """Reference distributions of the training data, against which drift is measured."""
+        return outputs.references(shelf)
 
-    @app.post("/forecast", responses=silent)
+    @app.post("/forecast", responses=without_model)
     def forecast(asked: ForecastRequest) -> Forecast:
         """Probability that an alarm begins within the horizon after the last of the rows."""
-        answer = say.forecast(plant, shelf, asked.horizon, asked.recent_observations)
+        assert asked.ahead is not None, "the body requires a horizon"
+        answer = outputs.forecast(plant, shelf, asked.ahead, asked.recent_observations)
         scores.note(answer.model.name, answer.anomaly_probability, len(answer.missing))
         return answer
 
     @app.post("/recommend", responses=refused)
     async def recommend(asked: RecommendRequest) -> Recommendation:
         """What to do about a risk, and how urgently."""
-        return say.recommend(asked.failure_frequency_48, asked.risk_score)
+        return outputs.recommend(asked.failure_frequency_48, asked.risk_score)
 
-    @app.post("/explain", responses=silent)
+    @app.post("/explain", responses=without_model)
     def explain(asked: ExplainRequest) -> Explanation:
-        """Contribution of each input to a score, for the model that gives it."""
-        if (
-            asked.features is not None
-            and asked.recent_observations is None
-            and asked.horizon is None
-        ):
-            return say.explain_features(plant, shelf.speaker(champion), asked.features)
-        if asked.features is None and asked.recent_observations is not None:
-            if asked.horizon is None:
-                return say.explain_normality(plant, shelf, asked.recent_observations)
-            return say.explain_window(plant, shelf, asked.horizon, asked.recent_observations)
+        """Contribution of each input to a score."""
+        features, rows, horizon = asked.features, asked.recent_observations, asked.ahead
+        if features is not None and rows is None and horizon is None:
+            return outputs.explain_features(plant, outputs.predictor(shelf), features)
+        if features is None and rows is not None:
+            if horizon is None:
+                return outputs.explain_normality(plant, shelf, rows)
+            return outputs.explain_window(plant, shelf, horizon, rows)
         raise ObservationError(
-            "give either features, or recent_observations with a horizon (a forecaster) or without (normality)"
+            "give either features, or recent_observations with a horizon (a forecaster) or "
+            "without one (normality)"
         )
 
     @app.get("/importance", responses=answers(404, 422, 503))
     def importance(
-        model: str = Query(default=champion, max_length=200, description="Registry name."),
+        model: str = Query(default=default_model, max_length=200, description="Registry name."),
     ) -> Importances:
-        """How much each feature matters to a model."""
-        if model not in {one.name for one in shelf.expected}:
+        """Importance of each input of a model."""
+        if model not in {entry.name for entry in shelf.entries}:
             raise HTTPException(
                 404,
-                f"model {model!r} is unknown: use one of {', '.join(one.name for one in shelf.expected)}",
+                f"model {model!r} is unknown: use one of "
+                f"{', '.join(entry.name for entry in shelf.entries)}",
             )
-        return say.importances(plant, shelf.speaker(model))
+        return outputs.importances(plant, shelf.model(model))
 
-    @app.post("/assess", responses=silent)
+    @app.post("/assess", responses=unavailable)
     def assess(asked: AssessRequest) -> Assessment:
-        """What all models say of the last of the intervals, in one call."""
+        """Outputs of all models for the last of the intervals."""
         answer = _assess(shelf, asked.intervals)
-        for said in answer.models:
-            if said.model is not None:
-                scores.note(
-                    said.name, said.score if said.kind == "probability" else None, len(said.missing)
-                )
+        for output in answer.models:
+            if output.model is not None:
+                score = output.score if output.kind == "probability" else None
+                scores.note(output.name, score, len(output.missing))
         return answer
 
     _give_examples(app, plant)
@@ -227,7 +243,7 @@ def create_app(
 
 
 def _give_examples(app: FastAPI, plant: Plant) -> None:
-    """Put the plant's own presets beside the bodies that the OpenAPI document describes."""
+    """Add the plant's presets to the OpenAPI document, as examples of bodies."""
     schema = app.openapi()
     features = {
         p.name: {"summary": p.title, "value": {"features": p.features}}
@@ -243,10 +259,14 @@ def _give_examples(app: FastAPI, plant: Plant) -> None:
         )
         for p in plant.screen.forecast_presets
     }
-    horizon = round(plant.time.horizons[0].total_seconds() / 3600)
+    horizons = [entry.horizon for entry in model_list(plant) if entry.horizon is not None]
     forecasts = {
-        name: {"summary": title, "value": {"horizon": horizon, "recent_observations": rows}}
+        name: {
+            "summary": title,
+            "value": {"horizon": requested_form(horizons[0]), "recent_observations": rows},
+        }
         for name, (title, rows) in windows.items()
+        if horizons
     }
     blocks = {
         name: {"summary": title, "value": {"intervals": rows}}
@@ -265,28 +285,31 @@ def _give_examples(app: FastAPI, plant: Plant) -> None:
 
 
 def _assess(shelf: Shelf, rows: list[Observation]) -> Assessment:
-    if not shelf.speakers:
+    if not shelf.loaded:
         raise NotPromotedError(shelf.nothing)
     if shelf.loading:
-        raise NotPromotedError("the models are still being loaded: ask again in a few seconds")
-    return say.assess(shelf.plant, shelf, rows)
+        raise NotPromotedError("the models are still being loaded: try again in a few seconds")
+    return outputs.assess(shelf.plant, shelf, rows)
 
 
-def _speak_own_errors(app: FastAPI) -> None:
+def _handle_own_errors(app: FastAPI) -> None:
     @app.exception_handler(AlarmstackError)
     async def _own(request: Request, error: AlarmstackError) -> JSONResponse:
-        status = 422 if isinstance(error, (FeatureError, ObservationError)) else 503
+        if isinstance(error, NoModelError):
+            status = 404
+        else:
+            status = 422 if isinstance(error, FeatureError | ObservationError) else 503
         return problem(status, TITLES[status], str(error))
 
 
 async def _keep_up(shelf: Shelf, seconds: float, task: Task) -> None:
-    """Look at the registry again and again, in a thread: requests never wait for it."""
+    """Check the registry at intervals, in a thread, so that requests do not wait for it."""
     settled = False
     while True:
         await asyncio.to_thread(shelf.refresh, task.progress)
         task.progress()
         if not settled:
-            # Models and libraries stay for good: the garbage collector need not walk them between requests.
+            # Models and libraries stay in memory: the garbage collector need not visit them.
             gc.collect()
             gc.freeze()
             settled = True

@@ -1,4 +1,6 @@
-"""Models that serve without a registry: what a shelf keeps, published as one run in a store, and fetched from there."""
+"""Models for a service without a registry: the copies of a shelf, published in a store and fetched
+from it.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +34,12 @@ log = logging.getLogger(__name__)
 def export(
     plant: Plant, registry: Registry, store: Store, *, unpromoted: bool = False
 ) -> dict[str, str]:
-    """Publish all promoted models to a store: the version of each name. With `unpromoted`, the newest where none is promoted.
+    """Publish all promoted models to a store; the version of each name.
 
-    Raises NotPromotedError when no model is promoted, RegistryError when the registry cannot be asked, or a promoted model cannot
-    be used.
+    With `unpromoted`, the newest version of a model without a promoted one is published too.
+
+    Raises NotPromotedError if no model is promoted, and RegistryError if the registry is not
+    available or a promoted model cannot be used.
     """
     with TemporaryDirectory() as folder:
         shelf = Shelf(plant, registry, Path(folder), unpromoted=unpromoted)
@@ -43,18 +47,19 @@ def export(
         if shelf.unreachable is not None:
             raise RegistryError(shelf.unreachable)
         for name in sorted(shelf.required):
-            if name not in shelf.speakers or not shelf.speakers[name].copied:
+            if name not in shelf.loaded or not shelf.loaded[name].copied:
                 raise RegistryError(f"{name} cannot be exported: {shelf.reasons.get(name)}")
-        if not shelf.speakers:
+        if not shelf.loaded:
             raise NotPromotedError(
-                f"no model of {plant.name} is promoted in {registry.uri}: `alarmstack train`, then `promote`"
+                f"no model of {plant.name} is promoted in {registry.uri}: "
+                "`alarmstack train`, then `promote`"
             )
         files = {
             str(file.relative_to(folder)): file.read_bytes()
             for file in sorted(Path(folder).rglob("*"))
             if file.is_file()
         }
-        versions = {name: speaker.version for name, speaker in shelf.speakers.items()}
+        versions = {name: loaded.version for name, loaded in shelf.loaded.items()}
     about = {
         "plant": plant.name,
         "plant_fingerprint": plant.fingerprint,
@@ -66,29 +71,30 @@ def export(
 
 
 def fetch(store: Store, folder: Path, damaged: Collection[str] = ()) -> dict[str, str]:
-    """Copy the models that were exported last into a shelf's folder that holds none: the version of each name, or none at all.
+    """Copy the newest exported models into the folder of a shelf; the version of each copied name.
 
-    Of a folder that holds some, only those named as `damaged` are copied. Raises StorageError where the store cannot be read, and
-    RegistryError where what it holds is no export.
+    If the folder already holds models, only the `damaged` ones are copied. Raises StorageError if
+    the store cannot be read, and RegistryError if it holds no valid export.
     """
     if not damaged and any(folder.glob(f"*/{CURRENT}")):
         return {}
     manifest = store.latest()
     if manifest is None:
         return {}
-    found, refused = {}, []
+    copied, errors = {}, []
     for name, version in _models(store, manifest).items():
         if damaged and name not in damaged:
             continue
         try:
             _copy(store, manifest, name, version, folder)
-            found[name] = version
+            copied[name] = version
         except StorageError as error:
             log.warning("%s version %s cannot be fetched: %s", name, version, error)
-            refused.append(str(error))
-    if refused:
-        raise StorageError(f"{len(refused)} of {len(refused) + len(found)} models: {refused[0]}")
-    return found
+            errors.append(str(error))
+    if errors:
+        count = len(errors) + len(copied)
+        raise StorageError(f"{len(errors)} of {count} models: {errors[0]}")
+    return copied
 
 
 def _models(store: Store, manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -102,7 +108,10 @@ def _models(store: Store, manifest: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _copy(store: Store, manifest: Mapping[str, Any], name: str, version: str, folder: Path) -> None:
-    """Copy one model: only files of which a Bundle is made, and what names them last, so that no half copy is ever used."""
+    """Copy the files of one model.
+
+    The file that names its version comes last, so a partial copy is not used.
+    """
     parts = [PurePosixPath(name, version, file) for file in (*FILES, MANIFEST)]
     for part in (*parts, PurePosixPath(name, CURRENT)):
         # Exports of an earlier release have no manifest.

@@ -1,7 +1,7 @@
-"""The probe: a model that was just read gives its answers once, before a request depends on them.
+"""The probe: a model is tested once after it was read, before it is used for requests.
 
-A manifest shows that files are those that were published. Only an answer shows that they work: a half graph, a library that cannot
-read its own model, or scores that are no numbers are found here.
+A manifest shows that files are those that were published. The probe shows that they work. It finds
+an incomplete graph, a library that cannot read its own model, and scores that are not numbers.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from alarmstack.services.schemas.observations import Observation, to_block
 
 
 def probed(plant: Plant, bundle: Bundle) -> NormalModel | None:
-    """Let a Bundle score, explain and rank its inputs. Returns the opened model of a Bundle of the group `block`, else None.
+    """Let a Bundle score its input example and a row without values, explain the score, and rank
+    its inputs.
 
-    It scores the row of its own input example, and a row without any value. Raises DamagedError that says what failed.
+    Returns the opened model of a Bundle of the group `block`, else None. Raises DamagedError with
+    the reason if a step fails.
     """
     try:
         if bundle.group == BLOCK:
@@ -30,9 +32,9 @@ def probed(plant: Plant, bundle: Bundle) -> NormalModel | None:
         _probe_rows(bundle)
         return None
     except Exception as error:
-        # Each library has errors of its own for a model that it cannot read: all of them mean the same here.
+        # Each library has its own errors for a model that it cannot read. They mean the same here.
         raise DamagedError(
-            f"{bundle.name} gives no answer ({reason_of(error)}): publish it again"
+            f"{bundle.name} cannot be used ({reason_of(error)}): publish it again"
         ) from error
 
 
@@ -53,12 +55,13 @@ def _probe_rows(bundle: Bundle) -> None:
 def _each_finite(bundle: Bundle, values: Floats) -> None:
     if values.shape != (len(bundle.names),) or not np.isfinite(values).all():
         raise ValueError(
-            f"{len(values)} importances or contributions of {len(bundle.names)} inputs, or some are no numbers"
+            f"{len(values)} importances or contributions for {len(bundle.names)} inputs, "
+            "or some that are not numbers"
         )
 
 
 def _probed_normal(plant: Plant, bundle: Bundle) -> NormalModel:
-    """Score a window in which every instrument has the middle of its normal range."""
+    """Score a window in which every instrument is at the middle of its normal range."""
     model = bundle.open_normal(plant)
     row = Observation(**{i.key: sum(i.normal) / 2 for i in plant.modelled})
     rows = plant.rows(plant.time.window)

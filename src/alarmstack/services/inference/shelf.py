@@ -1,8 +1,10 @@
-"""The shelf: the models that speak, kept up to date with the registry while requests go on.
+"""The shelf: the loaded models, kept up to date with the registry while requests are served.
 
-Every look at the registry fetches what an alias has moved to and swaps it in whole, once it has given an answer; a request uses the
-model it began with. A copy of what was loaded is kept on disk, so that the service answers at once after a start, and goes on when
-the registry is away. What cannot be used, a version or a copy, affects its own model only.
+Each check of the registry fetches the version that an alias points to, tests it, and then replaces
+the loaded version as a whole. A request uses one version from beginning to end. A copy of each
+loaded model is kept on disk: the service is available immediately after a start, and stays
+available while the registry is not. A version or copy that cannot be used affects its own model
+only.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Any
 import alarmstack
 from alarmstack import __version__
 from alarmstack.core.errors import AlarmstackError, NotPromotedError, RegistryError, ServiceError
-from alarmstack.core.model_list import Expected, expected
+from alarmstack.core.model_list import ModelEntry, model_list
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.core.tasks import reason_of
 from alarmstack.features.matrix import feature_names
@@ -36,10 +38,12 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Speaker:
-    """A model that answers. `kept`: it came from the copy on disk, and the registry has not confirmed it since.
+class LoadedModel:
+    """A model in use.
 
-    `digest`: of its Bundle as it was published; None for a copy that an earlier release made. `copied`: its copy is on disk.
+    `kept`: it was read from the copy on disk, and the registry has not confirmed it. `digest`: of
+    its Bundle as published; None for a copy made by an earlier release. `copied`: its copy is on
+    disk.
     """
 
     bundle: Bundle
@@ -50,20 +54,21 @@ class Speaker:
     kept: bool = False
     copied: bool = False
     normal: NormalModel | None = None
-    """What a Bundle of the group `block` holds, opened once."""
+    """The normal-behaviour model in a Bundle of the group `block`, opened once."""
 
     @cached_property
-    def spoke(self) -> ModelRef:
-        """How an answer names it."""
+    def ref(self) -> ModelRef:
+        """The model's name and version, as in API bodies."""
         return ModelRef(name=self.bundle.name, version=self.version, unpromoted=not self.promoted)
 
 
 @dataclass
 class Shelf:
-    """The expected models of a plant and which of them speak. `folder`: where copies are kept.
+    """The models of a plant and which of them are loaded. `folder`: where copies are kept.
 
-    `unpromoted`: where no version is @champion, the newest speaks, and its answers say so. `predictor`: the model behind /predict,
-    one that gives a probability from point features; the catalogue's first unless another is named.
+    `unpromoted`: if no version is @champion, the newest is used, and its outputs are marked.
+    `predictor`: the model for /predict, which gives a probability from point features; by default
+    the first such model of the plant.
 
     Raises ServiceError for a `predictor` that the plant does not have.
     """
@@ -73,59 +78,69 @@ class Shelf:
     folder: Path
     unpromoted: bool = False
     predictor: str = ""
-    speakers: Mapping[str, Speaker] = field(default_factory=dict)
-    shadows: Mapping[str, Speaker] = field(default_factory=dict)
-    """Challengers: they score the same rows, and nobody acts on it."""
+    loaded: Mapping[str, LoadedModel] = field(default_factory=dict)
+    shadows: Mapping[str, LoadedModel] = field(default_factory=dict)
+    """Challengers: they score the same rows, and raise no warnings."""
     reasons: Mapping[str, str] = field(default_factory=dict)
-    """Why a model does not answer, or why another version than the promoted one does."""
+    """Why a model is not available, or why another version than the promoted one is used."""
     challenger_reasons: Mapping[str, str] = field(default_factory=dict)
     """Why a challenger cannot be used."""
     required: frozenset[str] = frozenset()
-    """The models that must answer: the registry names a version to serve, or there is a copy of one."""
+    """The models that must be available: the registry has a version to use, or there is a copy."""
     not_promoted: frozenset[str] = frozenset()
-    """The models that have versions, and none to serve."""
+    """The models that have versions, none of which may be used."""
     outdated: frozenset[str] = frozenset()
-    """The models whose promoted version cannot be used, so that an earlier one answers where there is one."""
-    unreachable: str | None = "the registry was not asked yet"
+    """The models whose promoted version cannot be used. An earlier one is used if there is one."""
+    unreachable: str | None = "the registry was not checked yet"
     undelivered: str | None = None
     """Why exported models could not be fetched."""
     settled: bool = False
-    """Whether the registry has been asked about every model once: until then, one that is missing may just be on its way."""
+    """Whether the registry has been checked for every model: until then a missing one may be
+    loading.
+    """
     supply: Callable[[Collection[str]], object] | None = None
-    """Puts copies of exported models into `folder`, of the damaged ones or into an empty one: see `exported.fetch`."""
+    """Copies exported models into `folder`: the damaged ones, or all into an empty one
+    (`exported.fetch`).
+    """
 
     def __post_init__(self) -> None:
-        self.expected: tuple[Expected, ...] = expected(self.plant)
-        fit = [
-            one.name for one in self.expected if one.horizon is None and one.kind == "probability"
+        self.entries: tuple[ModelEntry, ...] = model_list(self.plant)
+        candidates = [
+            entry.name
+            for entry in self.entries
+            if entry.horizon is None and entry.kind == "probability"
         ]
-        self.predictor = self.predictor or fit[0]
-        if self.predictor not in fit:
+        if self.predictor and self.predictor not in candidates:
             raise ServiceError(
-                f"MODEL_NAME={self.predictor!r} cannot stand behind /predict: use one of {', '.join(fit)}"
+                f"MODEL_NAME={self.predictor!r} cannot answer /predict: use one of "
+                f"{', '.join(candidates) or 'none, because this plant has no such model'}"
             )
+        self.predictor = self.predictor or next(iter(candidates), "")
         self.copies = Copies(self.folder)
         self.ranges = {
             f"{i.key}{part}": i.range for i in self.plant.modelled for part in ("", "_max", "_min")
         }
-        """What a transmitter can say, for the features that are a transmitter's value."""
+        """The transmitter's range, for each feature that is an instrument's value."""
 
-    def speaker(self, name: str) -> Speaker:
-        """The model of that name. Raises NotPromotedError that says why it does not speak."""
-        found = self.speakers.get(name)
-        if found is None:
+    def model(self, name: str) -> LoadedModel:
+        """The loaded model of that name.
+
+        Raises NotPromotedError with the reason if there is none.
+        """
+        loaded = self.loaded.get(name)
+        if loaded is None:
             raise NotPromotedError(self._why(name) or f"{name} is not loaded: no such model")
-        return found
+        return loaded
 
     def begin(self) -> None:
-        """Load the copies on disk, and exported models where there are none: before the first request."""
+        """Load the copies on disk or, without copies, exported models: before the first request."""
         self.open_kept()
         self._restock()
 
     def open_kept(self) -> None:
-        """Load the copies on disk, so that there are answers before the registry gives any."""
+        """Load the copies on disk, so that models are available before the registry is."""
         for name in self._names:
-            if name not in self.speakers:
+            if name not in self.loaded:
                 self._open_kept(name)
 
     def _open_kept(self, name: str) -> None:
@@ -134,26 +149,27 @@ class Shelf:
             if copy is None:
                 return
             self.required |= {name}
-            made = self._speaker(
+            loaded = self._opened(
                 name, copy.bundle, copy.version, promoted=copy.promoted, digest=copy.digest
             )
         except AlarmstackError as error:
             self.required |= {name}
             self._note(name, f"the copy of {name} on disk cannot be used: {error}")
         else:
-            self.speakers = {**self.speakers, name: replace(made, kept=True, copied=True)}
+            self.loaded = {**self.loaded, name: replace(loaded, kept=True, copied=True)}
             self._forget(name)
 
     def refresh(self, progress: Callable[[], None] = lambda: None) -> None:
-        """Ask the registry once which versions speak; fetch what has changed. What cannot be fetched leaves the last good one.
+        """Check the registry once and fetch the versions that have changed.
 
-        `progress` is called after each model.
+        If a version cannot be fetched, the last good one stays. `progress` is called after each
+        model.
         """
         first = not self.settled
         if first:
             self._restock()
         try:
-            speaking = self.registry.serving_versions(self.plant.registry_prefix, self._names)
+            serving = self.registry.serving_versions(self.plant.registry_prefix, self._names)
         except RegistryError as error:
             if self.unreachable != str(error):
                 log.warning("%s", error)
@@ -163,14 +179,16 @@ class Shelf:
         else:
             self.unreachable = None
             for name in self._names:
-                self._follow(name, speaking[name])
+                self._follow(name, serving[name])
                 progress()
         self.settled = True
 
     def _restock(self) -> None:
-        """Fetch exported models where the copy of a model is damaged, or where there is no copy at all."""
-        damaged = self.required - self.speakers.keys()
-        if self.supply is None or (self.speakers and not damaged):
+        """Fetch exported models if the copy of a model is damaged, or if there is no copy at
+        all.
+        """
+        damaged = self.required - self.loaded.keys()
+        if self.supply is None or (self.loaded and not damaged):
             return
         try:
             self.supply(damaged)
@@ -183,48 +201,55 @@ class Shelf:
             self.undelivered = None
         self.open_kept()
 
-    def _follow(self, name: str, speaking: ServingVersions) -> None:
-        """Serve what the registry names. An error concerns this model alone, one of its challenger that challenger alone."""
+    def _follow(self, name: str, serving: ServingVersions) -> None:
+        """Use the version that the registry names.
+
+        An error affects this model, or its challenger, alone.
+        """
         try:
-            self._fetch(name, speaking)
+            self._fetch(name, serving)
         except Exception as error:
             self.outdated |= {name}
-            self._note(name, self._not_usable(name, speaking, _told(name, error)))
+            self._note(name, self._not_usable(name, serving, _reason(name, error)))
         try:
-            self._shadow(name, speaking.challenger)
+            self._shadow(name, serving.challenger)
         except Exception as error:
-            reason = f"version {speaking.challenger} cannot challenge: {_told(name, error)}"
+            reason = (
+                f"version {serving.challenger} cannot be the challenger: {_reason(name, error)}"
+            )
             if self.challenger_reasons.get(name) != reason:
                 log.warning("%s: %s", name, reason)
             self.shadows = _without(self.shadows, name)
             self.challenger_reasons = {**self.challenger_reasons, name: reason}
 
-    def _fetch(self, name: str, speaking: ServingVersions) -> None:
-        wanted, promoted = self._wanted(speaking), speaking.champion is not None
+    def _fetch(self, name: str, serving: ServingVersions) -> None:
+        wanted, promoted = self._wanted(serving), serving.champion is not None
         if wanted is None:
-            self._drop(name, speaking)
+            self._drop(name, serving)
             return
         self.required, self.not_promoted = self.required | {name}, self.not_promoted - {name}
-        current = self.speakers.get(name)
+        current = self.loaded.get(name)
         if (
             current is None
             or (current.version, current.promoted) != (wanted, promoted)
             or not self._confirmed(name, current)
         ):
             bundle = self.registry.load(name, wanted)
-            current = self._speaker(name, bundle, wanted, promoted=promoted, digest=bundle.digest)
+            current = self._opened(name, bundle, wanted, promoted=promoted, digest=bundle.digest)
             log.info("%s version %s is loaded", name, wanted)
-        self.speakers, self.outdated = (
-            {**self.speakers, name: replace(current, kept=False)},
+        self.loaded, self.outdated = (
+            {**self.loaded, name: replace(current, kept=False)},
             self.outdated - {name},
         )
         self._keep(name)
 
-    def _wanted(self, speaking: ServingVersions) -> str | None:
-        return speaking.champion or (speaking.newest if self.unpromoted else None)
+    def _wanted(self, serving: ServingVersions) -> str | None:
+        return serving.champion or (serving.newest if self.unpromoted else None)
 
-    def _confirmed(self, name: str, current: Speaker) -> bool:
-        """Whether a copy is what the registry has under that version: asked once, when the registry is first reached."""
+    def _confirmed(self, name: str, current: LoadedModel) -> bool:
+        """Whether a copy equals the registry's version: checked once, when the registry is first
+        reached.
+        """
         if not current.kept:
             return True
         return current.digest is not None and self.registry.digest(name, current.version) in (
@@ -232,33 +257,33 @@ class Shelf:
             current.digest,
         )
 
-    def _not_usable(self, name: str, speaking: ServingVersions, reason: str) -> str:
-        serving = self.speakers.get(name)
-        wanted = self._wanted(speaking)
+    def _not_usable(self, name: str, serving: ServingVersions, reason: str) -> str:
+        current = self.loaded.get(name)
+        wanted = self._wanted(serving)
         instead = (
-            f"; version {serving.version} answers instead"
-            if serving and serving.version != wanted
+            f"; version {current.version} is used instead"
+            if current and current.version != wanted
             else ""
         )
         return f"version {wanted} cannot be used: {reason}{instead}"
 
     def _shadow(self, name: str, challenger: str | None) -> None:
-        """Keep up with the version that speaks beside the champion without being heard."""
+        """Load the challenger, which is scored beside the champion and raises no warnings."""
         current = self.shadows.get(name)
-        if challenger is None or name not in self.speakers:
+        if challenger is None or name not in self.loaded:
             self.shadows = _without(self.shadows, name)
         elif current is None or current.version != challenger:
             bundle = self.registry.load(name, challenger)
-            made = self._speaker(name, bundle, challenger, promoted=False, digest=bundle.digest)
-            self.shadows = {**self.shadows, name: made}
-            log.info("%s version %s challenges", name, challenger)
+            loaded = self._opened(name, bundle, challenger, promoted=False, digest=bundle.digest)
+            self.shadows = {**self.shadows, name: loaded}
+            log.info("%s version %s is the challenger", name, challenger)
         self.challenger_reasons = _without(self.challenger_reasons, name)
 
-    def _drop(self, name: str, speaking: ServingVersions) -> None:
-        """A model that nobody promotes any more falls silent."""
-        self.speakers = _without(self.speakers, name)
+    def _drop(self, name: str, serving: ServingVersions) -> None:
+        """Unload a model that has no promoted version any more."""
+        self.loaded = _without(self.loaded, name)
         self.required, self.outdated = self.required - {name}, self.outdated - {name}
-        if speaking.newest is None:
+        if serving.newest is None:
             self.not_promoted -= {name}
             self._note(
                 name,
@@ -266,12 +291,12 @@ class Shelf:
             )
         else:
             self.not_promoted |= {name}
-            why = speaking.loses or f"waits for `alarmstack promote {name}`"
-            self._note(name, f"not promoted: {name} version {speaking.newest} {why}")
+            why = serving.loses or f"waits for `alarmstack promote {name}`"
+            self._note(name, f"not promoted: {name} version {serving.newest} {why}")
         self.copies.remove(name)
 
     def _note(self, name: str, reason: str) -> None:
-        """Why a model does not answer as it should; in the log once."""
+        """Keep the reason why a model is not available as it should be, and log it once."""
         if self.reasons.get(name) != reason:
             log.warning("%s: %s", name, reason)
         self.reasons = {**self.reasons, name: reason}
@@ -279,12 +304,12 @@ class Shelf:
     def _forget(self, name: str) -> None:
         self.reasons = _without(self.reasons, name)
 
-    def _speaker(
+    def _opened(
         self, name: str, bundle: Bundle, version: str, *, promoted: bool, digest: str | None
-    ) -> Speaker:
-        """A Bundle that was made for this model and for this plant's rows and features, and that has given an answer.
+    ) -> LoadedModel:
+        """A model from a Bundle that was made for this name, and for the plant's rows and features.
 
-        Raises RegistryError where it was not.
+        Raises RegistryError if it was not, and DamagedError if it gives no scores.
         """
         if bundle.name != name:
             raise RegistryError(
@@ -297,18 +322,20 @@ class Shelf:
         times = (bundle.time.get("cadence"), bundle.time.get("window"))
         if bundle.names != self._inputs(bundle.group) or times != (cadence, window):
             raise RegistryError(
-                f"{name} was trained for other features or another cadence than this plant.toml: train again"
+                f"{name} was trained for other features or another cadence than this plant.toml: "
+                "train again"
             )
         self._check_kind(name, bundle)
-        return Speaker(
+        return LoadedModel(
             bundle, version, promoted, datetime.now(UTC), digest, normal=probed(self.plant, bundle)
         )
 
     def _check_kind(self, name: str, bundle: Bundle) -> None:
-        kind = next(one.kind for one in self.expected if one.name == name)
+        kind = next(entry.kind for entry in self.entries if entry.name == name)
         if bundle.kind != kind or bool(bundle.classes) != (kind == "classes"):
             raise RegistryError(
-                f"{name} gives scores of the kind {bundle.kind!r}, expected is {kind!r}: publish the model again"
+                f"{name} gives scores of the kind {bundle.kind!r}, expected is {kind!r}: "
+                "publish the model again"
             )
 
     def _inputs(self, group: str) -> tuple[str, ...]:
@@ -317,14 +344,17 @@ class Shelf:
         return feature_names(self.plant, "point" if group == "point" else "window")
 
     def _keep(self, name: str) -> None:
-        """Copy a model to disk, unless its copy is there. It serves all the same where that fails, and says so."""
-        speaker = self.speakers[name]
+        """Copy a model to disk unless its copy is there.
+
+        If that fails, the model is used all the same.
+        """
+        loaded = self.loaded[name]
         try:
-            if not speaker.copied:
+            if not loaded.copied:
                 self.copies.write(
-                    name, Copy(speaker.bundle, speaker.version, speaker.promoted, speaker.digest)
+                    name, Copy(loaded.bundle, loaded.version, loaded.promoted, loaded.digest)
                 )
-                self.speakers = {**self.speakers, name: replace(speaker, copied=True)}
+                self.loaded = {**self.loaded, name: replace(loaded, copied=True)}
         except OSError as error:
             self._note(name, f"no copy can be kept on disk: {reason_of(error)}")
         else:
@@ -332,28 +362,30 @@ class Shelf:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the code, the plant or a model that serves changes."""
+        """Changes when the code, the plant or a loaded model changes."""
         models = sorted(
-            (name, one.version, one.digest or one.bundle.digest)
-            for name, one in self.speakers.items()
+            (name, loaded.version, loaded.digest or loaded.bundle.digest)
+            for name, loaded in self.loaded.items()
         )
         return sha256(json.dumps([code_fingerprint(), self.plant.fingerprint, models]).encode())[
             :16
         ]
 
     def ready(self, tasks: Collection[TaskState] = ()) -> Ready:
-        """Whether every model that must answer does, and every task is running; and which models there are, from where."""
+        """Whether all required models are loaded and all tasks are running, and the state of
+        each.
+        """
         reasons = [
             f"{task.name}: {task.reason or task.state}" for task in tasks if task.state != "running"
         ]
         reasons += [
             f"{name}: {self._why(name)}"
             for name in self._names
-            if name in self.required - self.speakers.keys()
+            if name in self.required - self.loaded.keys()
         ]
         if not reasons and self.loading:
             reasons = ["the models are still being loaded"]
-        if not reasons and not self.speakers:
+        if not reasons and not self.loaded:
             reasons = [f"no model is loaded: {self.nothing}"]
         return Ready(
             ready=not reasons,
@@ -367,17 +399,22 @@ class Shelf:
 
     @property
     def loading(self) -> bool:
-        """Whether a model that is missing may be on its way."""
-        return not self.settled and len(self.speakers) < len(self.expected)
+        """Whether a missing model may still be loading."""
+        return not self.settled and len(self.loaded) < len(self.entries)
 
     @property
     def nothing(self) -> str:
         """Why no model is loaded."""
+        if not self.entries:
+            return (
+                f"{self.plant.name} has none: add [[labels.rules]], an operator_log or [normality] "
+                "to plant.toml"
+            )
         why = [reason for reason in (self.undelivered, self.unreachable) if reason]
-        return "; ".join(why) or next(iter(self.reasons.values()), "none is expected")
+        return "; ".join(why) or next(iter(self.reasons.values()), "none was loaded")
 
     def _why(self, name: str) -> str | None:
-        """What there is to say about a model: its own trouble, and that of where it comes from."""
+        """Why a model is not available: its own problems, and those of the registry."""
         return (
             "; ".join(
                 why for why in (self.reasons.get(name), self.undelivered, self.unreachable) if why
@@ -386,57 +423,60 @@ class Shelf:
         )
 
     def statuses(self) -> list[ModelStatus]:
-        """What became of every expected model."""
-        return [self._status(one) for one in self.expected]
+        """The state of every model of the plant."""
+        return [self._status(entry) for entry in self.entries]
 
-    def _status(self, one: Expected) -> ModelStatus:
+    def _status(self, entry: ModelEntry) -> ModelStatus:
+        shadow = self.shadows.get(entry.name)
         about = {
-            "name": one.name,
-            "column": one.column,
-            "title": one.title,
-            "kind": one.kind,
-            "horizon_hours": one.horizon_hours,
-        }
-        shadow = self.shadows.get(one.name)
-        about |= {
-            "reason": self._why(one.name),
+            "name": entry.name,
+            "column": entry.column,
+            "title": entry.title,
+            "kind": entry.kind,
+            "horizon": entry.horizon_text,
+            "horizon_hours": entry.horizon_hours,
+            "reason": self._why(entry.name),
             "challenger": shadow.version if shadow else None,
-            "challenger_reason": self.challenger_reasons.get(one.name),
+            "challenger_reason": self.challenger_reasons.get(entry.name),
         }
-        speaker = self.speakers.get(one.name)
-        if speaker is None:
-            return ModelStatus(
-                **about, status="not_promoted" if one.name in self.not_promoted else "missing"
-            )
-        bundle = speaker.bundle
-        return ModelStatus(
-            **about,
-            status="kept"
-            if self._is_kept(one.name, speaker)
-            else "loaded"
-            if speaker.promoted
-            else "unpromoted",
-            version=speaker.version,
-            alias="champion" if speaker.promoted else None,
-            loaded_at=speaker.loaded_at,
-            trained_at=datetime.fromisoformat(bundle.made["at"]),
-            estimator=bundle.made["estimator"],
-            metrics=dict(bundle.metrics),
-            thresholds=dict(bundle.thresholds),
-            card=bundle.card,
-        )
+        loaded = self.loaded.get(entry.name)
+        if loaded is None:
+            status = "not_promoted" if entry.name in self.not_promoted else "missing"
+            return ModelStatus.model_validate(about | {"status": status})
+        if self._is_kept(entry.name, loaded):
+            status = "kept"
+        else:
+            status = "loaded" if loaded.promoted else "unpromoted"
+        bundle = loaded.bundle
+        version = {
+            "status": status,
+            "version": loaded.version,
+            "alias": "champion" if loaded.promoted else None,
+            "loaded_at": loaded.loaded_at,
+            "trained_at": datetime.fromisoformat(bundle.made["at"]),
+            "estimator": bundle.made["estimator"],
+            "metrics": dict(bundle.metrics),
+            "thresholds": dict(bundle.thresholds),
+            "card": bundle.card,
+        }
+        return ModelStatus.model_validate(about | version)
 
-    def _is_kept(self, name: str, speaker: Speaker) -> bool:
-        """Whether a model serves that the registry has not confirmed, or has replaced by one that cannot be used."""
-        return speaker.kept or self.unreachable is not None or name in self.outdated
+    def _is_kept(self, name: str, loaded: LoadedModel) -> bool:
+        """Whether the registry has not confirmed the loaded version, or has another that cannot be
+        used.
+        """
+        return loaded.kept or self.unreachable is not None or name in self.outdated
 
     @property
     def _names(self) -> list[str]:
-        return [one.name for one in self.expected]
+        return [entry.name for entry in self.entries]
 
 
-def _told(name: str, error: Exception) -> str:
-    """Why a version cannot be used, in one line; an error that nobody expects goes to the log with its traceback."""
+def _reason(name: str, error: Exception) -> str:
+    """Why a version cannot be used, in one line.
+
+    An unexpected error is logged with its traceback.
+    """
     if not isinstance(error, AlarmstackError):
         log.error("%s cannot be loaded", name, exc_info=error)
     return reason_of(error)
@@ -448,7 +488,7 @@ def _without(models: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 @cache
 def code_fingerprint() -> str:
-    """SHA-256 of the version and of every source file of alarmstack, as they were when it was first asked for."""
+    """SHA-256 of the version and of every source file of alarmstack, at the first call."""
     home = Path(alarmstack.__file__).parent
     sources = {
         str(file.relative_to(home)): sha256(file.read_bytes())
@@ -457,4 +497,4 @@ def code_fingerprint() -> str:
     return sha256(json.dumps([__version__, sources]).encode())
 
 
-__all__ = ["Shelf", "Speaker", "code_fingerprint"]
+__all__ = ["LoadedModel", "Shelf", "code_fingerprint"]

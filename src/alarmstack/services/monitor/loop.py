@@ -460,7 +460,7 @@ class Monitor:
             )
         if not kept:
             log.info(
-                "interval %s or its past was corrected meanwhile: assessed again", start.isoformat()
+                "interval %s or its past was corrected: it is assessed again", start.isoformat()
             )
             return
         self.assessed += 1

@@ -28,7 +28,7 @@ class Sources:
     speed: float = 1.0
     plant_time: datetime | None = None
     inference: Literal["ready", "partial", "down"] = "down"
-    inference_reason: str | None = "not asked yet"
+    inference_reason: str | None = "not checked yet"
 
     def connected(
         self, now: datetime, step_seconds: float, speed: float, plant_time: datetime

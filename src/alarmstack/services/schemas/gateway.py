@@ -1,4 +1,6 @@
-"""Bodies of the gateway: who is there, what was asked, what the plant did, and everything the screen must know to show it."""
+"""Bodies of the gateway: accounts, stored results, the plant's state, and all that the screen
+shows.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from alarmstack.core.model_list import Kind
+from alarmstack.services.schemas.horizons import Horizon, HorizonHours, WithHorizon
 from alarmstack.services.schemas.inference import (
     Assessment,
     Explanation,
@@ -19,7 +22,7 @@ from alarmstack.services.schemas.observations import Observation
 
 Role = Literal["viewer", "operator", "engineer", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "operator", "engineer", "admin")
-"""Each may do what those before it may."""
+"""Each role has the rights of those before it."""
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 128
 """Characters of a new password (OWASP ASVS 4.0.3, 2.1.1 and 2.1.2)."""
 EntryType = Literal["predict", "forecast", "explain", "assess", "auto"]
@@ -33,7 +36,7 @@ class _Body(BaseModel):
 
 
 class Registration(_Body):
-    """A new account. `invitation` where registration is by invitation."""
+    """A new account. `invitation` is needed if registration is by invitation."""
 
     username: Annotated[str, Field(min_length=3, max_length=64, pattern=r"^[A-Za-z0-9._@-]+$")]
     password: NewPassword
@@ -41,14 +44,14 @@ class Registration(_Body):
 
 
 class PasswordChange(_Body):
-    """Another password for one's own account; the current one proves whose it is."""
+    """A new password for your own account, with the current one as proof."""
 
     current: Annotated[str, Field(max_length=200)]
     new: NewPassword
 
 
 class Person(_Body):
-    """An account as others see it."""
+    """An account as others see it: its name and role."""
 
     username: str
     role: Role
@@ -64,21 +67,25 @@ class Session(_Body):
 
 
 class SignIn(_Body):
-    """What the login page must know before anyone is logged in."""
+    """What the login page needs before anyone is logged in."""
 
     registration: Literal["open", "invitation", "closed"]
     plant_title: str
     simulated: bool
 
 
-class Entry(_Body):
-    """One stored result. `plant_time`: the instant on the plant's clock that it speaks of; `score`: its main figure."""
+class Entry(_Body, WithHorizon):
+    """One stored result. `plant_time`: the instant on the plant's clock that it is about.
+
+    `score`: the main value of the result. Forecasts have a `horizon`.
+    """
 
     id: int
     type: EntryType
     created_at: AwareDatetime
     plant_time: AwareDatetime | None
-    horizon_hours: int | None
+    horizon: Horizon | None
+    horizon_hours: HorizonHours | None
     score: float | None
     alarm: int | None
     model: str | None
@@ -89,7 +96,7 @@ class Entry(_Body):
 
 
 class History(_Body):
-    """A page of one's own entries, newest first."""
+    """A page of your own entries, newest first."""
 
     entries: list[Entry]
     page: int
@@ -98,31 +105,34 @@ class History(_Body):
 
 
 class StoredPrediction(Prediction):
-    """A prediction and the entry it was stored as."""
+    """A prediction, and the number of its entry in the history."""
 
     entry_id: int
 
 
 class StoredForecast(Forecast):
-    """A forecast and the entry it was stored as."""
+    """A forecast, and the number of its entry in the history."""
 
     entry_id: int
 
 
 class StoredExplanation(Explanation):
-    """An explanation and the entry it was stored as."""
+    """An explanation, and the number of its entry in the history."""
 
     entry_id: int
 
 
 class StoredAssessment(Assessment):
-    """An assessment and the entry it was stored as."""
+    """An assessment, and the number of its entry in the history."""
 
     entry_id: int
 
 
 class Series(_Body):
-    """One tag or model column over time. Thinned points are the mean of their stretch, between its `low` and `high`."""
+    """One tag or model column over time.
+
+    A thinned point is the mean of several values, with their lowest and highest (`low`, `high`).
+    """
 
     key: str
     title: str
@@ -143,7 +153,7 @@ class LimitLine(_Body):
 
 
 class Span(_Body):
-    """A stretch of time to shade: in alarm by a rule, or warned of by a forecaster."""
+    """A period to shade: a limit rule was met, or a forecaster's warning was active."""
 
     kind: Literal["alarm", "warning"]
     title: str
@@ -161,7 +171,7 @@ class Trends(_Body):
 
 
 class PlantUnit(_Body):
-    """Equipment that instruments belong to."""
+    """A process unit: the equipment that instruments belong to."""
 
     key: str
     title: str
@@ -180,13 +190,16 @@ class PlantTag(_Body):
     limits: list[LimitLine]
     stale_after_seconds: float
     setpoint: str | None = Field(
-        description="Key of the setpoint, where a controller holds this tag."
+        description="Key of the setpoint, if a controller controls this tag."
     )
     output: str | None = Field(description="Key of the controller's output.")
 
 
 class PlantLimit(_Body):
-    """A limit rule of plant.toml with its delays. `low`: exceeded below the limit; `absolute`: the value's size counts."""
+    """A limit rule of plant.toml with its delays.
+
+    `low`: exceeded below the limit; `absolute`: the absolute value is compared with the limit.
+    """
 
     rule: str
     key: str
@@ -202,20 +215,24 @@ class PlantLimit(_Body):
     off_delay_seconds: float
 
 
-class PlantModel(_Body):
-    """A model that the plant is expected to have. `label` heads its figure, `title` says what the figure is."""
+class PlantModel(_Body, WithHorizon):
+    """One of the plant's models.
+
+    `label`: a short heading for its score; `title`: what the score is.
+    """
 
     name: str
     column: str
     label: str
     title: str
     kind: Kind
-    horizon_hours: int | None
+    horizon: Horizon | None
+    horizon_hours: HorizonHours | None
     unit: str | None
 
 
 class PredictField(_Body):
-    """An input of the predict form."""
+    """An input of the predict form, with the ends of its slider."""
 
     feature: str
     title: str
@@ -241,7 +258,7 @@ class ForecastPreset(_Body):
 
 
 class PlantView(_Body):
-    """Everything the screen knows about the plant. Durations in seconds."""
+    """Everything the screen knows about the plant. `horizons`: one for each forecaster."""
 
     name: str
     title: str
@@ -250,7 +267,8 @@ class PlantView(_Body):
     cadence_seconds: float
     window_rows: int
     longest_useful_lead_seconds: float
-    horizons_hours: list[int]
+    horizons: list[Horizon]
+    horizons_hours: list[HorizonHours]
     units: list[PlantUnit]
     tags: list[PlantTag]
     limits: list[PlantLimit]
@@ -261,7 +279,7 @@ class PlantView(_Body):
 
 
 class FeedStatus(_Body):
-    """How the gateway's own sources are: the feed of readings, and the models."""
+    """State of the gateway's sources: the feed of readings, and the models."""
 
     feed: Literal["live", "stale", "down"]
     feed_reason: str | None
@@ -273,7 +291,7 @@ class FeedStatus(_Body):
         default=None, description="End of the newest assessed interval, on the plant's clock."
     )
     unassessed: int = Field(
-        default=0, description="Stored intervals that wait for their assessment, at most 240."
+        default=0, description="Stored intervals that are not assessed yet, at most 240."
     )
     down: list[TaskState] = Field(
         default=[], description="Long-running tasks of the gateway that are not running."
@@ -289,7 +307,10 @@ class FeedStatus(_Body):
 
 
 class QuarantinedRow(_Body):
-    """A row of the feed that was not valid. `content`: as it came, as JSON; `times`: how often it came."""
+    """A row of the feed that is not valid.
+
+    `content`: the row as JSON; `times`: how often it came.
+    """
 
     id: int
     content: str
@@ -308,14 +329,16 @@ class Quarantine(_Body):
     total: int
 
 
-class WarningState(_Body):
-    """A forecaster's warning as the alarm engine holds it: on-delay, hysteresis, off-delay and minimum on time applied.
+class WarningState(_Body, WithHorizon):
+    """A forecaster's warning after on-delay, hysteresis, off-delay and minimum on time.
 
-    `score` and `threshold` are those of the interval it belongs to; `text` names the warning with its figure.
+    `standing`: it is active. `score` and `threshold` are those of its interval; `text` is the
+    warning in words, with the probability.
     """
 
     column: str
-    horizon_hours: int
+    horizon: Horizon
+    horizon_hours: HorizonHours
     standing: bool
     since: AwareDatetime | None
     score: float | None = None
@@ -324,7 +347,7 @@ class WarningState(_Body):
 
 
 class LimitAlarm(_Body):
-    """A limit that is exceeded. `value`: the newest, in the unit of the limit; None: unknown at present."""
+    """A limit that is exceeded. `value`: the newest value in the limit's unit; null if unknown."""
 
     rule: str = Field(description="Its name in plant.toml.")
     key: str = Field(description="Key of the instrument whose trend shows it.")
@@ -334,11 +357,12 @@ class LimitAlarm(_Body):
     unit: str
     value: float | None
     since: AwareDatetime = Field(
-        description="Plant time of the reading that exceeded the limit: the on-delay begins there."
+        description="Plant time of the reading that exceeded the limit. The on-delay begins there."
     )
     returning_since: AwareDatetime | None = Field(
         default=None,
-        description="The value is back within the limit and its deadband; the off-delay runs since then.",
+        description="Since when the value is back within the limit and its deadband. "
+        "The off-delay begins there.",
     )
     approximate: bool = Field(
         default=False, description="`since` is known from closed intervals alone."
@@ -355,17 +379,18 @@ class LimitGap(_Body):
 
 
 class PlantState(_Body):
-    """Whether the plant is in alarm, by limits on the newest readings, and which warnings are active: one state for every view.
+    """Whether limits are exceeded by the newest readings, and which warnings are active.
 
-    `known` is false while the feed is down or stale: then nothing is claimed and every list is empty. `pending`: limits that are
-    exceeded for less than their on-delay. `in_alarm_now` of an assessment is another matter: it is about a whole closed interval.
+    Every view shows this state. `known` is false while the feed is down or stale; all lists are
+    empty then. `pending`: limits that are exceeded for less than their on-delay. `in_alarm_now` of
+    an assessment is different: it is about a whole closed interval.
     """
 
     plant_time: AwareDatetime | None = Field(
-        description="The newest reading that the state includes."
+        description="Plant time of the newest reading that is included."
     )
     known: bool
-    reason: str | None = Field(description="Why the state is not known.")
+    reason: str | None = Field(description="Why the state is unknown.")
     in_alarm: bool
     since: AwareDatetime | None = Field(
         description="When the oldest of the active limits was exceeded."
@@ -374,13 +399,13 @@ class PlantState(_Body):
     pending: list[LimitAlarm] = []
     not_evaluated: list[LimitGap] = []
     warnings: list[WarningState] = Field(
-        description="All forecasters; empty where `warnings_reason` says why they are not known."
+        description="One for each forecaster; empty if they are unknown (`warnings_reason`)."
     )
     warnings_reason: str | None = None
 
 
 class LimitEvent(_Body):
-    """A limit alarm from its beginning to its end. `end` None: it is active."""
+    """A limit alarm from its beginning to its end. `end` is null while it is active."""
 
     id: int
     rule: str
@@ -407,7 +432,7 @@ class Events(_Body):
 
 
 class PlantAssessment(_Body):
-    """The server's own assessment of a closed interval, with the warnings that stand after it."""
+    """The gateway's own assessment of a closed interval, with the warnings after it."""
 
     interval: Observation
     assessment: Assessment
@@ -415,9 +440,9 @@ class PlantAssessment(_Body):
 
 
 class IntervalSummary(_Body):
-    """A closed interval as charts draw it. `timestamp`: its start; `values`: medians by instrument key.
+    """A closed interval as charts show it. `timestamp`: its start; `values`: medians by instrument.
 
-    `scores` and `thresholds` by model column; `rules`: names of the limit rules that the interval met.
+    `scores` and `thresholds` by model column; `rules`: names of the limit rules that were met.
     """
 
     timestamp: AwareDatetime
@@ -430,7 +455,9 @@ class IntervalSummary(_Body):
 
 
 class Overview(_Body):
-    """What the dashboard needs at once: the newest assessment whole, and the intervals up to it as charts draw them."""
+    """What the dashboard needs: the newest assessment in full, and the intervals before it in
+    short.
+    """
 
     latest: PlantAssessment | None = Field(description="The newest assessed interval.")
     past: list[IntervalSummary] = Field(
@@ -438,7 +465,8 @@ class Overview(_Body):
     )
     provisional: PlantAssessment | None = Field(
         default=None,
-        description="Of the interval that ends now, until the next one is closed; where the stride is shorter.",
+        description="Assessment of the interval that ends now, until the next one is closed. "
+        "Only if the stride is shorter than the cadence.",
     )
     status: FeedStatus
     state: PlantState
@@ -448,7 +476,10 @@ DriftState = Literal["usual", "drifted", "learning", "few rows"]
 
 
 class Drifting(_Body):
-    """A quantity beside what was usual in training. PSI above `bound`: drifted; `learning`: recalibrated, too few rows since."""
+    """A quantity compared with its reference distribution. A PSI above `bound` means drifted.
+
+    `learning`: recalibrated, with too few rows since then.
+    """
 
     key: str
     title: str
@@ -459,7 +490,7 @@ class Drifting(_Body):
 
 
 class Nuisance(_Body):
-    """Warnings of a forecaster that no alarm followed, in so many days outside alarms, and how many a day were budgeted."""
+    """False alarms of a forecaster in `days` outside alarms, and the budget per day."""
 
     column: str
     false_alarms: int
@@ -468,7 +499,7 @@ class Nuisance(_Body):
 
 
 class Drift(_Body):
-    """How far the plant of the last days is from the one the models learnt, and whether to train again (`reasons` say why)."""
+    """How far the last days differ from the training data, and whether to retrain (`reasons`)."""
 
     window: str
     rows: int
@@ -482,7 +513,7 @@ class Drift(_Body):
 
 
 class Recalibrated(_Body):
-    """An instrument was recalibrated; without `at`: now, on the plant's clock."""
+    """An instrument was recalibrated. Without `at`: now, on the plant's clock."""
 
     key: str = Field(max_length=100)
     at: Instant | None = None
@@ -490,7 +521,7 @@ class Recalibrated(_Body):
 
 
 class Side(_Body):
-    """What a version's scores raised on the rows of a contest, at its own threshold."""
+    """Warnings that a version's scores raised on the compared rows, at its own threshold."""
 
     version: str | None
     threshold: float | None
@@ -504,7 +535,7 @@ class Side(_Body):
 
 
 class Contest(_Body):
-    """A champion and its challenger on the same rows."""
+    """Comparison of a champion and its challenger on the same rows."""
 
     column: str
     name: str
@@ -515,13 +546,13 @@ class Contest(_Body):
 
 
 class Comparison(_Body):
-    """Every contest there is; a model without a challenger has none."""
+    """All champion/challenger comparisons; a model without a challenger has none."""
 
     contests: list[Contest]
 
 
 class GatewayHealth(_Body):
-    """The gateway is alive; what it depends on is in `status`."""
+    """The gateway is running. `feed`: the state of its sources."""
 
     status: Literal["ok"] = "ok"
     version: str

@@ -1,12 +1,21 @@
-"""Bodies of the inference API: what is asked of the models, and what they say."""
+"""Bodies of the inference API: requests to the models, and their outputs."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from datetime import timedelta
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from alarmstack.core.model_list import Kind, Scale
+from alarmstack.services.schemas.horizons import (
+    Horizon,
+    HorizonHours,
+    RequestedHorizon,
+    RequestedHours,
+    WithHorizon,
+    requested_horizon,
+)
 from alarmstack.services.schemas.observations import MOST_ROWS, Number, Observation
 
 MOST_FEATURES = 2000
@@ -33,29 +42,28 @@ class ModelRef(_Body):
     version: str
     unpromoted: bool = Field(
         default=False,
-        description="True where no version is @champion and the newest speaks instead.",
+        description="True if no version is @champion and the newest version is used instead.",
     )
 
 
-Missing = Annotated[
-    list[str], Field(description="Features the model would have used and did not get.")
-]
+Missing = Annotated[list[str], Field(description="Inputs of the model that had no value.")]
 OutOfRange = Annotated[
-    list[str], Field(description="Inputs outside what their transmitter can say.")
+    list[str], Field(description="Inputs outside the range of their transmitter.")
 ]
 Stale = Annotated[
-    list[str], Field(description="Instruments whose last reading is older than they may hold it.")
+    list[str],
+    Field(description="Instruments whose last reading is older than their `stale_after`."),
 ]
 
 
 class PredictRequest(_Body):
-    """Any subset of the champion's features, at least one with a value; `null` counts as missing."""
+    """Any subset of the champion's features. At least one needs a value; `null` means missing."""
 
     features: Annotated[dict[str, Number | None], Field(max_length=MOST_FEATURES)]
 
 
 class Inputs(_Body):
-    """How many of a model's inputs had a value. `text` says so in a sentence."""
+    """How many of a model's inputs had a value, as numbers and as a sentence (`text`)."""
 
     given: int
     of: int
@@ -63,7 +71,7 @@ class Inputs(_Body):
 
 
 class Prediction(_Body):
-    """Risk that the plant is in alarm at this row. `alarm`: 1 where the score reaches the operating threshold."""
+    """Risk of alarm now. `alarm` is 1 if the score reaches the operating threshold."""
 
     inputs: Inputs
     risk_score: float
@@ -75,23 +83,42 @@ class Prediction(_Body):
 
 
 class ForecastRequest(_Body):
-    """The last rows of the plant, oldest first; at least a window of them."""
+    """One of the plant's horizons, and the last rows of the plant, oldest first: at least a window.
 
-    horizon: int = Field(examples=[1, 3, 6], description="Hours.")
+    The horizon is written as `horizon` or as `horizon_hours`.
+    """
+
+    horizon: RequestedHorizon | None = None
+    horizon_hours: RequestedHours | None = None
     recent_observations: Annotated[list[Observation], Field(min_length=1, max_length=MOST_ROWS)]
 
+    @property
+    def ahead(self) -> timedelta | None:
+        """The requested horizon."""
+        return requested_horizon(self.horizon, self.horizon_hours)
 
-class Forecast(_Body):
-    """Probability that an alarm begins within the horizon. In alarm now, nothing begins: the probability is then no forecast."""
+    @model_validator(mode="after")
+    def _one_horizon(self) -> Self:
+        if self.ahead is None:
+            raise ValueError('horizon is missing: write a duration such as "1h" or "10min"')
+        return self
+
+
+class Forecast(_Body, WithHorizon):
+    """Probability that an alarm begins within the horizon.
+
+    While the plant is in alarm, no alarm can begin: the probability is then not a forecast.
+    """
 
     anomaly_probability: float
     alarm: int
-    horizon_hours: int
+    horizon: Horizon
+    horizon_hours: HorizonHours
     n_observations: int
     in_alarm_now: bool
     threshold: float | None
     known_at: AwareDatetime | None = Field(
-        description="End of the last row: nothing later was used."
+        description="End of the last row. No later data was used."
     )
     missing: Missing
     out_of_range: OutOfRange
@@ -99,39 +126,50 @@ class Forecast(_Body):
     model: ModelRef
     text: str = Field(
         default="",
-        description="The forecast in words, with its figure.",
+        description="The forecast in words, with the probability.",
         examples=["Alarm possible within 3 h (9 %)"],
     )
 
 
 class RecommendRequest(_Body):
-    """How often limits were broken lately, and the risk now."""
+    """How often limits were exceeded recently, and the risk now."""
 
     failure_frequency_48: Annotated[float, Field(ge=0, le=1e6)]
     risk_score: Annotated[float, Field(ge=0, le=1)]
 
 
 class Recommendation(_Body):
-    """What to do, in a sentence, and how urgently."""
+    """What to do, as a sentence, and how urgent it is."""
 
     recommendation: str
     urgency: Literal["high", "medium", "low"]
 
 
 class ExplainRequest(_Body):
-    """Features for the champion, or a horizon and rows for a forecaster."""
+    """Features for the champion; rows and a horizon for a forecaster; rows alone for normality."""
 
     features: Annotated[dict[str, Number | None], Field(max_length=MOST_FEATURES)] | None = None
-    horizon: int | None = None
+    horizon: RequestedHorizon | None = None
+    horizon_hours: RequestedHours | None = None
     recent_observations: (
         Annotated[list[Observation], Field(min_length=1, max_length=MOST_ROWS)] | None
     ) = None
 
+    @property
+    def ahead(self) -> timedelta | None:
+        """The requested horizon; None if there is none."""
+        return requested_horizon(self.horizon, self.horizon_hours)
+
+    @model_validator(mode="after")
+    def _one_horizon(self) -> Self:
+        _ = self.ahead
+        return self
+
 
 class Contribution(_Body):
-    """What one input did to a score, on the scale of the explanation.
+    """The contribution of one input to a score, on the scale of the explanation.
 
-    `key`: the instrument or controller behind it; `text`: the input and its value in words that a screen can show.
+    `key`: the instrument or controller behind the input; `text`: the input and its value in words.
     """
 
     feature: str
@@ -142,7 +180,7 @@ class Contribution(_Body):
 
 
 class Explanation(_Body):
-    """base_value + all contributions = score_on_scale. `score` is what the model answers, after calibration."""
+    """base_value + all contributions = score_on_scale. `score` is the calibrated score."""
 
     score: float
     score_on_scale: float
@@ -154,7 +192,10 @@ class Explanation(_Body):
 
 
 class Importance(_Body):
-    """How much a feature moves a model's scores: its contributions' mean size, as shares of 1. `text`: the feature in words."""
+    """Mean size of a feature's contributions to a model's scores, as a share of 1.
+
+    `text`: the feature in words.
+    """
 
     feature: str
     key: str | None
@@ -176,17 +217,19 @@ class AssessRequest(_Body):
     intervals: Annotated[list[Observation], Field(min_length=1, max_length=MOST_ROWS)]
 
 
-class ModelOutput(_Body):
-    """What one of the plant's models said. Without a `model` it could not speak, and `reason` says why.
+class ModelOutput(_Body, WithHorizon):
+    """The output of one of the plant's models. Without a `model` there is none; see `reason`.
 
-    `score` is a probability, an anomaly score or a value in `unit`, by `kind`; `probabilities` those of classes.
+    `score` is a probability, an anomaly score or a value in `unit`, depending on `kind`. A model of
+    the kind `classes` has `probabilities` instead. Forecasters have a `horizon`.
     """
 
     name: str
     column: str
     title: str
     kind: Kind
-    horizon_hours: int | None = None
+    horizon: Horizon | None = None
+    horizon_hours: HorizonHours | None = None
     unit: str | None = None
     score: float | None = None
     probabilities: dict[str, float] | None = None
@@ -197,7 +240,7 @@ class ModelOutput(_Body):
     reason: str | None = None
     not_promoted: bool = Field(
         default=False,
-        description="No version is promoted, so no output is expected; `reason` says why.",
+        description="No version is promoted, so there is no output. `reason` says why.",
     )
 
 
@@ -208,7 +251,7 @@ class Driver(Contribution):
 
 
 class TagQuality(_Body):
-    """How far an instrument can be trusted at the end of the last interval."""
+    """Quality of an instrument's values at the end of the last interval."""
 
     key: str
     status: Literal["good", "missing", "stale", "flat", "out_of_range", "saturated"]
@@ -217,7 +260,10 @@ class TagQuality(_Body):
 
 
 class RuleState(_Body):
-    """A limit rule at the last row: `met` means the row is in alarm by it. `low`: it is met below `above`, which is the limit."""
+    """A limit rule at the last row. `met`: the rule puts the row in alarm.
+
+    `above` is the limit. `low`: the rule is met below it.
+    """
 
     name: str
     column: str
@@ -229,7 +275,7 @@ class RuleState(_Body):
 
 
 class Shadowed(_Body):
-    """What a challenger said of the same row; nobody acts on it."""
+    """A challenger's score of the same row. It raises no warning."""
 
     column: str
     version: str
@@ -238,7 +284,10 @@ class Shadowed(_Body):
 
 
 class ReferenceValues(_Body):
-    """A quantity in training: inner edges of the bins, shares of the rows in each, and the PSI that usual stretches keep."""
+    """The distribution of a quantity in training: inner edges of bins, and shares of rows.
+
+    `bound`: the population stability index (PSI) that stretches of the training data rarely exceed.
+    """
 
     edges: list[float]
     shares: list[float]
@@ -246,7 +295,9 @@ class ReferenceValues(_Body):
 
 
 class Reference(_Body):
-    """What was usual when a model was trained: its score, and each instrument by key."""
+    """Reference distributions of a model's training: of its score, and of each instrument by
+    key.
+    """
 
     name: str
     column: str
@@ -256,13 +307,13 @@ class Reference(_Body):
 
 
 class References(_Body):
-    """References of all models that speak."""
+    """Reference distributions of all loaded models."""
 
     models: list[Reference]
 
 
 class Assessment(_Body):
-    """Everything the models say of the last of the intervals. `timestamp`: its start; `known_at`: its end."""
+    """Outputs of all models for the last interval. `timestamp`: its start; `known_at`: its end."""
 
     timestamp: AwareDatetime | None
     known_at: AwareDatetime | None
@@ -275,17 +326,20 @@ class Assessment(_Body):
     quality: list[TagQuality]
 
 
-class ModelStatus(_Body):
-    """An expected model and what became of it."""
+class ModelStatus(_Body, WithHorizon):
+    """One of the plant's models and its state."""
 
     name: str
     column: str
     title: str
     kind: Kind
-    horizon_hours: int | None
+    horizon: Horizon | None
+    horizon_hours: HorizonHours | None
     status: Literal["loaded", "kept", "unpromoted", "not_promoted", "missing"] = Field(
-        description="loaded: the promoted version; kept: the last good copy; unpromoted: the newest version serves, because none "
-        "is promoted; not_promoted: no version is promoted, none serves; missing: it was never trained, or cannot be loaded."
+        description="loaded: the promoted version; kept: the last good copy; "
+        "unpromoted: the newest version is used, because none is promoted; "
+        "not_promoted: no version is promoted, so none is used; "
+        "missing: it was never trained, or cannot be loaded."
     )
     reason: str | None = None
     version: str | None = None
@@ -305,13 +359,13 @@ class ModelStatus(_Body):
 
 
 class Models(_Body):
-    """All expected models."""
+    """All models of the plant."""
 
     models: list[ModelStatus]
 
 
 class TaskState(_Body):
-    """A long-running task. `since`: when it reached this state; `reason`: why it is not running."""
+    """A long-running task. `since`: the start of this state; `reason`: why it is not running."""
 
     name: str
     state: Literal["running", "failed", "stalled"]
@@ -328,9 +382,10 @@ class Readiness(_Body):
 
 
 class Ready(_Body):
-    """Whether every promoted model answers and every long-running task makes progress; `reason` says what does not.
+    """Whether every promoted model is available and every long-running task makes progress.
 
-    A model that nobody promoted, or that is not promoted because it loses to its baseline, is listed and leaves the service ready.
+    `reason` names what is not. A model without a promoted version is listed and does not make the
+    service unready.
     """
 
     ready: bool
@@ -341,12 +396,13 @@ class Ready(_Body):
     tasks: list[TaskState] = []
     fingerprint: str = Field(
         default="",
-        description="Changes when the code, the plant or a loaded model changes: what was refused before may be answered now.",
+        description="Changes when the code, the plant or a loaded model changes. "
+        "A request that was refused before may succeed then.",
     )
 
 
 class Health(_Body):
-    """The process is alive."""
+    """The process is running."""
 
     status: Literal["ok"] = "ok"
     version: str

@@ -20,12 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alarmstack.core.errors import ObservationError
 from alarmstack.core.intervals import STATISTICS, Floats, IntervalBlock, number_segments
-from alarmstack.core.plant import Plant, write_duration
+from alarmstack.core.plant import LONGEST_BLOCK, Plant, write_duration
 from alarmstack.services.schemas.instants import Instant
 
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """No row of a plant has a timestamp outside these years."""
-MOST_ROWS = 1000
+MOST_ROWS = LONGEST_BLOCK
 """Intervals that one body may span."""
 LARGEST_COUNT = 2**31 - 1
 """Counts of readings are 32-bit numbers in a block."""

@@ -18,6 +18,7 @@ LINE = (
     HistoryEntry.type,
     HistoryEntry.created_at,
     HistoryEntry.plant_time,
+    HistoryEntry.horizon,
     HistoryEntry.horizon_hours,
     HistoryEntry.score,
     HistoryEntry.alarm,

@@ -122,7 +122,10 @@ class HistoryEntry(Table):
     type: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime]
     plant_time: Mapped[datetime | None]
-    horizon_hours: Mapped[int | None]
+    horizon: Mapped[str | None] = mapped_column(
+        String(32), default=None, doc="A duration; None also in entries of earlier releases."
+    )
+    horizon_hours: Mapped[int | None] = mapped_column(doc="None where the hours are not whole.")
     score: Mapped[float | None]
     alarm: Mapped[int | None]
     model: Mapped[str | None] = mapped_column(String(200))

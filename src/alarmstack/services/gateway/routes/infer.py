@@ -1,15 +1,16 @@
-"""What-if questions to the models. Each answer is kept in the asker's history."""
+"""Requests to the models. Each result is stored in the history of the user who asked."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
 from alarmstack.core.errors import UpstreamError
-from alarmstack.core.model_list import expected
+from alarmstack.core.model_list import model_list
+from alarmstack.core.plant import Plant, duration_in_hours, parse_duration, write_duration
 from alarmstack.services.gateway.access import Caller, Viewer
 from alarmstack.services.gateway.problems import UPSTREAM, answers
 from alarmstack.services.gateway.state import Gateway, State
@@ -20,6 +21,12 @@ from alarmstack.services.schemas.gateway import (
     StoredExplanation,
     StoredForecast,
     StoredPrediction,
+)
+from alarmstack.services.schemas.horizons import (
+    RequestedHorizon,
+    RequestedHours,
+    requested_form,
+    requested_horizon,
 )
 from alarmstack.services.schemas.inference import (
     Assessment,
@@ -45,120 +52,147 @@ Answer = TypeVar("Answer", bound=BaseModel)
 
 
 @router.post("/predict", summary="Risk of a set of features", responses=ASKING)
-async def predict(state: Gateway, person: Viewer, asked: PredictRequest) -> StoredPrediction:
-    """Ask the champion, and keep the answer."""
-    said = await state.inference.post(Prediction, "/predict", asked)
-    number = await _keep(
-        state, person, "predict", asked, said, said.model, said.risk_score, said.alarm
+async def predict(state: Gateway, person: Viewer, request: PredictRequest) -> StoredPrediction:
+    """Request a prediction from the champion and store it."""
+    result = await state.inference.post(Prediction, "/predict", request)
+    number = await _store(
+        state, person, "predict", request, result, result.model, result.risk_score, result.alarm
     )
-    return StoredPrediction(**dict(said), entry_id=number)
+    return StoredPrediction(**dict(result), entry_id=number)
 
 
 @router.post("/forecast", summary="Probability that an alarm begins", responses=ASKING)
-async def forecast(state: Gateway, person: Viewer, asked: ForecastRequest) -> StoredForecast:
-    """Ask a forecaster, and keep the answer."""
-    return await _forecast(state, person, "forecast", asked)
+async def forecast(state: Gateway, person: Viewer, request: ForecastRequest) -> StoredForecast:
+    """Request a forecast and store it."""
+    return await _forecast(state, person, "forecast", request)
 
 
-@router.post("/auto", summary="Forecast from the feed", responses=ASKING)
+@router.post("/auto", summary="Forecast from live data", responses=ASKING)
 async def auto(
     state: Gateway,
     person: Viewer,
-    horizon: Annotated[int, Query(ge=1, le=1000, description="Hours.")] = 1,
+    horizon: Annotated[
+        RequestedHorizon | None,
+        Query(description="A duration, or whole hours. Default: the plant's first horizon."),
+    ] = None,
+    horizon_hours: Annotated[
+        RequestedHours | None, Query(description="The horizon in hours, in place of `horizon`.")
+    ] = None,
 ) -> StoredForecast:
-    """Forecast from the closed intervals that the monitor assesses the newest one with, and keep the answer."""
+    """Forecast from the closed intervals of the newest assessment, and store the result."""
+    try:
+        if requested_horizon(horizon, horizon_hours) is None:
+            horizon = _first_horizon(state.plant)
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from error
     rows = await _window(state)
-    asked = ForecastRequest.model_construct(horizon=horizon, recent_observations=rows)
-    # The rows themselves are part of the plant's past already: `GET /infer/window?until=` gives them again.
-    return await _forecast(
-        state, person, "auto", asked, Asked(horizon=horizon, intervals=len(rows))
+    named = {"horizon": horizon, "horizon_hours": horizon_hours}
+    given = {name: value for name, value in named.items() if value is not None}
+    request = ForecastRequest.model_construct(
+        _fields_set={*given, "recent_observations"},
+        horizon=horizon,
+        horizon_hours=horizon_hours,
+        recent_observations=rows,
     )
+    # The rows are part of the plant's stored past: `GET /infer/window?until=` returns them.
+    stored = AutoRequest.model_validate({**given, "intervals": len(rows)})
+    return await _forecast(state, person, "auto", request, stored)
 
 
-@router.get("/window", summary="What a forecast rests on", responses=answers(401, 422, *UPSTREAM))
+def _first_horizon(plant: Plant) -> int | str:
+    """The plant's first horizon as a request writes it."""
+    for entry in model_list(plant):
+        if entry.horizon is not None:
+            return requested_form(entry.horizon)
+    raise HTTPException(404, f"{plant.name} has no forecaster")
+
+
+@router.get("/window", summary="Rows of a forecast", responses=answers(401, 422, *UPSTREAM))
 async def window(
     state: Gateway,
     _: Viewer,
     until: Annotated[
-        Instant | None, Query(description="Of the forecast of that instant; default: of now.")
+        Instant | None, Query(description="Rows of the forecast at that instant; default: now.")
     ] = None,
 ) -> Intervals:
-    """The closed intervals that the monitor assesses the newest one with, oldest first: `/infer/auto` forecasts from them."""
+    """The closed intervals of the newest assessment, oldest first. `/infer/auto` uses them."""
     rows = await _window(state) if until is None else await state.monitor.window(until)
     return Intervals(intervals=rows, count=len(rows))
 
 
-@router.post("/explain", summary="What made a score", responses=ASKING)
-async def explain(state: Gateway, person: Viewer, asked: ExplainRequest) -> StoredExplanation:
-    """Contribution of each input to a score, and keep the answer."""
-    said = await state.inference.post(Explanation, "/explain", asked)
-    last = asked.recent_observations[-1] if asked.recent_observations else None
-    number = await _keep(
+@router.post("/explain", summary="Contributions to a score", responses=ASKING)
+async def explain(state: Gateway, person: Viewer, request: ExplainRequest) -> StoredExplanation:
+    """Contribution of each input to a score. The result is stored."""
+    result = await state.inference.post(Explanation, "/explain", request)
+    last_row = request.recent_observations[-1] if request.recent_observations else None
+    number = await _store(
         state,
         person,
         "explain",
-        asked,
-        said,
-        said.model,
-        said.score,
-        plant_time=_end(state, last),
-        horizon=asked.horizon,
+        request,
+        result,
+        result.model,
+        result.score,
+        plant_time=_end(state, last_row),
+        horizon=request.ahead,
     )
-    return StoredExplanation(**dict(said), entry_id=number)
+    return StoredExplanation(**dict(result), entry_id=number)
 
 
 @router.post("/assess", summary="All models at once", responses=ASKING)
-async def assess(state: Gateway, person: Viewer, asked: AssessRequest) -> StoredAssessment:
-    """Ask all models about a block of closed intervals, and keep the answer."""
-    said = await state.inference.post(Assessment, "/assess", asked)
-    champion = next((one for one in said.models if one.score is not None), None)
-    model, score, alarm = (
-        (champion.model, champion.score, champion.alarm) if champion else (None, None, None)
+async def assess(state: Gateway, person: Viewer, request: AssessRequest) -> StoredAssessment:
+    """Outputs of all models for a block of closed intervals. The result is stored."""
+    result = await state.inference.post(Assessment, "/assess", request)
+    first = next((output for output in result.models if output.score is not None), None)
+    model, score, alarm = (first.model, first.score, first.alarm) if first else (None, None, None)
+    number = await _store(
+        state, person, "assess", request, result, model, score, alarm, plant_time=result.known_at
     )
-    number = await _keep(
-        state, person, "assess", asked, said, model, score, alarm, plant_time=said.known_at
-    )
-    return StoredAssessment(**dict(said), entry_id=number)
+    return StoredAssessment(**dict(result), entry_id=number)
 
 
 @router.get(
-    "/importance", summary="What a model looks at", responses=answers(401, 404, 422, *UPSTREAM)
+    "/importance",
+    summary="Inputs that matter to a model",
+    responses=answers(401, 404, 422, *UPSTREAM),
 )
 async def importance(
     state: Gateway,
     _: Viewer,
     model: Annotated[
-        str | None, Query(max_length=200, description="Registry name; default: the champion.")
+        str | None, Query(max_length=200, description="Registry name; default: the first model.")
     ] = None,
 ) -> Importances:
     """Global importance of a model's features, largest first."""
-    return await state.inference.get(
-        Importances, "/importance", model=model or expected(state.plant)[0].name
-    )
+    first = next((entry.name for entry in model_list(state.plant)), "")
+    return await state.inference.get(Importances, "/importance", model=model or first)
 
 
 async def _window(state: State) -> list[Observation]:
-    """The rows that the monitor has its newest interval assessed with; before it has any, those that the feed has.
+    """The rows of the monitor's newest assessment; before the first one, those of the feed.
 
-    Raises UpstreamError while the feed is not live: old rows tell nothing of now.
+    Raises UpstreamError while the feed is not live: old rows do not describe the present.
     """
     rows = await state.monitor.window()
     if not rows:
-        return (
-            await state.sensors.get(
-                Intervals, "/sensors/intervals", n=min(state.plant.lookback, MOST_PULLED)
-            )
-        ).intervals
+        count = min(state.plant.lookback, MOST_PULLED)
+        pulled = await state.sensors.get(Intervals, "/sensors/intervals", n=count)
+        return pulled.intervals
     status = state.monitor.status()
     if status.feed != "live":
-        raise UpstreamError(503, f"the stored intervals tell nothing of now: {status.feed_reason}")
+        raise UpstreamError(
+            503, f"the stored intervals do not describe the present: {status.feed_reason}"
+        )
     return rows
 
 
-class Asked(BaseModel):
-    """What is kept of a forecast from the feed: how many of the plant's stored intervals it was made from."""
+class AutoRequest(BaseModel):
+    """The stored request of a forecast from live data: the horizon, and how many intervals were
+    used.
+    """
 
-    horizon: int
+    horizon: RequestedHorizon | None = None
+    horizon_hours: RequestedHours | None = None
     intervals: int
 
 
@@ -166,57 +200,60 @@ async def _forecast(
     state: State,
     person: Caller,
     kind: EntryType,
-    asked: ForecastRequest,
-    kept: BaseModel | None = None,
+    request: ForecastRequest,
+    stored_request: BaseModel | None = None,
 ) -> StoredForecast:
-    """Ask, and keep the answer with what was asked, or with `kept` in its place."""
-    said = await state.inference.post(Forecast, "/forecast", asked)
-    number = await _keep(
+    """Request a forecast, and store it with the request, or with `stored_request` in its place."""
+    result = await state.inference.post(Forecast, "/forecast", request)
+    number = await _store(
         state,
         person,
         kind,
-        kept or asked,
-        said,
-        said.model,
-        said.anomaly_probability,
-        said.alarm,
-        plant_time=said.known_at,
-        horizon=said.horizon_hours,
+        stored_request or request,
+        result,
+        result.model,
+        result.anomaly_probability,
+        result.alarm,
+        plant_time=result.known_at,
+        horizon=parse_duration(result.horizon),
     )
-    return StoredForecast(**dict(said), entry_id=number)
+    return StoredForecast(**dict(result), entry_id=number)
 
 
-async def _keep(
+async def _store(
     state: State,
     person: Caller,
     kind: EntryType,
-    asked: BaseModel,
-    said: BaseModel,
+    request: BaseModel,
+    result: BaseModel,
     model: ModelRef | None,
     score: float | None,
     alarm: int | None = None,
     plant_time: datetime | None = None,
-    horizon: int | None = None,
+    horizon: timedelta | None = None,
 ) -> int:
+    """Store a result with its request; the number of the entry."""
+    hours = None if horizon is None else duration_in_hours(horizon)
     entry = HistoryEntry(
         user_id=person.user_id,
         type=kind,
         created_at=state.clock.now(),
         plant_time=plant_time,
-        horizon_hours=horizon,
+        horizon=None if horizon is None else write_duration(horizon),
+        horizon_hours=hours if isinstance(hours, int) else None,
         score=score,
         alarm=alarm,
         model=model.name if model else None,
         model_version=model.version if model else None,
-        request=asked.model_dump(mode="json", exclude_unset=True),
-        response=said.model_dump(mode="json"),
+        request=request.model_dump(mode="json", exclude_unset=True),
+        response=result.model_dump(mode="json"),
     )
     async with state.database.begin() as session:
         return await entries.add(session, entry)
 
 
 def _end(state: State, row: Observation | None) -> datetime | None:
-    """When a row was known: the end of its interval."""
+    """The end of a row's interval: when the row is known."""
     return row.timestamp + state.plant.time.cadence if row and row.timestamp else None
 
 

@@ -1,0 +1,268 @@
+"""Other plants, trained and served as the gas plant is: those of the benchmark sets, and one
+with horizons of minutes.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+
+from alarmstack.bench.sets import SetDescription, load_runs, read_set
+from alarmstack.core.intervals import READING_SCHEMA, IntervalBlock
+from alarmstack.core.model_list import model_list
+from alarmstack.core.plant import Plant, load_plant
+from alarmstack.core.settings import Settings
+from alarmstack.models.normality import monitored
+from alarmstack.pipelines.etl.local import run
+from alarmstack.pipelines.local import train_latest
+from alarmstack.preparation.intake import Intake
+from alarmstack.preparation.interval_closer import close_intervals
+from alarmstack.preparation.labels import in_alarm
+from alarmstack.preparation.quality import GateResult
+from alarmstack.registry import Registry
+from alarmstack.services.gateway.plant_view import plant_view
+from alarmstack.services.inference import Shelf, create_app
+from alarmstack.services.schemas.observations import to_rows
+from alarmstack.storage.files import Store
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.slow
+BENCHMARKS = (
+    "batadal",
+    "cranfield",
+    "gecco2018",
+    "nab_temperature",
+    "petrobras_3w",
+    "skab",
+    "tep",
+)
+INTERVALS, LONGER = 150, {"cranfield": 620}
+"""Of each benchmark set: enough to train, few enough for a test.
+
+One needs ten minutes of seconds.
+"""
+
+
+def trained(plant: Plant, block: IntervalBlock, home: Path) -> TestClient:
+    """The inference API over the models of this plant, after ETL, training and registration."""
+    settings = Settings(plant=home / "plant.toml", data=home)
+    alarm = in_alarm(plant, block, None)
+    intake = Intake(block, alarm, GateResult(passed=True, checks=()), problems=(), files=())
+    run(plant, intake, Store.of(settings))
+    models, _ = train_latest(plant, settings)
+    assert [model.bundle.name for model in models] == [one.name for one in model_list(plant)]
+    shelf = Shelf(plant, Registry(settings.registry), home / "kept", unpromoted=True)
+    shelf.refresh()
+    return TestClient(create_app(shelf))
+
+
+def rows_of(plant: Plant, block: IntervalBlock, count: int) -> list[dict[str, Any]]:
+    last = block.rows(max(len(block) - count, 0), len(block))
+    return [row.model_dump(mode="json") for row in to_rows(plant, last)]
+
+
+def beyond_normal(plant: Plant, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with all monitored instruments far above normal in the last twenty of them."""
+    top = {one.key: 2 * one.normal[1] - one.normal[0] for one in monitored(plant)}
+    return [*rows[:-20], *(row | top for row in rows[-20:])]
+
+
+def without_trees(plant: Plant) -> Plant:
+    """The plant with linear experts in the place of trees, which take a minute to train."""
+    assert plant.normality is not None
+    experts = tuple(one.model_copy(update={"trees": False}) for one in plant.normality.experts)
+    return plant.model_copy(
+        update={"normality": plant.normality.model_copy(update={"experts": experts})}
+    )
+
+
+def slice_of(described: SetDescription, plant: Plant, data: Path, folder: Path) -> IntervalBlock:
+    """The first intervals of the first recording of a set."""
+    assert described.columns is not None
+    file = sorted(data.glob(described.files))[0]
+    table, name = pl.scan_parquet(file), pl.col(described.columns.run)
+    recording = table.filter(name == table.select(name.first()).collect().item())
+    seconds = int(plant.time.cadence.total_seconds())
+    per_interval = seconds if described.name == "petrobras_3w" else 1
+    folder.mkdir()
+    intervals = LONGER.get(described.name, INTERVALS)
+    recording.head(intervals * per_interval).collect().write_parquet(folder / "slice.parquet")
+    (first,) = load_runs(described, plant, folder)
+    return first.block
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_plant_without_labels_has_one_model_and_it_answers(
+    name: str, real_data: Path, tmp_path: Path
+) -> None:
+    described = read_set(REPOSITORY / "benchmarks/sets" / name / "set.toml")
+    plant = without_trees(described.load_plant())
+    block = slice_of(described, plant, real_data / name, tmp_path / "slice")
+    client = trained(plant, block, tmp_path)
+    (entry,) = model_list(plant)
+    ready = client.get("/ready")
+    assert ready.status_code == 200 and ready.json()["ready"]
+    (model,) = client.get("/models").json()["models"]
+    assert model["name"] == entry.name == f"{plant.registry_prefix}_normality"
+    assert (model["horizon"], model["version"]) == (None, "1") and model["card"]
+    assert model["status"] in ("loaded", "unpromoted")
+    rows = rows_of(plant, block, plant.lookback)
+    assessed = client.post("/assess", json={"intervals": rows}).json()
+    (output,) = assessed["models"]
+    assert output["model"]["name"] == entry.name and output["reason"] is None
+    assert np.isfinite(output["score"]) and output["alarm"] in (0, 1)
+    disturbed = client.post("/assess", json={"intervals": beyond_normal(plant, rows)}).json()
+    assert disturbed["models"][0]["score"] > output["score"]
+    assert not assessed["rules"] and not assessed["in_alarm_now"]
+    for path, body in (
+        ("/predict", {"features": {"x": 1.0}}),
+        ("/forecast", {"horizon": 1, "recent_observations": rows}),
+        ("/explain", {"features": {"x": 1.0}}),
+        ("/explain", {"horizon": "1h", "recent_observations": rows}),
+    ):
+        refused = client.post(path, json=body)
+        assert refused.status_code == 404 and plant.name in refused.json()["detail"], path
+    assert client.get("/importance").json()["model"]["name"] == entry.name
+    view = plant_view(plant, simulated=False)
+    assert view.horizons == [] and view.predict_fields == []
+    assert [one.name for one in view.models] == [entry.name]
+
+
+HEATER = """
+name = "heater"
+title = "Heater"
+timezone = "UTC"
+registry_prefix = "heater"
+
+[time]
+cadence = "1min"
+horizons = ["10min", "20min", "30min"]
+longest_useful_lead = "30min"
+frequency_window = "20min"
+
+[[units]]
+key = "h1"
+title = "Heater H1"
+
+[[instruments]]
+tag = "T1"
+title = "Outlet temperature"
+process_unit = "h1"
+unit = "°C"
+range = [0.0, 150.0]
+normal = [60.0, 85.0]
+stale_after = "5min"
+
+[[instruments]]
+tag = "F1"
+title = "Feed flow"
+process_unit = "h1"
+unit = "m³/h"
+range = [0.0, 50.0]
+normal = [15.0, 25.0]
+stale_after = "5min"
+
+[[labels.rules]]
+name = "hot"
+column = "T1"
+above = 90.0
+unit = "°C"
+
+[warnings]
+false_alarms_per_day = 24.0
+on_delay = "0min"
+off_delay = "5min"
+minimum_on = "5min"
+hysteresis = 0.8
+"""
+MINUTES = 900
+BEGIN = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def heating_up() -> pl.DataFrame:
+    """Readings of a heater whose temperature rises for 25 minutes to an alarm, every 90 minutes."""
+    random = np.random.default_rng(1)
+    place = np.arange(MINUTES) % 90
+    rise = np.clip((place - 55) / 25, 0, 1) * 24 * (place < 87)
+    values = {
+        "T1": 70 + rise + random.normal(0, 0.5, MINUTES),
+        "F1": 20 - rise / 8 + random.normal(0, 0.3, MINUTES),
+    }
+    times = [BEGIN + timedelta(minutes=minute) for minute in range(MINUTES)]
+    return pl.concat(
+        pl.DataFrame({"tag": tag, "time": times, "value": numbers}, schema=READING_SCHEMA)
+        for tag, numbers in values.items()
+    ).sort("time")
+
+
+@pytest.fixture(scope="module")
+def heater(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plant, TestClient]]:
+    home = tmp_path_factory.mktemp("heater")
+    (home / "plant.toml").write_text(HEATER, "utf-8")
+    plant = load_plant(home / "plant.toml")
+    yield plant, trained(plant, close_intervals(plant, heating_up()), home)
+
+
+def test_horizons_of_minutes_are_three_forecasters_everywhere(
+    heater: tuple[Plant, TestClient],
+) -> None:
+    plant, client = heater
+    horizons = {"10min": 0.1667, "20min": 0.3333, "30min": 0.5}
+    assert client.get("/ready").status_code == 200
+    models = [one for one in client.get("/models").json()["models"] if one["horizon"]]
+    assert {one["horizon"]: one["horizon_hours"] for one in models} == horizons
+    assert [one["column"] for one in models] == [f"forecast_{duration}" for duration in horizons]
+    view = plant_view(plant, simulated=False).model_dump(mode="json")
+    assert view["horizons"] == list(horizons)
+    assert view["horizons_hours"] == list(horizons.values())
+    assert [field["feature"] for field in view["predict_fields"]] == ["t1", "f1"]
+
+
+def test_a_horizon_of_minutes_is_forecast_and_explained(heater: tuple[Plant, TestClient]) -> None:
+    plant, client = heater
+    block = close_intervals(plant, heating_up())
+    calm, rising = (rows_of(plant, block.rows(0, end), 60) for end in (230, 252))
+    scores = {}
+    for horizon in ("10min", "20min", "30min"):
+        body = {"horizon": horizon, "recent_observations": rising}
+        answer = client.post("/forecast", json=body).json()
+        assert answer["horizon"] == horizon
+        assert answer["model"]["name"] == f"heater_forecaster_{horizon}"
+        assert horizon.replace("min", " min") in answer["text"]
+        scores[horizon] = answer["anomaly_probability"]
+        explained = client.post("/explain", json=body).json()
+        assert explained["model"]["name"] == f"heater_forecaster_{horizon}"
+    body = {"horizon": "30min", "recent_observations": calm}
+    assert client.post("/forecast", json=body).json()["anomaly_probability"] < scores["30min"]
+    hours = {"horizon_hours": 0.1667, "recent_observations": rising}
+    assert client.post("/forecast", json=hours).json()["anomaly_probability"] == scores["10min"]
+
+
+def test_a_horizon_that_the_plant_does_not_have_names_those_that_it_has(
+    heater: tuple[Plant, TestClient],
+) -> None:
+    plant, client = heater
+    rows = rows_of(plant, close_intervals(plant, heating_up()), 60)
+    for horizon in (1, "1h", "15min"):
+        body = {"horizon": horizon, "recent_observations": rows}
+        refused = client.post("/forecast", json=body)
+        assert refused.status_code == 422
+        assert "use one of 10min, 20min, 30min" in refused.json()["detail"]
+
+
+def test_all_models_of_the_minute_plant_answer_in_one_assessment(
+    heater: tuple[Plant, TestClient],
+) -> None:
+    plant, client = heater
+    rows = rows_of(plant, close_intervals(plant, heating_up()).rows(0, 252), 60)
+    outputs = client.post("/assess", json={"intervals": rows}).json()["models"]
+    assert [one["name"] for one in outputs] == [one.name for one in model_list(plant)]
+    assert all(one["model"] and one["score"] is not None for one in outputs)
+    assert [one["horizon"] for one in outputs if one["horizon"]] == ["10min", "20min", "30min"]
+    assert "next_deviation" not in {one["column"] for one in outputs}
+    assert client.post("/predict", json={"features": {"t1": 96.0}}).json()["alarm"] in (0, 1)
