@@ -203,3 +203,23 @@ def test_the_reason_of_a_database_error_is_its_cause() -> None:
     error = WrappedError("(sqlite3.OperationalError) database is locked")
     assert reason_of(error) == "database is locked"
     assert reason_of(ValueError()) == "ValueError"
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_cancellation_just_after_a_failure_ends_the_supervision(turns: int) -> None:
+    """The loop runs so many turns between the failure and the cancellation."""
+
+    async def cancel() -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        run.future.cancel()
+
+    async def work(task: Task) -> None:
+        cancelling.append(asyncio.create_task(cancel()))
+        raise ValueError("no")
+
+    cancelling: list[asyncio.Task[None]] = []
+    run = Running(work)
+    async with run:
+        await asyncio.wait({run.future}, timeout=1)
+        assert run.future.cancelled() and len(cancelling) == 1

@@ -133,7 +133,7 @@ async def test_a_past_of_the_first_version_is_converted_and_can_go_back(database
     migrate(database_url)
     async with opened(database_url) as database, database.begin() as session:
         past = await plant_history.past(session, "p", None, None, 10)
-        assert [json.loads(json.dumps(interval.said)) for interval in past] == [
+        assert [json.loads(json.dumps(interval.outputs)) for interval in past] == [
             said | {"rules": []}
         ] * 3
         assert await plant_history.bodies(session, "p", [BEGIN]) == {BEGIN: {"whole": 1}}

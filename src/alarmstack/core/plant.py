@@ -89,7 +89,7 @@ def write_duration(duration: timedelta) -> str:
 
 
 HOUR_DIGITS = 4
-"""Decimals of hours that are not whole: enough for every duration of whole seconds."""
+"""Digits of hours that are not whole: enough for every duration of whole seconds."""
 
 
 def duration_in_hours(duration: timedelta) -> int | float:
@@ -353,19 +353,16 @@ class Time(_Part):
                 f"{LONGEST_DURATION.days // max(CADENCES.values())}d: "
                 "write the time between two rows of data, for example '1h'"
             )
-        usual: dict[str, object] = {
+        defaults: dict[str, object] = {
             name: write_duration(cadences * cadence) for name, cadences in CADENCES.items()
         }
-        usual["stride"] = write_duration(cadence)
-        return (
-            usual
-            | {"horizons": [write_duration(cadences * cadence) for cadences in HORIZON_CADENCES]}
-            | content
-        )
+        defaults["stride"] = write_duration(cadence)
+        defaults["horizons"] = [write_duration(n * cadence) for n in HORIZON_CADENCES]
+        return defaults | content
 
     @property
     def farthest_horizon(self) -> timedelta:
-        """The farthest horizon or, without horizons, the longest useful lead."""
+        """How far ahead labels look: the farthest horizon, else the longest useful lead."""
         return max(self.horizons, default=self.longest_useful_lead)
 
     @model_validator(mode="after")
@@ -496,7 +493,7 @@ class Normality(_Part):
 
     @property
     def reach(self) -> timedelta:
-        """The past that a live row needs: `lookback`, or else what the experts use."""
+        """The past that a live row needs: `lookback`, else the reach of the experts."""
         if self.lookback is not None:
             return self.lookback
         return max((expert.reach for expert in self.experts), default=timedelta(0))
@@ -754,14 +751,17 @@ class Plant(_Part):
 
     @property
     def has_labels(self) -> bool:
-        """Whether alarms are defined: by limit rules, or by an operator log."""
+        """Whether an alarm is defined, by limit rules or by an operator log."""
         return bool(self.labels.rules) or self.operator_log is not None
 
     @cached_property
     def deviation_controller(self) -> Controller:
-        """The controller whose next deviation is predicted. Raises PlantError without one."""
+        """The controller whose next deviation is predicted. Raises PlantError if there is none."""
         if self.deviation_target is None:
-            raise PlantError(f"{self.name}: no [deviation_target]: name a controller")
+            raise PlantError(
+                f"{self.name}: no [deviation_target]: "
+                "name the controller whose deviation is predicted"
+            )
         return next(c for c in self.controllers if c.name == self.deviation_target.controller)
 
     def instrument(self, tag: str) -> Instrument:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -200,8 +200,7 @@ class Tasks:
             await running
         finally:
             running.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait({running}, timeout=CANCEL_SECONDS)
+            await asyncio.wait({running}, timeout=CANCEL_SECONDS)
 
 
 def pause(failures: int, longest: float = LONGEST_PAUSE) -> float:

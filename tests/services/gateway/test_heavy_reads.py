@@ -105,10 +105,10 @@ async def test_what_is_read_beside_the_loop_is_what_the_monitor_stored(
             until = await plant_history.past(session, plant.name, None, later, 5)
         key = "pdt31008"
         read = read_past(w.settings.database, plant.name, [key], None, 100)
-        assert [(one.start, one.row, one.said, one.in_alarm) for one in read] == [
-            (one.start, {key: one.row[key]}, one.said, one.in_alarm) for one in whole
+        assert [(one.start, one.row, one.outputs, one.in_alarm) for one in read] == [
+            (one.start, {key: one.row[key]}, one.outputs, one.in_alarm) for one in whole
         ]
-        assert read[-1].said is None and read[-2].said["shadows"]
+        assert read[-1].outputs is None and read[-2].outputs["shadows"]
         some = read_past(w.settings.database, plant.name, [], later, 5)
         assert [(one.start, one.row) for one in some] == [(one.start, {}) for one in until]
 

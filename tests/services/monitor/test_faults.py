@@ -39,7 +39,7 @@ async def assessed(w: World) -> list[tuple[Any, bool]]:
     """Every stored interval's hour, and whether it is assessed."""
     async with w.state.database.begin() as session:
         past = await plant_history.past(session, w.state.plant.name, None, None, 10_000)
-    return [((one.start - BEGIN) / HOUR, one.said is not None) for one in past]
+    return [((one.start - BEGIN) / HOUR, one.outputs is not None) for one in past]
 
 
 async def all_assessed(w: World, hours: int) -> None:
@@ -344,7 +344,7 @@ async def test_a_row_that_is_corrected_while_it_is_assessed_keeps_the_new_score(
         await all_assessed(w, 4)
         async with w.state.database.begin() as session:
             (newest,) = await plant_history.past(session, plant.name, None, None, 1)
-        assert newest.said is not None and set(newest.said["scores"].values()) <= {0.9, None}
+        assert newest.outputs is not None and set(newest.outputs["scores"].values()) <= {0.9, None}
 
 
 async def test_intervals_whose_window_has_a_corrected_row_are_assessed_again(

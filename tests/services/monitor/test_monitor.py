@@ -22,7 +22,7 @@ async def stored(w: World) -> tuple[int, int]:
     """The numbers of stored intervals and assessments."""
     async with w.state.database.begin() as session:
         past = await plant_history.past(session, w.state.plant.name, None, None, 10_000)
-    return len(past), sum(one.said is not None for one in past)
+    return len(past), sum(one.outputs is not None for one in past)
 
 
 def newest_is(hour: int) -> object:

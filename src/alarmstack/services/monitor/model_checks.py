@@ -60,7 +60,7 @@ def compare(plant: Plant, past: Sequence[Past]) -> Comparison:
 
 def assessed(interval: Past) -> AssessedInterval:
     """A stored interval. The stored parts of an assessment keep their first names."""
-    parts = interval.said or {}
+    parts = interval.outputs or {}
     return AssessedInterval(
         start=interval.start,
         values=interval.row,

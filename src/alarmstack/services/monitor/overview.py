@@ -31,7 +31,7 @@ async def overview(
     """The newest assessed intervals that start before `until`."""
     past = await plant_history.scored(session, plant.name, None, until, intervals + LEAD_IN)
     folded = list(zip(past, warnings(plant, past), strict=True))
-    assessed = [(interval, active) for interval, active in folded if interval.said is not None]
+    assessed = [(interval, active) for interval, active in folded if interval.outputs is not None]
     shown = assessed[-intervals:]
     starts = [interval.start for interval, _ in shown]
     rows = await plant_history.rows(session, plant.name, starts)
@@ -44,7 +44,7 @@ async def overview(
 
 def summary(plant: Plant, interval: Past, row: Body, active: list[WarningState]) -> IntervalSummary:
     """One interval as charts draw it."""
-    assessment = interval.said or {}
+    assessment = interval.outputs or {}
     outputs = assessment.get("spoken", {})
     return IntervalSummary(
         timestamp=interval.start,

@@ -89,7 +89,7 @@ def _horizons(plant: Plant, past: Sequence[Past]) -> dict[str, timedelta]:
     own = {entry.column: entry.horizon for entry in model_list(plant)}
     horizons = {}
     for interval in past:
-        for forecast in (interval.said or {}).get("forecasts", []):
+        for forecast in (interval.outputs or {}).get("forecasts", []):
             stored = forecast.get("horizon") or f"{forecast['horizon_hours']}h"
             horizons[forecast["column"]] = own.get(forecast["column"]) or parse_duration(stored)
     return horizons
@@ -129,7 +129,7 @@ def _cut(plant: Plant, before: Past, after: Past) -> bool:
 
 def _forecast(interval: Past, column: str) -> Body | None:
     """The stored forecast of an interval."""
-    forecasts: list[Body] = (interval.said or {}).get("forecasts", [])
+    forecasts: list[Body] = (interval.outputs or {}).get("forecasts", [])
     return next((forecast for forecast in forecasts if forecast["column"] == column), None)
 
 

@@ -31,7 +31,7 @@ class Past:
 
     start: datetime
     row: Body
-    said: Body | None = None
+    outputs: Body | None = None
     in_alarm: bool = False
 
 

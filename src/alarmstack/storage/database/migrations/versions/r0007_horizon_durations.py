@@ -1,4 +1,4 @@
-"""History entries have their horizon as a duration: `horizon_hours` cannot hold 10 minutes."""
+"""History entries store the horizon as a duration, because whole hours cannot express 10 min."""
 
 from __future__ import annotations
 
