@@ -118,7 +118,7 @@ def test_init_leaves_what_is_there_and_says_so(tmp_path: Path) -> None:
     initialised(tmp_path)
     before = (tmp_path / "infra/.env").read_bytes()
     again = initialised(tmp_path)
-    assert again.returncode == 1 and "stays as it is" in again.stderr
+    assert again.returncode == 1 and "stays unchanged" in again.stderr
     assert (tmp_path / "infra/.env").read_bytes() == before
 
 

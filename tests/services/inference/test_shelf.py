@@ -213,7 +213,7 @@ def test_the_last_good_copy_speaks_when_the_registry_is_away(
     assert (
         ready["registry_reachable"] is False
         and status["status"] == "kept"
-        and "not there" in status["reason"]
+        and "does not exist" in status["reason"]
     )
 
 
@@ -507,7 +507,7 @@ def test_a_model_that_loses_to_its_baseline_is_listed_and_the_service_is_ready(
     registry.publish(
         shelf.model(linear).bundle,
         {"beats_floor": 0.0},
-        verdict="f1 0.31 against 0.35 (limit rules alone)",
+        comparison="f1 0.31 against 0.35 (limit rules alone)",
     )
     registry.publish(shelf.model(waiting).bundle, {"beats_floor": 1.0})
     mine = Shelf(plant, registry, tmp_path / "kept")
@@ -590,7 +590,7 @@ def test_an_unexpected_error_of_the_reload_is_shown_and_followed_by_another_atte
     """An error of a library that nobody translates."""
 
     class Broken(Registry):
-        def speaking(self, prefix: str, names: Any) -> Any:
+        def serving_versions(self, prefix: str, names: Any) -> Any:
             raise KeyError("aliases")
 
     Shelf(plant, registry, tmp_path / "kept").refresh()
