@@ -109,7 +109,7 @@ async def rate(models: Models_, seconds: float) -> float:
 async def view(client: httpx.AsyncClient, begin: datetime, count: list[int]) -> None:
     """Ask for trends over the whole past, again and again, as a viewer who moves the chart does."""
     for shift in range(1_000_000):
-        query = {
+        query: dict[str, str | int] = {
             "tags": "pdt31008,lt301031,risk_score",
             "from": (begin + timedelta(minutes=shift % 60)).isoformat(),
             "points": 2000,

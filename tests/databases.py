@@ -74,7 +74,7 @@ class Postgres:
         with psycopg.connect(
             f"postgresql://test@127.0.0.1:{self.port}/postgres", autocommit=True
         ) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+            connection.execute(f"CREATE DATABASE {name}")
         return f"postgresql+psycopg://test@127.0.0.1:{self.port}/{name}"
 
     def run_script(self, script: Path, **environment: str) -> None:
@@ -94,8 +94,10 @@ class Postgres:
             if os.geteuid() == 0
             else []
         )
+        found = find(program)
+        assert found is not None, f"{program} of Postgres is missing"
         done = subprocess.run(
-            [*as_postgres, find(program), *options],
+            [*as_postgres, found, *options],
             capture_output=True,
             text=True,
             cwd="/",

@@ -55,8 +55,8 @@ def texts() -> Iterator[tuple[str, str]]:
     """Where, and the text."""
     for page in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
         yield page, (REPOSITORY / page).read_text()
-    for page in sorted((REPOSITORY / "docs").glob("*.md")):
-        yield str(page.relative_to(REPOSITORY)), page.read_text()
+    for file in sorted((REPOSITORY / "docs").glob("*.md")):
+        yield str(file.relative_to(REPOSITORY)), file.read_text()
     for notebook in sorted((REPOSITORY / "notebooks").glob("*.ipynb")):
         for cell in json.loads(notebook.read_text())["cells"]:
             if cell["cell_type"] == "markdown":

@@ -85,7 +85,8 @@ class Feed:
 
     @property
     def now(self) -> datetime:
-        return self.intervals[-1].timestamp + HOUR if self.intervals else BEGIN
+        newest = self.intervals[-1].timestamp if self.intervals else None
+        return BEGIN if newest is None else newest + HOUR
 
     def close_hour(self, sent: bool = True, **values: float | None) -> Observation:
         """Add an interval; `sent=False`: listeners do not get it."""
@@ -256,7 +257,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
         self.block_sizes: list[int] = []
 
     def app(self) -> Starlette:
-        endpoints = {
+        endpoints: dict[str, tuple[type[Any], Callable[[Any], BaseModel]]] = {
             "/predict": (PredictRequest, self._predict),
             "/forecast": (ForecastRequest, self._forecast),
             "/explain": (ExplainRequest, self._explain),
@@ -318,7 +319,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
 
     def _forecast(self, asked: ForecastRequest) -> Forecast:
         horizons = {one.horizon: one for one in model_list(self.plant) if one.horizon}
-        forecaster = horizons.get(asked.ahead)
+        forecaster = horizons.get(asked.ahead) if asked.ahead else None
         if forecaster is None:
             raise ValueError(f"horizon {asked.horizon}: use 1h, 3h or 6h")
         if len(asked.recent_observations) < 12:

@@ -1,5 +1,6 @@
 """Sets are read as closed intervals, for any number of runs and assets in their files."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,9 @@ def test_files_may_number_their_rows_instead_of_giving_timestamps(tmp_path: Path
     ],
     ids=["no files", "no column"],
 )
-def test_a_missing_file_or_column_is_named(tmp_path: Path, make, words: list[str]) -> None:
+def test_a_missing_file_or_column_is_named(
+    tmp_path: Path, make: Callable[[Path], object], words: list[str]
+) -> None:
     description = read_set(write_set(tmp_path / "rig"))
     make(tmp_path)
     with pytest.raises(BenchError) as caught:

@@ -19,7 +19,7 @@ def test_the_drawn_tree_is_the_class_tree() -> None:
             parents[depth:] = [name]
             drawn.append((name, parents[depth - 1] if depth else None))
     defined = {
-        name: error.__base__.__name__ if error.__base__ is not Exception else None
+        name: error.__bases__[0].__name__ if error.__bases__[0] is not Exception else None
         for name, error in vars(errors).items()
         if inspect.isclass(error) and issubclass(error, Exception)
     }

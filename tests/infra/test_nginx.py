@@ -50,7 +50,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         "-out",
         certificate,
     ]
-    subprocess.run(made, check=True, capture_output=True, timeout=60)
+    subprocess.run(list(map(str, made)), check=True, capture_output=True, timeout=60)
     return certificate, key
 
 

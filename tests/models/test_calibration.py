@@ -34,7 +34,7 @@ def test_overconfident_scores_are_corrected(form: Form) -> None:
 
 def test_with_few_events_the_smooth_form_is_more_accurate() -> None:
     fresh, _, truth = rows(5000, 4)
-    errors = {form: [] for form in FORMS}
+    errors: dict[str, list[float]] = {form: [] for form in FORMS}
     for seed in range(20):
         raw, label, _ = rows(300, 10 + seed)
         for form in FORMS:

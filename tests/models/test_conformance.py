@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -220,7 +221,8 @@ def test_the_native_model_is_complete(result: Result) -> None:
     elif result.bundle.native_form == "trees":
         arrays = read_arrays(result.bundle.native)
         roots = np.flatnonzero(np.diff(arrays["tree"], prepend=-1))
-        assert len(roots) == result.fitted.estimator.model.n_estimators
+        forest: Any = result.fitted.estimator
+        assert len(roots) == forest.model.n_estimators
         assert (arrays["feature"] < len(NAMES)).all() and (arrays["cover"] > 0).all()
     else:
         assert (

@@ -42,7 +42,9 @@ def test_extra_rows_in_held_back_rows_are_left_out_and_an_hour_counts_once() -> 
     x, target = np.arange(ROWS, dtype=float)[:, None], (np.arange(ROWS) % 7 == 0).astype(float)
     target[5] = np.nan
     row = np.arange(ROWS - 1)
-    extra = ExtraRows(row[:, None] + 0.5, np.where(row == 30, np.nan, 0.0), row, looks=2)
+    extra = ExtraRows(
+        row[:, None].astype(float) + 0.5, np.where(row == 30, np.nan, 0.0), row, looks=2
+    )
     held_back = np.arange(20, 30)
     train = np.concatenate([np.arange(18), np.arange(32, ROWS)])
     fitted = fit(RECIPE, ["f"], [None], x, target, [(train, held_back)], extra=extra)

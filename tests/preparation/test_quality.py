@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -68,6 +69,8 @@ def test_good_rows_pass_without_warnings(plant: Plant, good: pl.DataFrame) -> No
     assert good.equals(before)
 
 
+Spoil = Callable[[pl.DataFrame], pl.DataFrame]
+"""Makes a table invalid."""
 REFUSALS = [
     # the change to good rows, the check that refuses them
     ("no rows", lambda f: f.head(0), "at least one row"),
@@ -126,8 +129,8 @@ REFUSALS = [
 @pytest.mark.parametrize(
     ("spoil", "reason"), [r[1:] for r in REFUSALS], ids=[r[0] for r in REFUSALS]
 )
-def test_refusals(plant: Plant, good: pl.DataFrame, spoil: object, reason: str) -> None:
-    verdict = validate(plant, spoil(good), labelled=True, now=BEGIN + timedelta(days=7))  # type: ignore[operator]
+def test_refusals(plant: Plant, good: pl.DataFrame, spoil: Spoil, reason: str) -> None:
+    verdict = validate(plant, spoil(good), labelled=True, now=BEGIN + timedelta(days=7))
     assert not verdict.passed
     assert reason in failed(verdict, "refuse")
     with pytest.raises(GateRefused, match=r"^refused: "):
@@ -172,10 +175,15 @@ WARNINGS = [
 @pytest.mark.parametrize(
     ("spoil", "reasons"), [w[1:] for w in WARNINGS], ids=[w[0] for w in WARNINGS]
 )
-def test_warnings(plant: Plant, good: pl.DataFrame, spoil: object, reasons: list[str]) -> None:
+def test_warnings(
+    plant: Plant,
+    good: pl.DataFrame,
+    spoil: Callable[[pl.DataFrame], pl.DataFrame],
+    reasons: list[str],
+) -> None:
     verdict = validate(
         plant, spoil(good), labelled=True, now=BEGIN + timedelta(days=7), max_age=timedelta(days=7)
-    )  # type: ignore[operator]
+    )
     assert verdict.passed
     assert failed(verdict, "warn") == reasons
     refuse_or_pass(verdict)

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -298,6 +298,16 @@ def test_a_second_alias_does_not_hide_the_champion(own: Registry, bundle: Bundle
     assert own.serving_versions("plant_alarm", [bundle.name])[bundle.name].champion == "1"
 
 
+def recording(recorded: list[str], name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which notes its name at each call."""
+
+    def record(*arguments: Any, **named: Any) -> Any:
+        recorded.append(name)
+        return real(*arguments, **named)
+
+    return record
+
+
 def test_the_number_of_calls_does_not_grow_with_the_number_of_versions(
     own: Registry, bundle: Bundle
 ) -> None:
@@ -331,10 +341,7 @@ def test_the_number_of_calls_does_not_grow_with_the_number_of_versions(
                         patch.setattr(
                             store,
                             call,
-                            lambda *a, _real=real, _call=call, **k: (
-                                recorded.append(_call),
-                                _real(*a, **k),
-                            )[1],
+                            recording(recorded, call, real),
                         )
             registry = Registry(own.uri)
             assert (

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 
 from alarmstack.core.plant import Plant
 from alarmstack.features.examples import Examples
@@ -67,6 +68,7 @@ def test_contributions_add_up_from_the_base_value_to_the_score(
     row = int(np.flatnonzero(examples.alarm)[0])
     figure = plots.explanation_plot(soft, examples, row)
     last = figure.axes[0].patches[-1]
+    assert isinstance(last, Rectangle)
     text = words(figure)
     end = last.get_x() + last.get_width()
     (legend,) = re.findall(r"^score (\S+)$", text, re.M)

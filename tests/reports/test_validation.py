@@ -1,10 +1,13 @@
 """Plots of a validation show hits, leads and misses, and state what cannot be measured."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from matplotlib.artist import Artist
+from matplotlib.patches import Rectangle
 
 from alarmstack.core.plant import Plant
 from alarmstack.evaluation.splits import walk_forward
@@ -45,8 +48,13 @@ def many_events(plant: Plant) -> Walk:
     return validation(plant, 40)
 
 
+def rectangles(patches: Iterable[Artist]) -> list[Rectangle]:
+    """The bars among the patches of an axis."""
+    return [patch for patch in patches if isinstance(patch, Rectangle)]
+
+
 def test_folds_are_plotted_with_their_gaps(many_events: Walk) -> None:
-    bars = [bar.get_width() for bar in plots.folds_plot(many_events).axes[0].patches]
+    bars = [bar.get_width() for bar in rectangles(plots.folds_plot(many_events).axes[0].patches)]
     days = [
         width / np.timedelta64(1, "D") if isinstance(width, np.timedelta64) else width
         for width in bars
@@ -58,8 +66,8 @@ def test_folds_are_plotted_with_their_gaps(many_events: Walk) -> None:
 def test_leads_and_misses_are_counted(many_events: Walk) -> None:
     onsets = len(many_events.examples.onsets)
     correct, constant = plots.leads_plot(many_events).axes
-    assert [bar.get_height() for bar in correct.patches] == [0, 0, onsets, 0, 0, 0, 0]
-    assert [bar.get_height() for bar in constant.patches] == [onsets, 0, 0, 0, 0, 0, 0]
+    assert [bar.get_height() for bar in rectangles(correct.patches)] == [0, 0, onsets, 0, 0, 0, 0]
+    assert [bar.get_height() for bar in rectangles(constant.patches)] == [onsets, 0, 0, 0, 0, 0, 0]
     text = words(plots.onsets_plot(many_events))
     assert f"{onsets} of {onsets} with a warning" in text
     assert f"0 of {onsets} with a warning" in text
@@ -96,7 +104,7 @@ def test_a_median_lead_between_two_hours_is_not_rounded(many_events: Walk) -> No
 def test_curves_and_sweep_name_models_and_baselines(many_events: Walk) -> None:
     curves, sweep = plots.curves_plot(many_events), plots.sweep_plot(many_events)
     text = "\n".join(
-        t.get_text() for a in curves.axes if a.get_legend() for t in a.get_legend().get_texts()
+        t.get_text() for a in curves.axes if (legend := a.get_legend()) for t in legend.get_texts()
     )
     assert "forecaster 1h: area 0.99" in text and "forecaster 3h: average precision" in text
     assert "budget 0.5 a day" in words(sweep) and "baseline: random" in words(sweep)

@@ -41,9 +41,9 @@ def values(drop: Drop, tag: str = "PDT31008") -> list[float]:
 def one_column(folder: Path, layout: str, header: str, cells: list[object]) -> Path:
     times = [BEGIN + timedelta(hours=hour) for hour in range(len(cells))]
     if layout == "historian":
-        rows = list(zip(cells, times, strict=True))
-        return writers.simple(folder / "PDT31008.csv", rows, header=(header, "Timestamp"))
-    rows = [("timestamp", header), *zip(times, cells, strict=True)]
+        readings: list[tuple[object, datetime]] = list(zip(cells, times, strict=True))
+        return writers.simple(folder / "PDT31008.csv", readings, header=(header, "Timestamp"))
+    rows: list[tuple[object, object]] = [("timestamp", header), *zip(times, cells, strict=True)]
     return writers.write(folder / "drop.csv", rows)
 
 

@@ -100,9 +100,10 @@ def small(plant: Plant) -> Examples:
 def test_every_fold_is_evaluated_and_does_not_depend_on_later_rows(
     plant: Plant, small: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from alarmstack.models import recipes
     from alarmstack.training import walk_forward as module
 
-    light = [r for r in module.recipes(plant) if r.column in ("lr_soft_alarm", "forecast_3h")]
+    light = [r for r in recipes(plant) if r.column in ("lr_soft_alarm", "forecast_3h")]
     monkeypatch.setattr(module, "recipes", lambda plant: light)
     result = walk(plant, small)
     assert [m.name for m in result.models] == [

@@ -38,7 +38,7 @@ async function submitPreset(page: Page, title: string): Promise<void> {
     .and(page.locator(':not(.quiet):enabled'));
   await presets.nth(1).click();
   await page.getByRole('button', { name: title, exact: true }).click();
-  await expect(page.getByText(/contributions =/).first()).toBeVisible();
+  await expect(page.getByText(/contributions\s+=/).first()).toBeVisible();
 }
 
 export async function startScenario(page: Page, scenario: string): Promise<void> {

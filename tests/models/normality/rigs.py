@@ -12,7 +12,11 @@ DAY = 24 * 60
 
 def rig() -> Plant:
     def instrument(tag: str, role: str) -> dict[str, object]:
-        defaults = {"range": (-1000.0, 1000.0), "normal": (-50.0, 50.0), "stale_after": "5min"}
+        defaults: dict[str, object] = {
+            "range": (-1000.0, 1000.0),
+            "normal": (-50.0, 50.0),
+            "stale_after": "5min",
+        }
         return {
             "tag": tag,
             "title": tag,

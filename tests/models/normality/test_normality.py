@@ -1,6 +1,7 @@
 """Normal behaviour: deviations are detected with their tag, and budgets hold on new rows."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,7 +121,7 @@ def test_a_budget_of_alarms_per_day_holds_on_new_days_within_a_factor_of_two() -
     assert 1.0 <= counted <= 4.0
 
 
-def _alarms_per_day(plant: Plant, threshold: float, model, days: int) -> float:
+def _alarms_per_day(plant: Plant, threshold: float, model: Any, days: int) -> float:
     from alarmstack.alarms import WarningRule, activations, warning_active
 
     block = normal_block(days * DAY, seed=9)

@@ -3,6 +3,7 @@
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from benchmarks import csv_export
@@ -78,7 +79,7 @@ async def test_what_is_asked_is_kept_and_found_again(plant: Plant, database_url:
     ],
 )
 async def test_a_forecast_of_live_data_names_its_horizon_in_either_form(
-    plant: Plant, tmp_path: Path, query: dict[str, object], stored: dict[str, object]
+    plant: Plant, tmp_path: Path, query: dict[str, Any], stored: dict[str, object]
 ) -> None:
     async with world(plant, f"sqlite:///{tmp_path}/a.db") as w:
         anna = await w.person("anna")
@@ -120,7 +121,7 @@ async def test_filters_and_pages(plant: Plant, database_url: str) -> None:
             w.clock.advance(60)
         await anna.post("/infer/auto", params={"horizon": 6})
 
-        async def ids(**query: object) -> list[int]:
+        async def ids(**query: Any) -> list[int]:
             answer = await anna.get("/history", params=query)
             assert answer.status_code == 200, answer.text
             return [entry["id"] for entry in answer.json()["entries"]]

@@ -1,6 +1,7 @@
 """The plant on the screen: description, trends, scenarios, page; and access to the metrics."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -81,7 +82,7 @@ async def test_a_reduced_trend_keeps_its_peaks(plant: Plant, database_url: str) 
     async with world(plant, database_url) as w:
         await past_of(w, plant, 20)
         anna = await w.person("anna")
-        query = {"tags": "pdt31008", "from": BEGIN.isoformat(), "points": 4}
+        query: dict[str, Any] = {"tags": "pdt31008", "from": BEGIN.isoformat(), "points": 4}
         series = (await anna.get("/trends", params=query)).json()["series"][0]
         assert series["value"] == [2.0, 7.0, 12.0, 17.0]
         assert series["high"] == [9.0, 14.0, 19.0, 24.0] and series["low"] == [-5.0, 0.0, 5.0, 10.0]
@@ -234,19 +235,21 @@ async def test_metrics_are_for_processes_on_this_computer_and_for_clients_with_t
     token = "metrics-0123456789-abcdefghijklmnopq"
     async with world(plant, f"sqlite:///{tmp_path}/a.db", metrics_token=token) as w:
 
-        async def status(address: str, port: int = 7501, **headers: str) -> int:
+        async def status(address: str, port: int = 7501, **headers: Any) -> int:
             transport = httpx.ASGITransport(w.app, client=(address, 5))
             async with httpx.AsyncClient(
                 transport=transport, base_url=f"{ORIGIN}:{port}", headers=headers
             ) as client:
                 return (await client.get("/metrics")).status_code
 
+        forwarded: dict[str, Any] = {"x-forwarded-for": "10.1.2.3"}
+        navigated: dict[str, Any] = {"sec-fetch-mode": "navigate"}
         assert await status("127.0.0.1") == 200
         assert await status("10.1.2.3") == 404
         assert await status("10.1.2.3", authorization=f"Bearer {token}") == 200
         assert await status("10.1.2.3", authorization="Bearer wrong") == 404
-        assert await status("127.0.0.1", **{"x-forwarded-for": "10.1.2.3"}) == 404
-        assert await status("127.0.0.1", **{"sec-fetch-mode": "navigate"}) == 404
+        assert await status("127.0.0.1", **forwarded) == 404
+        assert await status("127.0.0.1", **navigated) == 404
         assert await status("127.0.0.1", port=5173) == 404
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -181,7 +182,12 @@ async def test_a_deleted_account_is_gone_with_its_history_and_stays_in_the_journ
                 "score": None,
                 "alarm": None,
             }
-            about = {"model": None, "model_version": None, "request": {}, "response": {}}
+            about: dict[str, Any] = {
+                "model": None,
+                "model_version": None,
+                "request": {},
+                "response": {},
+            }
             await entries.add(
                 session, HistoryEntry(user_id=user.id, created_at=w.clock.now(), **kept, **about)
             )

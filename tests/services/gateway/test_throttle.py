@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -166,7 +167,7 @@ async def test_the_header_of_a_forged_address_is_ignored(plant: Plant, tmp_path:
 async def test_the_last_address_before_a_trusted_proxy_counts(
     plant: Plant, tmp_path: object
 ) -> None:
-    proxies = {"trusted_proxies": "10.9.0.0/16, localhost, ::1"}
+    proxies: dict[str, Any] = {"trusted_proxies": "10.9.0.0/16, localhost, ::1"}
     cases = [
         ("10.9.0.1", "203.0.113.7", "203.0.113.7"),
         ("10.9.0.1", "1.2.3.4, 203.0.113.7", "203.0.113.7"),

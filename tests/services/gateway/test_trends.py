@@ -5,6 +5,7 @@ import os
 import signal
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -65,7 +66,7 @@ async def test_a_plant_of_ten_minutes_is_drawn_at_its_own_cadence(
         await fill(w.state.database, quick, BEGIN, 144)
         object.__setattr__(w.state, "plant", quick)
         anna = await w.person("anna")
-        query = {"tags": "pdt31008", "from": BEGIN.isoformat(), "points": 2000}
+        query: dict[str, Any] = {"tags": "pdt31008", "from": BEGIN.isoformat(), "points": 2000}
         body = (await anna.get("/trends", params=query)).json()
         assert len(body["time"]) == 144 and body["time"][0] == "2026-03-01T00:10:00Z"
         thinned = (await anna.get("/trends", params=query | {"points": 12})).json()
@@ -82,7 +83,7 @@ def reader() -> psutil.Process:
 
 async def long_trends(w: World, count: int) -> list[int]:
     anna = await w.person("anna", "viewer")
-    queries = [
+    queries: list[dict[str, Any]] = [
         {"tags": "pdt31008,risk_score", "from": (BEGIN + n * HOUR).isoformat(), "points": 2000}
         for n in range(count)
     ]
@@ -152,7 +153,7 @@ async def test_an_account_beyond_its_allowance_is_refused_until_later_and_others
         plant, f"sqlite:///{tmp_path}/a.db", heavy_reads_per_minute=3, requests_per_minute=10
     ) as w:
         anna, bert = await w.person("anna"), await w.person("bert")
-        query = {"tags": "pdt31008"}
+        query: dict[str, Any] = {"tags": "pdt31008"}
         answers = [await anna.get("/trends", params=query) for _ in range(4)]
         assert [one.status_code for one in answers] == [200, 200, 200, 429]
         assert answers[-1].headers["retry-after"] == "20"

@@ -89,7 +89,7 @@ EXTREMES = [
     [],
     {},
 ]
-DATES = [
+DATES: list[object] = [
     "0001-01-01T00:00:00+14:00",
     "0001-01-01T00:00:00Z",
     "9999-12-31T23:59:59.999999-14:00",
@@ -277,7 +277,7 @@ def test_an_explanation_adds_up_to_the_score_it_explains(
     client: TestClient, shelf: Shelf, plant: Plant
 ) -> None:
     features = {"features": TROUBLE}
-    asked = [
+    asked: list[tuple[str, dict[str, Any], float]] = [
         (
             "plant_alarm_champion",
             features,
@@ -285,7 +285,7 @@ def test_an_explanation_adds_up_to_the_score_it_explains(
         )
     ]
     for horizon in (1, 3, 6):
-        body = {"horizon": horizon, "recent_observations": intervals(plant)}
+        body: dict[str, Any] = {"horizon": horizon, "recent_observations": intervals(plant)}
         name = f"plant_alarm_forecaster_{horizon}h"
         asked.append(
             (name, body, client.post("/forecast", json=body).json()["anomaly_probability"])

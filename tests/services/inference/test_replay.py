@@ -28,7 +28,7 @@ def test_replay_equals_offline(client: TestClient, shelf: Shelf, plant: Plant) -
     )
     state, closed = open_at(plant, readings["time"].min()), []  # type: ignore[arg-type]
     for hour in range(len(batch)):
-        begin = readings["time"].min() + hour * timedelta(hours=1)  # type: ignore[operator]
+        begin = min(readings["time"].to_list()) + hour * timedelta(hours=1)
         begin = begin.replace(minute=0, second=0, microsecond=0)
         arrived = readings.filter(
             (pl.col("time") >= begin) & (pl.col("time") < begin + timedelta(hours=1))

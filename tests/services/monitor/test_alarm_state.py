@@ -143,7 +143,9 @@ def test_nothing_is_claimed_while_the_feed_is_not_live(
     state = AlarmState(plant)
     assert state.view(status(), Warned(())).reason == "no reading yet"
     state.add_reading(feed_reading(NINE, pdt31008=320.0))
-    warning = WarningState(column="forecast_1h", horizon_hours=1, standing=True, since=NINE)
+    warning = WarningState(
+        column="forecast_1h", horizon="1h", horizon_hours=1, standing=True, since=NINE
+    )
     blind = state.view(status(feed, reason), Warned((warning,)))
     assert (blind.known, blind.reason, blind.in_alarm, blind.plant_time) == (
         False,
@@ -157,7 +159,9 @@ def test_nothing_is_claimed_while_the_feed_is_not_live(
 def test_in_alarm_no_warning_is_active(plant: Plant) -> None:
     state, warning = (
         AlarmState(plant),
-        WarningState(column="forecast_1h", horizon_hours=1, standing=True, since=NINE),
+        WarningState(
+            column="forecast_1h", horizon="1h", horizon_hours=1, standing=True, since=NINE
+        ),
     )
     state.add_reading(feed_reading(NINE, pdt31008=240.0))
     assert seen(state, warning).warnings == [warning]

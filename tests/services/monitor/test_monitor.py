@@ -45,7 +45,7 @@ async def test_at_the_start_the_newest_is_assessed_first_then_all_others(
 async def test_a_closed_hour_reaches_the_overview_with_its_warnings(
     plant: Plant, database_url: str
 ) -> None:
-    models = Models_(plant, lambda row: 0.9 if row.numbers["pdt31008"] > 250 else 0.1)
+    models = Models_(plant, lambda row: 0.9 if (row.numbers["pdt31008"] or 0.0) > 250 else 0.1)
     async with world(plant, database_url, hours=3, monitored=True, models=models) as w:
         with w.state.hub.listen() as listener:
             await next_event(listener, "assessment", newest_is(2))
@@ -74,7 +74,7 @@ async def test_a_closed_hour_reaches_the_overview_with_its_warnings(
 async def test_between_two_hours_a_provisional_assessment_is_shown_and_not_stored(
     plant: Plant, database_url: str
 ) -> None:
-    models = Models_(plant, lambda row: 0.9 if row.numbers["pdt31008"] > 250 else 0.1)
+    models = Models_(plant, lambda row: 0.9 if (row.numbers["pdt31008"] or 0.0) > 250 else 0.1)
     async with world(plant, database_url, hours=3, monitored=True, models=models) as w:
         anna = await w.person("anna")
         with w.state.hub.listen() as listener:
@@ -198,7 +198,7 @@ async def test_after_a_restart_the_loop_resumes_with_its_warnings(
     plant: Plant, database_url: str
 ) -> None:
     feed = Feed(plant, 3)
-    models = Models_(plant, lambda row: 0.9 if row.numbers["pdt31008"] > 250 else 0.1)
+    models = Models_(plant, lambda row: 0.9 if (row.numbers["pdt31008"] or 0.0) > 250 else 0.1)
     async with world(plant, database_url, monitored=True, feed=feed, models=models) as w:
         with w.state.hub.listen() as listener:
             await next_event(listener, "assessment", newest_is(2))

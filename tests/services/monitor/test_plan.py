@@ -43,7 +43,7 @@ def test_segments_are_sent_unless_their_numbers_decrease(plant: Plant) -> None:
             for row in block(Validator(plant, Bounds(HOUR, HOUR)), dated, HOUR)
         ]
 
-    rising = [{"segment": 1}, {"segment": -1}, {"segment": 2}]
+    rising: list[dict[str, object]] = [{"segment": 1}, {"segment": -1}, {"segment": 2}]
     assert sent(*rising) == rising
     assert sent({"segment": 5, "te301020": 1.0}, {"segment": 0, "te301020": 2.0}) == [
         {"te301020": 1.0},

@@ -204,7 +204,7 @@ async def test_a_reconnected_feed_is_not_live_before_missed_readings_are_evaluat
 async def test_warnings_of_forecasters_are_part_of_the_state_and_cleared_in_an_alarm(
     plant: Plant, tmp_path: object
 ) -> None:
-    models = Models_(plant, lambda row: 0.55 if row.numbers["pdt31008"] > 250 else 0.1)
+    models = Models_(plant, lambda row: 0.55 if (row.numbers["pdt31008"] or 0.0) > 250 else 0.1)
     async with world(
         plant, f"sqlite:///{tmp_path}/a.db", hours=3, monitored=True, models=models
     ) as w:
