@@ -175,7 +175,7 @@ async def feed_writes_nonsense(stack: Stack) -> Observed:
     pid = stack.signal("sensors", signal.SIGKILL)
     await stack.restarted("sensors", pid, STARTS_WITHIN)
     try:
-        seen = await stack.seen("something else", NOTICED_WITHIN)
+        seen = await stack.seen("unusable answer", NOTICED_WITHIN)
     finally:
         stack.feed.garbage = False
     return Observed(f"reported: {seen}", await stack.recovered())
