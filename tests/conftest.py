@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from alarmstack.core.plant import Plant, load_plant
 from tests.databases import database_url, postgres, role_urls
@@ -24,6 +25,9 @@ __all__ = [
     "spark_cluster",
 ]
 
+# A busy machine is not a failure of an example.
+settings.register_profile("alarmstack", deadline=None)
+settings.load_profile("alarmstack")
 REPOSITORY = Path(__file__).parent.parent
 if "PYTEST_XDIST_WORKER" in os.environ:
     # The main module of a worker has neither file nor spec. PySpark takes this for a run of its own
