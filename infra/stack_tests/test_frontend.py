@@ -19,7 +19,7 @@ from stack_tests.standins import provide, wanted
 
 FILE = REPOSITORY / "infra/compose.frontend.yml"
 PORTS = ("ALARMSTACK_PAGE_PORT", "ALARMSTACK_GATEWAY_PORT", "ALARMSTACK_INFERENCE_PORT")
-STORY = "an engineer sees trouble come before it is there"
+STORY = "an engineer sees a warning before the alarm"
 
 
 @pytest.fixture(scope="module")
