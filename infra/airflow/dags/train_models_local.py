@@ -49,7 +49,7 @@ def train_models_local() -> None:
 
     @task
     def promote() -> None:
-        """What beats its baseline speaks from now on, if the mode is auto."""
+        """Promote the models that are better than their baseline, if the mode is auto."""
         alarmstack("promote", "--trained")
 
     train() >> evaluate() >> promote()

@@ -55,7 +55,7 @@ def score_assets(
     its drop.
     """
     plant, said = job.plant, _columns(bundles)
-    # Copies: a model that has spoken holds a session, which does not travel.
+    # Copies: a model that was used holds a session, which cannot be sent to a worker.
     carried = spark.sparkContext.broadcast(
         {name: replace(bundle) for name, bundle in bundles.items()}
     )
@@ -67,7 +67,7 @@ def score_assets(
     ]
     schema = pa.schema(fields + [(column, pa.float64()) for column, *_ in said])
 
-    def speak(key: Any, rows: pa.Table) -> pa.Table:
+    def score_rows(key: Any, rows: pa.Table) -> pa.Table:
         chunk = chunk_of(job, rows)
         if isinstance(chunk, str):
             told = {"asset": [key[0].as_py()], "row": [-1], REFUSED: [chunk]}
@@ -99,9 +99,9 @@ def score_assets(
         return answer([(asset, RESULTS, len(content), fingerprint(content), "")])
 
     chunks = cut(spark, job, source, lambda asset, taken: {})
-    spoken = chunks.groupBy("asset", "chunk").applyInArrow(speak, schema=spark_schema(schema))
+    scored = chunks.groupBy("asset", "chunk").applyInArrow(score_rows, schema=spark_schema(schema))
     for row in (
-        spoken.groupBy("asset").applyInArrow(finish, schema=ANSWER).orderBy("asset").collect()
+        scored.groupBy("asset").applyInArrow(finish, schema=ANSWER).orderBy("asset").collect()
     ):
         found = {"file": row["name"], "bytes": row["bytes"], "sha256": row["sha256"]}
         yield row["asset"], found if row["name"] else json.loads(row["told"])
