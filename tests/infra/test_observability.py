@@ -16,6 +16,7 @@ import httpx
 import pytest
 import yaml
 
+from alarmstack.services.monitor.loop import DRIFT_SECONDS
 from tests.components import missing, program
 from tests.conftest import REPOSITORY
 from tests.databases import EXPORTER_PASSWORD, Postgres
@@ -250,7 +251,8 @@ def asked(
             ask_inference(inference)
             until(
                 lambda: bool(values(client, "alarmstack_drift_psi")),
-                lambda: "no drift was looked for",
+                lambda: "no drift was measured",
+                seconds=3 * DRIFT_SECONDS,
             )
             yield client
         finally:

@@ -410,6 +410,9 @@ async def test_an_interval_that_inference_fails_on_does_not_delay_the_others(
         await becomes(lambda: len(models.assessed) >= 2, w)
         assert sorted(models.assessed) == [BEGIN, BEGIN + HOUR]
         await becomes(lambda: w.state.tasks.down, w)
+        w.feed.reach_stride(30)
+        await becomes(lambda: w.state.monitor.provisional, w)
+        await becomes(lambda: w.state.monitor.drifted, w)
         models.fails = set()
         await recovers(w, 3)
 

@@ -8,11 +8,13 @@ import pytest
 
 from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
+from alarmstack.services.monitor import loop
 from alarmstack.services.sensors.app import Player
 from alarmstack.services.sensors.app import create_app as create_sensors
 from alarmstack.services.sensors.live import LivePlant
 from alarmstack.storage.database import plant_history
 from tests.upstreams import BEGIN, HOUR, Feed, Models_, serving
+from tests.waiting import eventually
 from tests.world import World, next_event, world
 
 pytestmark = pytest.mark.anyio
@@ -165,6 +167,24 @@ async def test_assessments_wait_for_inference_and_none_is_lost(
             await w.state.monitor.caught_up.wait()
             assert w.state.monitor.status().inference == "ready"
         assert await stored(w) == (4, 4)
+
+
+async def test_a_backlog_does_not_prevent_that_drift_is_measured(
+    plant: Plant, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "DRIFT_SECONDS", 0.1)
+    models = Models_(plant)
+    models.answering.clear()
+    url = f"sqlite:///{tmp_path}/a.db"
+    async with world(plant, url, hours=3, monitored=True, models=models) as w:
+        monitor = w.state.monitor
+
+        async def drift_measured() -> bool:
+            return monitor.drifted is not None
+
+        await eventually(drift_measured)
+        assert monitor.assessed == 0 and not monitor.caught_up.is_set()
+        models.answering.set()
 
 
 async def test_unavailable_models_are_counted(plant: Plant, tmp_path: object) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
@@ -122,7 +123,7 @@ class Monitor:
         self.quarantine_reason: str | None = None
         self._work = asyncio.Event()
         self.caught_up = asyncio.Event()
-        """Set while every interval that the feed has sent since the start is assessed."""
+        """Set while every interval that the feed has sent since the start was tried once."""
         self.simulated = False
         self.drifted: Drift | None = None
         """The newest drift report."""
@@ -382,14 +383,15 @@ class Monitor:
         while True:
             self._work.clear()
             start = await self._next_unassessed()
-            if start is not None:
+            if start is not None and start not in self._postponed:
                 self.caught_up.clear()
+            elif self._newest is not None and not self._work.is_set():
+                self.caught_up.set()
+            if start is not None:
                 await self._try_to_assess(start)
                 task.progress()
                 continue
             task.progress()
-            if self._newest is not None and not self._work.is_set():
-                self.caught_up.set()
             with task.waiting():
                 await self._work.wait()
 
@@ -575,8 +577,10 @@ class Monitor:
 
     async def _keep_measuring_drift(self, task: Task) -> None:
         """Measure drift regularly, so that its metrics do not depend on an open page."""
-        with task.waiting():
-            await self.caught_up.wait()
+        with task.waiting(), suppress(TimeoutError):
+            # A backlog delays the first measurement, but does not prevent it.
+            async with asyncio.timeout(DRIFT_SECONDS):
+                await self.caught_up.wait()
         while True:
             await self.drift()
             task.progress()
