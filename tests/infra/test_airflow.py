@@ -1,5 +1,6 @@
-"""Airflow runs the project's own command line: a drop becomes features on S3 and models in MLflow;
-a bad one ends, with reasons.
+"""Airflow runs the alarmstack commands: a drop becomes features on S3 and models in MLflow.
+
+The run of an invalid drop fails, and its log gives the reasons.
 """
 
 import sys
@@ -22,7 +23,7 @@ from tests.object_store import OWNER, ObjectStore, as_identity
 DROP_DAG, TRAIN_DAG = "ingest_etl_local_drop", "train_models_local"
 STORE = "s3://features/airflow"
 DAYS = 120
-"""Enough for a champion that beats its baseline."""
+"""Enough for a champion that is better than its baseline."""
 pytestmark = pytest.mark.slow
 
 
@@ -102,11 +103,11 @@ def test_a_drop_becomes_a_run_on_s3_and_models_in_mlflow(
 def test_a_refused_drop_ends_failed_with_the_gates_report(
     airflow: AirflowServer, folder: Path
 ) -> None:
-    bad = folder / "data_drop" / "bad.csv"
-    bad.write_text(
+    drop = folder / "data_drop" / "bad.csv"
+    drop.write_text(
         "timestamp,PDT31008,anomaly_label\n2024-01-01 00:00:00,100,0\n2024-01-01 01:00:00,101,7\n"
     )
-    run = airflow.trigger(DROP_DAG, source_path=str(bad)).json()["dag_run_id"]
+    run = airflow.trigger(DROP_DAG, source_path=str(drop)).json()["dag_run_id"]
     assert airflow.finished(DROP_DAG, run, 120) == "failed"
     assert airflow.tasks(DROP_DAG, run)["etl"] == "upstream_failed"
     assert airflow.tries(DROP_DAG, run, "great_expectations_validation") == 1
@@ -114,7 +115,7 @@ def test_a_refused_drop_ends_failed_with_the_gates_report(
     assert "anomaly_label" in log and "refused by the gate; kept in" in log
     assert (
         next((folder / "data/refused").glob("bad-*")) / "bad.csv"
-    ).read_bytes() == bad.read_bytes()
+    ).read_bytes() == drop.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -127,24 +128,22 @@ def test_a_refused_drop_ends_failed_with_the_gates_report(
 def test_a_path_that_is_no_drop_ends_at_the_first_step(
     airflow: AirflowServer, folder: Path, conf: dict[str, str], reason: str
 ) -> None:
-    given = {"source_path": conf["source_path"].replace("data_drop", str(folder / "data_drop"))}
-    run = airflow.trigger(DROP_DAG, **given).json()["dag_run_id"]
+    path = conf["source_path"].replace("data_drop", str(folder / "data_drop"))
+    run = airflow.trigger(DROP_DAG, source_path=path).json()["dag_run_id"]
     assert airflow.finished(DROP_DAG, run, 120) == "failed"
     assert reason in airflow.log(DROP_DAG, run, "resolve_source_path")
 
 
 @pytest.mark.parametrize("conf", [{}, {"source_path": ""}, {"source_path": 7}])
-def test_a_run_without_a_path_is_not_even_made(
+def test_a_run_without_a_path_is_not_created(
     airflow: AirflowServer, conf: dict[str, object]
 ) -> None:
     answer = airflow.trigger(DROP_DAG, **conf)
     assert answer.status_code == 400 and "source_path" in answer.text
 
 
-def test_the_watcher_hands_a_drop_over(airflow: AirflowServer, folder: Path) -> None:
-    """The real client against the real server; handing the same drop over again makes no second
-    run.
-    """
+def test_the_watcher_triggers_one_run_for_a_drop(airflow: AirflowServer, folder: Path) -> None:
+    """The real client calls the real server. A second call for the same drop creates no run."""
     drop = folder / "data_drop" / "watched.csv"
     drop.write_text("timestamp,anomaly_label\n2024-01-01 00:00:00,7\n")
     take = Airflow(airflow.url, USER, PASSWORD)

@@ -1,5 +1,6 @@
-"""The compose files and Dockerfiles, read: what a stack consists of, publishes, may use, and asks
-for.
+"""Checks of the compose files and Dockerfiles, without an engine.
+
+They cover services, published ports, permissions, variables, networks and images.
 """
 
 import re
@@ -25,22 +26,22 @@ DOCKERFILES = sorted((INFRA / "images").glob("*.Dockerfile"))
 ONE_SHOT = {"minio_bootstrap", "airflow-init"}
 BYTES = {"m": 2**20, "g": 2**30}
 PINNED = re.compile(r"[a-z0-9.-]+(?::\d+)?/[\w./-]+:(?!latest$)\w*\d[\w.-]*")
-"""Registry, name and a tag that says which version."""
+"""Registry, name, and a tag with a version number."""
 
 
 def service(stack: dict[str, Any], name: str) -> dict[str, Any]:
-    found: dict[str, Any] = stack["services"][name]
-    return found
+    definition: dict[str, Any] = stack["services"][name]
+    return definition
 
 
 def ports(stack: dict[str, Any]) -> dict[tuple[str, str], tuple[str, str]]:
-    """(service, port inside) → (address, default port outside)."""
-    found = {}
+    """(service, port in the container) → (address, default port on the host)."""
+    published = {}
     for name, one in stack["services"].items():
         for port in one.get("ports", []):
             address, outside, inside = re.fullmatch(r"(.+):\$\{\w+:-(\d+)\}:(\d+)", port).groups()  # type: ignore[union-attr]
-            found[name, inside] = (address, outside)
-    return found
+            published[name, inside] = (address, outside)
+    return published
 
 
 def test_the_services_are_those_of_the_contract() -> None:
@@ -78,7 +79,7 @@ def test_the_services_are_those_of_the_contract() -> None:
         "grafana": ["monitoring"],
     }
     assert (FULL["name"], FRONTEND["name"]) == ("alarmstack", "alarmstack-frontend"), (
-        "neither recreates services of the other"
+        "with one project name, each stack would recreate services of the other"
     )
 
 
@@ -125,7 +126,7 @@ def test_a_service_may_do_no_more_than_it_must(stack: dict[str, Any], name: str)
 
 
 @pytest.mark.parametrize(("stack", "name"), SERVICES)
-def test_a_service_is_started_again_and_says_how_it_is(stack: dict[str, Any], name: str) -> None:
+def test_a_service_restarts_and_has_a_health_check(stack: dict[str, Any], name: str) -> None:
     one = service(stack, name)
     if name in ONE_SHOT:
         assert one["restart"] == "on-failure"
@@ -142,13 +143,13 @@ def test_an_image_is_built_here_or_named_in_full_with_its_version(
 ) -> None:
     image = service(stack, name)["image"]
     assert PINNED.fullmatch(image), image
-    ours = image.startswith("localhost/")
+    built_here = image.startswith("localhost/")
     builders = [
         other
         for other, one in stack["services"].items()
         if one["image"] == image and "build" in one
     ]
-    assert len(builders) == (1 if ours else 0), f"{image} is built for {builders}"
+    assert len(builders) == (1 if built_here else 0), f"{image} is built for {builders}"
     for builder in builders:
         build = service(stack, builder)["build"]
         assert build["args"] == {"SOURCES": "${ALARMSTACK_SOURCES:-unknown}"}
@@ -158,7 +159,7 @@ def test_an_image_is_built_here_or_named_in_full_with_its_version(
         )
 
 
-def test_both_stacks_build_an_image_of_one_name_the_same_way() -> None:
+def test_both_stacks_build_an_image_in_the_same_way() -> None:
     built = [
         (one["image"], one["build"])
         for stack in STACKS.values()
@@ -191,38 +192,41 @@ def test_files_of_the_host_are_read_only_and_labelled_and_there(kind: str) -> No
 
 
 def variables(text: str) -> dict[str, set[str]]:
-    """Every variable of a compose file, and what stands after its name where it is asked for."""
-    found: dict[str, set[str]] = {}
-    for name, rest in re.findall(
+    """Each variable of a compose file, and the text after its name (default or error message)."""
+    suffixes: dict[str, set[str]] = {}
+    for name, suffix in re.findall(
         r"(?<!\$)\$\{(\w+)(:?[-?][^}]*)?\}", re.sub(r"(?m)^\s*#.*$", "", text)
     ):
-        found.setdefault(name, set()).add(rest)
-    return found
+        suffixes.setdefault(name, set()).add(suffix)
+    return suffixes
 
 
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|_KEY$|FERNET|ROOT_USER|ADMIN_USER|POSTGRES_USER")
 
 
 def test_every_login_is_asked_for_with_a_message_and_nothing_else_is() -> None:
-    asked = variables((INFRA / "compose.yml").read_text())
+    used = variables((INFRA / "compose.yml").read_text())
     required = {
-        name for name, rests in asked.items() if any(rest.startswith(":?") for rest in rests)
+        name
+        for name, suffixes in used.items()
+        if any(suffix.startswith(":?") for suffix in suffixes)
     }
-    assert required == {name for name in asked if SECRET.search(name)}
+    assert required == {name for name in used if SECRET.search(name)}
     for name in required:
-        assert asked[name] == {":?is not set - run make init, which writes infra/.env"}
-    for name in asked.keys() - required:
-        assert all(rest.startswith(":-") for rest in asked[name]), name
+        assert used[name] == {":?is not set - run make init, which writes infra/.env"}
+    for name in used.keys() - required:
+        assert all(suffix.startswith(":-") for suffix in used[name]), name
 
 
-def test_the_demonstration_asks_for_nothing() -> None:
-    asked = variables((INFRA / "compose.frontend.yml").read_text())
-    assert asked and all(rest.startswith(":-") for rests in asked.values() for rest in rests)
-    assert not [name for name in asked if SECRET.search(name)]
+def test_the_demonstration_requires_no_variable() -> None:
+    used = variables((INFRA / "compose.frontend.yml").read_text())
+    assert used
+    assert all(suffix.startswith(":-") for suffixes in used.values() for suffix in suffixes)
+    assert not [name for name in used if SECRET.search(name)]
 
 
 @pytest.mark.parametrize("kind", STACKS)
-def test_no_secret_stands_in_the_file(kind: str) -> None:
+def test_the_file_contains_no_secret(kind: str) -> None:
     for name, one in STACKS[kind]["services"].items():
         for variable, value in one.get("environment", {}).items():
             if SECRET.search(variable) or re.search(r"://[^/]*:[^/]*@", str(value)):
@@ -230,31 +234,31 @@ def test_no_secret_stands_in_the_file(kind: str) -> None:
 
 
 def hosts(text: str) -> set[str]:
-    """Services that addresses in a text name, where variables have their defaults."""
+    """Host names in the addresses of a text, with the default of each variable."""
     text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", re.sub(r"\$\{\w+:\?[^}]*\}", "secret", text))
     return set(re.findall(r"(?:://(?:[^/@\s]*@)?)([a-z][a-z-]+)(?=[:/])", text))
 
 
 @pytest.mark.parametrize(("stack", "name"), SERVICES)
-def test_a_service_shares_a_network_with_each_that_it_asks(
+def test_a_service_shares_a_network_with_each_service_that_it_calls(
     stack: dict[str, Any], name: str
 ) -> None:
-    one, named = service(stack, name), set[str]()
+    one, called = service(stack, name), set[str]()
     for value in [
         *map(str, one.get("environment", {}).values()),
         *map(str, one.get("command", [])),
     ]:
-        named |= hosts(value)
-    for other in named & stack["services"].keys() - {name}:
+        called |= hosts(value)
+    for other in called & stack["services"].keys() - {name}:
         assert set(one["networks"]) & set(service(stack, other)["networks"]), (
             f"{name} cannot reach {other}"
         )
-    unknown = named - stack["services"].keys() - {"localhost"}
-    assert not unknown, f"{name} asks {unknown}, which no service is"
+    unknown = called - stack["services"].keys() - {"localhost"}
+    assert not unknown, f"{name} calls {unknown}, which are not services"
 
 
-def test_every_wait_is_for_a_service_that_stays_and_can_say_that_it_is_there() -> None:
-    """Podman starts what a container depends on with it: what has run once would run again."""
+def test_services_depend_only_on_healthy_services_that_keep_running() -> None:
+    """Podman starts the dependencies of a container with it, also those that have finished."""
     for stack in STACKS.values():
         for one in stack["services"].values():
             for other, wait in one.get("depends_on", {}).items():
@@ -263,12 +267,12 @@ def test_every_wait_is_for_a_service_that_stays_and_can_say_that_it_is_there() -
 
 
 @pytest.mark.parametrize(("file", "stack"), [("prometheus.yml", FULL), ("frontend.yml", FRONTEND)])
-def test_prometheus_can_reach_what_it_scrapes(file: str, stack: dict[str, Any]) -> None:
+def test_prometheus_shares_a_network_with_each_target(file: str, stack: dict[str, Any]) -> None:
     jobs = yaml.safe_load((INFRA / "prometheus" / file).read_text())["scrape_configs"]
-    reached = set(service(stack, "prometheus")["networks"])
+    networks = set(service(stack, "prometheus")["networks"])
     for job in jobs:
         host, _, _ = job["static_configs"][0]["targets"][0].partition(":")
-        assert host == "localhost" or set(service(stack, host)["networks"]) & reached, host
+        assert host == "localhost" or set(service(stack, host)["networks"]) & networks, host
 
 
 def test_nobody_but_its_clients_reaches_the_database() -> None:
@@ -289,8 +293,9 @@ def test_nobody_but_its_clients_reaches_the_database() -> None:
 
 
 def stages(text: str) -> dict[str, tuple[str, str]]:
-    """Each stage of a Dockerfile by name (the last may have none): what it begins with, arguments
-    resolved, and its lines.
+    """Name of each stage of a Dockerfile → its base image (arguments resolved) and its lines.
+
+    The name of the last stage may be empty.
     """
     text = re.sub(r"(?m)^#.*\n", "", text)
     arguments = dict(re.findall(r"(?m)^ARG (\w+)=(\S+)$", text))
@@ -303,12 +308,12 @@ def stages(text: str) -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
-def test_every_image_that_is_used_is_nobodys_says_how_it_is_and_what_it_was_built_from(
+def test_every_image_has_an_unprivileged_user_a_health_check_and_a_sources_label(
     file: Path,
 ) -> None:
-    made = stages(file.read_text())
-    assert len(made) > 1, "what builds does not belong into what runs"
-    assert all(PINNED.fullmatch(base) or base in made for base, _ in made.values())
+    all_stages = stages(file.read_text())
+    assert len(all_stages) > 1, "build tools do not belong in the image that runs"
+    assert all(PINNED.fullmatch(base) or base in all_stages for base, _ in all_stages.values())
     builds = [
         one["build"]
         for stack in STACKS.values()
@@ -318,17 +323,17 @@ def test_every_image_that_is_used_is_nobodys_says_how_it_is_and_what_it_was_buil
     for target in {
         build.get("target", "") for build in builds if build["dockerfile"].endswith(file.name)
     }:
-        base, whole = made[target]
-        assert whole.rstrip().endswith(
+        base, lines = all_stages[target]
+        assert lines.rstrip().endswith(
             'ARG SOURCES=unknown\nRUN : built from "${SOURCES}"\n'
             "LABEL org.alarmstack.sources=${SOURCES}"
         ), target
-        while base in made:
-            base, whole = made[base][0], made[base][1] + whole
-        assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", re.findall(r"(?m)^USER (\S+)$", whole)[-1]), (
+        while base in all_stages:
+            base, lines = all_stages[base][0], all_stages[base][1] + lines
+        assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", re.findall(r"(?m)^USER (\S+)$", lines)[-1]), (
             target
         )
-        assert "\nHEALTHCHECK" in whole, target
+        assert "\nHEALTHCHECK" in lines, target
 
 
 @pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)

@@ -1,5 +1,6 @@
-"""infra/.env.example has the names of Settings, of the contract and of the compose files; and what
-`make init` makes of it.
+"""infra/.env.example has every variable of Settings, of the contract and of the compose files.
+
+`make init` makes an env file with generated secrets from it.
 """
 
 import base64
@@ -35,27 +36,27 @@ CONTRACT = {
     "VITE_FRONTEND_API_URL",
     "VITE_SENSOR_API_URL",
 }
-"""What the founding text and its contract name."""
+"""Variables that the contract names."""
 FOR_BUILDS = {"ALARMSTACK_SOURCES"}
-"""Told by `make`, never by an env file."""
+"""Set by `make`, never by an env file."""
 
 
-def named(text: str) -> dict[str, str]:
-    """Names of an env file, those that only show a default among them, and their values."""
+def variables(text: str) -> dict[str, str]:
+    """Variables of an env file and their values. Lines that only show a default are included."""
     return dict(re.findall(r"(?m)^(?:# )?([A-Z][A-Z0-9_]+)=(.*)$", text))
 
 
-def asked_by_compose() -> set[str]:
+def used_by_compose() -> set[str]:
     texts = [(INFRA / name).read_text() for name in ("compose.yml", "compose.frontend.yml")]
     return {name for text in texts for name in re.findall(r"(?<!\$)\$\{(\w+)", text)} - FOR_BUILDS
 
 
 def test_the_names_are_those_of_settings_of_the_contract_and_of_the_compose_files() -> None:
     settings = {str(field.alias) for field in Settings.model_fields.values()}
-    assert set(named(TEMPLATE)) == settings | CONTRACT | asked_by_compose()
+    assert set(variables(TEMPLATE)) == settings | CONTRACT | used_by_compose()
 
 
-def test_each_name_stands_once() -> None:
+def test_each_variable_is_listed_once() -> None:
     lines = re.findall(r"(?m)^(?:# )?([A-Z][A-Z0-9_]+)=", TEMPLATE)
     assert len(lines) == len(set(lines))
 
@@ -63,10 +64,10 @@ def test_each_name_stands_once() -> None:
 @pytest.mark.parametrize(
     "alias", sorted(str(field.alias) for field in Settings.model_fields.values())
 )
-def test_a_default_that_is_shown_for_the_default_install_is_one_that_settings_takes(
+def test_settings_accepts_every_default_that_is_shown(
     alias: str,
 ) -> None:
-    value = named(TEMPLATE)[alias]
+    value = variables(TEMPLATE)[alias]
     field = next(name for name, one in Settings.model_fields.items() if one.alias == alias)
     if value:
         Settings.model_validate({field: value})
@@ -80,7 +81,7 @@ def test_a_default_that_is_shown_for_the_default_install_is_one_that_settings_ta
 
 
 def initialised(folder: Path) -> "subprocess.CompletedProcess[str]":
-    """`make init` in a copy of the folder."""
+    """The result of `make init` in a copy of the folder."""
     (folder / "infra").mkdir(exist_ok=True)
     for name in ("init.py", ".env.example"):
         (folder / "infra" / name).write_text((INFRA / name).read_text())
@@ -105,7 +106,7 @@ def test_init_fills_every_secret_for_the_owner_alone(tmp_path: Path) -> None:
     ]
     assert len(set(secrets)) == len(secrets) > 10 and all(len(value) >= 44 for value in secrets)
     assert len(base64.urlsafe_b64decode(dict(made)["AIRFLOW_FERNET_KEY"])) == 32
-    # The gateway takes what was generated.
+    # Settings accepts the generated secrets.
     assert Settings.model_validate(
         {
             "jwt_secret": dict(made)["JWT_SECRET"],
@@ -114,7 +115,7 @@ def test_init_fills_every_secret_for_the_owner_alone(tmp_path: Path) -> None:
     )
 
 
-def test_init_leaves_what_is_there_and_says_so(tmp_path: Path) -> None:
+def test_init_keeps_an_existing_file_and_reports_it(tmp_path: Path) -> None:
     initialised(tmp_path)
     before = (tmp_path / "infra/.env").read_bytes()
     again = initialised(tmp_path)
@@ -125,8 +126,8 @@ def test_init_leaves_what_is_there_and_says_so(tmp_path: Path) -> None:
 def test_every_secret_that_compose_asks_for_is_one_that_init_makes(tmp_path: Path) -> None:
     initialised(tmp_path)
     made = dict(re.findall(r"(?m)^([A-Z0-9_]+)=(.*)$", (tmp_path / "infra/.env").read_text()))
-    asked = set(re.findall(r"\$\{(\w+):\?", (INFRA / "compose.yml").read_text()))
-    assert asked and not [name for name in asked if not made.get(name)]
+    required = set(re.findall(r"\$\{(\w+):\?", (INFRA / "compose.yml").read_text()))
+    assert required and not [name for name in required if not made.get(name)]
 
 
 def test_the_env_file_is_never_committed() -> None:

@@ -1,5 +1,5 @@
-"""The reverse proxy of the full stack: the real nginx with the files of infra/nginx, before a real
-gateway.
+"""The reverse proxy of the full stack: a real nginx with the files of infra/nginx, in front of a
+real gateway.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ HSTS = "strict-transport-security"
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate of this run for localhost, and its key."""
+    """A new certificate for localhost, and its key."""
     folder = tmp_path_factory.mktemp("certificate")
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    made = [
+    command = [
         "openssl",
         "req",
         "-x509",
@@ -50,7 +50,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         "-out",
         certificate,
     ]
-    subprocess.run(list(map(str, made)), check=True, capture_output=True, timeout=60)
+    subprocess.run(list(map(str, command)), check=True, capture_output=True, timeout=60)
     return certificate, key
 
 
@@ -62,16 +62,17 @@ def installed(
     certificate: Path | None = None,
     key: Path | None = None,
 ) -> list[str]:
-    """The files of infra/nginx with the paths and addresses of this test, and the command that
-    starts them.
+    """Copy infra/nginx with the paths and addresses of this test; return the command that starts
+    nginx with them.
     """
     if shutil.which("nginx") is None:
         if os.environ.get("ALARMSTACK_TEST_ALL") == "1":
             pytest.fail(
-                "nginx is missing, and ALARMSTACK_TEST_ALL=1 leaves nothing out: `make system-deps`"
+                "nginx is missing, and ALARMSTACK_TEST_ALL=1 allows no skipped test: "
+                "`make system-deps` installs it"
             )
-        pytest.skip("nginx is not installed: `make system-deps`")
-    places = {
+        pytest.skip("nginx is missing: `make system-deps` installs it")
+    replacements = {
         "/etc/alarmstack": str(folder / "files"),
         "/tmp/": f"{folder}/tmp/",
         "/run/tls": str(folder / "tls"),
@@ -83,7 +84,9 @@ def installed(
         (folder / name).mkdir()
     for file in NGINX.iterdir():
         text = re.sub(
-            "|".join(map(re.escape, places)), lambda found: places[found[0]], file.read_text()
+            "|".join(map(re.escape, replacements)),
+            lambda match: replacements[match[0]],
+            file.read_text(),
         )
         (folder / "files" / file.name).write_text(text)
     for source, name in ((certificate, "certificate.pem"), (key, "key.pem")):
@@ -98,7 +101,7 @@ def installed(
 async def proxied(
     plant: Plant, folder: Path, pair: tuple[Path, Path] | None
 ) -> AsyncIterator[tuple[World, int]]:
-    """A gateway behind nginx, with TLS where there is a certificate; nginx's port."""
+    """A gateway behind nginx, and the port of nginx. With a certificate, nginx uses TLS."""
     database = f"sqlite:///{folder}/a.db"
     async with (
         world(plant, database, trusted_proxies="localhost") as w,
@@ -131,7 +134,7 @@ async def _listening(port: int, process: "subprocess.Popen[bytes]", log: Path) -
 
 
 def browser(certificate: Path | None, **options: object) -> httpx.AsyncClient:
-    """A browser at 127.0.0.2 that trusts that certificate."""
+    """An HTTP client at 127.0.0.2 that trusts this certificate."""
     context = ssl.create_default_context(cafile=certificate) if certificate else True
     transport = httpx.AsyncHTTPTransport(verify=context, local_address="127.0.0.2")
     return httpx.AsyncClient(transport=transport, timeout=20, **options)  # type: ignore[arg-type]
@@ -164,7 +167,7 @@ async def test_with_a_certificate_the_screen_is_served_by_tls_alone(
         async with w.state.database.begin() as session:
             (login, *_) = await journal.read(session)
         assert login.value == {"address": "127.0.0.2"}, (
-            "nginx names its client, whatever the client says of itself"
+            "the gateway uses the address from nginx, not the one that the client claims"
         )
         assert all("Secure" in cookie for cookie in cookies)
         assert (
@@ -194,13 +197,15 @@ async def test_old_versions_of_tls_are_refused(
             writer.close()
 
 
-async def test_without_a_certificate_it_is_http_without_hsts(plant: Plant, tmp_path: Path) -> None:
+async def test_without_a_certificate_nginx_serves_http_without_hsts(
+    plant: Plant, tmp_path: Path
+) -> None:
     async with proxied(plant, tmp_path, None) as (_, port), browser(None) as client:
         answer = await client.get(f"http://localhost:{port}/api/health")
         assert answer.status_code == 200 and HSTS not in answer.headers
 
 
-async def test_a_foreign_host_is_refused_behind_nginx_too(plant: Plant, tmp_path: Path) -> None:
+async def test_an_unknown_host_name_is_refused_behind_nginx(plant: Plant, tmp_path: Path) -> None:
     async with proxied(plant, tmp_path, None) as (_, port), browser(None) as client:
         answer = await client.get(
             f"http://localhost:{port}/api/health", headers={"Host": "evil.example"}
@@ -209,13 +214,13 @@ async def test_a_foreign_host_is_refused_behind_nginx_too(plant: Plant, tmp_path
 
 
 @pytest.mark.parametrize("missing", ["certificate", "key"])
-def test_a_certificate_without_its_key_starts_nothing(
+def test_nginx_does_not_start_with_a_certificate_or_key_alone(
     tmp_path: Path, certificate: tuple[Path, Path], missing: str
 ) -> None:
-    given = {"certificate": certificate[0], "key": certificate[1]}
-    del given[missing]
+    files = {"certificate": certificate[0], "key": certificate[1]}
+    del files[missing]
     done = subprocess.run(
-        installed(tmp_path, "http://127.0.0.1:9", 9, **given),
+        installed(tmp_path, "http://127.0.0.1:9", 9, **files),
         capture_output=True,
         text=True,
         timeout=20,
