@@ -1,5 +1,6 @@
-"""Hostile files in the drop folder of a real watcher. Each is refused with its reason, and the
-valid file behind it is taken.
+"""Invalid and hostile files in the drop folder of a real watcher.
+
+The watcher must refuse each file with a reason, and take the valid file after it.
 """
 
 from __future__ import annotations
@@ -23,24 +24,23 @@ from tests.home import alarmstack
 from alarmstack.pipelines.watcher.drops import fingerprint
 from alarmstack.pipelines.watcher.ledger import Entry, Ledger
 from chaos.faults import Fault, Observed
-from chaos.stack import NotHeldError, Stack
+from chaos.stack import ExpectationError, Stack
 
-DEALT_WITHIN = 120.0
-"""Wall seconds within which the watcher is through with a hostile file and the valid
-one behind it.
-"""
+PROCESSED_WITHIN = 120.0
+"""Limit of wall seconds for a hostile file and the valid file after it."""
 LAST_ROW, LAST_COLUMN = 1_048_575, 16_383
 """The last cell of a sheet, counted from 0."""
 UNPACKED_BYTES = 3_000_000_000
 MANY_COLUMNS = 100_000
 VALID_ROWS = 200
 SETTLE_SECONDS = "0.3"
-LOOK_SECONDS = 0.2
+CHECK_SECONDS = 0.2
 Hostile = Callable[[Path], None]
+"""Writes a hostile file to a path."""
 
 
 class Drops:
-    """A drop folder and the `alarmstack watch` that watches it."""
+    """A drop folder, and `alarmstack watch` as the process that watches it."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.folder = root, root / "data_drop"
@@ -48,9 +48,7 @@ class Drops:
         self.process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
-        """A small valid dataset: the month of a simulated plant, as `alarmstack
-        ingest` writes it.
-        """
+        """Make a small valid dataset: simulated data, as `alarmstack ingest` writes it."""
         if self.valid:
             return
         self.folder.mkdir(parents=True)
@@ -61,8 +59,8 @@ class Drops:
 
     @contextmanager
     def watched(self, **settings: str) -> Iterator[None]:
-        """The watcher, as a process of its own."""
-        told = {
+        """Run the watcher until the block ends; `settings` are added to its environment."""
+        environment = {
             "ALARMSTACK_DATA_DIR": str(self.root),
             "ALARMSTACK_SETTLE_SECONDS": SETTLE_SECONDS,
             "COLUMNS": "300",
@@ -70,7 +68,7 @@ class Drops:
         command = [str(Path(sys.executable).with_name("alarmstack")), "watch", str(self.folder)]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                command, env=os.environ | told | settings, stdout=log, stderr=log
+                command, env=os.environ | environment | settings, stdout=log, stderr=log
             )
         try:
             yield
@@ -80,67 +78,69 @@ class Drops:
 
     @property
     def log(self) -> Path:
-        """What the watcher printed."""
+        """The output of the watcher."""
         return self.root / "watch.log"
 
     def entry(self, path: Path) -> Entry | None:
-        """What became of a file."""
+        """The ledger entry of a file; None if the watcher has not processed it."""
         sha256 = fingerprint(path)
         entries = Ledger(self.root / "watcher/ledger.jsonl").entries()
-        return next((one for one in entries if one.sha256 == sha256), None)
+        return next((entry for entry in entries if entry.sha256 == sha256), None)
 
-    async def dealt(self, path: Path) -> Entry:
-        """Wait until the watcher has dealt with a file. Raises NotHeldError where it ended, or
-        takes too long.
+    async def processed(self, path: Path) -> Entry:
+        """Wait until the watcher has processed a file; return its ledger entry.
+
+        Raises ExpectationError if the watcher has ended or takes too long.
         """
-        end = monotonic() + DEALT_WITHIN
+        end = monotonic() + PROCESSED_WITHIN
         while (entry := self.entry(path)) is None:
             if self.process is not None and self.process.poll() is not None:
-                raise NotHeldError(
-                    f"the watcher ended with {self.process.returncode}: {self._last()}"
+                raise ExpectationError(
+                    f"the watcher ended with {self.process.returncode}: {self._end_of_log()}"
                 )
             if monotonic() > end:
-                raise NotHeldError(
-                    f"{path.name!r} was not dealt with in {DEALT_WITHIN:.0f} s: {self._last()}"
+                raise ExpectationError(
+                    f"{path.name!r} was not processed within {PROCESSED_WITHIN:.0f} s: "
+                    f"{self._end_of_log()}"
                 )
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
         return entry
 
-    def _last(self) -> str:
+    def _end_of_log(self) -> str:
         return self.log.read_text(errors="replace")[-300:]
 
 
 async def _hostile_file(drops: Drops, name: str, make: Hostile, stack: Stack | None) -> Observed:
-    """Drop a hostile file and a valid one behind it, before the watcher starts: as
-    after a restart.
-    """
+    """Drop a hostile file and a valid one before the watcher starts, as after a restart."""
     await asyncio.to_thread(drops.prepare)
     hostile = drops.folder / name
     await asyncio.to_thread(make, hostile)
-    behind = drops.folder / f"z-behind-{name[0]}.csv"
-    behind.write_bytes(drops.valid)
+    valid = drops.folder / f"z-valid-{name[0]}.csv"
+    valid.write_bytes(drops.valid)
     with drops.watched():
-        taken = await drops.dealt(behind)
-        if taken.outcome != "taken":
-            raise NotHeldError(f"the valid file behind was {taken.outcome}: {taken.detail}")
-        entry = None if hostile.is_symlink() else await drops.dealt(hostile)
+        valid_entry = await drops.processed(valid)
+        if valid_entry.outcome != "taken":
+            raise ExpectationError(
+                f"the valid file was {valid_entry.outcome}: {valid_entry.detail}"
+            )
+        entry = None if hostile.is_symlink() else await drops.processed(hostile)
     hostile.unlink()
     if entry is None:
-        return Observed("not followed; the valid file behind it was taken")
+        return Observed("not followed; the valid file after it was taken")
     if entry.outcome != "refused":
-        raise NotHeldError(f"{entry.outcome}: {entry.detail}")
+        raise ExpectationError(f"{entry.outcome}: {entry.detail}")
     reason = entry.detail.partition("(")[2] or entry.detail
     return Observed(f"{entry.outcome}: {reason[:140]}")
 
 
 def last_cell(path: Path) -> None:
-    """A small workbook whose used range is a whole sheet."""
+    """A small workbook whose used range is the largest possible."""
     with xlsxwriter.Workbook(path) as book:
         book.add_worksheet().write(LAST_ROW, LAST_COLUMN, 1)
 
 
 def unpacks_to_gigabytes(path: Path) -> None:
-    """A small workbook with a sheet of gigabytes."""
+    """A small workbook with a sheet that takes gigabytes when unpacked."""
     with xlsxwriter.Workbook(path) as book:
         book.add_worksheet().write(0, 0, 1)
     megabyte = b" " * (1 << 20)
@@ -159,17 +159,17 @@ def many_columns(path: Path) -> None:
 
 
 def nonsense(path: Path) -> None:
-    """Bytes that are no table."""
+    """Bytes that are not a table."""
     path.write_bytes(b"\x00\xff not a table \n" * 10)
 
 
 def link_to_root(path: Path) -> None:
-    """A link to everything."""
+    """A symbolic link to the root folder."""
     path.symlink_to("/")
 
 
 async def _airflow_page(drops: Drops, stack: Stack | None) -> Observed:
-    """Something answers 200 with a page of HTML where Airflow should be."""
+    """At the address of Airflow, a server answers every request with 200 and a page of HTML."""
     await asyncio.to_thread(drops.prepare)
     name = "for-airflow.csv"
     with (
@@ -177,19 +177,21 @@ async def _airflow_page(drops: Drops, stack: Stack | None) -> Observed:
         drops.watched(ALARMSTACK_AIRFLOW_URL=url, AIRFLOW_ADMIN_USER="admin"),
     ):
         (drops.folder / name).write_bytes(drops.valid)
-        end = monotonic() + DEALT_WITHIN
+        end = monotonic() + PROCESSED_WITHIN
         while f"{name}: not now" not in drops.log.read_text(errors="replace"):
             if drops.process is None or drops.process.poll() is not None or monotonic() > end:
-                raise NotHeldError(f"not reported: {drops.log.read_text(errors='replace')[-300:]}")
-            await asyncio.sleep(LOOK_SECONDS)
+                raise ExpectationError(
+                    f"not reported: {drops.log.read_text(errors='replace')[-300:]}"
+                )
+            await asyncio.sleep(CHECK_SECONDS)
     lines = drops.log.read_text(errors="replace").splitlines()
-    told = next(line for line in lines if f"{name}: not now" in line)
+    report = next(line for line in lines if f"{name}: not now" in line)
     begin = monotonic()
     with drops.watched():
-        entry = await drops.dealt(drops.folder / name)
+        entry = await drops.processed(drops.folder / name)
     if entry.outcome != "taken":
-        raise NotHeldError(f"afterwards {entry.outcome}: {entry.detail}")
-    return Observed(told[:160], monotonic() - begin)
+        raise ExpectationError(f"afterwards {entry.outcome}: {entry.detail}")
+    return Observed(report[:160], monotonic() - begin)
 
 
 @contextmanager
@@ -202,7 +204,7 @@ def _html_server() -> Iterator[str]:
             self.wfile.write(b"<html>Welcome</html>")
 
         def log_message(self, *_: object) -> None:
-            """Keep quiet."""
+            """Write no log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -216,7 +218,7 @@ def _html_server() -> Iterator[str]:
 
 def drop_faults(root: Path) -> list[Fault]:
     """The faults of the drop folder, in the order of the table."""
-    drops, refused = Drops(root), "refused with its reason; the valid file behind it is taken"
+    drops, refused = Drops(root), "refused with its reason; the valid file after it is taken"
     files: list[tuple[str, str, Hostile]] = [
         ("workbook with a cell in the last row and column", "a-last.xlsx", last_cell),
         ("workbook that unpacks to 3 GB", "b-large.xlsx", unpacks_to_gigabytes),

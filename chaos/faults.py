@@ -1,9 +1,8 @@
-"""Every fault: what is done to the running services, what they must do, and how it is seen that
-they did.
+"""The faults of the running services, and the checks of their reaction.
 
-A fault is a function of the stack. It returns what was observed and the seconds until everything
-worked again; it raises NotHeldError where a service did not do what is expected. The order is the
-order of the table.
+A fault is a function of the stack. It returns what was observed and the seconds until recovery. It
+raises ExpectationError if a service did not react as expected. The faults are in the order of the
+table.
 """
 
 from __future__ import annotations
@@ -28,22 +27,22 @@ from tests.databases import Postgres
 from tests.object_store import free_ports
 
 from chaos.feed import Row
-from chaos.stack import NotHeldError, Stack
+from chaos.stack import ExpectationError, Stack
 
 LOCK_SECONDS = 14.0
 DATABASE_AWAY_SECONDS = 12.0
 NOTICED_WITHIN = 30.0
-"""A fault that lasts is reported within so many wall seconds."""
+"""Limit of wall seconds until a lasting fault is reported."""
 HUNG_WITHIN = 10.0
-"""A hung service is known and killed within so many seconds; its successor then needs its own time
-to start.
-"""
+"""Limit of wall seconds until a service that hangs is killed; the new process starts after that."""
 STARTS_WITHIN = 40.0
+"""Limit of wall seconds until a new process runs."""
 
 
 class Observed(NamedTuple):
-    """What the services did. `recovery`: wall seconds from the end of the fault until everything
-    worked again.
+    """The reaction of the services.
+
+    `recovery` is the wall seconds from the end of the fault until everything works again.
     """
 
     text: str
@@ -55,7 +54,7 @@ Inject = Callable[[Stack], Awaitable[Observed]]
 
 @dataclass(frozen=True)
 class Fault:
-    """A row of the table."""
+    """A fault, its expected effect, and the function that injects it."""
 
     name: str
     expected: str
@@ -65,25 +64,25 @@ class Fault:
 async def database_locked(stack: Stack) -> Observed:
     """Another process holds SQLite's write lock for longer than a writer waits."""
     path = stack.settings.database.removeprefix("sqlite:///")
-    with sqlite3.connect(path, isolation_level=None, timeout=5) as holder:
-        holder.execute("BEGIN IMMEDIATE")
+    with sqlite3.connect(path, isolation_level=None, timeout=5) as lock:
+        lock.execute("BEGIN IMMEDIATE")
         end = monotonic() + LOCK_SECONDS
-        seen = await stack.seen("locked", LOCK_SECONDS)
+        report = await stack.reported("locked", LOCK_SECONDS)
         await asyncio.sleep(max(0.0, end - monotonic()))
-        holder.execute("ROLLBACK")
-    holder.close()
-    return Observed(f"reported: {seen}", await stack.recovered())
+        lock.execute("ROLLBACK")
+    lock.close()
+    return Observed(f"reported: {report}", await stack.recovered())
 
 
 async def disk_full(stack: Stack) -> Observed:
-    """The file system of the data folder has no room left, and gets some again."""
+    """The file system of the data folder is full, and has free space again later."""
     ballast = stack.data / "ballast"
     _fill(ballast)
     try:
-        seen = await stack.seen("gateway is not ready", NOTICED_WITHIN)
+        report = await stack.reported("gateway is not ready", NOTICED_WITHIN)
     finally:
         ballast.unlink()
-    return Observed(f"reported: {seen}", await stack.recovered())
+    return Observed(f"reported: {report}", await stack.recovered())
 
 
 def _fill(path: Path) -> None:
@@ -98,7 +97,7 @@ def _fill(path: Path) -> None:
 
 
 async def second_demo(stack: Stack) -> Observed:
-    """A second `make run` in the same folder, on other ports."""
+    """A second set of services starts in the same folder, on other ports."""
     names = [f"ALARMSTACK_{name}_PORT" for name in ("SENSORS", "INFERENCE", "GATEWAY", "PAGE")]
     ports = dict(zip(names, map(str, free_ports(len(names))), strict=True))
     environment = os.environ | ports | {"ALARMSTACK_DATA_DIR": str(stack.data)}
@@ -113,31 +112,31 @@ async def second_demo(stack: Stack) -> Observed:
         check=False,
     )
     done = await asyncio.to_thread(run)
-    told = done.stderr.strip().splitlines()
-    if done.returncode == 0 or "is in use by" not in done.stderr or len(told) != 1:
-        raise NotHeldError(f"code {done.returncode}: {done.stderr[-200:]}")
+    lines = done.stderr.strip().splitlines()
+    if done.returncode == 0 or "is in use by" not in done.stderr or len(lines) != 1:
+        raise ExpectationError(f"code {done.returncode}: {done.stderr[-200:]}")
     return Observed("refused, naming the process that uses the folder", await stack.recovered())
 
 
 def bad_row(change: Callable[[Row], Row]) -> Inject:
-    """One closed interval that the feed sends is changed."""
+    """Inject a fault that changes the next closed interval from the feed."""
 
     async def inject(stack: Stack) -> Observed:
         before = (await stack.overview() or {})["status"]["quarantined"]
         stack.feed.change = change
 
-        async def counted() -> str | None:
+        async def new_reason() -> str | None:
             status = (await stack.overview() or {}).get("status", {"quarantined": 0})
             return status["quarantine_reason"] if status["quarantined"] > before else None
 
-        reason = await stack.until(counted, "the row is set aside", NOTICED_WITHIN)
-        return Observed(f"set aside: {reason}", await stack.recovered())
+        reason = await stack.until(new_reason, "the row is quarantined", NOTICED_WITHIN)
+        return Observed(f"quarantined: {reason}", await stack.recovered())
 
     return inject
 
 
 def before_christ(row: Row) -> Row:
-    """A timestamp that is no instant in UTC: it lies before the year 1."""
+    """A timestamp that cannot be converted to UTC, because it lies before the year 1."""
     return row | {"timestamp": "0001-01-01T00:00:00+14:00"}
 
 
@@ -154,47 +153,47 @@ def unknown_key(row: Row) -> Row:
 
 
 def not_finite(row: Row) -> Row:
-    """A value that is no number of this world."""
+    """An infinite value."""
     key = next(key for key, value in row.items() if isinstance(value, float))
     return row | {key: float("inf")}
 
 
 async def feed_silent(stack: Stack) -> Observed:
-    """The connection to the feed stays open, and nothing comes through it."""
+    """The connection to the feed stays open, but transfers no data."""
     stack.feed.stall()
     try:
-        seen = await stack.seen("feed stale", NOTICED_WITHIN)
+        report = await stack.reported("feed stale", NOTICED_WITHIN)
     finally:
         stack.feed.flow()
-    return Observed(f"reported: {seen}", await stack.recovered())
+    return Observed(f"reported: {report}", await stack.recovered())
 
 
 async def feed_writes_nonsense(stack: Stack) -> Observed:
-    """The feed restarts, and a proxy answers in its place with a page of HTML."""
+    """The feed restarts, and a proxy answers instead with a page of HTML."""
     stack.feed.garbage = True
     pid = stack.signal("sensors", signal.SIGKILL)
     await stack.restarted("sensors", pid, STARTS_WITHIN)
     try:
-        seen = await stack.seen("unusable answer", NOTICED_WITHIN)
+        report = await stack.reported("unusable answer", NOTICED_WITHIN)
     finally:
         stack.feed.garbage = False
-    return Observed(f"reported: {seen}", await stack.recovered())
+    return Observed(f"reported: {report}", await stack.recovered())
 
 
 def killed(name: str) -> Inject:
-    """A service is killed with kill -9."""
+    """Inject a fault that kills a service with SIGKILL."""
 
     async def inject(stack: Stack) -> Observed:
         pid = stack.signal(name, signal.SIGKILL)
         begin = monotonic()
         await stack.restarted(name, pid, STARTS_WITHIN)
-        return Observed("started again", await stack.recovered(begin))
+        return Observed("restarted", await stack.recovered(begin))
 
     return inject
 
 
 def hung(name: str) -> Inject:
-    """A service stops answering while its process lives."""
+    """Inject a fault that stops a service with SIGSTOP: its process exists but does not answer."""
 
     async def inject(stack: Stack) -> Observed:
         pid = stack.signal(name, signal.SIGSTOP)
@@ -206,39 +205,39 @@ def hung(name: str) -> Inject:
         await stack.until(gone, f"{name} is killed", HUNG_WITHIN)
         noticed = monotonic() - begin
         await stack.restarted(name, pid, STARTS_WITHIN)
-        return Observed(f"killed after {noticed:.0f} s and started again", await stack.recovered())
+        return Observed(f"killed after {noticed:.0f} s and restarted", await stack.recovered())
 
     return inject
 
 
 async def store_broken(stack: Stack) -> Observed:
-    """The store that the sensor API writes its readings to cannot be written."""
-    raw, aside = stack.data / "raw", stack.data / "raw.aside"
-    raw.rename(aside)
+    """The sensor API cannot write to the store of its readings."""
+    raw, backup = stack.data / "raw", stack.data / "raw.backup"
+    raw.rename(backup)
     raw.write_text("a file where a folder should be")
     try:
-        seen = await stack.seen("readings", NOTICED_WITHIN)
+        report = await stack.reported("readings", NOTICED_WITHIN)
         before = await _plant_time(stack)
 
-        async def moves() -> bool:
+        async def advances() -> bool:
             return await _plant_time(stack) > before
 
-        await stack.until(moves, "the plant clock goes on", NOTICED_WITHIN)
+        await stack.until(advances, "the plant clock advances", NOTICED_WITHIN)
     finally:
         raw.unlink()
-        aside.rename(raw)
-    return Observed(f"plant clock goes on; reported: {seen}", await stack.recovered())
+        backup.rename(raw)
+    return Observed(f"plant clock advances; reported: {report}", await stack.recovered())
 
 
 async def _plant_time(stack: Stack) -> datetime:
     answer = await stack.get("sensors", "/sensors/live")
     if answer is None:
-        raise NotHeldError("the sensor API does not answer")
+        raise ExpectationError("the sensor API does not answer")
     return datetime.fromisoformat(answer.json()["reading"]["timestamp"])
 
 
 def damaged_copy(damage: Callable[[Path], None]) -> Inject:
-    """The cached copies of the models are damaged, and the inference API starts with them."""
+    """Inject a fault that damages the cached models and restarts the inference API."""
 
     async def inject(stack: Stack) -> Observed:
         damage(stack.data / "serving")
@@ -246,49 +245,49 @@ def damaged_copy(damage: Callable[[Path], None]) -> Inject:
         begin = monotonic()
         await stack.restarted("inference", pid, STARTS_WITHIN)
         recovery = await stack.recovered(begin)
-        return Observed("the damaged copies were fetched again; every model answers", recovery)
+        return Observed("damaged copies fetched again; every model serves", recovery)
 
     return inject
 
 
-def half_graphs(serving: Path) -> None:
-    """Cut every ONNX graph in half."""
+def truncated_graphs(serving: Path) -> None:
+    """Truncate every ONNX graph to half its length."""
     graphs = sorted(serving.rglob("*.onnx"))
     if not graphs:
-        raise NotHeldError(f"no graph below {serving}")
+        raise ExpectationError(f"no ONNX graph in {serving}")
     for graph in graphs:
         graph.write_bytes(graph.read_bytes()[: graph.stat().st_size // 2])
 
 
 def edited_thresholds(serving: Path) -> None:
-    """Change a number in every JSON file that describes a model."""
+    """Change a number in the JSON description of every model."""
     files = [path for path in serving.rglob("*.json") if path.name != "current.json"]
     if not files:
-        raise NotHeldError(f"no description below {serving}")
+        raise ExpectationError(f"no model description in {serving}")
     for path in files:
         path.write_text(path.read_text().replace("0.", "0.9", 1))
 
 
 def list_as_index(serving: Path) -> None:
-    """The index of the copies holds valid JSON of another kind."""
+    """Replace the index of the cached models with valid JSON of the wrong type."""
     (serving / "current.json").write_text("[]")
 
 
 async def registry_damaged(stack: Stack) -> Observed:
     """The registry's database file is overwritten, and restored later."""
     registry = stack.data / "mlflow.db"
-    whole = stack.data / "mlflow.db.whole"
-    shutil.copy(registry, whole)
-    registry.write_bytes(b"no database at all" * 1000)
+    backup = stack.data / "mlflow.db.backup"
+    shutil.copy(registry, backup)
+    registry.write_bytes(b"not a database" * 1000)
     try:
-        seen = await stack.until(
+        report = await stack.until(
             partial(_registry_reported, stack), "the registry is reported", NOTICED_WITHIN
         )
         if await stack.overview() is None or (await stack.get("inference", "/models")) is None:
-            raise NotHeldError("a service went away with the registry")
+            raise ExpectationError("a service does not answer while the registry is damaged")
     finally:
-        whole.replace(registry)
-    return Observed(f"the last good models go on; reported: {seen}", await stack.recovered())
+        backup.replace(registry)
+    return Observed(f"the last good models serve; reported: {report}", await stack.recovered())
 
 
 async def _registry_reported(stack: Stack) -> str | None:
@@ -299,21 +298,21 @@ async def _registry_reported(stack: Stack) -> str | None:
 
 
 async def database_stopped(server: Postgres, stack: Stack) -> Observed:
-    """Postgres is stopped, and started again."""
+    """Postgres stops, and starts again later."""
     server.stop()
     end = monotonic() + DATABASE_AWAY_SECONDS
     try:
-        seen = await stack.seen("", NOTICED_WITHIN)
+        report = await stack.reported("", NOTICED_WITHIN)
         await asyncio.sleep(max(0.0, end - monotonic()))
     finally:
         server.resume()
-    return Observed(f"reported: {seen[:160]}", await stack.recovered())
+    return Observed(f"reported: {report[:160]}", await stack.recovered())
 
 
 def faults() -> list[Fault]:
-    """The faults of the live services, in the order of the table."""
-    aside = "quarantined with its reason; the rows around it are assessed"
-    again = "restarted; nothing lost"
+    """The faults of services that use SQLite, in the order of the table."""
+    quarantined = "quarantined with its reason; the rows around it are assessed"
+    restarted = "restarted; nothing lost"
     fetched = "not served; fetched again from the registry"
     rows = [
         Fault(
@@ -323,26 +322,28 @@ def faults() -> list[Fault]:
         ),
         Fault("disk full, freed later", "reported; monitoring resumes; nothing lost", disk_full),
         Fault("second `make run` in the same folder", "refused in one line", second_demo),
-        Fault("interval dated 0001-01-01T00:00+14:00", aside, bad_row(before_christ)),
-        Fault("row 17 min off the grid", aside, bad_row(off_the_grid)),
-        Fault("row with an unknown key", aside, bad_row(unknown_key)),
-        Fault("row with an infinite value", aside, bad_row(not_finite)),
+        Fault("interval dated 0001-01-01T00:00+14:00", quarantined, bad_row(before_christ)),
+        Fault("row 17 min off the grid", quarantined, bad_row(off_the_grid)),
+        Fault("row with an unknown key", quarantined, bad_row(unknown_key)),
+        Fault("row with an infinite value", quarantined, bad_row(not_finite)),
         Fault("feed connection silent", "reported as stale; gap filled afterwards", feed_silent),
         Fault("feed answers with HTML", "reported; gap filled afterwards", feed_writes_nonsense),
         Fault(
             "store of the sensor API cannot be written",
-            "plant clock goes on; readings kept",
+            "plant clock advances; readings kept",
             store_broken,
         ),
-        Fault("half graphs in the models' copies", fetched, damaged_copy(half_graphs)),
-        Fault("edited thresholds in the models' copies", fetched, damaged_copy(edited_thresholds)),
-        Fault("current.json = []", fetched, damaged_copy(list_as_index)),
+        Fault("truncated graphs in the cached models", fetched, damaged_copy(truncated_graphs)),
+        Fault("edited thresholds in the cached models", fetched, damaged_copy(edited_thresholds)),
+        Fault("index of the cached models is []", fetched, damaged_copy(list_as_index)),
         Fault("registry file damaged", "last good models serve; reported", registry_damaged),
     ]
     names = ("sensors", "inference", "gateway")
-    rows += [Fault(f"kill -9 {name}", again, killed(name)) for name in names]
+    rows += [Fault(f"kill -9 {name}", restarted, killed(name)) for name in names]
     rows += [
-        Fault(f"{name} hangs (SIGSTOP)", f"killed within {HUNG_WITHIN:.0f} s; {again}", hung(name))
+        Fault(
+            f"{name} hangs (SIGSTOP)", f"killed within {HUNG_WITHIN:.0f} s; {restarted}", hung(name)
+        )
         for name in names
     ]
     return rows
@@ -362,7 +363,7 @@ def postgres_faults(server: Postgres) -> list[Fault]:
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """A folder on a file system of its own, which a test can fill. Needs root."""
+    """Mount a small file system on `folder` until the block ends. Needs root."""
     folder.mkdir(parents=True)
     subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "chaos", str(folder)],

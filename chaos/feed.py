@@ -1,5 +1,6 @@
-"""A proxy between the gateway and the sensor API. It can stall as a dead connection does, and
-change the rows that pass.
+"""A proxy between the gateway and the sensor API.
+
+It can stall like a dead connection, and change a row.
 """
 
 from __future__ import annotations
@@ -24,29 +25,29 @@ Change = Callable[[Row], Row]
 
 
 class Feed:
-    """Passes everything on to the sensor API, except for what a fault asks for."""
+    """Forwards every request to the sensor API, with the changes that a fault needs."""
 
     def __init__(self, target: str) -> None:
         self._client = httpx.AsyncClient(base_url=target, timeout=30, trust_env=False)
         self._flowing = asyncio.Event()
         self._flowing.set()
         self.change: Change | None = None
-        """Applied to the next closed interval that passes, once."""
+        """Applied once, to the next closed interval."""
         self.changed: Row | None = None
         self.garbage = False
-        """Whether every answer is text instead of JSON."""
+        """Whether every response is HTML instead of JSON."""
 
     def stall(self) -> None:
-        """Keep every connection open and pass nothing on."""
+        """Keep every connection open, but forward nothing."""
         self._flowing.clear()
 
     def flow(self) -> None:
-        """Pass everything on again."""
+        """Forward all data again."""
         self._flowing.set()
 
     @asynccontextmanager
     async def served(self, port: int) -> AsyncIterator[None]:
-        """The proxy on a port of this machine."""
+        """Serve the proxy on a local port until the block ends."""
         routes = [
             Route("/sensors/stream", self._stream),
             Route("/{path:path}", self._pass, methods=["GET", "POST"]),
@@ -85,7 +86,7 @@ class Feed:
         return StreamingResponse(self._lines(), media_type="text/event-stream")
 
     async def _lines(self) -> AsyncIterator[str]:
-        """The lines of the feed's stream; they end when the feed does."""
+        """The lines of the event stream, until the feed closes it."""
         event = ""
         with suppress(httpx.HTTPError):
             async with self._client.stream("GET", "/sensors/stream", timeout=None) as answer:

@@ -1,4 +1,4 @@
-"""The real services in a data folder of their own, and what a fault needs to know about them."""
+"""The real services in a separate data folder, with the checks that faults need."""
 
 from __future__ import annotations
 
@@ -28,30 +28,28 @@ from chaos.feed import Feed
 
 T = TypeVar("T")
 SPEED = 3600.0
-"""Plant seconds in a wall second: an hourly interval closes every second."""
-LOOK_SECONDS = 0.2
+"""Plant seconds per wall second: an hourly interval closes every second."""
+CHECK_SECONDS = 0.2
 ANSWERS_WITHIN = 3.0
+"""Limit of wall seconds for one request."""
 CATCHES_UP_WITHIN = 180.0
-"""Wall seconds that a new stack may take until the days of history that its feed has
-are assessed.
-"""
+"""Limit of wall seconds until a new stack has assessed the history of its feed."""
 LONGEST_RECOVERY = 60.0
-"""Wall seconds after the end of a fault within which everything must work again."""
-BEHIND = 4
-"""Cadences that the newest assessment may be behind the plant clock: a few seconds at
-this speed.
+"""Limit of wall seconds from the end of a fault until everything works again."""
+MOST_LAG = 4
+"""Largest lag of the newest assessment behind the plant clock, in cadences.
+
+At this speed it is a few wall seconds.
 """
 
 
-class NotHeldError(Exception):
-    """A service did not do what it promises."""
+class ExpectationError(Exception):
+    """A service did not react to a fault as expected."""
 
 
 @dataclass
 class Stack:
-    """Three services under one supervisor. `gateway`, `sensors`, `inference` are their
-    addresses.
-    """
+    """Three services under one supervisor: `sensors`, `inference` and `gateway`."""
 
     settings: Settings
     plant: Plant
@@ -71,7 +69,7 @@ class Stack:
         return f"http://127.0.0.1:{getattr(self.settings, f'{name}_port')}"
 
     async def get(self, name: str, path: str) -> httpx.Response | None:
-        """Ask a service; None where it does not answer in time."""
+        """The response of a service to GET; None if it does not answer in time."""
         headers = {"Authorization": f"Bearer {self.token}"} if name == "gateway" else {}
         try:
             return await self.client.get(f"{self.url(name)}{path}", headers=headers)
@@ -79,7 +77,7 @@ class Stack:
             return None
 
     async def overview(self) -> dict[str, Any] | None:
-        """What the screen shows first; None where the gateway does not answer."""
+        """The overview of the gateway; None if it gives none."""
         answer = await self.get("gateway", "/overview?n=1")
         if answer is not None and answer.status_code == 401:
             await self._log_in()
@@ -87,17 +85,17 @@ class Stack:
         return answer.json() if answer is not None and answer.status_code == 200 else None
 
     async def problems(self) -> list[str]:
-        """Why this is not a working system; empty where it is."""
-        found = []
+        """The reasons why the system does not work; empty if it works."""
+        reasons = []
         for name in ("sensors", "inference", "gateway"):
             answer = await self.get(name, "/ready")
             if answer is None:
-                found.append(f"{name} does not answer")
+                reasons.append(f"{name} does not answer")
             elif answer.status_code != 200:
-                found.append(f"{name} is not ready: {_reasons(answer)}")
-        return found or await self._behind()
+                reasons.append(f"{name} is not ready: {_reasons(answer)}")
+        return reasons or await self._lag()
 
-    async def _behind(self) -> list[str]:
+    async def _lag(self) -> list[str]:
         overview = await self.overview()
         if overview is None:
             return ["the gateway gives no overview"]
@@ -105,15 +103,16 @@ class Stack:
         if status["feed"] != "live":
             return [f"feed {status['feed']}: {status['feed_reason']}"]
         if status["assessed_until"] is None:
-            return ["nothing is assessed"]
-        late = datetime.fromisoformat(status["plant_time"]) - datetime.fromisoformat(
+            return ["no interval is assessed"]
+        lag = datetime.fromisoformat(status["plant_time"]) - datetime.fromisoformat(
             status["assessed_until"]
         )
-        return [f"assessments are {late} behind"] if late > BEHIND * self.plant.time.cadence else []
+        return [f"assessments are {lag} behind"] if lag > MOST_LAG * self.plant.time.cadence else []
 
-    async def seen(self, word: str, within: float) -> str:
-        """Wait until a problem that contains `word` is reported. Raises NotHeldError after so many
-        seconds.
+    async def reported(self, word: str, within: float) -> str:
+        """Wait until a problem that contains `word` is reported; return it.
+
+        Raises ExpectationError after `within` seconds.
         """
         return await self.until(
             lambda: self._problem_with(word), f"a reported problem with {word!r}", within
@@ -122,22 +121,27 @@ class Stack:
     async def _problem_with(self, word: str) -> str | None:
         return next((one for one in await self.problems() if word.lower() in one.lower()), None)
 
-    async def until(self, what: Callable[[], Awaitable[T | None]], title: str, within: float) -> T:
-        """Wait for a true answer. Raises NotHeldError after so many seconds."""
+    async def until(self, check: Callable[[], Awaitable[T | None]], title: str, within: float) -> T:
+        """Repeat a check until its result is true; return the result.
+
+        Raises ExpectationError with `title` after `within` seconds.
+        """
         end = monotonic() + within
-        while not (answer := await what()):
+        while not (result := await check()):
             if monotonic() > end:
-                raise NotHeldError(
+                raise ExpectationError(
                     f"not within {within:.0f} s: {title}; {'; '.join(await self.problems())}"
                 )
-            await asyncio.sleep(LOOK_SECONDS)
-        return answer
+            await asyncio.sleep(CHECK_SECONDS)
+        return result
 
     async def recovered(
         self, since: float | None = None, within: float = LONGEST_RECOVERY
     ) -> float:
-        """Seconds from `since` (now) until everything works and nothing was lost. Raises
-        NotHeldError where it takes too long.
+        """Wait until everything works and nothing is lost; return the seconds until it works.
+
+        They count from `since`, a value of `monotonic`; the default is now. Raises ExpectationError
+        after `within` seconds.
         """
         begin = monotonic() if since is None else since
 
@@ -145,27 +149,31 @@ class Stack:
             return not await self.problems()
 
         await self.until(works, "recovery", within)
-        taken = monotonic() - begin
+        seconds = monotonic() - begin
         await self.until(
-            self._whole, f"every interval stored and assessed ({self.holes()})", LONGEST_RECOVERY
+            self._complete,
+            f"every interval stored and assessed ({self.losses()})",
+            LONGEST_RECOVERY,
         )
-        return taken
+        return seconds
 
-    async def _whole(self) -> bool:
-        return not any(self.holes())
+    async def _complete(self) -> bool:
+        return not any(self.losses())
 
-    def holes(self) -> tuple[int, int]:
-        """How much was lost: stored intervals without an assessment, but for the newest two, and
-        intervals that are not stored though earlier and later ones are.
+    def losses(self) -> tuple[int, int]:
+        """Number of unassessed intervals, and number of missing intervals.
+
+        The newest two stored intervals may be unassessed. An interval is missing if an earlier and
+        a later one are stored.
         """
         engine = create_engine(driven(self.settings.database, service=False))
         try:
             with engine.connect() as connection:
-                stored = self._instants(
+                stored = self._times(
                     connection.execute(text("select start from plant_intervals order by start"))
                 )
                 assessed = set(
-                    self._instants(connection.execute(text("select start from plant_assessments")))
+                    self._times(connection.execute(text("select start from plant_assessments")))
                 )
         finally:
             engine.dispose()
@@ -174,23 +182,24 @@ class Stack:
         return len(unassessed), cadences + 1 - len(stored)
 
     @staticmethod
-    def _instants(rows: Any) -> list[datetime]:
-        return [datetime.fromisoformat(one) if isinstance(one, str) else one for (one,) in rows]
+    def _times(rows: Any) -> list[datetime]:
+        # SQLite returns text, Postgres a datetime.
+        return [datetime.fromisoformat(time) if isinstance(time, str) else time for (time,) in rows]
 
     def signal(self, name: str, number: signal.Signals) -> int:
-        """Send a signal to a service; its process number."""
+        """Send a signal to a service; return its process ID."""
         pid = self.supervisor.pid(name)
         os.kill(pid, number)
         return pid
 
     async def restarted(self, name: str, pid: int, within: float) -> float:
-        """Seconds until another process has taken the place of `pid`."""
+        """Wait until a new process has replaced `pid`; return the seconds."""
         begin = monotonic()
 
-        async def other() -> bool:
+        async def replaced() -> bool:
             return self.supervisor.pid(name) != pid
 
-        await self.until(other, f"{name} is started again", within)
+        await self.until(replaced, f"{name} is restarted", within)
         return monotonic() - begin
 
     async def _log_in(self) -> None:
@@ -206,9 +215,9 @@ class Stack:
 def _reasons(answer: httpx.Response) -> str:
     body = answer.json()
     down = [
-        f"{one['name']}: {one['reason']}"
-        for one in body.get("tasks", [])
-        if one["state"] != "running"
+        f"{task['name']}: {task['reason']}"
+        for task in body.get("tasks", [])
+        if task["state"] != "running"
     ]
     return "; ".join(down) or str(body.get("reason") or body)[:200]
 
@@ -217,7 +226,7 @@ def _reasons(answer: httpx.Response) -> str:
 async def running(
     home: Path, data: Path, ports: list[int], logs: Path, database_url: str | None = None
 ) -> AsyncIterator[Stack]:
-    """A stack with the models of `home`; it has caught up with its feed."""
+    """Run a stack with the models of `home` until the block ends. It has assessed its history."""
     registry = data / "mlflow.db"
     shutil.copy(home / "mlflow.db", registry)
     names = ("sensors_port", "inference_port", "gateway_port", "page_port")
@@ -231,7 +240,7 @@ async def running(
     )
     feed = Feed(f"http://127.0.0.1:{settings.sensors_port}")
     supervisor = Supervisor(
-        [_placed(one, settings, ports[-1]) for one in demo_services(settings)],
+        [_configured(service, settings, ports[-1]) for service in demo_services(settings)],
         logs,
         lambda line: None,
     )
@@ -257,11 +266,9 @@ async def running(
                 await asyncio.wait({run}, timeout=60)
 
 
-def _placed(service: Service, settings: Settings, feed_port: int) -> Service:
-    """A service of the demo, with the gateway's feed behind the proxy and everything in the stack's
-    own folder.
-    """
-    more = {
+def _configured(service: Service, settings: Settings, feed_port: int) -> Service:
+    """A service of the demo that uses the stack's folder and ports, and the proxy as its feed."""
+    environment = {
         "ALARMSTACK_DATA_DIR": str(settings.data),
         "ALARMSTACK_SENSORS_PORT": str(settings.sensors_port),
         "ALARMSTACK_INFERENCE_PORT": str(settings.inference_port),
@@ -274,8 +281,8 @@ def _placed(service: Service, settings: Settings, feed_port: int) -> Service:
         "MLFLOW_TRACKING_URI": settings.registry,
     }
     if settings.database_url is not None:
-        more["ALARMSTACK_DATABASE_URL"] = settings.database_url
-    return replace(service, environment={**service.environment, **more})
+        environment["ALARMSTACK_DATABASE_URL"] = settings.database_url
+    return replace(service, environment={**service.environment, **environment})
 
 
-__all__ = ["LONGEST_RECOVERY", "NotHeldError", "Stack", "running"]
+__all__ = ["LONGEST_RECOVERY", "ExpectationError", "Stack", "running"]
