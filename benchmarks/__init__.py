@@ -1,1 +1,1 @@
-"""What is measured, one command each."""
+"""Benchmarks. Each module is a command that prints one row of results as JSON."""

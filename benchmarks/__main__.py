@@ -1,5 +1,6 @@
-"""All benchmarks in turn: `python -m benchmarks` prints their rows and writes them to
-benchmarks/results.json.
+"""Run the short benchmarks: `python -m benchmarks` prints their rows.
+
+The rows are also written to benchmarks/results.json.
 """
 
 import json
@@ -11,7 +12,7 @@ RESULTS = Path(__file__).with_name("results.json")
 
 
 def main() -> None:
-    """Run each, print its row, write all."""
+    """Run each benchmark, print its row, and write all rows."""
     rows = []
     for benchmark in (read_excel, predict_rate, viewer_load, csv_export, first_value):
         rows.append(benchmark.measure())

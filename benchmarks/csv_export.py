@@ -1,10 +1,8 @@
-"""What a long CSV export costs the gateway: memory above idle while one account takes away its
-whole history.
+"""Memory of the gateway above idle while one account exports its whole history as CSV.
 
     python -m benchmarks.csv_export [--entries 100000]
 
-The gateway runs as a real process over an SQLite file. Prints a row in the form of the other
-benchmarks.
+The gateway runs as a real process with an SQLite database. Prints one row as JSON.
 """
 
 from __future__ import annotations
@@ -28,14 +26,15 @@ from alarmstack.storage.database.tables import HistoryEntry, User
 from benchmarks.viewer_load import PASSWORD, gateway, logged_in
 
 AIM_MEGABYTES = 50.0
-NOWHERE = "http://127.0.0.1:9"
+UNREACHABLE = "http://127.0.0.1:9"
+"""Address of the feed and of the models, which this benchmark does not need."""
 BATCH = 1000
 WINDOW = {"recent_observations": [{f"key_{number}": 123.456 + number for number in range(45)}] * 6}
-"""A window as somebody may have sent it: about 6 kB."""
+"""The request of a typical history entry: about 6 kB."""
 
 
 def write(url: str, count: int) -> None:
-    """An account with so many entries."""
+    """Write an account with `count` history entries into the database."""
     engine = plain_engine(url)
     with engine.begin() as connection:
         person = {"username": "anna", "login": "anna", "role": "viewer", "created_at": BEGIN}
@@ -66,21 +65,21 @@ def _entries(user_id: int | None, count: int) -> Iterator[dict[str, Any]]:
 
 
 async def run(entries: int) -> dict[str, object]:
-    """The row of this benchmark."""
+    """Run the benchmark; return its row."""
     with tempfile.TemporaryDirectory() as scratch:
         url = f"sqlite:///{scratch}/alarmstack.db"
         migrate(url)
         write(url, entries)
-        async with gateway(Path(scratch), NOWHERE, NOWHERE) as (address, pid):
+        async with gateway(Path(scratch), UNREACHABLE, UNREACHABLE) as (address, pid):
             client = await logged_in(address, "anna")
-            process, lines, most = psutil.Process(pid), 0, 0
+            process, lines, peak = psutil.Process(pid), 0, 0
             idle = process.memory_info().rss
             async with client.stream("GET", "/history", headers={"Accept": "text/csv"}) as answer:
                 async for chunk in answer.aiter_bytes():
                     lines += chunk.count(b"\r\n")
-                    most = max(most, process.memory_info().rss)
+                    peak = max(peak, process.memory_info().rss)
             await client.aclose()
-    above = (most - idle) / 1e6
+    above = (peak - idle) / 1e6
     row = {
         "name": "csv_export_megabytes_above_idle",
         "value": round(above, 1),
@@ -94,7 +93,7 @@ async def run(entries: int) -> dict[str, object]:
 
 
 def measure(entries: int = 100_000) -> dict[str, object]:
-    """The row of this benchmark."""
+    """Run the benchmark; return its row."""
     return asyncio.run(run(entries))
 
 

@@ -1,11 +1,11 @@
 """A day at the demo's speed under load: services ready, intervals assessed, memory flat.
 
-python -m benchmarks.day [--models sqlite:////DATA/mlflow.db] [--days 1.25] [--speed 720] [--viewers
-6]
+    python -m benchmarks.day [--models sqlite:////DATA/mlflow.db] [--days 1.25] [--speed 720]
+        [--viewers 6]
 
-The services of `benchmarks.year` run at the demo's speed while viewers look: each follows the
-stream and asks for overview, trends, history, drift and the comparison, a pause between two
-questions. Every second each service is asked whether it is ready.
+The services of `benchmarks.year` run at the demo's speed while viewers use the gateway. Each viewer
+follows the event stream and requests overview, trends, history, drift and the comparison, with a
+pause after each request. Every second the readiness of each service is checked.
 """
 
 from __future__ import annotations
@@ -29,20 +29,28 @@ from alarmstack.core.settings import load_settings
 from alarmstack.services.gateway.credentials import hash_password
 from alarmstack.storage.database import Database, accounts, migrate
 from benchmarks.viewer_load import PASSWORD, logged_in
-from benchmarks.year import MOST_GROWTH, SERVICES, Look, growth, services, some_ports, when
+from benchmarks.year import (
+    MOST_GROWTH,
+    SERVICES,
+    Snapshot,
+    growth,
+    service_ports,
+    services,
+    snapshot_after,
+)
 
-LOOKS = 6
+SNAPSHOTS = 6
 LONGEST_START = 300.0
-"""Seconds that the services may take to be ready: a busy machine loads ten models slowly."""
+"""Limit of seconds until the services are ready: a busy machine loads ten models slowly."""
 PAUSE_SECONDS = 0.5
-"""Between two questions of a viewer."""
+"""Between two requests of a viewer."""
 LONGEST_WAIT_SECONDS = 5.0
-"""Wall time of one plant hour at the demo's speed: an interval is assessed before the next one is
-closed.
+"""Wall time of one plant hour at the demo's speed: each interval must be assessed before the next
+one closes.
 """
 LAST_WAIT_SECONDS = 30.0
-"""How long the last interval of the day may take to be assessed."""
-QUESTIONS = (
+"""Limit of seconds until the last interval of the day is assessed."""
+REQUESTS = (
     "/overview",
     "/trends?tags=pdt31008,lt301031,risk_score&points=600",
     "/history?size=50",
@@ -52,8 +60,8 @@ QUESTIONS = (
 
 
 @dataclass
-class Seen:
-    """What viewers and the one who asks for readiness have seen."""
+class Observations:
+    """Results of the viewers' requests and of the readiness checks."""
 
     answers: int = 0
     failures: list[str] = field(default_factory=list)
@@ -62,7 +70,7 @@ class Seen:
     unready: list[str] = field(default_factory=list)
 
     def line(self) -> str:
-        """As it is printed behind a look."""
+        """The text that is printed after a snapshot."""
         return (
             f"{self.answers:5d} answers, {len(self.failures)} failed, "
             f"slowest {self.slowest:.1f} s, "
@@ -70,39 +78,39 @@ class Seen:
         )
 
 
-async def view(address: str, name: str, seen: Seen) -> None:
-    """A viewer: a stream, and one question after another. Whoever is no longer logged in logs in
-    again.
-    """
+async def view(address: str, name: str, seen: Observations) -> None:
+    """Follow the stream and send requests, as a viewer does. Log in again when the session ends."""
     while True:
         client = await logged_in(address, name)
         async with aclosing(client), asyncio.TaskGroup() as group:
-            asking = group.create_task(_ask(client, seen))
-            group.create_task(_follow(client, seen, asking))
+            requests = group.create_task(_request(client, seen))
+            group.create_task(_follow(client, seen, requests))
 
 
-async def _follow(client: httpx.AsyncClient, seen: Seen, asking: asyncio.Task[None]) -> None:
-    """Read the stream until it ends with the login."""
+async def _follow(
+    client: httpx.AsyncClient, seen: Observations, requests: asyncio.Task[None]
+) -> None:
+    """Read the stream until it ends with the session; then cancel the requests."""
     async with client.stream("GET", "/stream") as answer:
         async for line in answer.aiter_lines():
             seen.events += line.startswith("event:")
-    asking.cancel()
+    requests.cancel()
 
 
-async def _ask(client: httpx.AsyncClient, seen: Seen) -> None:
+async def _request(client: httpx.AsyncClient, seen: Observations) -> None:
     while True:
-        for question in QUESTIONS:
+        for path in REQUESTS:
             begin = time.monotonic()
-            answer = await client.get(question)
+            answer = await client.get(path)
             seen.slowest = max(seen.slowest, time.monotonic() - begin)
             seen.answers += 1
             if answer.status_code != httpx.codes.OK:
-                seen.failures.append(f"{question}: {answer.status_code} {answer.text[:200]}")
+                seen.failures.append(f"{path}: {answer.status_code} {answer.text[:200]}")
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def keep_asking_whether_ready(ports: Mapping[str, int], seen: Seen) -> None:
-    """Ask each service once a second."""
+async def keep_checking_readiness(ports: Mapping[str, int], seen: Observations) -> None:
+    """Check the readiness of each service once a second."""
     async with httpx.AsyncClient(timeout=LONGEST_WAIT_SECONDS) as client:
         while True:
             for name in SERVICES:
@@ -112,7 +120,7 @@ async def keep_asking_whether_ready(ports: Mapping[str, int], seen: Seen) -> Non
 
 
 async def _why_not_ready(client: httpx.AsyncClient, url: str) -> str:
-    """Empty: it is ready."""
+    """The reason that a service gives; empty if it is ready."""
     try:
         answer = await client.get(url)
     except httpx.HTTPError as error:
@@ -120,8 +128,8 @@ async def _why_not_ready(client: httpx.AsyncClient, url: str) -> str:
     return "" if answer.status_code == httpx.codes.OK else answer.text[:300]
 
 
-async def prepared(folder: Path, viewers: int) -> None:
-    """The database with the viewers' accounts."""
+async def prepare(folder: Path, viewers: int) -> None:
+    """Make the database with the viewers' accounts."""
     url = f"sqlite:///{folder}/alarmstack.db"
     migrate(url)
     database = Database(url)
@@ -134,7 +142,7 @@ async def prepared(folder: Path, viewers: int) -> None:
 
 
 async def until_ready(ports: Mapping[str, int], seconds: float = LONGEST_START) -> None:
-    """Wait for the services' start."""
+    """Wait until every service is ready. Raises TimeoutError."""
     async with asyncio.timeout(seconds), httpx.AsyncClient() as client:
         for name in SERVICES:
             while await _why_not_ready(client, f"http://127.0.0.1:{ports[name]}/ready"):
@@ -142,55 +150,54 @@ async def until_ready(ports: Mapping[str, int], seconds: float = LONGEST_START) 
 
 
 async def run(models: str, days: float, speed: float, viewers: int) -> dict[str, object]:
-    """Print the table; the row of this benchmark."""
-    seen, ports = Seen(), some_ports()
+    """Run the benchmark and print its table; return its row."""
+    seen, ports = Observations(), service_ports()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        await prepared(folder, viewers)
+        await prepare(folder, viewers)
         with services(folder, models, speed, ports) as running:
             await until_ready(ports)
-            # What the feed has of the days before is assessed first.
-            first = await asyncio.to_thread(when, folder, running, 1)
-            begun = await asyncio.to_thread(when, folder, running, first.intervals)
-            print(f"{datetime.now():%H:%M:%S}  {begun.line()}", flush=True)
+            # The day begins after the feed's history is assessed.
+            first = await asyncio.to_thread(snapshot_after, folder, running, 1)
+            start = await asyncio.to_thread(snapshot_after, folder, running, first.intervals)
+            print(f"{datetime.now():%H:%M:%S}  {start.line()}", flush=True)
             async with _viewed(f"http://127.0.0.1:{ports['gateway']}", ports, viewers, seen):
-                looks = await _day(folder, running, begun.intervals, int(days * 24), seen)
-            longest, unassessed = await _assessed(folder, begun.intervals)
-    return _row(looks, seen, longest, unassessed)
+                snapshots = await _day(folder, running, start.intervals, int(days * 24), seen)
+            longest, unassessed = await _assessed(folder, start.intervals)
+    return _row(snapshots, seen, longest, unassessed)
 
 
 async def _day(
-    folder: Path, running: dict[str, psutil.Process], begun: int, hours: int, seen: Seen
-) -> list[Look]:
-    """Looks at the day, with what viewers have seen until then."""
-    looks = []
-    for part in range(1, LOOKS + 1):
-        looks.append(await asyncio.to_thread(when, folder, running, begun + hours * part // LOOKS))
-        print(f"{datetime.now():%H:%M:%S}  {looks[-1].line()}  {seen.line()}", flush=True)
-    return looks
+    folder: Path, running: dict[str, psutil.Process], begin: int, hours: int, seen: Observations
+) -> list[Snapshot]:
+    """Take and print snapshots during the day. `begin`: intervals stored before it."""
+    snapshots = []
+    for part in range(1, SNAPSHOTS + 1):
+        intervals = begin + hours * part // SNAPSHOTS
+        snapshots.append(await asyncio.to_thread(snapshot_after, folder, running, intervals))
+        print(f"{datetime.now():%H:%M:%S}  {snapshots[-1].line()}  {seen.line()}", flush=True)
+    return snapshots
 
 
 @asynccontextmanager
 async def _viewed(
-    address: str, ports: Mapping[str, int], viewers: int, seen: Seen
+    address: str, ports: Mapping[str, int], viewers: int, seen: Observations
 ) -> AsyncIterator[None]:
-    """Viewers look, and readiness is asked for, meanwhile. What one of them fails with ends the
-    day.
-    """
+    """Run viewers and readiness checks until the block ends. An error in one of them ends it."""
     async with asyncio.TaskGroup() as group:
-        looking = [view(address, f"viewer{number}", seen) for number in range(viewers)]
-        looking.append(keep_asking_whether_ready(ports, seen))
-        tasks = [group.create_task(one) for one in looking]
+        load = [view(address, f"viewer{number}", seen) for number in range(viewers)]
+        load.append(keep_checking_readiness(ports, seen))
+        tasks = [group.create_task(one) for one in load]
         yield
         for task in tasks:
             task.cancel()
 
 
-async def _assessed(folder: Path, begun: int) -> tuple[float, int]:
-    """The longest that an interval of the day waited for its assessment, in seconds; intervals that
-    were left without one.
+async def _assessed(folder: Path, begin: int) -> tuple[float, int]:
+    """Longest wait for an assessment, in seconds, and the number of unassessed intervals.
 
-    The plant runs on: what was closed by now is waited for.
+    Both are for the intervals that are closed now, without the first `begin`: the plant keeps
+    running.
     """
     with closing(sqlite3.connect(f"file:{folder}/alarmstack.db?mode=ro", uri=True)) as database:
         closed = database.execute("SELECT count(*), max(start) FROM plant_intervals").fetchone()
@@ -209,21 +216,23 @@ async def _assessed(folder: Path, begun: int) -> tuple[float, int]:
             "(SELECT 86400 * (julianday(a.stored_at) - julianday(i.stored_at)) AS wait"
             " FROM plant_intervals i JOIN plant_assessments a USING (plant, start)"
             " ORDER BY i.start DESC LIMIT ?)",
-            (closed[0] - begun,),
+            (closed[0] - begin,),
         ).fetchone()[0]
     return longest, left
 
 
-def _row(looks: list[Look], seen: Seen, longest: float, unassessed: int) -> dict[str, object]:
+def _row(
+    snapshots: list[Snapshot], seen: Observations, longest: float, unassessed: int
+) -> dict[str, object]:
     for one in [*seen.unready[:5], *seen.failures[:5]]:
         print(one)
-    grown = growth(looks[0], looks[-1])
+    grown = growth(snapshots[0], snapshots[-1])
     nothing_failed = not seen.unready and not seen.failures and not unassessed
     return {
         "name": "day_under_load_memory_growth",
         "value": round(grown, 3),
         "aim": MOST_GROWTH,
-        "intervals": looks[-1].intervals,
+        "intervals": snapshots[-1].intervals,
         "unassessed": unassessed,
         "longest_wait_seconds": round(longest, 2),
         "longest_wait_aim": LONGEST_WAIT_SECONDS,
@@ -240,7 +249,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     registry = load_settings().registry
     arguments.add_argument(
-        "--models", default=registry, help="Registry. Default: the data folder's."
+        "--models", default=registry, help="Model registry. Default: that of the data folder."
     )
     arguments.add_argument("--days", type=float, default=1.25)
     arguments.add_argument("--speed", type=float, default=720)

@@ -1,11 +1,10 @@
-"""How long a viewer waits for the first live value: from the visit of the page, in a real browser,
-on the real services.
+"""Time until a browser shows the first live value of a page, with the real services.
 
     python -m benchmarks.first_value [--visits 5]
 
-The baseline is the time until the same page is loaded, in the same visits. Models: those of
-ALARMSTACK_TEST_HOME, a data folder such as `alarmstack demo --no-serve` makes; Chromium and the
-built page are needed.
+The baseline is the time until the page is loaded, in the same visits. The models are those of the
+folder ALARMSTACK_TEST_HOME; `alarmstack demo --no-serve` makes such a folder. Chromium and the
+built page are required.
 """
 
 from __future__ import annotations
@@ -26,13 +25,14 @@ from tests.object_store import free_ports
 AIM_SECONDS = 1.0
 PORTS = 5
 PAGE_PORT = 3
+"""Position of the page's port among the ports."""
 LONGEST = 300.0
-"""Seconds that all visits together may take."""
+"""Limit of seconds for all visits together."""
 UI = Path(__file__).parent.parent / "ui"
 
 
 async def run(visits: int) -> dict[str, object]:
-    """The row of this benchmark."""
+    """Run the benchmark; return its row."""
     home = Path(os.environ.get("ALARMSTACK_TEST_HOME", "data"))
     ports = free_ports(PORTS)
     with tempfile.TemporaryDirectory() as scratch:
@@ -40,14 +40,19 @@ async def run(visits: int) -> dict[str, object]:
         data.mkdir()
         async with running(home, data, ports, Path(scratch) / "logs") as stack:
             user, password = stack.login
-            told = {
+            environment = {
                 "ALARMSTACK_UI_URL": f"http://127.0.0.1:{ports[PAGE_PORT]}",
                 "ALARMSTACK_UI_USER": user,
                 "ALARMSTACK_UI_PASSWORD": password,
             }
             command = ["node", "scripts/first-value.js", str(visits)]
             visit = partial(
-                subprocess.run, command, cwd=UI, env=os.environ | told, timeout=LONGEST, check=True
+                subprocess.run,
+                command,
+                cwd=UI,
+                env=os.environ | environment,
+                timeout=LONGEST,
+                check=True,
             )
             done = await asyncio.to_thread(visit, capture_output=True, text=True)
     seconds = json.loads(done.stdout)
@@ -65,7 +70,7 @@ async def run(visits: int) -> dict[str, object]:
 
 
 def measure(visits: int = 5) -> dict[str, object]:
-    """The row of this benchmark."""
+    """Run the benchmark; return its row."""
     return asyncio.run(run(visits))
 
 

@@ -1,4 +1,4 @@
-"""A past of a plant in the sizes that real models write, for benchmarks and tests of growth."""
+"""A synthetic plant history as large as that of real models, for benchmarks and tests of growth."""
 
 from __future__ import annotations
 
@@ -23,26 +23,28 @@ from alarmstack.services.schemas.observations import Observation, observation_ke
 from alarmstack.storage.database import Database, plant_history
 
 MISSING_FEATURES = 12
-"""Features named as missing by one of the models: about as many as in an ordinary hour of the
+"""Features that one model output lists as missing: about as many as in a normal hour of the
 simulated plant.
 """
 DRIVERS = 30
-"""Strongest contributions in one assessment: the models of the simulated plant give as many."""
+"""Contributions in one assessment, as for the simulated plant."""
 BATCH = 500
 """Intervals that are stored in one transaction."""
 
 
 @dataclass(frozen=True)
 class Hour:
-    """An interval and what was said of it."""
+    """An interval and its assessment."""
 
     row: Observation
     assessment: Assessment
 
 
 def hours(plant: Plant, begin: datetime, count: int, seed: int = 0) -> Iterator[Hour]:
-    """A course of intervals with full-length numbers; a few of them are in alarm, scores cross
-    their thresholds now and then.
+    """`count` consecutive intervals from `begin`.
+
+    Numbers have their full length, a few intervals are in alarm, and some scores are over their
+    threshold.
     """
     rng = np.random.default_rng(seed)
     for number in range(count):
@@ -52,19 +54,25 @@ def hours(plant: Plant, begin: datetime, count: int, seed: int = 0) -> Iterator[
 async def fill(
     database: Database, plant: Plant, begin: datetime, count: int, seed: int = 0
 ) -> None:
-    """Store such a past."""
-    course, left = hours(plant, begin, count, seed), count
+    """Store `count` intervals of `hours` in the database."""
+    history, left = hours(plant, begin, count, seed), count
     while left > 0:
         async with database.begin() as session:
-            for _, hour in zip(range(BATCH), course, strict=False):
-                start, told = hour.row.timestamp, hour.assessment
+            for _, hour in zip(range(BATCH), history, strict=False):
+                start, assessment = hour.row.timestamp, hour.assessment
                 assert start is not None
                 await plant_history.store(
                     session, plant.name, start, hour.row.model_dump(mode="json"), start
                 )
-                body = told.model_dump(mode="json")
+                body = assessment.model_dump(mode="json")
                 await plant_history.store_assessment(
-                    session, plant.name, start, body, said(told), told.in_alarm_now, start
+                    session,
+                    plant.name,
+                    start,
+                    body,
+                    said(assessment),
+                    assessment.in_alarm_now,
+                    start,
                 )
         left -= BATCH
 

@@ -1,11 +1,11 @@
-"""How many predictions a second one process gives, beside a bare FastAPI endpoint that parses the
-same body.
+"""Predictions per second of one process, compared with a bare FastAPI endpoint that parses the same
+body.
 
     python benchmarks/predict_rate.py [--seconds 4] [--rounds 3]
 
-Both run on the same core, in turns, asked by wrk with eight connections from another one. The
-models are those of the data folder (ALARMSTACK_DATA_DIR): `alarmstack demo --no-serve` makes them.
-Prints a row in the form of the other benchmarks.
+Both run on the same core, in turns; wrk sends requests with eight connections from another core.
+The models are those of the data folder (ALARMSTACK_DATA_DIR); `alarmstack demo --no-serve` makes
+them. Prints one row as JSON.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from alarmstack.services.schemas.inference import PredictRequest
 app = FastAPI()
 
 @app.post("/predict")
-async def predict(asked: PredictRequest) -> dict[str, int]:
-    return {"features": len(asked.features)}
+async def predict(body: PredictRequest) -> dict[str, int]:
+    return {"features": len(body.features)}
 
 @app.get("/health")
 async def health() -> dict[str, str]:
@@ -54,7 +54,7 @@ PORTS = {"bare": 7512, "inference": 7513}
 
 
 def start(name: str) -> subprocess.Popen[bytes]:
-    """A server on its core, answering."""
+    """Start a server on SERVER_CORE; return its process when it answers."""
     port = PORTS[name]
     bare = [sys.executable, "-c", BARE.replace("PORT", str(port))]
     ours = [sys.executable, "-m", "alarmstack.cli", "serve", "inference", "--port", str(port)]
@@ -79,7 +79,7 @@ def start(name: str) -> subprocess.Popen[bytes]:
 
 
 def rate(name: str, script: Path, seconds: int) -> float:
-    """Requests a second that wrk got answered; fails where an answer was no 200."""
+    """Answered requests per second, by wrk. Raises SystemExit if a status code is not 2xx."""
     command = [
         "taskset",
         "-c",
@@ -91,21 +91,21 @@ def rate(name: str, script: Path, seconds: int) -> float:
         "-s",
         str(script),
     ]
-    said = subprocess.run(
+    output = subprocess.run(
         [*command, f"http://127.0.0.1:{PORTS[name]}/predict"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    if "Non-2xx" in said:
-        raise SystemExit(f"{name}: {said}")
-    found = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    assert found is not None, said
-    return float(found[1])
+    if "Non-2xx" in output:
+        raise SystemExit(f"{name}: {output}")
+    rate_line = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    assert rate_line is not None, output
+    return float(rate_line[1])
 
 
 def measure(seconds: int = 4, rounds: int = 3) -> dict[str, object]:
-    """The row of this benchmark."""
+    """Run the benchmark; return its row."""
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is missing: `make system-deps` installs it")
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,11 +1,11 @@
-"""How fast a drop of Excel files is read: about 20 MB, one workbook an instrument, end to end
-(files → sorted readings).
+"""Time to read a drop of Excel files (about 20 MB, one workbook per instrument) into sorted
+readings.
 
     python benchmarks/read_excel.py [--megabytes 20] [--plant plants/gas_treatment/plant.toml]
 
-Prints a row in the form of the other benchmarks: name, value (s), baseline (s), ratio, aim (s),
-met. The baseline is pandas.read_excel with openpyxl where that is installed, else a plain loop over
-calamine's rows, cell by cell.
+Prints one row as JSON: name, value (s), baseline (s), ratio, megabytes, aim (s), met. The baseline
+is pandas.read_excel with openpyxl if it is installed, otherwise a plain Python loop over calamine's
+cells.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from alarmstack.core.plant import Plant, load_plant
 from alarmstack.sources import read_source
 
 AIM_SECONDS = 5.0  # for 20 MB
-BYTES_A_ROW = 15.5  # of a compressed sheet: one value and one time
+BYTES_PER_ROW = 15.5  # of a compressed sheet with one value and one time
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def write_drop(plant: Plant, folder: Path, megabytes: float) -> None:
-    """Workbooks of random readings in the historian's layout, together about `megabytes`."""
+    """Write workbooks of random readings in the historian's layout, about `megabytes` in total."""
     loops = {c.pv for c in plant.controllers}
     files = {
         i.tag: [(plant.historian.simple.value, plant.historian.simple.time)]
@@ -40,7 +40,7 @@ def write_drop(plant: Plant, folder: Path, megabytes: float) -> None:
     }
     files |= {c.name: list(plant.historian.controller.values()) for c in plant.controllers}
     series = sum(map(len, files.values()))
-    rows = int(megabytes * 1e6 / BYTES_A_ROW / series)
+    rows = int(megabytes * 1e6 / BYTES_PER_ROW / series)
     rng = np.random.default_rng(0)
     for name, places in files.items():
         _write(
@@ -72,7 +72,7 @@ def _write(
 
 
 def loop_over_cells(folder: Path) -> int:
-    """What one writes first: row by row, cell by cell."""
+    """The simplest reader: row by row and cell by cell. Return the number of readings."""
     cells = []
     for path in sorted(folder.iterdir()):
         for row in CalamineWorkbook.from_path(path).get_sheet_by_index(0).iter_rows():
@@ -83,7 +83,7 @@ def loop_over_cells(folder: Path) -> int:
 
 
 def read_with_pandas(folder: Path) -> int:
-    """pandas with openpyxl, without what comes after reading."""
+    """Read with pandas and openpyxl, without further steps. Return the number of rows."""
     import pandas as pd
 
     return sum(len(pd.read_excel(path, engine="openpyxl")) for path in sorted(folder.iterdir()))
@@ -92,23 +92,23 @@ def read_with_pandas(folder: Path) -> int:
 def measure(
     megabytes: float = 20.0, plant: Path = Path("plants/gas_treatment/plant.toml")
 ) -> dict[str, object]:
-    """The row of this benchmark."""
-    described = load_plant(plant)
+    """Run the benchmark; return its row."""
+    plant_description = load_plant(plant)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        write_drop(described, folder, megabytes)
+        write_drop(plant_description, folder, megabytes)
         written = sum(p.stat().st_size for p in folder.iterdir()) / 1e6
         begin = time.perf_counter()
-        drop = read_source(described, folder, now=BEGIN + timedelta(days=3650))
+        drop = read_source(plant_description, folder, now=BEGIN + timedelta(days=3650))
         value = time.perf_counter() - begin
-        pandas_too = importlib.util.find_spec("openpyxl") is not None
+        has_openpyxl = importlib.util.find_spec("openpyxl") is not None
         begin = time.perf_counter()
-        (read_with_pandas if pandas_too else loop_over_cells)(folder)
+        (read_with_pandas if has_openpyxl else loop_over_cells)(folder)
         baseline = time.perf_counter() - begin
     if drop.readings is None or drop.problems:
-        raise SystemExit(f"the drop was not read whole: {drop.problems[:3]}")
+        raise SystemExit(f"the drop was not read completely: {drop.problems[:3]}")
     aim = AIM_SECONDS * written / 20
-    name = "read_excel_seconds_vs_" + ("pandas_openpyxl" if pandas_too else "python_loop")
+    name = "read_excel_seconds_vs_" + ("pandas_openpyxl" if has_openpyxl else "python_loop")
     row = {
         "name": name,
         "value": round(value, 2),

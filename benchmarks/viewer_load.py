@@ -1,11 +1,11 @@
-"""What viewers cost the monitor: assessments a second while ten connections ask for trends over
-7,000 intervals, and without them.
+"""Assessments per second while ten connections request trends over 7,000 intervals, and without
+them.
 
     python -m benchmarks.viewer_load [--seconds 10] [--intervals 7000] [--connections 10]
 
-The gateway runs as a real process over an SQLite file with such a past. Its feed closes intervals
-as fast as they are assessed; its inference answers at once, so that the gateway alone sets the
-pace. Both figures come from one run, in turns.
+The gateway runs as a real process with an SQLite database that holds these intervals. Its feed
+closes intervals as fast as they are assessed, and its inference API answers at once, so the rate
+depends only on the gateway. Both values come from one run, in turns.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ AIM_RATIO = 0.8
 PLANT = Path("plants/gas_treatment/plant.toml")
 PASSWORD = "a password of the benchmark"
 LONGEST_START = 120.0
-"""Seconds that the gateway may take to answer."""
+"""Limit of seconds until the gateway answers."""
 AHEAD = 5
 """Intervals that wait to be assessed at any time."""
 ROUNDS = 3
@@ -48,7 +48,7 @@ class Busy:
         self.feed, self.models = feed, models
 
     async def keep_ahead(self) -> None:
-        """Close intervals while fewer than a few wait."""
+        """Close intervals so that AHEAD of them always wait."""
         closed = len(self.models.assessed)
         while True:
             while closed < len(self.models.assessed) + AHEAD:
@@ -59,9 +59,9 @@ class Busy:
 
 @asynccontextmanager
 async def gateway(folder: Path, sensors: str, inference: str) -> AsyncIterator[tuple[str, int]]:
-    """The gateway as a process; its address, and its number."""
+    """Run the gateway as a process until the block ends; its address and process ID."""
     (port,) = free_ports(1)
-    told = {
+    environment = {
         "ALARMSTACK_DATA_DIR": str(folder),
         "ALARMSTACK_SENSORS_URL": sensors,
         "ALARMSTACK_INFERENCE_URL": inference,
@@ -77,7 +77,7 @@ async def gateway(folder: Path, sensors: str, inference: str) -> AsyncIterator[t
     )
     with (folder / "gateway.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", code, env=os.environ | told, stdout=log, stderr=log
+            sys.executable, "-c", code, env=os.environ | environment, stdout=log, stderr=log
         )
     try:
         await _answers(f"http://127.0.0.1:{port}", folder / "gateway.log")
@@ -100,14 +100,17 @@ async def _answers(url: str, log: Path) -> None:
 
 
 async def rate(models: Models_, seconds: float) -> float:
-    """Assessments a second."""
+    """Assessments per second, measured over `seconds`."""
     before, begin = len(models.assessed), time.monotonic()
     await asyncio.sleep(seconds)
     return (len(models.assessed) - before) / (time.monotonic() - begin)
 
 
 async def view(client: httpx.AsyncClient, begin: datetime, count: list[int]) -> None:
-    """Ask for trends over the whole past, again and again, as a viewer who moves the chart does."""
+    """Request trends over the whole history repeatedly, as a viewer does who moves the chart.
+
+    `count` holds the number of answers, and of refused requests.
+    """
     for shift in range(1_000_000):
         query: dict[str, str | int] = {
             "tags": "pdt31008,lt301031,risk_score",
@@ -119,7 +122,7 @@ async def view(client: httpx.AsyncClient, begin: datetime, count: list[int]) -> 
 
 
 async def run(seconds: float, intervals: int, connections: int) -> dict[str, object]:
-    """The row of this benchmark."""
+    """Run the benchmark; return its row."""
     plant = load_plant(PLANT)
     with tempfile.TemporaryDirectory() as scratch:
         url = f"sqlite:///{scratch}/alarmstack.db"
@@ -146,18 +149,18 @@ async def _measured(
     address: str, busy: Busy, begin: datetime, seconds: float, connections: int
 ) -> dict[str, object]:
     clients = [await logged_in(address, f"viewer{name}") for name in range(connections)]
-    feeding, count = asyncio.create_task(busy.keep_ahead()), [0, 0]
+    feed, count = asyncio.create_task(busy.keep_ahead()), [0, 0]
     await clients[0].get("/trends", params={"tags": "pdt31008"})
     quiet, loaded = [], []
     for _ in range(ROUNDS):
         quiet.append(await rate(busy.models, seconds / ROUNDS))
-        viewing = [asyncio.create_task(view(client, begin, count)) for client in clients]
+        viewers = [asyncio.create_task(view(client, begin, count)) for client in clients]
         await asyncio.sleep(1)
         loaded.append(await rate(busy.models, seconds / ROUNDS))
-        for task in viewing:
+        for task in viewers:
             task.cancel()
-        await asyncio.gather(*viewing, return_exceptions=True)
-    feeding.cancel()
+        await asyncio.gather(*viewers, return_exceptions=True)
+    feed.cancel()
     value, baseline = sum(loaded) / ROUNDS, sum(quiet) / ROUNDS
     ratio = value / baseline
     row = {
@@ -183,7 +186,7 @@ async def logged_in(address: str, name: str) -> httpx.AsyncClient:
 
 
 def measure(seconds: float = 10, intervals: int = 7000, connections: int = 10) -> dict[str, object]:
-    """The row of this benchmark."""
+    """Run the benchmark; return its row."""
     return asyncio.run(run(seconds, intervals, connections))
 
 

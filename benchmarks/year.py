@@ -1,14 +1,13 @@
-"""A simulated year through the real services: memory, disk and unassessed intervals, twelve times.
+"""A simulated year with the real services: memory, disk and unassessed intervals in 12 snapshots.
 
     python -m benchmarks.year [--models sqlite:////DATA/mlflow.db] [--days 365] [--speed 7200]
 
-Sensor API, inference and gateway run as processes over an empty data folder and the models of a
-registry that `alarmstack demo --no-serve` has made. The simulated plant runs faster than in the
-demo; nothing else differs.
+Sensor API, inference API and gateway run as processes with an empty data folder and the models of a
+registry; `alarmstack demo --no-serve` makes one. Only the speed of the plant differs from the demo.
 
-The database may take 2 kB for each interval, and 14 kB more for each whole assessment, of which
-there may be as many as ALARMSTACK_KEEP_ASSESSMENTS_DAYS has hours and as come until the next pass.
-SQLite's write-ahead log is counted apart.
+The database may take 2 kB per interval, and 14 kB more per whole assessment. Whole assessments are
+kept for ALARMSTACK_KEEP_ASSESSMENTS_DAYS, and then until the next retention pass. SQLite's
+write-ahead log is counted separately.
 """
 
 from __future__ import annotations
@@ -37,25 +36,25 @@ from alarmstack.storage.database.engine import WAL_BYTES
 
 SERVICES = ("sensors", "inference", "gateway")
 MOST_GROWTH = 1.15
-"""Memory at the end beside memory after a fifth of the time: more is not flat."""
+"""Limit of the memory at the end, as a ratio to the memory early in the run."""
 COMPACT_BYTES = 2000
-"""Of the database for an interval of nine instruments: its row, scores and warnings."""
+"""Of the database, for an interval of nine instruments: its row, scores and warnings."""
 WHOLE_BYTES = 14_000
-"""More than that for an interval whose whole assessment is kept: with it, 8 to 14 kB were measured
-before there was retention.
+"""Additional bytes for an interval whose whole assessment is kept: 8 to 14 kB were measured before
+retention existed.
 """
 KEPT_DAYS = 7
 MOST_WHOLE = int((timedelta(days=KEPT_DAYS) + 2 * STRETCH) / timedelta(hours=1))
-"""Whole assessments at any look: of the days that they are kept for, of the intervals until the
-next pass, and during it.
+"""Limit of whole assessments in a snapshot: those of the days that are kept, and of the time until
+the next retention pass and during it.
 """
 MOST_REST = 2_000_000
-"""Bytes that everything else in the data folder may grow by: what the services have logged."""
+"""Limit of bytes by which the rest of the data folder grows: the logs of the services."""
 MOST_BACKLOG = 5
-"""Intervals that may wait at any look: the plant runs on while they are assessed."""
-LOOKS = 12
+"""Limit of unassessed intervals in a snapshot: the plant keeps running during an assessment."""
+SNAPSHOTS = 12
 LONGEST_WAIT = 600.0
-"""Seconds without a new interval after which the run has failed."""
+"""Seconds without progress after which the run fails."""
 
 
 class Disk(NamedTuple):
@@ -67,8 +66,12 @@ class Disk(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Look:
-    """One row of the table. `whole`: intervals whose whole assessment is kept."""
+class Snapshot:
+    """One row of the table.
+
+    `whole` is the number of intervals whose whole assessment is kept, `megabytes` the memory of
+    each service.
+    """
 
     intervals: int
     unassessed: int
@@ -78,11 +81,11 @@ class Look:
 
     @property
     def most_data(self) -> int:
-        """Bytes that the database may have."""
+        """Limit of the database's size, in bytes."""
         return self.intervals * COMPACT_BYTES + min(self.whole, MOST_WHOLE) * WHOLE_BYTES
 
     def line(self) -> str:
-        """As it is printed."""
+        """The row as text."""
         memory = "  ".join(f"{name} {self.megabytes[name]:4.0f} MB" for name in SERVICES)
         data, log, rest = (part / 1e6 for part in self.disk)
         bound = self.most_data / 1e6
@@ -95,8 +98,8 @@ class Look:
 def services(
     folder: Path, models: str, speed: float, ports: Mapping[str, int]
 ) -> Iterator[dict[str, psutil.Process]]:
-    """The three services as processes."""
-    told = {f"ALARMSTACK_{name.upper()}_PORT": str(port) for name, port in ports.items()} | {
+    """Run the three services until the block ends; their processes by name."""
+    environment = {f"ALARMSTACK_{name.upper()}_PORT": str(port) for name, port in ports.items()} | {
         "ALARMSTACK_DATA_DIR": str(folder),
         "ALARMSTACK_SENSORS_URL": f"http://127.0.0.1:{ports['sensors']}",
         "ALARMSTACK_INFERENCE_URL": f"http://127.0.0.1:{ports['inference']}",
@@ -111,7 +114,9 @@ def services(
         more = ["--page-port", "0"] if name == "gateway" else []
         command = [sys.executable, "-m", "alarmstack.cli", "serve", name, *more]
         with (folder / f"{name}.log").open("wb") as log:
-            started.append(subprocess.Popen(command, env=os.environ | told, stdout=log, stderr=log))
+            started.append(
+                subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)
+            )
     try:
         yield {name: psutil.Process(one.pid) for name, one in zip(SERVICES, started, strict=True)}
     finally:
@@ -121,19 +126,19 @@ def services(
             one.wait()
 
 
-def some_ports() -> dict[str, int]:
+def service_ports() -> dict[str, int]:
     """A free port for each service."""
     return dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
 
 
-def look(folder: Path, running: dict[str, psutil.Process]) -> Look:
-    """How things are now."""
+def snapshot(folder: Path, running: dict[str, psutil.Process]) -> Snapshot:
+    """Counts, memory and disk now."""
     memory = {name: _resident(process) / 1e6 for name, process in running.items()}
-    return Look(*_counts(folder / "alarmstack.db"), memory, disk_of(folder))
+    return Snapshot(*_counts(folder / "alarmstack.db"), memory, disk_of(folder))
 
 
 def disk_of(folder: Path) -> Disk:
-    """What the data folder takes."""
+    """The size of the data folder."""
     sizes = {path.name: path.stat().st_size for path in folder.glob("alarmstack.db*")}
     data = sizes.get("alarmstack.db", 0)
     log = sum(sizes.values()) - data
@@ -142,7 +147,7 @@ def disk_of(folder: Path) -> Disk:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file; none of a folder, or of a file that is gone since it was listed."""
+    """Size of a file in bytes; 0 for a folder, and for a file that was removed meanwhile."""
     try:
         return path.stat().st_size if path.is_file() else 0
     except FileNotFoundError:
@@ -150,9 +155,7 @@ def _size(path: Path) -> int:
 
 
 def _counts(path: Path) -> tuple[int, int, int]:
-    """Intervals stored, those that nothing was said of yet, and those whose whole assessment is
-    kept.
-    """
+    """Numbers of stored intervals, of unassessed ones, and of whole assessments."""
     if not path.exists():
         return 0, 0, 0
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as database:
@@ -174,48 +177,51 @@ def _resident(process: psutil.Process) -> int:
 
 
 def run(models: str, days: float, speed: float) -> dict[str, object]:
-    """Print the table; the row of this benchmark."""
-    aim, seen = int(days * 24), list[Look]()
+    """Run the benchmark and print its table; return its row."""
+    hours, snapshots = int(days * 24), list[Snapshot]()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        with services(folder, models, speed, some_ports()) as running:
-            for part in range(1, LOOKS + 1):
-                seen.append(when(folder, running, aim * part // LOOKS))
-                print(f"{datetime.now():%H:%M:%S}  {seen[-1].line()}", flush=True)
-    return _row(seen)
+        with services(folder, models, speed, service_ports()) as running:
+            for part in range(1, SNAPSHOTS + 1):
+                snapshots.append(snapshot_after(folder, running, hours * part // SNAPSHOTS))
+                print(f"{datetime.now():%H:%M:%S}  {snapshots[-1].line()}", flush=True)
+    return _row(snapshots)
 
 
-def when(folder: Path, running: dict[str, psutil.Process], intervals: int) -> Look:
-    """The first look at so many assessed intervals."""
-    now, heard = look(folder, running), time.monotonic()
+def snapshot_after(folder: Path, running: dict[str, psutil.Process], intervals: int) -> Snapshot:
+    """Wait until `intervals` intervals are assessed; return the first snapshot after that.
+
+    Raises SystemExit if a service has ended, or makes no progress for LONGEST_WAIT.
+    """
+    now, last_progress = snapshot(folder, running), time.monotonic()
     while now.intervals - now.unassessed < intervals:
         dead = [
             name for name, process in running.items() if process.status() == psutil.STATUS_ZOMBIE
         ]
-        if dead or time.monotonic() - heard > LONGEST_WAIT:
+        if dead or time.monotonic() - last_progress > LONGEST_WAIT:
             raise SystemExit(
                 f"{', '.join(dead) or 'the gateway'} makes no progress: "
                 f"{(folder / 'gateway.log').read_text()[-2000:]}"
             )
         time.sleep(1)
-        before, now = now, look(folder, running)
+        before, now = now, snapshot(folder, running)
         progress = (now.intervals, -now.unassessed) > (before.intervals, -before.unassessed)
-        heard = time.monotonic() if progress else heard
+        last_progress = time.monotonic() if progress else last_progress
     return now
 
 
-def growth(early: Look, last: Look) -> float:
-    """Memory of the service that grew most, as a ratio."""
+def growth(early: Snapshot, last: Snapshot) -> float:
+    """Ratio of the memory in two snapshots, for the service that grew most."""
     return max(last.megabytes[name] / early.megabytes[name] for name in SERVICES)
 
 
-def _row(seen: list[Look]) -> dict[str, object]:
-    """Whether memory is flat, the disk bounded, and nothing was left unassessed."""
-    early, last = seen[LOOKS // 5], seen[-1]
-    grown, whole = growth(early, last), max(one.whole for one in seen)
-    most_log = max(one.disk.log for one in seen)
+def _row(snapshots: list[Snapshot]) -> dict[str, object]:
+    """The row: memory is flat, the disk is bounded, and every interval is assessed."""
+    early, last = snapshots[SNAPSHOTS // 5], snapshots[-1]
+    grown, whole = growth(early, last), max(one.whole for one in snapshots)
+    most_log = max(one.disk.log for one in snapshots)
     rest = last.disk.rest - early.disk.rest
-    bounded = all(one.disk.data <= one.most_data for one in seen) and whole <= MOST_WHOLE
+    bounded = all(one.disk.data <= one.most_data for one in snapshots) and whole <= MOST_WHOLE
     met = (
         grown <= MOST_GROWTH
         and bounded
@@ -246,7 +252,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     registry = load_settings().registry
     arguments.add_argument(
-        "--models", default=registry, help="Registry. Default: the data folder's."
+        "--models", default=registry, help="Model registry. Default: that of the data folder."
     )
     arguments.add_argument("--days", type=float, default=365)
     arguments.add_argument("--speed", type=float, default=7200)
