@@ -1,11 +1,10 @@
-"""Predictions per second of one process, compared with a bare FastAPI endpoint that parses the same
-body.
+"""Predictions per second of one process, compared with a bare FastAPI endpoint.
 
     python benchmarks/predict_rate.py [--seconds 4] [--rounds 3]
 
-Both run on the same core, in turns; wrk sends requests with eight connections from another core.
-The models are those of the data folder (ALARMSTACK_DATA_DIR); `alarmstack demo --no-serve` makes
-them. Prints one row as JSON.
+The endpoint parses the same body. Both run on the same core, in turns; wrk sends requests with
+eight connections from another core. The models are those of the data folder (ALARMSTACK_DATA_DIR);
+`alarmstack demo --no-serve` makes them. Prints one row as JSON.
 """
 
 from __future__ import annotations

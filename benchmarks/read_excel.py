@@ -1,11 +1,10 @@
-"""Time to read a drop of Excel files (about 20 MB, one workbook per instrument) into sorted
-readings.
+"""Time to read a drop of Excel files into sorted readings.
 
     python benchmarks/read_excel.py [--megabytes 20] [--plant plants/gas_treatment/plant.toml]
 
-Prints one row as JSON: name, value (s), baseline (s), ratio, megabytes, aim (s), met. The baseline
-is pandas.read_excel with openpyxl if it is installed, otherwise a plain Python loop over calamine's
-cells.
+The drop has about 20 MB, one workbook per instrument. Prints one row as JSON: name, value (s),
+baseline (s), ratio, megabytes, aim (s), met. The baseline is pandas.read_excel with openpyxl if it
+is installed, otherwise a plain Python loop over calamine's cells.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""Assessments per second while ten connections request trends over 7,000 intervals, and without
-them.
+"""Assessments per second with and without ten connections that request trends.
 
     python -m benchmarks.viewer_load [--seconds 10] [--intervals 7000] [--connections 10]
 
-The gateway runs as a real process with an SQLite database that holds these intervals. Its feed
-closes intervals as fast as they are assessed, and its inference API answers at once, so the rate
-depends only on the gateway. Both values come from one run, in turns.
+The trends cover 7,000 intervals. The gateway runs as a real process with an SQLite database. Its
+feed closes intervals as fast as they are assessed, and its inference API answers at once, so the
+rate depends only on the gateway. Both values come from one run, in turns.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""`make init`: infra/.env from infra/.env.example, with a random value for every secret; and the
-drop folder.
+"""`make init`: write infra/.env from infra/.env.example with random secrets; make the drop folder.
 
-A line `NAME=` with nothing after it is a secret. An env file that is there already is left alone:
-its secrets are those that the databases were made with. Only the standard library is needed.
+A line `NAME=` without a value is a secret. An existing env file is not changed, because existing
+databases use its secrets. Only the standard library is needed.
 """
 
 from __future__ import annotations
@@ -14,40 +13,37 @@ import re
 import secrets
 from pathlib import Path
 
-EMPTY = re.compile(r"^([A-Z][A-Z0-9_]*)=$")
+EMPTY = re.compile(r"^([A-Z][A-Z0-9_]*)=$", re.MULTILINE)
 
 
 def secret(name: str) -> str:
-    """A value of 256 random bits; Fernet wants them in base64."""
+    """A value of 256 random bits: in base64 for a Fernet key, otherwise in hexadecimal."""
     if name.endswith("FERNET_KEY"):
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     return secrets.token_hex(32)
 
 
 def filled(template: str) -> str:
-    """The template with its empty values filled."""
-    lines = template.splitlines()
-    return (
-        "\n".join(
-            f"{line}{secret(found[1])}" if (found := EMPTY.match(line)) else line for line in lines
-        )
-        + "\n"
-    )
+    """The template with a secret for every empty value."""
+    return EMPTY.sub(lambda match: match[0] + secret(match[1]), template)
 
 
 def main(folder: Path) -> str:
-    """Write `.env` beside the template, for its owner alone; what was done, in a line."""
+    """Write `.env` next to the template, readable only by its owner; return a message.
+
+    Raises SystemExit if the file exists.
+    """
     target = folder / ".env"
     (folder.parent / "data_drop").mkdir(exist_ok=True)
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise SystemExit(
-            f"{target} exists and stays unchanged: to start from zero, remove it and the volumes"
+            f"{target} exists and was not changed. To start again, remove it and the volumes."
         ) from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(filled((folder / ".env.example").read_text(encoding="utf-8")))
-    return f"{target}: written, with new secrets, for you alone to read"
+    return f"{target}: written with new secrets, readable only by you"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""Whether a URL answers: what an image's health check asks, without a program that the image would
-have for this alone.
+"""Check that a URL answers, for health checks of images without curl.
 
-Example: answers http://127.0.0.1:7502/health
+The exit code is 1 if it does not. Example: answers http://127.0.0.1:7502/health
 """
 
 import sys

@@ -1,9 +1,8 @@
-"""Both container stacks really run and are tested, where no registry of images can be reached:
-`make compose-test`.
+"""Build, run and test both container stacks without an image registry: `make compose-test`.
 
-`engine` is Podman with a storage of its own, `standins` the base images made from packages, `stack`
-a stack that is built, started, asked and taken down again. What it stands in for is named in the
-last lines.
+`engine` is Podman with its own storage. `standins` makes replacements of the official base images
+from packages. `stack` builds, starts, queries and removes a stack. The end of the output lists what
+was replaced and what was not run.
 """
 
 from pathlib import Path

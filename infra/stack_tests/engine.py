@@ -1,5 +1,5 @@
-"""Podman with a storage, networks and settings of its own: nothing that is made here is seen by, or
-taken for, anything else.
+"""Podman with its own storage, networks and settings, separate from other images and containers of
+the machine.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ driver = "overlay"
 graphroot = "{folder}/storage"
 runroot = "{folder}/run"
 """
-"""No systemd is needed: neither for control groups nor for events."""
+"""With these settings Podman needs no systemd, neither for control groups nor for events."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Runs podman and podman-compose; `folder` holds images from one walk to the next."""
+    """Runs podman and podman-compose. `folder` keeps the images between test runs."""
 
     folder: Path
 
     @classmethod
     def ready(cls) -> Engine:
-        """The engine of this account, ready to run (ALARMSTACK_CONTAINERS names another folder)."""
+        """An engine with its settings written. ALARMSTACK_CONTAINERS sets another folder."""
         folder = Path(
             os.environ.get("ALARMSTACK_CONTAINERS", Path.home() / ".cache/alarmstack/containers")
         ).resolve()
@@ -50,8 +50,9 @@ class Engine:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The caller's environment with our settings; images carry their health checks (docker's
-        format).
+        """The environment of the caller with the settings of this engine.
+
+        Images have Docker's format, which includes health checks.
         """
         return os.environ | {
             "CONTAINERS_CONF": str(self.folder / "containers.conf"),
@@ -60,8 +61,9 @@ class Engine:
         }
 
     def podman(self, *words: str, check: bool = True) -> str:
-        """What a command prints; with `check`, an AssertionError that shows what it complained of
-        where it fails.
+        """The standard output of a podman command.
+
+        With `check`, raises AssertionError with the error output if the command fails.
         """
         done = subprocess.run(
             ["podman", *words], env=self.environment, capture_output=True, text=True, check=False
@@ -70,7 +72,7 @@ class Engine:
         return done.stdout
 
     def succeeds(self, *words: str) -> bool:
-        """Whether a command ends well."""
+        """Whether a podman command has exit code 0."""
         return (
             subprocess.run(
                 ["podman", *words], env=self.environment, capture_output=True, check=False
@@ -79,32 +81,44 @@ class Engine:
         )
 
     def build(self, tag: str, dockerfile: Path, context: Path, **labels: str) -> None:
-        """Build an image; builds use the host's network, as podman-compose's do here."""
-        told = [
+        """Build an image. Builds use the network of the host, as in `compose`."""
+        options = [
             word
             for name, value in labels.items()
             for word in ("--label", f"{name.replace('_', '.')}={value}")
         ]
         self.podman(
-            "build", "--network=host", "--tag", tag, "--file", str(dockerfile), *told, str(context)
+            "build",
+            "--network=host",
+            "--tag",
+            tag,
+            "--file",
+            str(dockerfile),
+            *options,
+            str(context),
         )
 
     def label(self, image: str, name: str) -> str | None:
-        """A label of an image; None where either is missing."""
+        """The value of an image's label; None if the image does not exist."""
         if not self.succeeds("image", "exists", image):
             return None
         return self.podman(
             "image", "inspect", "--format", f'{{{{index .Labels "{name}"}}}}', image
         ).strip()
 
-    def compose(self, file: Path, *words: str, told: dict[str, str]) -> str:
-        """What podman-compose prints on a compose file with these variables; AssertionError with
-        its complaint where it fails.
+    def compose(self, file: Path, *words: str, variables: dict[str, str]) -> str:
+        """The standard output of podman-compose for a compose file, with these variables.
+
+        Raises AssertionError with the output if the command fails.
         """
         command = ["podman-compose", "--podman-build-args=--network=host", "-f", str(file), *words]
-        told = self.environment | told
         done = subprocess.run(
-            command, env=told, cwd=REPOSITORY, capture_output=True, text=True, check=False
+            command,
+            env=self.environment | variables,
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, (
             f"podman-compose {' '.join(words)}: {done.stdout[-3000:]}{done.stderr[-3000:]}"

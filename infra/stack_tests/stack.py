@@ -1,6 +1,4 @@
-"""A stack as whoever installs it sees it: built, started, asked, and taken down with everything it
-made.
-"""
+"""A container stack: build it, start it, query it, and remove it with all its data."""
 
 from __future__ import annotations
 
@@ -22,15 +20,15 @@ from stack_tests import REPOSITORY
 from stack_tests.engine import Engine
 
 SOURCES = "org.alarmstack.sources"
-"""The label of our images that names what they were built from; a step of the build, so that no
-cache keeps an old one.
+"""Label of our images with the digest of their sources. A build step sets it, so that no cached
+image has an old value.
 """
 CONTEXT = ("pyproject.toml", "uv.lock", "README.md", "LICENSE", "src", "plants", "infra", "ui")
 HEALTHY_SECONDS = 300.0
 
 
 def digest() -> str:
-    """Fingerprint of everything that images are built from, as it lies on the disk."""
+    """Digest of all files from which images are built, in their current state on the disk."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *CONTEXT],
         cwd=REPOSITORY,
@@ -45,7 +43,7 @@ def digest() -> str:
 
 
 def free_ports(names: tuple[str, ...]) -> dict[str, str]:
-    """A port that nobody listens on for each variable."""
+    """A free port for each variable."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in names]
         for one in sockets:
@@ -53,23 +51,24 @@ def free_ports(names: tuple[str, ...]) -> dict[str, str]:
         return {name: str(one.getsockname()[1]) for name, one in zip(names, sockets, strict=True)}
 
 
-def until(true: Callable[[], bool], seconds: float, what: Callable[[], str]) -> None:
-    """Ask again and again; an AssertionError that tells `what` when the time is over."""
+def until(true: Callable[[], bool], seconds: float, state: Callable[[], str]) -> None:
+    """Wait until `true` returns True. Raises AssertionError with the `state` after `seconds`."""
     end = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < end, f"after {seconds:.0f} s: {what()}"
+        assert time.monotonic() < end, f"after {seconds:.0f} s: {state()}"
         time.sleep(1)
 
 
 @dataclass
 class Stack:
-    """One compose file on an engine; `told` are the variables it is given, `without` the services
-    that cannot run here.
+    """One compose file on an engine.
+
+    `variables` are those of the compose file, `without` the services that cannot run here.
     """
 
     engine: Engine
     file: Path
-    told: dict[str, str]
+    variables: dict[str, str]
     without: frozenset[str] = frozenset()
     services: Mapping[str, Any] = field(init=False)
 
@@ -81,11 +80,12 @@ class Stack:
             for name, one in whole["services"].items()
             if name not in self.without and not one.get("profiles")
         }
-        self.told = {**self.told, "ALARMSTACK_SOURCES": digest()}
+        self.variables = {**self.variables, "ALARMSTACK_SOURCES": digest()}
 
     def start(self) -> None:
-        """Build from the sources as they are now, and start what was built; an older image is never
-        taken for a new one.
+        """Build the images from the current sources and start the stack.
+
+        Raises AssertionError if a container runs an image of older sources.
         """
         self.down()
         built = [name for name, one in self.services.items() if "build" in one]
@@ -99,20 +99,20 @@ class Stack:
                     f'{{{{index .Config.Labels "{SOURCES}"}}}}',
                     self.container(name),
                 )
-                assert made_from.strip() == self.told["ALARMSTACK_SOURCES"], (
-                    f"{name} runs an image of other sources"
+                assert made_from.strip() == self.variables["ALARMSTACK_SOURCES"], (
+                    f"{name} runs an image of older sources"
                 )
 
     def down(self) -> None:
-        """Stop and remove containers, networks and volumes; images stay."""
+        """Stop the stack and remove its containers, networks and volumes; keep its images."""
         self._compose("down", "--volumes", "--timeout", "10")
 
     def container(self, service: str) -> str:
-        """Name of a service's container, as Docker's compose gives it too."""
+        """Name of a service's container, the same as with Docker Compose."""
         return f"{self.project}-{service}-1"
 
     def log(self, service: str) -> str:
-        """What a service has written."""
+        """The log of a service."""
         done = subprocess.run(
             ["podman", "logs", self.container(service)],
             env=self.engine.environment,
@@ -124,7 +124,7 @@ class Stack:
         return done.stdout
 
     def keep_logs(self) -> None:
-        """Write down what every service has written, where STACK_LOGS names a folder."""
+        """Save the log of every service in the folder STACK_LOGS, if it is set."""
         if "STACK_LOGS" in os.environ:
             folder = Path(os.environ["STACK_LOGS"])
             folder.mkdir(parents=True, exist_ok=True)
@@ -132,11 +132,11 @@ class Stack:
                 (folder / f"{service}.log").write_text(self.log(service))
 
     def execute(self, service: str, *command: str) -> str:
-        """What a command prints inside a service's container."""
+        """The standard output of a command in a service's container."""
         return self.engine.podman("exec", self.container(service), *command)
 
     def healthy(self, service: str, seconds: float = HEALTHY_SECONDS) -> None:
-        """Wait until a service's own health check succeeds: without systemd nobody else runs it."""
+        """Wait until the health check of a service succeeds. Podman runs none without systemd."""
         until(
             lambda: self.engine.succeeds("healthcheck", "run", self.container(service)),
             seconds,
@@ -144,7 +144,7 @@ class Stack:
         )
 
     def ended_well(self, service: str, seconds: float = HEALTHY_SECONDS) -> None:
-        """Wait until a service that does one thing has done it."""
+        """Wait until a one-shot service has ended with exit code 0."""
         until(
             lambda: self.state(service) == ("exited", 0),
             seconds,
@@ -152,30 +152,32 @@ class Stack:
         )
 
     def state(self, service: str) -> tuple[str, int]:
-        """Status and exit code."""
-        (about,) = json.loads(self.engine.podman("inspect", self.container(service)))
-        return about["State"]["Status"], about["State"]["ExitCode"]
+        """Status and exit code of a service's container."""
+        state = self.inspected(service)["State"]
+        return state["Status"], state["ExitCode"]
 
     def inspected(self, service: str) -> dict[str, Any]:
-        """Everything podman knows about a container."""
-        (about,) = json.loads(self.engine.podman("inspect", self.container(service)))
-        found: dict[str, Any] = about
-        return found
+        """The result of `podman inspect` for a service's container."""
+        container: dict[str, Any]
+        (container,) = json.loads(self.engine.podman("inspect", self.container(service)))
+        return container
 
     def leftovers(self) -> list[str]:
-        """Containers, networks and volumes of the project that are still there."""
-        mine = f"label=io.podman.compose.project={self.project}"
+        """Containers, networks and volumes of the project that still exist."""
+        of_project = f"label=io.podman.compose.project={self.project}"
         lists = (
             ("ps", "--all", "--format", "{{.Names}}"),
             ("network", "ls", "--format", "{{.Name}}"),
             ("volume", "ls", "--format", "{{.Name}}"),
         )
         return [
-            name for words in lists for name in self.engine.podman(*words, "--filter", mine).split()
+            name
+            for words in lists
+            for name in self.engine.podman(*words, "--filter", of_project).split()
         ]
 
     def _compose(self, *words: str) -> str:
-        return self.engine.compose(self.file, *words, told=self.told)
+        return self.engine.compose(self.file, *words, variables=self.variables)
 
 
 __all__ = ["SOURCES", "Stack", "digest", "free_ports", "until"]

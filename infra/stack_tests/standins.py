@@ -1,8 +1,8 @@
-"""Stand-ins for official images, made from Debian, PyPI and npm packages where no registry of
-images can be reached.
+"""Replacements of official images, made from Debian, PyPI and npm packages without an image
+registry.
 
-They carry the official names, so that Dockerfiles and compose files are used as they are; they
-never leave the walk's own storage.
+They have the official names, so that Dockerfiles and compose files are tested without changes. They
+exist only in the storage of `engine`.
 """
 
 from __future__ import annotations
@@ -26,39 +26,40 @@ LABEL = "org.alarmstack.standin"
 
 
 def wanted(compose: Path) -> set[str]:
-    """The images of others that a compose file (its profiles left out) and the Dockerfiles it
-    builds from name.
+    """The external images that a compose file and its Dockerfiles use.
+
+    Services with a profile are not included.
     """
     services = [
-        one
-        for one in yaml.safe_load(compose.read_text())["services"].values()
-        if not one.get("profiles")
+        service
+        for service in yaml.safe_load(compose.read_text())["services"].values()
+        if not service.get("profiles")
     ]
-    found = {service["image"] for service in services if "build" not in service}
+    images = {service["image"] for service in services if "build" not in service}
     for dockerfile in {
         service["build"]["dockerfile"] for service in services if "build" in service
     }:
-        found |= set(
+        images |= set(
             re.findall(r"\b[a-z.]+\.io/[\w./-]+:[\w.-]+", (REPOSITORY / dockerfile).read_text())
         )
-    return {image for image in found if not image.startswith("localhost/")}
+    return {image for image in images if not image.startswith("localhost/")}
 
 
 def kind(image: str) -> str:
-    """Which stand-in is for an image: the last part of its name."""
+    """Name of the replacement of an image: the last part of the image's name."""
     return image.rsplit("/", 1)[1].split(":")[0]
 
 
 def missing(images: set[str]) -> set[str]:
-    """Images that nothing here can stand in for."""
+    """Images without a replacement."""
     return {image for image in images if not (FOLDER / f"{kind(image)}.Dockerfile").is_file()}
 
 
 def provide(engine: Engine, images: set[str]) -> None:
-    """Make every stand-in that is not there as its Dockerfile says now."""
+    """Build every replacement that does not exist, or whose Dockerfile has changed."""
     _base(engine)
-    # Node comes from PyPI: its stand-in begins with Python's.
-    for image in sorted(images - missing(images), key=lambda one: (kind(one) == "node", one)):
+    # Node's replacement is built on Python's, so it must be built last.
+    for image in sorted(images - missing(images), key=lambda image: (kind(image) == "node", image)):
         dockerfile = FOLDER / f"{kind(image)}.Dockerfile"
         made_from = _digest(
             dockerfile.read_bytes(),
@@ -69,7 +70,7 @@ def provide(engine: Engine, images: set[str]) -> None:
 
 
 def _base(engine: Engine) -> None:
-    """A small Debian that trusts whom this machine trusts."""
+    """Build a minimal Debian image with the CA certificates of this machine."""
     certificates = Path("/", CERTIFICATES).read_bytes()
     made_from = _digest(SUITE.encode(), certificates)
     if engine.label(BASE, LABEL) == made_from:
@@ -79,12 +80,12 @@ def _base(engine: Engine) -> None:
         _run("debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(root))
         (root / CERTIFICATES).write_bytes(certificates)
         _run("tar", "--directory", str(root), "--create", "--file", str(tar), ".")
-        told = [
+        changes = [
             f"LABEL {LABEL}={made_from}",
             *(f"ENV {name}=/{CERTIFICATES}" for name in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")),
         ]
         engine.podman(
-            "import", *(word for one in told for word in ("--change", one)), str(tar), BASE
+            "import", *(word for change in changes for word in ("--change", change)), str(tar), BASE
         )
 
 

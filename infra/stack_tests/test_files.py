@@ -1,6 +1,4 @@
-"""The files as compose, nginx and the linters read them: what can be said of them before anything
-runs.
-"""
+"""The files of the stacks pass podman-compose and the linters, before a container runs."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ DCLINT = "dclint@3.1.0"
 
 
 def env_file(folder: Path) -> dict[str, str]:
-    """What `make init` writes, as variables."""
+    """The variables that `make init` writes."""
     (folder / "infra").mkdir()
     for name in ("init.py", ".env.example"):
         shutil.copy(INFRA / name, folder / "infra" / name)
@@ -32,32 +30,33 @@ def env_file(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", ["compose.yml", "compose.frontend.yml"])
 def test_podman_compose_reads_the_file(engine: Engine, name: str, tmp_path: Path) -> None:
-    told = env_file(tmp_path) if name == "compose.yml" else {}
-    read = yaml.safe_load(
-        engine.compose(INFRA / name, "--profile", "monitoring", "config", told=told)
+    variables = env_file(tmp_path) if name == "compose.yml" else {}
+    config = yaml.safe_load(
+        engine.compose(INFRA / name, "--profile", "monitoring", "config", variables=variables)
     )
-    assert set(read["services"]) == set(yaml.safe_load((INFRA / name).read_text())["services"])
-    assert "${" not in str(read["services"]).replace("$${", "")
+    assert set(config["services"]) == set(yaml.safe_load((INFRA / name).read_text())["services"])
+    assert "${" not in str(config["services"]).replace("$${", "")
 
 
-def test_without_an_env_file_the_full_stack_says_what_to_do(engine: Engine, tmp_path: Path) -> None:
+def test_without_an_env_file_the_full_stack_asks_for_make_init(
+    engine: Engine, tmp_path: Path
+) -> None:
     bare = tmp_path / "compose.yml"
     shutil.copy(INFRA / "compose.yml", bare)
     with pytest.raises(AssertionError, match="is not set - run make init"):
-        engine.compose(bare, "config", told={})
+        engine.compose(bare, "config", variables={})
 
 
 @pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
-def test_hadolint_finds_nothing(file: Path) -> None:
-    # DL3008: versions of Debian's packages are those of the release; a pinned one is gone with the
-    # next security update.
+def test_hadolint_reports_no_error(file: Path) -> None:
+    # DL3008: Debian removes a package version with the next security update, so none is pinned.
     done = subprocess.run(
         ["hadolint", "--ignore", "DL3008", str(file)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_dclint_finds_no_error(not_run: list[str]) -> None:
+def test_dclint_reports_no_error(not_run: list[str]) -> None:
     files = [str(INFRA / name) for name in ("compose.yml", "compose.frontend.yml")]
     options = ["--config", str(INFRA / "stack_tests/dclint.json"), "--max-warnings", "0"]
     done = subprocess.run(
@@ -69,6 +68,6 @@ def test_dclint_finds_no_error(not_run: list[str]) -> None:
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     not_run.append(
-        "docker compose itself: podman-compose read the files, and dclint checked them against the "
-        "compose specification"
+        "docker compose: instead, podman-compose read the files, and dclint checked them against "
+        "the compose specification"
     )

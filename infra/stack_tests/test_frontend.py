@@ -1,5 +1,6 @@
-"""The demonstration in four containers: no env file, no MLflow, a browser that sees
-trouble come.
+"""The demonstration in four containers, without env file and MLflow.
+
+A browser shows a warning before the alarm.
 """
 
 from __future__ import annotations
@@ -24,40 +25,40 @@ STORY = "an engineer sees a warning before the alarm"
 
 @pytest.fixture(scope="module")
 def stack(engine: Engine) -> Iterator[Stack]:
-    """The stack with what it needs and nothing more: no variable but the ports."""
+    """The running stack. It gets no variables other than ports."""
     provide(engine, wanted(FILE))
-    made = Stack(engine, FILE, free_ports(PORTS))
+    frontend = Stack(engine, FILE, free_ports(PORTS))
     try:
-        made.start()
-        for service in made.services:
-            made.healthy(service)
-        yield made
+        frontend.start()
+        for service in frontend.services:
+            frontend.healthy(service)
+        yield frontend
     finally:
-        made.keep_logs()
-        made.down()
-    assert made.leftovers() == []
+        frontend.keep_logs()
+        frontend.down()
+    assert frontend.leftovers() == []
 
 
 @pytest.fixture(scope="module")
 def page(stack: Stack) -> str:
-    return f"http://127.0.0.1:{stack.told[PORTS[0]]}"
+    return f"http://127.0.0.1:{stack.variables[PORTS[0]]}"
 
 
 @pytest.fixture(scope="module")
 def login(stack: Stack) -> tuple[str, str]:
-    """Name and password, as the log tells whoever started the stack."""
-    told = re.findall(
+    """Name and password from the log of the gateway."""
+    logins = re.findall(
         r"demo login of this start: name (\S+), password (\S+)", stack.log("frontend-api")
     )
-    assert told, stack.log("frontend-api")
-    name, password = told[-1]
+    assert logins, stack.log("frontend-api")
+    name, password = logins[-1]
     return name, password
 
 
 def test_every_model_speaks_without_a_registry(stack: Stack) -> None:
-    inference = f"http://127.0.0.1:{stack.told[PORTS[2]]}"
+    inference = f"http://127.0.0.1:{stack.variables[PORTS[2]]}"
     models = httpx.get(f"{inference}/ready", timeout=30).json()["models"]
-    assert len(models) == 10 and {one["status"] for one in models} <= {"loaded", "kept"}, models
+    assert len(models) == 10 and {model["status"] for model in models} <= {"loaded", "kept"}, models
     features = {
         "failure_frequency_48": 9,
         "pdt31008_max": 340.0,
@@ -87,7 +88,7 @@ def test_page_and_api_are_one_origin_with_the_same_guard(stack: Stack, page: str
 
 
 def test_a_made_up_address_does_not_escape_the_throttle(page: str) -> None:
-    """nginx tells the gateway who asks: what a request says of itself counts for nothing."""
+    """The gateway uses the client address from nginx, and ignores the one that a client claims."""
     codes = [
         httpx.post(
             f"{page}/api/auth/login",
@@ -100,10 +101,8 @@ def test_a_made_up_address_does_not_escape_the_throttle(page: str) -> None:
 
 
 def test_the_sensor_api_answers_its_neighbours_alone(stack: Stack) -> None:
-    (ours,) = [
-        one for one in stack.inspected("mock-sensor-api")["NetworkSettings"]["Ports"].values()
-    ] or [None]
-    assert not ours
+    published = stack.inspected("mock-sensor-api")["NetworkSettings"]["Ports"]
+    assert not any(published.values())
     assert "ok" in stack.execute(
         "frontend-api",
         "python",
@@ -121,7 +120,7 @@ def test_the_sensor_api_answers_its_neighbours_alone(stack: Stack) -> None:
     )
 
 
-def test_nothing_is_written_but_data_and_nothing_runs_as_root(stack: Stack) -> None:
+def test_file_systems_are_read_only_and_no_service_runs_as_root(stack: Stack) -> None:
     for service in stack.services:
         assert not stack.engine.succeeds(
             "exec", stack.container(service), "touch", "/etc/written"
@@ -130,7 +129,7 @@ def test_nothing_is_written_but_data_and_nothing_runs_as_root(stack: Stack) -> N
 
 
 def test_the_story_of_the_browser(stack: Stack, page: str, login: tuple[str, str]) -> None:
-    told = {
+    environment = {
         "ALARMSTACK_UI_URL": page,
         "ALARMSTACK_UI_USER": login[0],
         "ALARMSTACK_UI_PASSWORD": login[1],
@@ -140,7 +139,7 @@ def test_the_story_of_the_browser(stack: Stack, page: str, login: tuple[str, str
     done = subprocess.run(
         command,
         cwd=REPOSITORY / "ui",
-        env=os.environ | told,
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -159,11 +158,11 @@ def test_a_restart_ends_sessions_and_prints_another_login(
     ]
     stack.engine.podman("restart", stack.container("frontend-api"))
     stack.healthy("frontend-api")
-    # It may have another address now, which nginx looks up by itself.
+    # The gateway may have a new address, which nginx must look up.
     until(
         lambda: httpx.get(f"{page}/api/health", timeout=30).is_success,
         20,
-        lambda: "nginx does not find the gateway again",
+        lambda: "nginx does not reach the restarted gateway",
     )
     assert (
         httpx.get(

@@ -1,5 +1,5 @@
-"""The full stack: what is dropped becomes features, training becomes models that speak, and
-everybody watches.
+"""The full stack: a drop becomes features, trained models are served, and every service is
+monitored.
 """
 
 from __future__ import annotations
@@ -37,20 +37,18 @@ PORTS = (
 ONE_SHOT = ("minio_bootstrap", "airflow-init")
 DROP_DAG, TRAIN_DAG = "ingest_etl_local_drop", "train_models_local"
 DAYS = 120
-"""Length of the drop: enough onsets to train on, short enough to be walked."""
+"""Length of the drop: enough onsets for training, and short enough for a test."""
 RUN_SECONDS = 1200.0
-ASK = """
+PREDICT = """
 import urllib.request as web
 body, kind = b'{"features": {}}', {"Content-Type": "application/json"}
 print(web.urlopen(web.Request("http://inference-api:7502/predict", body, kind)).read().decode())
 """
-"""The inference API is not published: a neighbour asks it."""
+"""Run in another container, because the inference API is not published."""
 
 
 def secrets(folder: Path) -> dict[str, str]:
-    """What `make init` makes, in a folder of its own: an env file that is in use stays
-    out of this.
-    """
+    """The variables that `make init` writes, in a new folder."""
     (folder / "infra").mkdir()
     for name in ("init.py", ".env.example"):
         shutil.copy(FILE.parent / name, folder / "infra" / name)
@@ -62,59 +60,55 @@ def secrets(folder: Path) -> dict[str, str]:
 def stack(
     engine: Engine, not_run: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """All services that have an image here, healthy."""
+    """The running stack, with all services whose image is available."""
     images = wanted(FILE)
     provide(engine, images)
-    made = Stack(
-        engine,
-        FILE,
-        {
-            **secrets(tmp_path_factory.mktemp("secrets")),
-            **free_ports(PORTS),
-            "MODEL_PROMOTION_MODE": "auto",
-        },
-    )
-    absent = {name for name, one in made.services.items() if one["image"] in missing(images)}
-    made = Stack(engine, FILE, made.told, without=frozenset(absent))
+    variables = {
+        **secrets(tmp_path_factory.mktemp("secrets")),
+        **free_ports(PORTS),
+        "MODEL_PROMOTION_MODE": "auto",
+    }
+    services = Stack(engine, FILE, variables).services
+    absent = {name for name, one in services.items() if one["image"] in missing(images)}
+    full = Stack(engine, FILE, variables, without=frozenset(absent))
     for name in sorted(absent):
         not_run.append(
-            f"{name}: the image of its vendor is not available here; tests/infra checks its files"
+            f"{name}: the image of its vendor is not available; tests/infra checks its files"
         )
     not_run.append(
-        "official images: Debian's, PyPI's and npm's packages stood in for "
+        "official images: replacements from Debian, PyPI and npm packages were used for "
         + ", ".join(sorted(images - missing(images)))
     )
     try:
-        made.start()
-        for service in made.services:
-            (made.ended_well if service in ONE_SHOT else made.healthy)(service)
-        yield made
+        full.start()
+        for service in full.services:
+            (full.ended_well if service in ONE_SHOT else full.healthy)(service)
+        yield full
     finally:
-        made.keep_logs()
-        made.down()
-    assert made.leftovers() == []
+        full.keep_logs()
+        full.down()
+    assert full.leftovers() == []
 
 
 class Airflow:
-    """Airflow's REST API, asked by the administrator of the env file."""
+    """A client of Airflow's REST API, with the administrator of the env file."""
 
     def __init__(self, stack: Stack) -> None:
         self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{stack.told['AIRFLOW_CONSOLE_PORT']}", timeout=60
+            base_url=f"http://127.0.0.1:{stack.variables['AIRFLOW_CONSOLE_PORT']}", timeout=60
         )
         login = {
-            "username": stack.told["AIRFLOW_ADMIN_USER"],
-            "password": stack.told["AIRFLOW_ADMIN_PASSWORD"],
+            "username": stack.variables["AIRFLOW_ADMIN_USER"],
+            "password": stack.variables["AIRFLOW_ADMIN_PASSWORD"],
         }
         answer = self.client.post("/auth/token", json=login)
         assert answer.is_success, answer.text
         self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def runs(self, dag: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.client.get(f"/api/v2/dags/{dag}/dagRuns").json()[
-            "dag_runs"
-        ]
-        return found
+        answer = self.client.get(f"/api/v2/dags/{dag}/dagRuns").json()
+        runs: list[dict[str, Any]] = answer["dag_runs"]
+        return runs
 
     def trigger(self, dag: str, **conf: object) -> None:
         answer = self.client.post(
@@ -123,7 +117,7 @@ class Airflow:
         assert answer.is_success, answer.text
 
     def log(self, dag: str) -> str:
-        """What the tasks of the newest run wrote last."""
+        """The last lines of the log of each task in the newest run."""
         run = self.runs(dag)[-1]["dag_run_id"]
         tasks = self.client.get(f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances").json()[
             "task_instances"
@@ -146,7 +140,7 @@ def airflow(stack: Stack) -> Airflow:
 
 
 def finished(airflow: Airflow, dag: str) -> None:
-    """Wait until the only run of a DAG has ended well."""
+    """Wait until the only run of a DAG has succeeded."""
 
     def ended() -> bool:
         runs = airflow.runs(dag)
@@ -157,21 +151,21 @@ def finished(airflow: Airflow, dag: str) -> None:
 
 
 def objects(stack: Stack, bucket: str) -> list[str]:
-    """Names of what lies in a bucket, asked as the pipeline asks."""
+    """Names of the objects in a bucket, listed with the identity of the pipeline."""
     import boto3
 
     client = boto3.Session().client(
         "s3",
-        endpoint_url=f"http://127.0.0.1:{stack.told['S3_PORT']}",
+        endpoint_url=f"http://127.0.0.1:{stack.variables['S3_PORT']}",
         aws_access_key_id="pipeline",
-        aws_secret_access_key=stack.told["PIPELINE_S3_SECRET_KEY"],
+        aws_secret_access_key=stack.variables["PIPELINE_S3_SECRET_KEY"],
         region_name="us-east-1",
     )
     return [one["Key"] for one in client.list_objects_v2(Bucket=bucket).get("Contents", [])]
 
 
 def test_one_entrance_serves_page_and_api(stack: Stack) -> None:
-    page = f"http://127.0.0.1:{stack.told['UI_PORT']}"
+    page = f"http://127.0.0.1:{stack.variables['UI_PORT']}"
     answers = {
         path: httpx.get(f"{page}{path}", timeout=30)
         for path in ("/", "/api/health", "/api/nothing")
@@ -183,8 +177,8 @@ def test_one_entrance_serves_page_and_api(stack: Stack) -> None:
     assert httpx.get(f"{page}/metrics").status_code == 404
 
 
-def test_no_account_is_there_but_one_that_was_made(stack: Stack) -> None:
-    page = f"http://127.0.0.1:{stack.told['UI_PORT']}"
+def test_there_is_no_account_until_one_is_added(stack: Stack) -> None:
+    page = f"http://127.0.0.1:{stack.variables['UI_PORT']}"
     for name in ("demo", "admin"):
         assert (
             httpx.post(
@@ -192,15 +186,15 @@ def test_no_account_is_there_but_one_that_was_made(stack: Stack) -> None:
             ).status_code
             == 401
         )
-    made = re.search(
+    password = re.search(
         r"password: (\S+)",
         stack.execute(
             "frontend-api", "alarmstack", "user", "add", "anna", "--role", "admin", "--generate"
         ),
     )
-    assert made is not None
+    assert password is not None
     answer = httpx.post(
-        f"{page}/api/auth/login", data={"username": "anna", "password": made[1]}, timeout=30
+        f"{page}/api/auth/login", data={"username": "anna", "password": password[1]}, timeout=30
     )
     token = answer.json()["access_token"]
     assert (
@@ -227,9 +221,9 @@ def test_each_identity_has_its_own_buckets(stack: Stack) -> None:
 def test_a_dropped_file_becomes_features_on_the_store(
     stack: Stack, airflow: Airflow, tmp_path: Path
 ) -> None:
-    """The whole way: folder, watcher, Airflow, gate, Spark, S3."""
-    drop = REPOSITORY / "data_drop" / f"walk-{os.getpid()}"
-    made = tmp_path / "made"
+    """The whole path: drop folder, watcher, Airflow, validation, Spark, S3."""
+    drop = REPOSITORY / "data_drop" / f"stack-test-{os.getpid()}"
+    simulated = tmp_path / "simulated"
     command = [
         str(Path(sys.executable).with_name("alarmstack")),
         "simulate",
@@ -238,11 +232,11 @@ def test_a_dropped_file_becomes_features_on_the_store(
         "--seed",
         "1",
         "--out",
-        str(made),
+        str(simulated),
     ]
     subprocess.run(command, check=True, capture_output=True, cwd=REPOSITORY)
     try:
-        shutil.copytree(made, drop, ignore=shutil.ignore_patterns("truth"))
+        shutil.copytree(simulated, drop, ignore=shutil.ignore_patterns("truth"))
         until(lambda: bool(airflow.runs(DROP_DAG)), 180, lambda: stack.log("file-watcher"))
         finished(airflow, DROP_DAG)
     finally:
@@ -250,7 +244,7 @@ def test_a_dropped_file_becomes_features_on_the_store(
     assert {"latest/manifest.json"} < set(objects(stack, "features"))
     assert any(name.endswith("labeled_dataset.csv") for name in objects(stack, "curated"))
     applications = httpx.get(
-        f"http://127.0.0.1:{stack.told['SPARK_CONSOLE_PORT']}/json/", timeout=30
+        f"http://127.0.0.1:{stack.variables['SPARK_CONSOLE_PORT']}/json/", timeout=30
     ).json()["completedapps"]
     assert [one["state"] for one in applications] == ["FINISHED"]
 
@@ -258,29 +252,33 @@ def test_a_dropped_file_becomes_features_on_the_store(
 def test_training_promotes_models_that_then_speak(stack: Stack, airflow: Airflow) -> None:
     airflow.trigger(TRAIN_DAG, days=28)
     finished(airflow, TRAIN_DAG)
-    registry = f"http://127.0.0.1:{stack.told['MLFLOW_CONSOLE_PORT']}/api/2.0/mlflow/registered-models/alias"
-    found = httpx.get(
-        registry, params={"name": "plant_alarm_champion", "alias": "champion"}, timeout=30
+    mlflow = f"http://127.0.0.1:{stack.variables['MLFLOW_CONSOLE_PORT']}/api/2.0/mlflow"
+    champion = httpx.get(
+        f"{mlflow}/registered-models/alias",
+        params={"name": "plant_alarm_champion", "alias": "champion"},
+        timeout=30,
     )
-    assert found.json()["model_version"]["version"] == "1", found.text
+    assert champion.json()["model_version"]["version"] == "1", champion.text
     until(
-        lambda: stack.engine.succeeds("exec", stack.container("frontend-api"), "python", "-c", ASK),
+        lambda: stack.engine.succeeds(
+            "exec", stack.container("frontend-api"), "python", "-c", PREDICT
+        ),
         120,
         lambda: stack.log("inference-api"),
     )
-    spoke = json.loads(stack.execute("frontend-api", "python", "-c", ASK))["model"]
-    assert (spoke["name"], spoke["version"]) == ("plant_alarm_champion", "1")
+    model = json.loads(stack.execute("frontend-api", "python", "-c", PREDICT))["model"]
+    assert (model["name"], model["version"]) == ("plant_alarm_champion", "1")
 
 
 def test_prometheus_sees_every_service(stack: Stack) -> None:
-    api = f"http://127.0.0.1:{stack.told['PROMETHEUS_CONSOLE_PORT']}/api/v1"
+    api = f"http://127.0.0.1:{stack.variables['PROMETHEUS_CONSOLE_PORT']}/api/v1"
 
     def down() -> list[str]:
         targets = httpx.get(f"{api}/targets", timeout=30).json()["data"]["activeTargets"]
         return [
-            f"{one['scrapeUrl']}: {one['lastError'] or one['health']}"
-            for one in targets
-            if one["health"] != "up"
+            f"{target['scrapeUrl']}: {target['lastError'] or target['health']}"
+            for target in targets
+            if target["health"] != "up"
         ]
 
     until(lambda: not down(), 120, lambda: "; ".join(down()))
@@ -288,7 +286,7 @@ def test_prometheus_sees_every_service(stack: Stack) -> None:
     until(
         lambda: bool(httpx.get(f"{api}/query", params=free, timeout=30).json()["data"]["result"]),
         60,
-        lambda: "no disk is looked at",
+        lambda: "no free space of the volumes is reported",
     )
     groups = httpx.get(f"{api}/rules", timeout=30).json()["data"]["groups"]
     assert groups and {rule["health"] for group in groups for rule in group["rules"]} <= {
@@ -297,7 +295,7 @@ def test_prometheus_sees_every_service(stack: Stack) -> None:
     }
 
 
-def test_nobody_was_killed_for_memory_and_nothing_runs_as_root(stack: Stack) -> None:
+def test_no_service_ran_out_of_memory_or_runs_as_root(stack: Stack) -> None:
     for service in stack.services:
         state = stack.inspected(service)["State"]
         assert not state["OOMKilled"], service

@@ -119,7 +119,7 @@ def test_init_keeps_an_existing_file_and_reports_it(tmp_path: Path) -> None:
     initialised(tmp_path)
     before = (tmp_path / "infra/.env").read_bytes()
     again = initialised(tmp_path)
-    assert again.returncode == 1 and "stays unchanged" in again.stderr
+    assert again.returncode == 1 and "was not changed" in again.stderr
     assert (tmp_path / "infra/.env").read_bytes() == before
 
 

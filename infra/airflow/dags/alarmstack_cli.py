@@ -1,8 +1,7 @@
-"""How tasks call alarmstack: its command line, in its own environment, line by line into the task's
-log.
+"""Run alarmstack commands from Airflow tasks; their output goes to the log of the task.
 
-ALARMSTACK_CLI names the program (default: `alarmstack` on the path). What it needs to know it reads
-from the same variables as everywhere else, which Airflow's own environment passes on.
+ALARMSTACK_CLI is the program (default: `alarmstack` on the path). It runs in its own Python
+environment and reads the usual environment variables, which it inherits from Airflow.
 """
 
 from __future__ import annotations
@@ -15,20 +14,21 @@ import subprocess
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 BAD_DROP = 3
-"""Exit status of the command line where the data is at fault: trying again changes nothing."""
+"""Exit status of alarmstack for invalid data, for which a retry is useless."""
 log = logging.getLogger(__name__)
 
 
 def alarmstack(*words: str, **environment: str) -> None:
-    """Run a command; what it prints is the log. Raises AirflowFailException (no retry) for bad
-    data, AirflowException otherwise.
+    """Run a command with `environment` added to the variables of the task, and log its output.
+
+    Raises AirflowFailException (no retry) for invalid data, and AirflowException for other errors.
     """
     command = [os.environ.get("ALARMSTACK_CLI", "alarmstack"), *words]
     log.info("$ %s", " ".join(command))
-    told = os.environ | {"COLUMNS": "160", "NO_COLOR": "1"} | environment
+    variables = os.environ | {"COLUMNS": "160", "NO_COLOR": "1"} | environment
     process = subprocess.Popen(
         command,
-        env=told,
+        env=variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -41,7 +41,7 @@ def alarmstack(*words: str, **environment: str) -> None:
             log.info("%s", line.rstrip())
         status = process.wait()
     finally:
-        # A task that is stopped or runs out of time leaves nothing running.
+        # No process is left when a task is stopped or reaches its time limit.
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
     if status == BAD_DROP:

@@ -1,9 +1,9 @@
-"""A dropped file or folder becomes a run of feature tables in the store.
+"""Turn a dropped file or folder into a run of feature tables in the store.
 
-airflow dags trigger ingest_etl_local_drop --conf '{"source_path":
-"/workspace/data_drop/labeled_dataset.csv"}'
+    airflow dags trigger ingest_etl_local_drop \\
+        --conf '{"source_path": "/workspace/data_drop/labeled_dataset.csv"}'
 
-The watcher triggers it for everything that is dropped into the drop folder.
+The watcher triggers this DAG for each file or folder in the drop folder.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ SOURCE = Param(
     type="string",
     minLength=1,
     maxLength=4096,
-    description="An XLSX, XLSM, XLS, CSV or Parquet file, or a folder of them, as a path of the "
-    "worker below ALARMSTACK_DROP_DIR.",
+    description="Path of an XLSX, XLSM, XLS, CSV or Parquet file, or of a folder of such files, on "
+    "the worker. It must be inside ALARMSTACK_DROP_DIR.",
 )
 
 
@@ -39,11 +39,11 @@ SOURCE = Param(
     doc_md=__doc__,
 )
 def ingest_etl_local_drop() -> None:
-    """A drop, step by step."""
+    """The steps for one drop."""
 
     @task(retries=0)
     def resolve_source_path(params: dict[str, str]) -> str:
-        """The drop, as a path that is there and that lies where drops lie."""
+        """Check that the drop exists and is inside the drop folder; return its absolute path."""
         path = Path(params["source_path"]).resolve()
         folder = os.environ.get("ALARMSTACK_DROP_DIR")
         if folder and not path.is_relative_to(Path(folder).resolve()):
@@ -56,15 +56,15 @@ def ingest_etl_local_drop() -> None:
 
     @task
     def great_expectations_validation(source: str) -> str:
-        """The gate: what it refuses ends here, its report in the log and a copy of the drop set
-        aside.
+        """Validate the drop. For a refused drop the run fails, the log has the report, and a copy
+        of the drop is kept.
         """
         alarmstack("validate", source, "--set-aside")
         return source
 
     @task
     def etl(source: str) -> None:
-        """Intake, features, one published run."""
+        """Read the drop, compute features, and publish one run."""
         alarmstack("etl", source)
 
     etl(great_expectations_validation(resolve_source_path()))

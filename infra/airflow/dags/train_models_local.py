@@ -1,7 +1,8 @@
-"""All models are trained on the store's latest run, judged, and promoted where MODEL_PROMOTION_MODE
-says so.
+"""Train all models on the latest run in the store, evaluate them, and promote them.
 
-airflow dags trigger train_models_local
+    airflow dags trigger train_models_local
+
+Models are promoted only if MODEL_PROMOTION_MODE is auto.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from alarmstack_cli import alarmstack
     schedule=None,
     catchup=False,
     params={
-        "seed": Param(0, type="integer", minimum=0, description="Same seed, same models."),
+        "seed": Param(
+            0, type="integer", minimum=0, description="The same seed gives the same models."
+        ),
         "days": Param(
             365,
             type="integer",
             minimum=28,
             maximum=3660,
-            description="Length of each plant that judges them.",
+            description="Days of each simulated plant on which they are evaluated.",
         ),
     },
     max_active_runs=1,
@@ -35,16 +38,16 @@ from alarmstack_cli import alarmstack
     doc_md=__doc__,
 )
 def train_models_local() -> None:
-    """Training, step by step."""
+    """The steps of a training."""
 
     @task
     def train(params: dict[str, int]) -> None:
-        """Fit and register; nobody is promoted yet."""
+        """Fit and register the models without promotion."""
         alarmstack("train", "--seed", str(params["seed"]), MODEL_PROMOTION_MODE="manual")
 
     @task
     def evaluate(params: dict[str, int]) -> None:
-        """Judge the new versions by events, beside baselines; the tables are in the log."""
+        """Evaluate the new versions and their baselines by events; the log has the tables."""
         alarmstack("evaluate", "--newest", "--days", str(params["days"]))
 
     @task

@@ -1,5 +1,4 @@
-"""spark-submit's way to `alarmstack etl --engine spark`: the same command, on the cluster that
-spark-submit names.
+"""Entry point for spark-submit: `alarmstack etl --engine spark` on the cluster of spark-submit.
 
 Example: spark-submit --master spark://localhost:7077 infra/spark/jobs/etl_job.py data/fleet
 """

@@ -1,5 +1,6 @@
-"""spark-submit's way to `alarmstack train`: the models are fitted on the driver, from the run that
-the cluster published.
+"""Entry point for spark-submit: `alarmstack train` on the driver.
+
+The training data is the run that the cluster published.
 
 Example: spark-submit --master spark://localhost:7077 infra/spark/jobs/train_job.py
 """
