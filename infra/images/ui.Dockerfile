@@ -1,4 +1,4 @@
-# The screen: built once, served as files by nginx, which passes /api on to the gateway.
+# The screen: nginx serves the built files, and forwards /api to the gateway.
 FROM docker.io/library/node:24-bookworm-slim AS build
 WORKDIR /ui
 ENV PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Start nginx with the name server of its network (the first that /etc/resolv.conf names), which Docker and Podman choose
-# each in its own way, and with TLS where a certificate and its key were mounted. Example: start.sh page.conf
+# Start nginx. It uses the first name server in /etc/resolv.conf, which differs between Docker and
+# Podman, and TLS if a certificate and its key are mounted. Example: start.sh page.conf
 set -eu
 server="$(sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf | head -n 1)"
 case "$server" in *:*) server="[$server]" ;; esac
 echo "resolver ${server:-127.0.0.11} valid=2s ipv6=off;" > /tmp/resolver.conf
 certificate=/run/tls/certificate.pem key=/run/tls/key.pem
-# /dev/null, which stands for a setting that is not set, is no regular file.
+# If the setting is empty, /dev/null is mounted, which is not a regular file.
 if [ -f "$certificate" ] && [ -f "$key" ]; then
   cp /etc/alarmstack/tls.conf /tmp/listen.conf
 elif [ -f "$certificate" ] || [ -f "$key" ]; then

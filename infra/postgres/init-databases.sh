@@ -1,6 +1,7 @@
 #!/bin/sh
-# One Postgres, a database and a role for each service; nobody connects to another's. Run once, when the data folder is made
-# (docker-entrypoint-initdb.d). Needs POSTGRES_USER and a password for each role: MLFLOW_DB_PASSWORD and so on.
+# Create a database and a role for each service. A role can connect only to its own database.
+# docker-entrypoint-initdb.d runs this script once, for a new data folder. It needs POSTGRES_USER
+# and a password for each role, such as MLFLOW_DB_PASSWORD.
 set -eu
 
 run() {
@@ -17,7 +18,7 @@ REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
 SQL
 done
 
-# Prometheus' exporter sees how the server is, and no database.
+# The Prometheus exporter can read the statistics of the server, but no data.
 run -v password="${EXPORTER_DB_PASSWORD:?needs a password}" <<'SQL'
 CREATE ROLE exporter LOGIN PASSWORD :'password' CONNECTION LIMIT 3 IN ROLE pg_monitor;
 SQL

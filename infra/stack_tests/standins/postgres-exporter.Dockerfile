@@ -1,4 +1,5 @@
-# Stands in for docker.io/prometheuscommunity/postgres-exporter: Debian's 0.11, where and as whom the official image runs it.
+# Replaces docker.io/prometheuscommunity/postgres-exporter: Debian's 0.11, with path and user as in
+# the official image.
 FROM localhost/alarmstack/standin:bookworm
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus-postgres-exporter wget \
  && rm -rf /var/lib/apt/lists/* \

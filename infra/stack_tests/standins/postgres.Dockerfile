@@ -1,4 +1,5 @@
-# Stands in for docker.io/library/postgres: Debian's PostgreSQL 15 as user 999, and the part of the official start that we use.
+# Replaces docker.io/library/postgres: Debian's PostgreSQL 15 as user 999, with the features of the
+# official start script that we use.
 FROM localhost/alarmstack/standin:bookworm
 RUN groupadd --gid 999 postgres && useradd --uid 999 --gid 999 --home-dir /var/lib/postgresql postgres \
  && apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql-15 && rm -rf /var/lib/apt/lists/* \

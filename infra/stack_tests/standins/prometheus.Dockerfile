@@ -1,4 +1,5 @@
-# Stands in for docker.io/prom/prometheus: Debian's Prometheus 2.42, where and as whom the official image runs it.
+# Replaces docker.io/prom/prometheus: Debian's Prometheus 2.42, with path and user as in
+# the official image.
 FROM localhost/alarmstack/standin:bookworm
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus wget \
  && rm -rf /var/lib/apt/lists/* /etc/prometheus/* \

@@ -1,4 +1,4 @@
-# Stands in for docker.io/library/python: Debian's Python 3.11 where the official image has its own.
+# Replaces docker.io/library/python: Debian's Python 3.11, at the path of the official image.
 FROM localhost/alarmstack/standin:bookworm
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends python3.11 python3-pip python3-venv \
  && rm -rf /var/lib/apt/lists/* /usr/lib/python3.11/EXTERNALLY-MANAGED \
