@@ -1,8 +1,8 @@
-"""How dense the code is: sizes of functions, long lines and comprehensions, package by package.
+"""Code metrics per package: sizes of functions, long lines and comprehensions.
 
-`make metrics` prints the tables. The metrics show a direction and are not a limit: a function is
-split where a reader needs a named step, never to lower a count. `python -m tools.code_metrics
-FOLDER` measures the packages of another project in the same way.
+`make metrics` prints the tables. The metrics show a trend and are not a limit: a function is split
+where a reader needs a named step, not to lower a count. `python -m tools.code_metrics FOLDER`
+measures the packages of another project.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "src/alarmstack"
 OTHER_FOLDERS = ("chaos", "benchmarks", "tools", "tests")
 LONGEST_LINE = 100
-"""Columns of a line that fits: `line-length` in pyproject.toml."""
+"""Columns: `line-length` in pyproject.toml."""
 LARGEST_SHOWN = 10
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -30,7 +30,7 @@ TABLE_COLUMNS = 120
 
 @dataclass(frozen=True)
 class Function:
-    """A function or method: its place, its lines, and the nodes of its syntax tree."""
+    """A function or method: place, number of lines, and number of nodes in its syntax tree."""
 
     place: str
     name: str
@@ -40,7 +40,7 @@ class Function:
 
 @dataclass(frozen=True)
 class CodeMetrics:
-    """What was counted in some files; several of them add up."""
+    """The counts of some files. Metrics can be added."""
 
     files: int = 0
     lines: int = 0
@@ -81,7 +81,7 @@ NO_FUNCTION = Function("", "", 0, 0)
 
 @dataclass(frozen=True)
 class Reference:
-    """The same metrics of a project that is an example to read."""
+    """The same metrics for a reference project."""
 
     name: str
     median_nodes: float
@@ -93,11 +93,11 @@ REFERENCES = (
     Reference("httpx 0.28.1", 45, 0.0, 1.7),
     Reference("river 0.26.1", 40, 1.0, 2.3),
 )
-"""Measured by this program on the packages that PyPI offers under these versions."""
+"""Measured by this program on the packages from PyPI."""
 
 
 def measure_text(text: str, place: str) -> CodeMetrics:
-    """The metrics of one file's text; `place` is shown with its functions.
+    """The metrics of the text of one file; `place` is the location in the table of functions.
 
     Nodes are those of `ast.walk`: docstrings, arguments, annotations, decorators and nested
     functions count.
@@ -128,7 +128,7 @@ def measure_files(files: Iterable[Path]) -> CodeMetrics:
 
 
 def measure_packages(folder: Path) -> dict[str, CodeMetrics]:
-    """The metrics of every package in a folder, by name; loose modules count together."""
+    """The metrics of every package in a folder, by name. Other modules count together."""
     packages = {
         child.name: measure_files(child.rglob("*.py"))
         for child in sorted(folder.iterdir())
@@ -174,9 +174,9 @@ def largest_table(functions: Sequence[Function]) -> Table:
 
 
 def main() -> None:
-    """Measure this repository, or the folder that is named, and print the tables."""
+    """Measure this repository, or the given folder, and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m tools.code_metrics", description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?", help="packages to measure instead of ours")
+    parser.add_argument("folder", type=Path, nargs="?", help="measure this folder instead")
     folder = parser.parse_args().folder
     measured = measure_packages(folder or PACKAGE)
     other_folders = () if folder else OTHER_FOLDERS
