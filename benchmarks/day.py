@@ -60,7 +60,7 @@ REQUESTS = (
 
 
 @dataclass
-class Observations:
+class LoadResults:
     """Results of the viewers' requests and of the readiness checks."""
 
     answers: int = 0
@@ -78,44 +78,44 @@ class Observations:
         )
 
 
-async def view(address: str, name: str, seen: Observations) -> None:
+async def view(address: str, name: str, results: LoadResults) -> None:
     """Follow the stream and send requests, as a viewer does. Log in again when the session ends."""
     while True:
         client = await logged_in(address, name)
         async with aclosing(client), asyncio.TaskGroup() as group:
-            requests = group.create_task(_request(client, seen))
-            group.create_task(_follow(client, seen, requests))
+            requests = group.create_task(_request(client, results))
+            group.create_task(_follow(client, results, requests))
 
 
 async def _follow(
-    client: httpx.AsyncClient, seen: Observations, requests: asyncio.Task[None]
+    client: httpx.AsyncClient, results: LoadResults, requests: asyncio.Task[None]
 ) -> None:
     """Read the stream until it ends with the session; then cancel the requests."""
     async with client.stream("GET", "/stream") as answer:
         async for line in answer.aiter_lines():
-            seen.events += line.startswith("event:")
+            results.events += line.startswith("event:")
     requests.cancel()
 
 
-async def _request(client: httpx.AsyncClient, seen: Observations) -> None:
+async def _request(client: httpx.AsyncClient, results: LoadResults) -> None:
     while True:
         for path in REQUESTS:
             begin = time.monotonic()
             answer = await client.get(path)
-            seen.slowest = max(seen.slowest, time.monotonic() - begin)
-            seen.answers += 1
+            results.slowest = max(results.slowest, time.monotonic() - begin)
+            results.answers += 1
             if answer.status_code != httpx.codes.OK:
-                seen.failures.append(f"{path}: {answer.status_code} {answer.text[:200]}")
+                results.failures.append(f"{path}: {answer.status_code} {answer.text[:200]}")
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def keep_checking_readiness(ports: Mapping[str, int], seen: Observations) -> None:
+async def keep_checking_readiness(ports: Mapping[str, int], results: LoadResults) -> None:
     """Check the readiness of each service once a second."""
     async with httpx.AsyncClient(timeout=LONGEST_WAIT_SECONDS) as client:
         while True:
             for name in SERVICES:
                 if reason := await _why_not_ready(client, f"http://127.0.0.1:{ports[name]}/ready"):
-                    seen.unready.append(f"{datetime.now(UTC):%H:%M:%S} {name}: {reason}")
+                    results.unready.append(f"{datetime.now(UTC):%H:%M:%S} {name}: {reason}")
             await asyncio.sleep(1)
 
 
@@ -151,7 +151,7 @@ async def until_ready(ports: Mapping[str, int], seconds: float = LONGEST_START) 
 
 async def run(models: str, days: float, speed: float, viewers: int) -> dict[str, object]:
     """Run the benchmark and print its table; return its row."""
-    seen, ports = Observations(), service_ports()
+    results, ports = LoadResults(), service_ports()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         await prepare(folder, viewers)
@@ -161,32 +161,32 @@ async def run(models: str, days: float, speed: float, viewers: int) -> dict[str,
             first = await asyncio.to_thread(snapshot_after, folder, running, 1)
             start = await asyncio.to_thread(snapshot_after, folder, running, first.intervals)
             print(f"{datetime.now():%H:%M:%S}  {start.line()}", flush=True)
-            async with _viewed(f"http://127.0.0.1:{ports['gateway']}", ports, viewers, seen):
-                snapshots = await _day(folder, running, start.intervals, int(days * 24), seen)
+            async with _viewed(f"http://127.0.0.1:{ports['gateway']}", ports, viewers, results):
+                snapshots = await _day(folder, running, start.intervals, int(days * 24), results)
             longest, unassessed = await _assessed(folder, start.intervals)
-    return _row(snapshots, seen, longest, unassessed)
+    return _row(snapshots, results, longest, unassessed)
 
 
 async def _day(
-    folder: Path, running: dict[str, psutil.Process], begin: int, hours: int, seen: Observations
+    folder: Path, running: dict[str, psutil.Process], begin: int, hours: int, results: LoadResults
 ) -> list[Snapshot]:
     """Take and print snapshots during the day. `begin`: intervals stored before it."""
     snapshots = []
     for part in range(1, SNAPSHOTS + 1):
         intervals = begin + hours * part // SNAPSHOTS
         snapshots.append(await asyncio.to_thread(snapshot_after, folder, running, intervals))
-        print(f"{datetime.now():%H:%M:%S}  {snapshots[-1].line()}  {seen.line()}", flush=True)
+        print(f"{datetime.now():%H:%M:%S}  {snapshots[-1].line()}  {results.line()}", flush=True)
     return snapshots
 
 
 @asynccontextmanager
 async def _viewed(
-    address: str, ports: Mapping[str, int], viewers: int, seen: Observations
+    address: str, ports: Mapping[str, int], viewers: int, results: LoadResults
 ) -> AsyncIterator[None]:
     """Run viewers and readiness checks until the block ends. An error in one of them ends it."""
     async with asyncio.TaskGroup() as group:
-        load = [view(address, f"viewer{number}", seen) for number in range(viewers)]
-        load.append(keep_checking_readiness(ports, seen))
+        load = [view(address, f"viewer{number}", results) for number in range(viewers)]
+        load.append(keep_checking_readiness(ports, results))
         tasks = [group.create_task(one) for one in load]
         yield
         for task in tasks:
@@ -222,12 +222,12 @@ async def _assessed(folder: Path, begin: int) -> tuple[float, int]:
 
 
 def _row(
-    snapshots: list[Snapshot], seen: Observations, longest: float, unassessed: int
+    snapshots: list[Snapshot], results: LoadResults, longest: float, unassessed: int
 ) -> dict[str, object]:
-    for one in [*seen.unready[:5], *seen.failures[:5]]:
+    for one in [*results.unready[:5], *results.failures[:5]]:
         print(one)
     grown = growth(snapshots[0], snapshots[-1])
-    nothing_failed = not seen.unready and not seen.failures and not unassessed
+    nothing_failed = not results.unready and not results.failures and not unassessed
     return {
         "name": "day_under_load_memory_growth",
         "value": round(grown, 3),
@@ -236,10 +236,10 @@ def _row(
         "unassessed": unassessed,
         "longest_wait_seconds": round(longest, 2),
         "longest_wait_aim": LONGEST_WAIT_SECONDS,
-        "not_ready": len(seen.unready),
-        "answers": seen.answers,
-        "failed_answers": len(seen.failures),
-        "slowest_answer_seconds": round(seen.slowest, 2),
+        "not_ready": len(results.unready),
+        "answers": results.answers,
+        "failed_answers": len(results.failures),
+        "slowest_answer_seconds": round(results.slowest, 2),
         "met": grown <= MOST_GROWTH and nothing_failed and longest <= LONGEST_WAIT_SECONDS,
     }
 

@@ -99,7 +99,7 @@ async def _on_sqlite(
         return []
     with small_disk(folder / "disk", DISK_MEGABYTES) as disk:
         async with _stack(home, disk, folder / "logs", ports) as stack:
-            return [await judged(fault, stack) for fault in chosen]
+            return [await run_fault(fault, stack) for fault in chosen]
 
 
 async def _on_postgres_and_without_stack(
@@ -116,10 +116,10 @@ async def _on_postgres_and_without_stack(
         try:
             logs, url = folder / "logs-postgres", await asyncio.to_thread(server.new)
             async with _stack(home, folder / "data", logs, ports, url) as stack:
-                rows += [await judged(fault, stack) for fault in on_postgres]
+                rows += [await run_fault(fault, stack) for fault in on_postgres]
         finally:
             await asyncio.to_thread(server.stop)
-    return rows + [await judged(fault, None) for fault in without_stack]
+    return rows + [await run_fault(fault, None) for fault in without_stack]
 
 
 @asynccontextmanager
@@ -132,7 +132,7 @@ async def _stack(
         yield stack
 
 
-async def judged(fault: Fault, stack: Stack | None) -> Row:
+async def run_fault(fault: Fault, stack: Stack | None) -> Row:
     """Inject one fault; return its row. `stack` is None for a fault that needs no stack."""
     begin = monotonic()
     try:

@@ -53,8 +53,10 @@ class Drops:
             return
         self.folder.mkdir(parents=True)
         alarmstack(self.root, "simulate", "--days", "14", "--out", str(self.root / "month"))
-        alarmstack(self.root, "ingest", str(self.root / "month"), "--out", str(self.root / "made"))
-        lines = (self.root / "made/labeled_dataset.csv").read_bytes().splitlines(keepends=True)
+        alarmstack(
+            self.root, "ingest", str(self.root / "month"), "--out", str(self.root / "dataset")
+        )
+        lines = (self.root / "dataset/labeled_dataset.csv").read_bytes().splitlines(keepends=True)
         self.valid = b"".join(lines[: VALID_ROWS + 1])
 
     @contextmanager

@@ -35,17 +35,17 @@ def digest() -> str:
         capture_output=True,
         check=True,
     )
-    whole = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for name in sorted(set(listed.stdout.split(b"\0")) - {b""}):
         file = REPOSITORY / name.decode()
-        whole.update(name + b"\0" + (file.read_bytes() if file.is_file() else b"") + b"\0")
-    return whole.hexdigest()[:16]
+        sha256.update(name + b"\0" + (file.read_bytes() if file.is_file() else b"") + b"\0")
+    return sha256.hexdigest()[:16]
 
 
 def free_ports(names: tuple[str, ...]) -> dict[str, str]:
     """A free port for each variable."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in names]
+    with ExitStack() as open_sockets:
+        sockets = [open_sockets.enter_context(socket.socket()) for _ in names]
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return {name: str(one.getsockname()[1]) for name, one in zip(names, sockets, strict=True)}
@@ -73,11 +73,11 @@ class Stack:
     services: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        whole = yaml.safe_load(self.file.read_text())
-        self.project = str(whole["name"])
+        compose_file = yaml.safe_load(self.file.read_text())
+        self.project = str(compose_file["name"])
         self.services = {
             name: one
-            for name, one in whole["services"].items()
+            for name, one in compose_file["services"].items()
             if name not in self.without and not one.get("profiles")
         }
         self.variables = {**self.variables, "ALARMSTACK_SOURCES": digest()}

@@ -94,23 +94,23 @@ def test_init_fills_every_secret_for_the_owner_alone(tmp_path: Path) -> None:
     assert initialised(tmp_path).returncode == 0
     file = tmp_path / "infra/.env"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600 and (tmp_path / "data_drop").is_dir()
-    made = re.findall(r"(?m)^([A-Z0-9_]+)=(.*)$", file.read_text())
-    assert {name for name, _ in made} == {
+    generated = re.findall(r"(?m)^([A-Z0-9_]+)=(.*)$", file.read_text())
+    assert {name for name, _ in generated} == {
         name for name, _ in re.findall(r"(?m)^([A-Z0-9_]+)=(.*)$", TEMPLATE)
     }
-    assert all(value for _, value in made)
+    assert all(value for _, value in generated)
     secrets = [
         value
-        for name, value in made
+        for name, value in generated
         if not dict(re.findall(r"(?m)^([A-Z0-9_]+)=(.*)$", TEMPLATE))[name]
     ]
     assert len(set(secrets)) == len(secrets) > 10 and all(len(value) >= 44 for value in secrets)
-    assert len(base64.urlsafe_b64decode(dict(made)["AIRFLOW_FERNET_KEY"])) == 32
+    assert len(base64.urlsafe_b64decode(dict(generated)["AIRFLOW_FERNET_KEY"])) == 32
     # Settings accepts the generated secrets.
     assert Settings.model_validate(
         {
-            "jwt_secret": dict(made)["JWT_SECRET"],
-            "metrics_token": dict(made)["ALARMSTACK_METRICS_TOKEN"],
+            "jwt_secret": dict(generated)["JWT_SECRET"],
+            "metrics_token": dict(generated)["ALARMSTACK_METRICS_TOKEN"],
         }
     )
 
@@ -125,9 +125,9 @@ def test_init_keeps_an_existing_file_and_reports_it(tmp_path: Path) -> None:
 
 def test_every_secret_that_compose_asks_for_is_one_that_init_makes(tmp_path: Path) -> None:
     initialised(tmp_path)
-    made = dict(re.findall(r"(?m)^([A-Z0-9_]+)=(.*)$", (tmp_path / "infra/.env").read_text()))
+    generated = dict(re.findall(r"(?m)^([A-Z0-9_]+)=(.*)$", (tmp_path / "infra/.env").read_text()))
     required = set(re.findall(r"\$\{(\w+):\?", (INFRA / "compose.yml").read_text()))
-    assert required and not [name for name in required if not made.get(name)]
+    assert required and not [name for name in required if not generated.get(name)]
 
 
 def test_the_env_file_is_never_committed() -> None:
