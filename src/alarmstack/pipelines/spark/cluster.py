@@ -22,10 +22,10 @@ QUIET = {
 
 @contextmanager
 def cluster(master: str, name: str, **options: str) -> Iterator[SparkSession]:
-    """A session on a cluster: `local[2]`, `spark://HOST:7077`, or (an empty master) the one that
-    `spark-submit` was given.
+    """A session on a cluster, which is stopped at the end of the block.
 
-    Raises ClusterError where PySpark is not installed or the cluster does not answer.
+    `master`: `local[2]`, `spark://HOST:7077`, or empty for the master of `spark-submit`.
+    Raises ClusterError if PySpark is not installed or the cluster does not answer.
     """
     try:
         from pyspark.errors import PySparkException
@@ -34,7 +34,7 @@ def cluster(master: str, name: str, **options: str) -> Iterator[SparkSession]:
         raise ClusterError(
             "the engine spark needs PySpark and Java 17: install alarmstack[spark]"
         ) from error
-    # Workers run this environment's Python, unless the cluster has another place for it.
+    # Workers run the Python of this environment, unless the variable names another one.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(name)
     for key, value in {**QUIET, **options}.items():

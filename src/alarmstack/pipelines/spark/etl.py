@@ -1,10 +1,9 @@
-"""The ETL on a cluster: the local job's functions on pieces of the data, the same tables row for
-row and bit for bit.
+"""The ETL on a cluster. Its tables equal those of the local ETL bit for bit.
 
-Each chunk becomes a part of every table in a task of its own, which writes it to the store. The
-driver sees names, sizes and fingerprints, never a row of data. A task that is run again, because a
-worker died, writes the same bytes to the same names; a run is announced when all its parts are
-there.
+One task builds the part of every table that belongs to one chunk, and writes it to the store. The
+driver receives names, sizes and fingerprints, but no rows. If a worker is lost and its task runs
+again, the task writes the same bytes to the same names. A run is published when all its parts are
+in the store.
 """
 
 from __future__ import annotations
@@ -21,7 +20,15 @@ import pyarrow as pa
 from alarmstack.features.examples import examples, sealed_row
 from alarmstack.pipelines.etl.local import Archive, manifest_facts, run_name, schemas
 from alarmstack.pipelines.etl.tables import as_parquet, evened_out, row_tables
-from alarmstack.pipelines.spark.pieces import ANSWER, REFUSED, Chunk, Job, answer, chunk_of, cut
+from alarmstack.pipelines.spark.pieces import (
+    REFUSED,
+    RESULT_SCHEMA,
+    Chunk,
+    Job,
+    chunk_of,
+    cut,
+    result_table,
+)
 from alarmstack.preparation.intake import Intake
 from alarmstack.preparation.labels import RegimeBands, episodes
 from alarmstack.storage.files import fingerprint
@@ -33,76 +40,82 @@ SMOTE = "train_smote"
 
 
 def run_assets(spark: SparkSession, job: Job, source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A run for every asset of a source: the asset and its manifest, or {"refused": reason} where
-    the gate turned its drop away.
+    """Run the ETL for every asset of a source.
+
+    Yields the asset and its manifest, or {"refused": reason} if its drop was refused.
     """
 
     def write(key: Any, rows: pa.Table) -> pa.Table:
         chunk = chunk_of(job, rows)
-        return answer(
+        return result_table(
             [(key[0].as_py(), "", 0, "", json.dumps({REFUSED: chunk}))]
             if isinstance(chunk, str)
-            else _written(job, chunk)
+            else _write_part(job, chunk)
         )
 
-    frame = cut(spark, job, source, lambda asset, taken: _facts(job, asset, taken))
-    parts: dict[str, dict[str, dict[str, object]]] = {}
-    told: dict[str, dict[str, Any]] = {}
-    for row in frame.groupBy("asset", "chunk").applyInArrow(write, schema=ANSWER).collect():
+    chunks = cut(spark, job, source, lambda asset, intake: _facts(job, asset, intake))
+    files: dict[str, dict[str, dict[str, object]]] = {}
+    manifests: dict[str, dict[str, Any]] = {}
+    written = chunks.groupBy("asset", "chunk").applyInArrow(write, schema=RESULT_SCHEMA)
+    for row in written.collect():
         if row["name"]:
-            parts.setdefault(row["asset"], {})[row["name"]] = {
+            files.setdefault(row["asset"], {})[row["name"]] = {
                 "bytes": row["bytes"],
                 "sha256": row["sha256"],
             }
         else:
-            told[row["asset"]] = json.loads(row["told"])
-    whole = [
-        (asset, about["run"], sorted(parts[asset]))
-        for asset, about in told.items()
-        if REFUSED not in about
+            manifests[row["asset"]] = json.loads(row["facts"])
+    accepted = [
+        (asset, manifest["run"], sorted(files[asset]))
+        for asset, manifest in manifests.items()
+        if REFUSED not in manifest
     ]
-    for row in _evened(spark, job, whole):
-        parts[row["asset"]][row["name"]] = {"bytes": row["bytes"], "sha256": row["sha256"]}
-        told[row["asset"]]["schema"].update(json.loads(row["told"])["schema"])
-    for asset, about in sorted(told.items()):
+    for row in _balanced(spark, job, accepted):
+        files[row["asset"]][row["name"]] = {"bytes": row["bytes"], "sha256": row["sha256"]}
+        manifests[row["asset"]]["schema"].update(json.loads(row["facts"])["schema"])
+    for asset, manifest in sorted(manifests.items()):
         yield (
             asset,
-            about
-            if REFUSED in about
-            else job.store(asset).announce(about.pop("run"), parts[asset], about),
+            manifest
+            if REFUSED in manifest
+            else job.store(asset).announce(manifest.pop("run"), files[asset], manifest),
         )
 
 
-def _facts(job: Job, asset: str, taken: Intake) -> dict[str, Any]:
+def _facts(job: Job, asset: str, intake: Intake) -> dict[str, Any]:
+    """The regime thresholds and the manifest, which need all rows of the asset."""
     plant = job.plant
-    found = episodes(taken.alarm, taken.block.segment, plant.rows(plant.time.quiet_gap))
-    sealed = sealed_row(found, len(taken.block))
-    told = manifest_facts(plant, taken, sealed, sum(e.onset for e in found))
-    run = run_name(told, job.begun)
-    told |= {"run": run, **Archive.of(job.settings, asset).keep(plant, taken, run)}
-    return {"bands": asdict(RegimeBands.fit(plant, taken.block.rows(0, sealed))), "told": told}
+    alarm_episodes = episodes(intake.alarm, intake.block.segment, plant.rows(plant.time.quiet_gap))
+    sealed = sealed_row(alarm_episodes, len(intake.block))
+    onsets = sum(episode.onset for episode in alarm_episodes)
+    manifest = manifest_facts(plant, intake, sealed, onsets)
+    run = run_name(manifest, job.begun)
+    manifest |= {"run": run, **Archive.of(job.settings, asset).keep(plant, intake, run)}
+    bands = RegimeBands.fit(plant, intake.block.rows(0, sealed))
+    return {"bands": asdict(bands), "manifest": manifest}
 
 
-def _written(job: Job, chunk: Chunk) -> list[tuple[str, str, int, str, str]]:
-    """The chunk's part of every table, in the store."""
-    told, made, answers = chunk.facts["told"], _part(job, chunk), []
-    for name, table in made.items():
+def _write_part(job: Job, chunk: Chunk) -> list[tuple[str, str, int, str, str]]:
+    """Write the chunk's part of every table to the store. Returns rows of `RESULT_SCHEMA`."""
+    manifest, tables, results = chunk.facts["manifest"], _part(job, chunk), []
+    for name, table in tables.items():
         content, file = as_parquet(table), f"{name}/{chunk.number:06d}.parquet"
-        job.store(chunk.asset).put(f"runs/{told['run']}/{file}", content)
-        answers.append((chunk.asset, file, len(content), fingerprint(content), ""))
+        job.store(chunk.asset).put(f"runs/{manifest['run']}/{file}", content)
+        results.append((chunk.asset, file, len(content), fingerprint(content), ""))
     if chunk.number == 0:
-        answers.append((chunk.asset, "", 0, "", json.dumps({**told, **schemas(made)})))
-    return answers
+        facts = json.dumps({**manifest, **schemas(tables)})
+        results.append((chunk.asset, "", 0, "", facts))
+    return results
 
 
 def _part(job: Job, chunk: Chunk) -> dict[str, pl.DataFrame]:
-    """The chunk's rows of every table: made with the rows around it, which are then left out."""
-    found = examples(
-        job.plant, chunk.block, chunk.alarm, RegimeBands(tuple(chunk.facts["bands"]["thresholds"]))
-    )
-    sealed = min(max(chunk.facts["told"]["sealed_from"] - chunk.first, 0), len(found))
+    """The chunk's rows of every table, without the rows around it, which features need."""
+    bands = RegimeBands(tuple(chunk.facts["bands"]["thresholds"]))
+    chunk_examples = examples(job.plant, chunk.block, chunk.alarm, bands)
+    sealed_from = chunk.facts["manifest"]["sealed_from"] - chunk.first
+    sealed = min(max(sealed_from, 0), len(chunk_examples))
     cuts = {"valid": (chunk.core - sealed, chunk.core_end - sealed)}
-    tables = row_tables(found, chunk.block, sealed)
+    tables = row_tables(chunk_examples, chunk.block, sealed)
     return {
         name: _cut(table, *cuts.get(name, (chunk.core, chunk.core_end)))
         for name, table in tables.items()
@@ -114,15 +127,17 @@ def _cut(table: pl.DataFrame, begin: int, end: int) -> pl.DataFrame:
     return table.slice(begin, max(end - begin, 0))
 
 
-def _evened(spark: SparkSession, job: Job, runs: list[tuple[str, str, list[str]]]) -> Iterator[Any]:
-    """`train_smote` of every run, from the parts of `train` in the store."""
+def _balanced(
+    spark: SparkSession, job: Job, runs: list[tuple[str, str, list[str]]]
+) -> Iterator[Any]:
+    """Write `train_smote` of every run from the parts of `train` in the store."""
     if not runs:
         return
     frame = spark.createDataFrame(
         runs, "asset string, run string, files array<string>"
     ).repartition(len(runs), "asset")
 
-    def even_out(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def balance(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for row in batch.to_pylist():
                 store = job.store(row["asset"])
@@ -134,12 +149,12 @@ def _evened(spark: SparkSession, job: Job, runs: list[tuple[str, str, list[str]]
                 table = evened_out(job.plant, pl.concat(pl.read_parquet(part) for part in parts))
                 content = as_parquet(table)
                 store.put(f"runs/{row['run']}/{SMOTE}.parquet", content)
-                told = json.dumps(schemas({SMOTE: table}))
-                yield from answer(
-                    [(row["asset"], f"{SMOTE}.parquet", len(content), fingerprint(content), told)]
+                facts = json.dumps(schemas({SMOTE: table}))
+                yield from result_table(
+                    [(row["asset"], f"{SMOTE}.parquet", len(content), fingerprint(content), facts)]
                 ).to_batches()
 
-    yield from frame.mapInArrow(even_out, schema=ANSWER).collect()
+    yield from frame.mapInArrow(balance, schema=RESULT_SCHEMA).collect()
 
 
 __all__ = ["run_assets"]

@@ -1,10 +1,9 @@
-"""Assets cut into pieces that travel through Arrow: stretches of closed intervals, with what they
-look back on and ahead to.
+"""Divides the closed intervals of assets into chunks, which tasks process independently.
 
-One task reads an asset's drop, has it judged by the gate and closed into intervals, and hands its
-rows on in *chunks*: a stretch of rows with as many before it as features look back, and as many
-after it as targets look ahead. What is made of a chunk alone is then what is made of the whole, bit
-for bit, and a large asset keeps no worker longer than a small one.
+One task reads the drop of an asset, validates it, closes its intervals and returns them in
+*chunks*. A chunk is a range of rows, together with the rows before it that features use and the
+rows after it that targets use. Features and targets of a chunk therefore equal those of the whole
+asset bit for bit, and a large asset is divided among all workers.
 """
 
 from __future__ import annotations
@@ -33,33 +32,31 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 CHUNK_ROWS = 5000
-"""Rows of a chunk: some seconds of work, some megabytes."""
+"""Rows of a chunk: a few seconds of work and a few megabytes."""
 REFUSED = "refused"
-ANSWER = "asset string, name string, bytes long, sha256 string, told string"
-"""What tasks answer: a file that was written, or (`name` empty) what is to be told of an asset."""
+RESULT_SCHEMA = "asset string, name string, bytes long, sha256 string, facts string"
+"""The result of a task: a file that it wrote, or (`name` is empty) `facts` of an asset as JSON."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What every task is told."""
+    """The parameters of every task."""
 
     plant: Plant
     settings: Settings
     operator_log: Path | None = None
     chunk_rows: int = CHUNK_ROWS
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
-    """Names the runs: a task that is run again must not find another name."""
+    """Part of each run's name, so that a repeated task writes to the same run."""
 
     @property
     def back(self) -> int:
-        """Rows before a chunk that its features and its episodes look back on."""
+        """Rows before a chunk that its features and its alarm episodes use."""
         return max(self.plant.lookback, self.plant.rows(self.plant.time.quiet_gap)) + 1
 
     @property
     def ahead(self) -> int:
-        """Rows after a chunk that its targets look ahead to, and the episodes that those rows may
-        belong to.
-        """
+        """Rows after a chunk that its targets use, with the alarm episodes of those rows."""
         return (
             self.plant.rows(self.plant.time.farthest_horizon)
             + self.plant.rows(self.plant.time.quiet_gap)
@@ -67,14 +64,15 @@ class Job:
         )
 
     def store(self, asset: str) -> Store:
-        """Where an asset's runs are."""
+        """The store of an asset's runs."""
         return Store.of(self.settings, place(self.settings.store, asset))
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Rows `core` … `core_end` − 1 of an asset, among those around them: row 0 of `block` is row
-    `first` of the asset.
+    """Rows `core` … `core_end` − 1 of `block`, with the rows around them.
+
+    Row 0 of `block` is row `first` of the asset. `alarm`: bool [rows of `block`].
     """
 
     asset: str
@@ -88,12 +86,13 @@ class Chunk:
 
 
 Facts = Callable[[str, Intake], Mapping[str, Any]]
-"""What an asset's chunks need to know of the whole asset: JSON."""
+"""A function that returns, as JSON, the facts about a whole asset that its chunks need."""
 
 
 def cut(spark: SparkSession, job: Job, source: Path, facts: Facts) -> DataFrame:
-    """Rows of all chunks of all assets, as a frame on the cluster: group it by `asset` and `chunk`,
-    read groups by `chunk_of`.
+    """Rows of all chunks of all assets, as a frame on the cluster.
+
+    Group it by `asset` and `chunk`, and read each group with `chunk_of`.
     """
 
     def close(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -111,7 +110,7 @@ def cut(spark: SparkSession, job: Job, source: Path, facts: Facts) -> DataFrame:
 
 
 def chunk_of(job: Job, rows: pa.Table) -> Chunk | str:
-    """A group of `cut`'s frame; or, where the asset's drop was turned away, why."""
+    """The chunk of a group of `cut`'s frame, or the reason if the asset's drop was refused."""
     rows = rows.sort_by("row")
     facts = json.loads(rows["facts"][0].as_py())
     if REFUSED in facts:
@@ -132,22 +131,22 @@ def chunk_of(job: Job, rows: pa.Table) -> Chunk | str:
 def _chunks(job: Job, asset: str, path: Path, facts: Facts) -> Iterator[pa.RecordBatch]:
     try:
         refused, read = job.settings.data / "refused", Workbooks(Limits.of(job.settings))
-        taken = take_in(job.plant, path, operator_log=job.operator_log, refused=refused, read=read)
+        intake = take_in(job.plant, path, operator_log=job.operator_log, refused=refused, read=read)
     except (GateRefused, SourceError) as error:
         yield _refusal(job.plant, asset, str(error).splitlines()[0])
         return
-    told = json.dumps(facts(asset, taken))
-    for number, begin in enumerate(range(0, len(taken.block), job.chunk_rows)):
-        end = min(begin + job.chunk_rows, len(taken.block))
-        first, last = max(begin - job.back, 0), min(end + job.ahead, len(taken.block))
+    asset_facts = json.dumps(facts(asset, intake))
+    for number, begin in enumerate(range(0, len(intake.block), job.chunk_rows)):
+        end = min(begin + job.chunk_rows, len(intake.block))
+        first, last = max(begin - job.back, 0), min(end + job.ahead, len(intake.block))
         row = np.arange(first, last)
         columns = {
             "asset": pa.array([asset] * len(row)),
             "chunk": pa.array([number] * len(row), pa.int64()),
             "row": pa.array(row, pa.int64()),
             "core": pa.array((row >= begin) & (row < end)),
-            "facts": pa.array([told] + [""] * (len(row) - 1)),
-            **block_columns(job.plant, taken.block.rows(first, last), taken.alarm[first:last]),
+            "facts": pa.array([asset_facts] + [""] * (len(row) - 1)),
+            **block_columns(job.plant, intake.block.rows(first, last), intake.alarm[first:last]),
         }
         yield pa.RecordBatch.from_pydict(columns, schema=arrow_schema(job.plant))
 
@@ -165,7 +164,7 @@ def _refusal(plant: Plant, asset: str, reason: str) -> pa.RecordBatch:
 
 
 def block_columns(plant: Plant, block: IntervalBlock, alarm: Mask) -> dict[str, pa.Array]:
-    """A block as columns: `block_fields` names them."""
+    """A block as columns, with the names of `block_fields`."""
     columns = [block.start.astype("datetime64[us]").astype(np.int64), block.segment, alarm]
     for at in range(len(plant.signals)):
         columns += [block.values[:, at, part] for part in range(len(STATISTICS))]
@@ -177,7 +176,7 @@ def block_columns(plant: Plant, block: IntervalBlock, alarm: Mask) -> dict[str, 
 
 
 def block_of(plant: Plant, rows: pa.Table) -> IntervalBlock:
-    """The block behind `block_columns`."""
+    """The block of these rows: the inverse of `block_columns`."""
 
     def stacked(part: str) -> np.ndarray:
         return np.stack([rows[f"{signal}_{part}"].to_numpy() for signal in plant.signals], axis=1)
@@ -203,7 +202,7 @@ def block_fields(plant: Plant) -> list[tuple[str, pa.DataType]]:
 
 
 def arrow_schema(plant: Plant) -> pa.Schema:
-    """Names and types of `cut`'s frame."""
+    """Names and types of the columns of `cut`'s frame."""
     fields = [
         ("asset", pa.string()),
         ("chunk", pa.int64()),
@@ -215,15 +214,15 @@ def arrow_schema(plant: Plant) -> pa.Schema:
 
 
 def spark_schema(schema: pa.Schema) -> Any:
-    """An Arrow schema in Spark's own terms."""
+    """An Arrow schema as a Spark schema."""
     from pyspark.sql.pandas.types import from_arrow_schema
 
     return from_arrow_schema(schema)
 
 
-def answer(rows: list[tuple[str, str, int, str, str]]) -> pa.Table:
-    """Rows of ANSWER."""
-    names = ("asset", "name", "bytes", "sha256", "told")
+def result_table(rows: list[tuple[str, str, int, str, str]]) -> pa.Table:
+    """Rows of `RESULT_SCHEMA` as a table."""
+    names = ("asset", "name", "bytes", "sha256", "facts")
     types = (pa.string(), pa.string(), pa.int64(), pa.string(), pa.string())
     return pa.table(
         {n: pa.array(v, t) for n, t, v in zip(names, types, zip(*rows, strict=True), strict=True)}
@@ -231,15 +230,15 @@ def answer(rows: list[tuple[str, str, int, str, str]]) -> pa.Table:
 
 
 __all__ = [
-    "ANSWER",
     "REFUSED",
+    "RESULT_SCHEMA",
     "Chunk",
     "Job",
-    "answer",
     "block_columns",
     "block_fields",
     "block_of",
     "chunk_of",
     "cut",
+    "result_table",
     "spark_schema",
 ]

@@ -1,9 +1,8 @@
-"""A fleet's history scored on a cluster: model_results.csv of every asset, the same as the local
-job's.
+"""Scores the history of many assets on a cluster: model_results.csv of every asset.
 
-Models that see a row's features score chunk by chunk. What remembers more than a look-back, a
-warning that stands and the normal-behaviour model, is made of an asset's rows together, in a second
-step that carries numbers alone.
+The scores agree with those of the local pipeline to the rounding of a float32. Models with features
+score each chunk separately. The normal-behaviour model and the warnings depend on all earlier rows,
+so a second step computes them from all rows of an asset.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ from alarmstack.core.intervals import Floats
 from alarmstack.core.plant import Plant
 from alarmstack.pipelines.scoring import results, row_scores, series_scores
 from alarmstack.pipelines.spark.pieces import (
-    ANSWER,
     REFUSED,
+    RESULT_SCHEMA,
     Job,
-    answer,
     block_columns,
     block_fields,
     block_of,
     chunk_of,
     cut,
+    result_table,
     spark_schema,
 )
 from alarmstack.preparation.assets import place
@@ -51,11 +50,11 @@ def score_assets(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Write the output of every model for every row of every asset to the store at `out`.
 
-    Yields the asset and {"file", "bytes", "sha256"}, or {"refused": reason} where the gate refused
-    its drop.
+    Yields the asset and {"file", "bytes", "sha256"}, or {"refused": reason} if its drop was
+    refused.
     """
-    plant, said = job.plant, _columns(bundles)
-    # Copies: a model that was used holds a session, which cannot be sent to a worker.
+    plant, score_columns = job.plant, _score_columns(bundles)
+    # Copies: a used Bundle holds an inference session, which cannot be sent to a worker.
     carried = spark.sparkContext.broadcast(
         {name: replace(bundle) for name, bundle in bundles.items()}
     )
@@ -65,14 +64,17 @@ def score_assets(
         (REFUSED, pa.string()),
         *block_fields(plant),
     ]
-    schema = pa.schema(fields + [(column, pa.float64()) for column, *_ in said])
+    schema = pa.schema(fields + [(column, pa.float64()) for column, *_ in score_columns])
 
     def score_rows(key: Any, rows: pa.Table) -> pa.Table:
         chunk = chunk_of(job, rows)
         if isinstance(chunk, str):
-            told = {"asset": [key[0].as_py()], "row": [-1], REFUSED: [chunk]}
+            known = {"asset": [key[0].as_py()], "row": [-1], REFUSED: [chunk]}
             return pa.table(
-                {field.name: pa.array(told.get(field.name, [None]), field.type) for field in schema}
+                {
+                    field.name: pa.array(known.get(field.name, [None]), field.type)
+                    for field in schema
+                }
             )
         scores = row_scores(plant, chunk.block, carried.value)
         core = slice(chunk.core, chunk.core_end)
@@ -84,7 +86,7 @@ def score_assets(
             **block_columns(plant, chunk.block.rows(chunk.core, chunk.core_end), chunk.alarm[core]),
             **{
                 column: pa.array(scores[name][core] if k is None else scores[name][core, k])
-                for column, name, k in said
+                for column, name, k in score_columns
             },
         }
         return pa.table({field.name: columns[field.name] for field in schema})
@@ -92,31 +94,30 @@ def score_assets(
     def finish(key: Any, rows: pa.Table) -> pa.Table:
         asset = key[0].as_py()
         if (refused := rows[REFUSED][0].as_py()) is not None:
-            return answer([(asset, "", 0, "", json.dumps({REFUSED: refused}))])
+            return result_table([(asset, "", 0, "", json.dumps({REFUSED: refused}))])
         rows = rows.sort_by("row")
-        content = as_csv(plant, _results(plant, rows, carried.value, said))
+        content = as_csv(plant, _results(plant, rows, carried.value, score_columns))
         Store.of(job.settings, place(out, asset)).put(RESULTS, content)
-        return answer([(asset, RESULTS, len(content), fingerprint(content), "")])
+        return result_table([(asset, RESULTS, len(content), fingerprint(content), "")])
 
-    chunks = cut(spark, job, source, lambda asset, taken: {})
+    chunks = cut(spark, job, source, lambda asset, intake: {})
     scored = chunks.groupBy("asset", "chunk").applyInArrow(score_rows, schema=spark_schema(schema))
-    for row in (
-        scored.groupBy("asset").applyInArrow(finish, schema=ANSWER).orderBy("asset").collect()
-    ):
-        found = {"file": row["name"], "bytes": row["bytes"], "sha256": row["sha256"]}
-        yield row["asset"], found if row["name"] else json.loads(row["told"])
+    finished = scored.groupBy("asset").applyInArrow(finish, schema=RESULT_SCHEMA)
+    for row in finished.orderBy("asset").collect():
+        file = {"file": row["name"], "bytes": row["bytes"], "sha256": row["sha256"]}
+        yield row["asset"], file if row["name"] else json.loads(row["facts"])
 
 
 def _results(
     plant: Plant,
     rows: pa.Table,
     bundles: Mapping[str, Bundle],
-    said: list[tuple[str, str, int | None]],
+    score_columns: list[tuple[str, str, int | None]],
 ) -> pl.DataFrame:
     block, alarm = block_of(plant, rows), rows["alarm"].to_numpy()
     scores: dict[str, Floats] = {}
     for name, bundle in bundles.items():
-        columns = [rows[column].to_numpy() for column, of, _ in said if of == name]
+        columns = [rows[column].to_numpy() for column, of, _ in score_columns if of == name]
         if columns:
             scores[name] = np.stack(columns, axis=1) if bundle.kind == "classes" else columns[0]
     scores |= series_scores(plant, block, bundles)
@@ -124,8 +125,8 @@ def _results(
     return table.with_columns(**{LABEL: alarm.astype(np.int64)})
 
 
-def _columns(bundles: Mapping[str, Bundle]) -> list[tuple[str, str, int | None]]:
-    """Column, model, and place among its classes, of every number that row models say."""
+def _score_columns(bundles: Mapping[str, Bundle]) -> list[tuple[str, str, int | None]]:
+    """The columns of the models with features: column, model, and number of the class (or None)."""
     return [
         (name if k is None else f"{name}_{k}", name, k)
         for name, bundle in bundles.items()

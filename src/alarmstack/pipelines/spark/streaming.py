@@ -48,21 +48,21 @@ if TYPE_CHECKING:
     from pyspark.sql.streaming import StreamingQuery
 
 OPTIONS = {"spark.sql.session.timeZone": "UTC", "spark.sql.shuffle.partitions": "16"}
-"""What the session must be told. The assets' states lie in as many files as there are partitions,
-as long as the stream lives.
-"""
+"""Options of the session. The number of partitions is fixed for the life of a checkpoint."""
 STEP_SECONDS = 86_400.0
 POLL_SECONDS = 1.0
-"""How often a running stream is asked for its progress."""
+"""Wall seconds between two checks of a running stream."""
 STALLS_AFTER = 1800.0
-"""Wall seconds for one batch: the first one may hold a year of many assets."""
+"""Wall seconds for one batch: the first one can contain a year of many assets."""
 READINGS = "asset string, tag string, time timestamp, value double"
 
 
 @dataclass(frozen=True)
 class Followed:
-    """What is remembered of an asset between two batches: `seen` the last closed rows, `warnings`
-    by column, `last` its segment.
+    """The state of scoring an asset between two batches.
+
+    `seen`: the last closed rows. `warnings`: the states of warnings by column. `last`: the segment
+    of the last row.
     """
 
     closer: CloserState
@@ -73,8 +73,9 @@ class Followed:
 
 @dataclass(frozen=True)
 class Remembered:
-    """The state of an asset in the stream: its clock, and what `follow` remembers (None: no reading
-    counted yet).
+    """The state of an asset in the stream, which the checkpoint stores.
+
+    `followed` is None until the first reading is accepted.
     """
 
     clock: AssetClock = field(default_factory=AssetClock)
@@ -82,14 +83,14 @@ class Remembered:
 
     @classmethod
     def of(cls, state: bytes | None) -> Remembered:
-        """From the checkpoint; one of an earlier version knows what was followed alone."""
+        """The state from the checkpoint. An earlier version stored `Followed` only."""
         if state is None:
             return cls()
-        # The state is this job's own, in its own checkpoint.
-        found: Remembered | Followed = pickle.loads(state)
-        if isinstance(found, Remembered):
-            return found
-        return cls(AssetClock(instant_of(found.closer.begin)), found)
+        # Unpickling is safe: only this job writes to its checkpoint.
+        stored: Remembered | Followed = pickle.loads(state)
+        if isinstance(stored, Remembered):
+            return stored
+        return cls(AssetClock(instant_of(stored.closer.begin)), stored)
 
 
 def follow(
@@ -99,8 +100,9 @@ def follow(
     readings: pl.DataFrame,
     grace: timedelta = timedelta(),
 ) -> tuple[Followed, pl.DataFrame | None]:
-    """Take an asset's readings; what is remembered then, and the rows of the intervals that they
-    closed (None: none).
+    """Process a batch of an asset's readings, and score the intervals that they close.
+
+    Returns the new state, and the scored rows; None if no interval was closed.
     """
     first, newest = readings["time"].min(), readings["time"].max()
     assert isinstance(first, datetime) and isinstance(newest, datetime)
@@ -114,15 +116,15 @@ def follow(
     scores = {**row_scores(plant, block, bundles), **series_scores(plant, block, bundles)}
     columns: dict[str, np.ndarray] = {}
     warnings = dict(followed.warnings)
-    for one in model_list(plant):
-        score = scores.get(one.name)
-        columns |= score_columns(one, None if score is None else score[new], len(closed))
-        if one.horizon is not None:
-            name = warning_column(one)
+    for entry in model_list(plant):
+        score = scores.get(entry.name)
+        columns |= score_columns(entry, None if score is None else score[new], len(closed))
+        if entry.horizon is not None:
+            name = warning_column(entry)
             columns[name], warnings[name] = _warned(
                 plant,
-                bundles.get(one.name),
-                columns[one.column],
+                bundles.get(entry.name),
+                columns[entry.column],
                 any_rule(plant, block)[new],
                 closed,
                 followed,
@@ -178,12 +180,12 @@ def score_stream(
     aside: Path | None = None,
     step_seconds: float = STEP_SECONDS,
 ) -> StreamingQuery:
-    """Begin to score what lies and what arrives in `source`, into Parquet files in `out`. `once`:
-    end when all of it is scored.
+    """Start a stream that scores the readings in `source` into Parquet files in `out`.
 
-    `out` and `checkpoint` belong together: a stream goes on where its checkpoint stands. `aside`:
-    folder for the readings that are not believed (default: `aside_of(out)`), which all workers must
-    be able to write; `step_seconds`: see `sift`.
+    With `once`, the stream ends when all present readings are scored; otherwise it continues with
+    new ones. `out` and `checkpoint` belong together: a restarted stream resumes at its checkpoint.
+    `aside`: folder for the readings that are set aside (default: `aside_of(out)`); all workers must
+    be able to write to it. `step_seconds`: see `longest_step`.
     """
     from pyspark.sql.streaming.state import GroupStateTimeout
 
@@ -225,15 +227,14 @@ def score_stream(
 
 
 def aside_of(out: Path) -> Path:
-    """Where the readings go that are not believed, beside the scores."""
+    """The default folder for the readings that are set aside, next to the scores."""
     return out.with_name(f"{out.name}_quarantine")
 
 
 async def keep_scoring(
     begin: Callable[[], StreamingQuery], tasks: Tasks, tell: Callable[[], None]
 ) -> None:
-    """Run a stream until it ends by itself, and begin it again after an error: it goes on from its
-    checkpoint.
+    """Run a stream until it ends. After an error it is started again and resumes at its checkpoint.
 
     `begin` starts a stream; `tell` is called after every batch.
     """
@@ -256,8 +257,9 @@ async def keep_scoring(
 
 
 def run_once(begin: Callable[[], StreamingQuery]) -> None:
-    """Score what lies there. Raises ClusterError where that fails; another run goes on from the
-    checkpoint.
+    """Score the readings that are present.
+
+    Raises ClusterError if that fails; the next run resumes at the checkpoint.
     """
     query = begin()
     while not _ended(query):
@@ -265,7 +267,10 @@ def run_once(begin: Callable[[], StreamingQuery]) -> None:
 
 
 def _ended(query: StreamingQuery) -> bool:
-    """Wait a moment; whether the stream has ended. Raises ClusterError where an error ended it."""
+    """Wait `POLL_SECONDS`. Returns whether the stream has ended.
+
+    Raises ClusterError if an error ended it.
+    """
     from pyspark.errors import StreamingQueryException
 
     try:
@@ -275,9 +280,7 @@ def _ended(query: StreamingQuery) -> bool:
 
 
 def _cause(text: str) -> str:
-    """The line of Spark's message that names the cause: its own first lines say only which task it
-    was.
-    """
+    """The line of Spark's message that names the cause; its first lines only name the task."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     causes = [
         line
@@ -292,10 +295,10 @@ def _schema(plant: Plant) -> pa.Schema:
         ("asset", pa.string()),
         ("timestamp", pa.timestamp("us")),
     ]
-    for one in model_list(plant):
-        fields += [(name, pa.float64()) for name in score_columns(one, None, 0)]
-        if one.horizon is not None:
-            fields.append((warning_column(one), pa.int64()))
+    for entry in model_list(plant):
+        fields += [(name, pa.float64()) for name in score_columns(entry, None, 0)]
+        if entry.horizon is not None:
+            fields.append((warning_column(entry), pa.int64()))
     return pa.schema(fields)
 
 

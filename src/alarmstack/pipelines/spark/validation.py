@@ -1,10 +1,10 @@
-"""Which readings of a stream are believed: one wrong timestamp must not move an asset's clock.
+"""Which readings of a stream are accepted: one wrong timestamp must not advance an asset's clock.
 
-Intervals are closed by the newest reading. A reading dated a year ahead would close a year of empty
-intervals, and every valid reading after it would come too late. So an asset's clock moves on by
-more than a *step* only where readings agree: several instants, of at least half of the signals that
-the asset has. Until then such readings are held; when the asset's clock goes on without them, they
-are set aside with the reason.
+The newest reading closes intervals. A reading dated a year ahead would close a year of empty
+intervals, and every valid reading after it would be too late. So an asset's clock advances by more
+than a *step* only if several readings agree: they have several instants, and come from at least
+half of the asset's signals. Until then such readings are held. If the asset's clock advances
+without them, they are set aside with the reason.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from alarmstack.core.plant import Plant
 from alarmstack.sources.cells import EARLIEST
 
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-"""No plant's clock is later; beyond it lies what empty and broken timestamps are read as."""
+"""Later times are invalid: they result from empty and damaged timestamps."""
 FEWEST_INSTANTS = 3
-"""Instants that must agree before a clock moves by more than a step."""
+"""Instants that must agree before a clock advances by more than a step."""
 MANY_INSTANTS = 100
-"""So many are believed whatever signals they are of, and never more are held."""
+"""This many instants are accepted from any signals. It also limits how many readings are held."""
 ASIDE_SCHEMA = {**READING_SCHEMA, "reason": pl.String}
 
 
@@ -36,8 +36,8 @@ def _no_readings() -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class AssetClock:
-    """What is remembered of an asset: the instant of its `newest` reading, its signals, and the
-    readings that are `held`.
+    """The state of an asset: the instant of its `newest` reading, the `tags` of its signals, and
+    the readings that are `held`.
     """
 
     newest: datetime | None = None
@@ -47,8 +47,9 @@ class AssetClock:
 
 @dataclass(frozen=True)
 class Sifted:
-    """The asset's clock after a batch, the readings that count, and those set aside, each with its
-    `reason`.
+    """The asset's clock after a batch, its accepted readings (`sound`), and those set `aside`.
+
+    Each reading that is set aside has a `reason`.
     """
 
     clock: AssetClock
@@ -57,13 +58,14 @@ class Sifted:
 
 
 def longest_step(plant: Plant, seconds: float) -> timedelta:
-    """How far a clock may move at once: the setting, or a longer gap that this plant is used to."""
+    """How far a clock may advance at once: the setting, or the plant's longest gap if longer."""
     return max(timedelta(seconds=seconds), plant.time.longest_gap)
 
 
 def sift(plant: Plant, clock: AssetClock, readings: pl.DataFrame, step: timedelta) -> Sifted:
-    """Divide a batch of an asset's readings. `step`: how far its clock may move without others that
-    agree.
+    """Divide a batch of an asset's readings into accepted, held and set-aside readings.
+
+    `step`: how far one reading alone may advance the clock.
     """
     named, impossible = _possible(plant, readings.select(*READING_SCHEMA))
     late = _set_aside(pl.DataFrame(schema=READING_SCHEMA), "")
@@ -73,20 +75,20 @@ def sift(plant: Plant, clock: AssetClock, readings: pl.DataFrame, step: timedelt
         late = _set_aside(named.filter(old), f"more than {step} behind the asset's newest reading")
         named = named.filter(~old)
     seen = clock.tags | set(named["tag"].to_list())
-    believed, doubted, moved = [], [], False
+    accepted, doubtful, advanced = [], [], False
     for group in _groups(pl.concat([clock.held, named]), step):
         first, last = group["time"].min(), group["time"].max()
         assert isinstance(first, datetime) and isinstance(last, datetime)
         near = newest is not None and first <= newest + step
         if not near and not _agree(group, len(seen)):
-            doubted.append(group)
+            doubtful.append(group)
             continue
-        believed.append(group)
-        moved = moved or newest is None or last > newest
+        accepted.append(group)
+        advanced = advanced or newest is None or last > newest
         newest = last if newest is None else max(last, newest)
-    held = pl.concat([_no_readings(), *([] if moved else doubted)])
-    wrong = pl.concat([_no_readings(), *(doubted if moved else [])])
-    sound = pl.concat([_no_readings(), *believed])
+    held = pl.concat([_no_readings(), *([] if advanced else doubtful)])
+    wrong = pl.concat([_no_readings(), *(doubtful if advanced else [])])
+    sound = pl.concat([_no_readings(), *accepted])
     reason = f"more than {step} away from the asset's other readings"
     tags = clock.tags | set(sound["tag"].to_list())
     return Sifted(
@@ -97,7 +99,7 @@ def sift(plant: Plant, clock: AssetClock, readings: pl.DataFrame, step: timedelt
 
 
 def _possible(plant: Plant, readings: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Readings of the plant's signals at times that a plant can have, and the others."""
+    """Readings of the plant's signals at valid times; and the others, with a reason."""
     faults = {
         "no time": pl.col("time").is_null(),
         f"before {EARLIEST:%Y}": pl.col("time") < EARLIEST,
@@ -112,7 +114,7 @@ def _possible(plant: Plant, readings: pl.DataFrame) -> tuple[pl.DataFrame, pl.Da
 
 
 def _groups(readings: pl.DataFrame, step: timedelta) -> Iterator[pl.DataFrame]:
-    """Readings between which no time longer than a step passes, oldest first."""
+    """Groups of readings that are at most a step apart, oldest first."""
     ordered = readings.sort("time", maintain_order=True)
     number = (ordered["time"].diff() > step).fill_null(False).cum_sum()
     for _, group in ordered.group_by(number, maintain_order=True):
@@ -131,8 +133,9 @@ def _set_aside(readings: pl.DataFrame, reason: str) -> pl.DataFrame:
 
 
 def keep_aside(folder: Path, asset: str, readings: pl.DataFrame) -> None:
-    """Write readings that were set aside, with their reasons. The same readings twice are one file:
-    a task may run again.
+    """Write readings that were set aside, with their reasons.
+
+    A repeated task writes the same file again, because its name is a hash of its content.
     """
     if readings.is_empty():
         return
@@ -146,7 +149,7 @@ def keep_aside(folder: Path, asset: str, readings: pl.DataFrame) -> None:
 
 
 def count_aside(folder: Path) -> int:
-    """How many readings were set aside so far."""
+    """The number of readings that were set aside so far."""
     files = sorted(folder.glob("asset=*/*.parquet"))
     return int(pl.scan_parquet(files).select(pl.len()).collect().item()) if files else 0
 
