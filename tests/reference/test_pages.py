@@ -1,6 +1,4 @@
-"""The pages that are made from the code are those that the code makes, and they leave
-nothing out.
-"""
+"""The generated pages of docs/ are up to date and complete."""
 
 import re
 
@@ -24,7 +22,7 @@ def test_a_page_is_up_to_date(plant: Plant, name: str) -> None:
     assert (REPOSITORY / "docs" / name).read_text() == PAGES[name](plant), "run: make docs"
 
 
-def test_every_variable_has_a_meaning_once() -> None:
+def test_every_variable_is_listed_once_with_a_meaning() -> None:
     names = [variable.name for variable in (*variables(), *ELSEWHERE)]
     assert len(names) == len(set(names)) == len(Settings.model_fields) + len(ELSEWHERE)
     assert not [

@@ -1,5 +1,6 @@
-"""Pages of docs/ that are written from the code and cannot say anything else: `make docs` writes
-them, a test compares.
+"""Pages of docs/ that are generated from the code. `make docs` writes them, and a test compares.
+
+In: settings, OpenAPI documents, the plant and the catalogue. Out: Markdown. It imports any package.
 """
 
 from alarmstack.reference.pages import PAGES

@@ -1,5 +1,6 @@
-"""docs/access.md: every endpoint of the gateway and every role, from the dependencies that let a
-request through.
+"""docs/access.md: which role may call which endpoint of the gateway.
+
+The roles are read from the dependencies of the endpoints, which enforce them.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from alarmstack.services.schemas.gateway import ROLES, Role
 
 NOBODY = "nobody"
 WHO = (NOBODY, *ROLES)
-"""Columns of the matrix: who is not logged in, and each role."""
+"""Columns of the matrix: a caller who is not logged in, and each role."""
 ALLOWED = "yes"
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One endpoint, and the least role that it takes; None: everybody."""
+    """One endpoint, and the lowest role that may call it; None: everyone."""
 
     method: str
     path: str
     least: Role | None
 
     def answer(self, who: str) -> str:
-        """`yes`, or the status with which somebody is refused."""
+        """`yes`, or the HTTP status of the refusal."""
         if self.least is None:
             return ALLOWED
         if who == NOBODY:
@@ -37,7 +38,7 @@ class Endpoint:
 
 
 def matrix() -> list[Endpoint]:
-    """Every endpoint of the gateway's API, in the order of its description."""
+    """Every endpoint of the gateway's API, in the order of its OpenAPI document."""
     from alarmstack.services.gateway.routes import ROUTERS
 
     return list(
@@ -48,7 +49,7 @@ def matrix() -> list[Endpoint]:
 
 
 def access_page() -> str:
-    """The page."""
+    """The page as Markdown."""
     rows = [(f"`{one.method} {one.path}`", *map(one.answer, WHO)) for one in matrix()]
     return page(
         "# Who may do what",
@@ -56,22 +57,17 @@ def access_page() -> str:
         "This page is for administrators.",
         "",
         "Every endpoint of the gateway, and each role. `401`: log in first; `403`: the role is not",
-        "sufficient. The same applies below `/api`. A test calls every endpoint in",
-        "every role. Each",
-        "role includes the rights of the roles before it.",
+        "sufficient. The same applies below `/api`. A test calls every endpoint in every role.",
+        "Each role includes the rights of the roles before it.",
         "",
         *table(("endpoint", *WHO), rows),
         "",
-        "A caller can read, delete and export only their own history: an entry of",
-        "another person is",
-        "reported as missing. `POST /auth/refresh` and `/auth/logout` act on the",
-        "login of the refresh",
-        "cookie. `GET /metrics` needs a client on loopback or",
-        "ALARMSTACK_METRICS_TOKEN, not a role.",
-        "Accounts are managed at the command line only (`alarmstack user`), by users",
-        "who can read and",
-        "write the database. The sensor API and the inference API have no accounts: they listen on",
-        "loopback, in containers on their own networks.",
+        "A caller can read, delete and export only their own history: an entry of another person",
+        "is reported as missing. `POST /auth/refresh` and `/auth/logout` act on the login of the",
+        "refresh cookie. `GET /metrics` needs a client on loopback or ALARMSTACK_METRICS_TOKEN,",
+        "not a role. Accounts are managed at the command line only (`alarmstack user`), by users",
+        "who can read and write the database. The sensor API and the inference API have no",
+        "accounts: they listen on loopback, in containers on their own networks.",
     )
 
 

@@ -1,6 +1,4 @@
-"""docs/api.md: every endpoint of the three services, from the OpenAPI documents that they give
-themselves.
-"""
+"""docs/api.md: every endpoint of the three services, from their OpenAPI documents."""
 
 from __future__ import annotations
 
@@ -18,38 +16,37 @@ from alarmstack.reference.markdown import page, table
 
 Document = Mapping[str, Any]
 MOST_CHARACTERS = 150
-"""A body is shown in short: what is longer is cut."""
+"""Longest text of a body. A longer text is cut."""
 FEW_ITEMS = 4
 
 
 def api_page(plant: Plant) -> str:
-    """The page."""
+    """The page as Markdown."""
     settings = {name: field.default for name, field in Settings.model_fields.items()}
     return page(
         "# API",
         "",
         "This page is for developers of other programs.",
         "",
-        "Three services. The full descriptions: `/docs` of sensors and inference,",
-        "`ui/openapi.json` of",
-        "the gateway. The page uses the gateway only; the other two listen on loopback and need no",
-        "login. Errors are `application/problem+json` with a sentence that names the value and the",
-        "fix. Bodies are shortened: `…` means more of the same, `?` marks optional fields.",
+        "There are three services. For the full descriptions, see `/docs` of the sensor API and",
+        "the inference API, and `ui/openapi.json` of the gateway. The screen uses the gateway",
+        "only. The other two listen on loopback and need no login. Errors are",
+        "`application/problem+json` with a sentence that names the value and the fix. Bodies are",
+        "shortened: `…` means more of the same, `?` marks optional fields.",
         *_service("Sensor API", settings["sensors_port"], sensors_document(plant)),
         *_service("Inference API", settings["inference_port"], inference_document(plant)),
         *_service("Gateway", settings["gateway_port"], gateway_document()),
         "",
-        "With the page on :5173 the gateway's endpoints are below `/api`. All except",
-        "`/auth/signin`,",
-        "`/auth/register`, `/auth/login`, `/auth/refresh`, `/auth/logout` and `/health` require",
-        "`Authorization: Bearer <access_token>`. All three have `GET /metrics`",
-        "(Prometheus); on the",
-        "gateway, only for clients on loopback or with ALARMSTACK_METRICS_TOKEN.",
+        "On the port of the screen (:5173), the gateway's endpoints are below `/api`. All except",
+        "`/auth/signin`, `/auth/register`, `/auth/login`, `/auth/refresh`, `/auth/logout` and",
+        "`/health` require `Authorization: Bearer <access_token>`. All three services have",
+        "`GET /metrics` (Prometheus); on the gateway, only for clients on loopback or with",
+        "ALARMSTACK_METRICS_TOKEN.",
     )
 
 
 def sensors_document(plant: Plant) -> Document:
-    """The sensor API's own description, without a plant running."""
+    """The OpenAPI document of the sensor API, without a running plant."""
     from alarmstack.services.sensors.app import Player, create_app
     from alarmstack.services.sensors.live import LivePlant
 
@@ -58,7 +55,7 @@ def sensors_document(plant: Plant) -> Document:
 
 
 def inference_document(plant: Plant) -> Document:
-    """The inference API's own description, without a model loaded."""
+    """The OpenAPI document of the inference API, without a loaded model."""
     from alarmstack.registry import Registry
     from alarmstack.services.inference import Shelf, create_app
 
@@ -66,7 +63,7 @@ def inference_document(plant: Plant) -> Document:
 
 
 def gateway_document() -> Document:
-    """The gateway's own description, as the page's client is made from."""
+    """The OpenAPI document of the gateway. The client of the screen is generated from it."""
     from alarmstack.services.gateway.document import document
 
     return document()
@@ -77,7 +74,7 @@ def _described(app: FastAPI) -> Document:
 
 
 def endpoints(document: Document) -> Iterator[tuple[str, str, Document]]:
-    """Method, path and operation of each endpoint of a description."""
+    """Method, path and operation of each endpoint of an OpenAPI document."""
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             yield method.upper(), path, operation
@@ -89,7 +86,7 @@ def _service(title: str, port: int, document: Document) -> list[str]:
         "",
         f"## {title} :{port}",
         "",
-        *table(("endpoint", "does", "is asked", "answers"), rows),
+        *table(("endpoint", "purpose", "request", "response"), rows),
     ]
 
 
@@ -97,34 +94,36 @@ def _row(document: Document, method: str, path: str, operation: Document) -> tup
     return (
         f"`{method} {path}`",
         _meaning(operation),
-        _asked(document, operation),
-        _answered(document, operation),
+        _request(document, operation),
+        _response(document, operation),
     )
 
 
 def _meaning(operation: Document) -> str:
-    """Summary and first sentence; a summary of one word is but the name of a function."""
-    summary, said = (
+    """Summary and first paragraph. A summary of one word is only the name of a function."""
+    summary, paragraph = (
         str(operation["summary"]),
         str(operation.get("description", "")).split("\n\n")[0].replace("\n", " "),
     )
-    return f"{summary}. {said}".strip() if " " in summary else said
+    return f"{summary}. {paragraph}".strip() if " " in summary else paragraph
 
 
-def _asked(document: Document, operation: Document) -> str:
+def _request(document: Document, operation: Document) -> str:
     query = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
     bodies = operation.get("requestBody", {}).get("content", {})
-    said = [f"`?{'&'.join(f'{name}=' for name in query)}`"] if query else []
+    parts = [f"`?{'&'.join(f'{name}=' for name in query)}`"] if query else []
     for kind, body in bodies.items():
-        given = [one["value"] for one in body.get("examples", {}).values()]
-        text = _code(_shortened(given[-1])) if given else _code(_shape(document, body["schema"]))
-        said.append(text if kind == "application/json" else f"form {text}")
-    return " ".join(said) or "–"
+        examples = [one["value"] for one in body.get("examples", {}).values()]
+        value = _shortened(examples[-1]) if examples else _shape(document, body["schema"])
+        text = _code(value)
+        parts.append(text if kind == "application/json" else f"form {text}")
+    return " ".join(parts) or "–"
 
 
-def _answered(document: Document, operation: Document) -> str:
-    status, answer = next((s, a) for s, a in operation["responses"].items() if s.startswith("2"))
-    content = answer.get("content", {})
+def _response(document: Document, operation: Document) -> str:
+    responses = operation["responses"].items()
+    status, response = next((s, r) for s, r in responses if s.startswith("2"))
+    content = response.get("content", {})
     if not content:
         return str(status)
     kind, body = next(iter(content.items()))
@@ -134,9 +133,7 @@ def _answered(document: Document, operation: Document) -> str:
 
 
 def _shape(document: Document, schema: Document, depth: int = 0) -> Any:
-    """A value of a schema, in short: an example where one is given, else what kind of
-    value it is.
-    """
+    """A short value of a schema: its example, or a value of its type."""
     if "$ref" in schema:
         return _shape(
             document, document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]], depth
@@ -166,7 +163,7 @@ def _shape(document: Document, schema: Document, depth: int = 0) -> Any:
 
 
 def _shortened(value: Any) -> Any:
-    """The first of many."""
+    """The value with only the first item of each list, and without nulls."""
     if isinstance(value, list):
         return [*map(_shortened, value[:1]), *(["…"] if len(value) > 1 else [])]
     if isinstance(value, dict):

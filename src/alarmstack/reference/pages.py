@@ -1,4 +1,4 @@
-"""Which pages are written from the code, and by what."""
+"""The generated pages, and the function that generates each."""
 
 from collections.abc import Callable, Mapping
 
