@@ -11,19 +11,8 @@ from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.models import recipes
 from tests.conftest import REPOSITORY
+from tests.model_names import FEATURE_MODELS, MODEL_NAMES
 
-ALL = [
-    "champion",
-    "isolation_forest",
-    "regime_classifier",
-    "lr_soft_alarm",
-    "rf_soft_alarm",
-    "deviation_predictor",
-    "forecaster_1h",
-    "forecaster_3h",
-    "forecaster_6h",
-    "normality",
-]
 Content = dict[str, Any]
 
 
@@ -57,17 +46,20 @@ def without_any_model(content: Content) -> None:
         (lambda content: content.pop("operator_log"), []),
         (lambda content: content.pop("normality"), ["normality"]),
         (lambda content: content.pop("screen"), []),
-        (lambda content: content["time"].update(horizons=[]), ALL[6:9]),
-        (lambda content: content["time"].update(horizons=["3h"]), [ALL[6], ALL[8]]),
-        (without_labels, ALL[:-1]),
-        (without_any_model, ALL),
+        (lambda content: content["time"].update(horizons=[]), list(MODEL_NAMES[6:9])),
+        (
+            lambda content: content["time"].update(horizons=["3h"]),
+            ["forecaster_1h", "forecaster_6h"],
+        ),
+        (without_labels, list(FEATURE_MODELS)),
+        (without_any_model, list(MODEL_NAMES)),
     ],
 )
 def test_a_plant_has_the_models_that_its_description_allows(
     change: Callable[[Content], object], missing: list[str]
 ) -> None:
     plant = described(change)
-    assert names(plant) == [name for name in ALL if name not in missing]
+    assert names(plant) == [name for name in MODEL_NAMES if name not in missing]
     by_features = [name for name in names(plant) if name != "normality"]
     assert [one.name.removeprefix("plant_alarm_") for one in recipes(plant)] == by_features
 

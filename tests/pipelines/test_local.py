@@ -1,6 +1,4 @@
-"""From a drop to warnings on paper, by the command line: ETL, training, promotion, scoring,
-evaluation of a small plant.
-"""
+"""The command line from a drop to warnings: ETL, training, promotion, scoring and evaluation."""
 
 import json
 from pathlib import Path
@@ -13,28 +11,18 @@ from alarmstack.core.settings import load_settings
 from alarmstack.pipelines.local import champions
 from tests.conftest import REPOSITORY
 from tests.home import alarmstack
+from tests.model_names import MODEL_NAMES
 
 pytestmark = pytest.mark.slow
 
 
 def test_all_expected_models_are_registered_with_metrics(home: Path) -> None:
     trained = json.loads((home / "trained.json").read_text())
-    assert [model["name"] for model in trained] == [
-        "plant_alarm_champion",
-        "plant_alarm_isolation_forest",
-        "plant_alarm_regime_classifier",
-        "plant_alarm_lr_soft_alarm",
-        "plant_alarm_rf_soft_alarm",
-        "plant_alarm_deviation_predictor",
-        "plant_alarm_forecaster_1h",
-        "plant_alarm_forecaster_3h",
-        "plant_alarm_forecaster_6h",
-        "plant_alarm_normality",
-    ]
+    assert [model["name"] for model in trained] == [f"plant_alarm_{name}" for name in MODEL_NAMES]
     assert all(model["metrics"] for model in trained)
 
 
-def test_the_champion_makes_sense_of_part_of_its_inputs(
+def test_the_champion_scores_rows_with_few_inputs(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALARMSTACK_DATA_DIR", str(home))
@@ -60,14 +48,14 @@ def test_any_drop_is_scored_into_a_table_and_a_picture(home: Path) -> None:
     assert (home / "results/timeline.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_real_months_file_is_scored_as_it_is(home: Path, real_data: Path) -> None:
+def test_the_real_month_is_scored_unchanged(home: Path, real_data: Path) -> None:
     alarmstack(
         home, "score", str(real_data / "gas_plant/labeled_dataset.csv"), "--out", str(home / "real")
     )
     assert len(pl.read_csv(home / "real/model_results.csv")) == 673
 
 
-def test_the_evaluation_is_written_in_the_contracts_form(home: Path) -> None:
+def test_the_evaluation_has_the_documented_form(home: Path) -> None:
     alarmstack(
         home, "evaluate", "--days", "60", "--seeds", "5", "--json", str(home / "evaluation.json")
     )
@@ -97,5 +85,5 @@ def test_errors_are_one_line_and_name_the_fix(home: Path, tmp_path: Path) -> Non
     "verb",
     ["simulate", "ingest", "validate", "etl", "train", "evaluate", "promote", "score", "demo"],
 )
-def test_every_verb_helps_with_an_example(tmp_path: Path, verb: str) -> None:
+def test_the_help_of_every_command_has_an_example(tmp_path: Path, verb: str) -> None:
     assert "Example:" in alarmstack(tmp_path, verb, "--help").stdout
