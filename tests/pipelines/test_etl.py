@@ -1,6 +1,4 @@
-"""One ETL run: what it publishes, that nothing synthetic strays, and that training reads back what
-was made.
-"""
+"""One ETL run: the tables that it publishes, its archive, and what training reads from it."""
 
 import json
 import shutil
@@ -27,7 +25,7 @@ HOURS = 600
 
 @pytest.fixture(scope="module")
 def drop(plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A labelled dataset whose alarms come every 40 rows and last four."""
+    """A labelled dataset with an alarm of four rows every 40 rows."""
     table = cleaned_table(plant, block(plant, HOURS, seed=5))
     label = ((np.arange(len(table)) % 40) >= 36).astype(int)
     path = tmp_path_factory.mktemp("drop") / "labelled.parquet"
@@ -51,11 +49,11 @@ def table(store: Store, name: str) -> pl.DataFrame:
     return read_table(store, store.latest() or {}, name)
 
 
-def test_a_drops_own_labels_are_taken_as_they_are(taken: Intake) -> None:
+def test_the_labels_of_a_drop_are_used_unchanged(taken: Intake) -> None:
     assert np.flatnonzero(taken.alarm)[:5].tolist() == [36, 37, 38, 39, 76]
 
 
-def test_the_manifest_tells_what_was_made_of_what(plant: Plant, store: Store) -> None:
+def test_the_manifest_lists_the_tables_and_their_origin(plant: Plant, store: Store) -> None:
     manifest = store.latest() or {}
     assert set(manifest["files"]) == {
         f"{n}.parquet"
@@ -83,10 +81,10 @@ def test_the_split_is_in_time_and_cuts_no_episode(store: Store) -> None:
 
 
 def test_synthetic_rows_are_marked_and_stay_in_their_own_table(store: Store) -> None:
-    train, evened = table(store, "train"), table(store, "train_smote")
-    assert evened.filter(~pl.col("synthetic")).height == train.height
-    assert evened["anomaly_label"].mean() == 0.5
-    assert evened.filter("synthetic")["anomaly_label"].unique().to_list() == [1]
+    train, balanced = table(store, "train"), table(store, "train_smote")
+    assert balanced.filter(~pl.col("synthetic")).height == train.height
+    assert balanced["anomaly_label"].mean() == 0.5
+    assert balanced.filter("synthetic")["anomaly_label"].unique().to_list() == [1]
     for name in ("train", "valid", "windows_1h", "windows_3h", "windows_6h"):
         assert "synthetic" not in table(store, name).columns
         assert table(store, name)["timestamp"].is_unique().all()
@@ -97,25 +95,25 @@ def test_targets_of_the_windows_look_ahead(store: Store) -> None:
     assert onset[32:41] == [0.0, 1.0, 1.0, 1.0, None, None, None, None, 0.0]
 
 
-def test_training_reads_back_what_was_made_bit_for_bit(
+def test_training_reads_the_published_examples_bit_for_bit(
     plant: Plant, taken: Intake, store: Store
 ) -> None:
-    made, read = (
+    built, read = (
         examples(plant, taken.block, taken.alarm),
         read_examples(plant, store, store.latest() or {}),
     )
     for name in ("start", "segment", "point", "window", "alarm", "regime", "next_deviation"):
-        np.testing.assert_array_equal(getattr(read, name), getattr(made, name), err_msg=name)
+        np.testing.assert_array_equal(getattr(read, name), getattr(built, name), err_msg=name)
 
 
-def test_a_refused_drop_leaves_the_last_run_alone(
+def test_a_refused_drop_does_not_change_the_latest_run(
     plant: Plant, store: Store, drop: Path, tmp_path: Path
 ) -> None:
     before = store.latest()
-    spoilt = tmp_path / "spoilt.parquet"
-    pl.read_parquet(drop).with_columns(anomaly_label=pl.lit(7)).write_parquet(spoilt)
+    invalid = tmp_path / "invalid.parquet"
+    pl.read_parquet(drop).with_columns(anomaly_label=pl.lit(7)).write_parquet(invalid)
     with pytest.raises(GateRefused, match="anomaly_label"):
-        take_in(plant, spoilt)
+        take_in(plant, invalid)
     assert store.latest() == before
 
 
@@ -125,7 +123,7 @@ def test_too_few_rows_are_refused_with_a_reason(plant: Plant, store: Store, tmp_
         run(plant, take_in(plant, tmp_path / "one.csv"), store)
 
 
-def test_a_file_with_the_longest_name_is_kept_beside_its_run(
+def test_a_file_with_the_longest_possible_name_is_archived(
     plant: Plant, taken: Intake, tmp_path: Path
 ) -> None:
     longest = tmp_path / f"{'v' * 251}.csv"
@@ -135,7 +133,7 @@ def test_a_file_with_the_longest_name_is_kept_beside_its_run(
     assert len(archive.raw.names("drops")) == 1
 
 
-def test_the_real_file_is_taken_as_it_is(plant: Plant, real_data: Path, tmp_path: Path) -> None:
+def test_the_real_file_is_read_unchanged(plant: Plant, real_data: Path, tmp_path: Path) -> None:
     taken = take_in(plant, real_data / "gas_plant/cleaned_dataset.csv")
     cleaned, labelled = (pl.read_csv(p) for p in ingest(plant, taken, tmp_path))
     given = pl.read_csv(real_data / "gas_plant/labeled_dataset.csv")
@@ -146,30 +144,28 @@ def test_the_real_file_is_taken_as_it_is(plant: Plant, real_data: Path, tmp_path
     )
 
 
-def test_what_a_run_was_made_from_is_kept_beside_it(
+def test_the_files_and_datasets_of_a_run_are_archived(
     plant: Plant, taken: Intake, tmp_path: Path
 ) -> None:
-    """The files byte for byte, and the datasets as `ingest` writes them; the manifest names both
+    """The files byte for byte, and the datasets as `ingest` writes them. The manifest names both
     places.
     """
     archive = Archive(Store.at(tmp_path / "raw"), Store.at(tmp_path / "curated"))
     manifest = run(plant, taken, Store.at(tmp_path / "store"), archive=archive)
-    (came,) = archive.raw.names("drops")
-    assert archive.raw.get(came) == taken.files[0].read_bytes()
+    (archived,) = archive.raw.names("drops")
+    assert archive.raw.get(archived) == taken.files[0].read_bytes()
     assert manifest["raw"] == f"{archive.raw.url}/drops/{manifest['run']}"
     for path in ingest(plant, taken, tmp_path / "out"):
         assert archive.curated.get(f"runs/{manifest['run']}/{path.name}") == path.read_bytes()
 
 
-def test_the_files_of_a_run_are_kept_for_their_time_and_its_datasets_for_good(
+def test_the_files_of_a_run_are_removed_after_keep_days_and_its_datasets_are_not(
     plant: Plant, taken: Intake, tmp_path: Path
 ) -> None:
-    """By the wall clock of the runs, as soon as another run is kept; what others put
-    there stays.
-    """
+    """They are removed when another run is archived. Files of other programs stay."""
     raw, curated = Store.at(tmp_path / "raw"), Store.at(tmp_path / "curated")
     archive = Archive(raw, curated, keep_days=90)
-    raw.put("drops/of-somebody/notes.txt", b"their own")
+    raw.put("drops/other-program/notes.txt", b"notes")
     runs = [
         f"2026{day}T120000000000-{number:08x}"
         for number, day in enumerate(("0101", "0102", "0402"))
@@ -177,11 +173,13 @@ def test_the_files_of_a_run_are_kept_for_their_time_and_its_datasets_for_good(
     for run_ in runs:
         archive.keep(plant, taken, run_)
     kept = [name.split("/")[1] for name in raw.names("drops")]
-    assert kept == [*runs[1:], "of-somebody"], "the first is older than 90 days, the second is not"
+    assert kept == [*runs[1:], "other-program"], (
+        "the first is older than 90 days, the second is not"
+    )
     assert {name.split("/")[1] for name in curated.names("runs")} == set(runs)
 
 
-def test_a_real_run_removes_the_files_of_one_that_is_too_old(
+def test_a_run_removes_the_files_of_a_run_that_is_too_old(
     plant: Plant, taken: Intake, tmp_path: Path
 ) -> None:
     archive = Archive(Store.at(tmp_path / "raw"), Store.at(tmp_path / "curated"))

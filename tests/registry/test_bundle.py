@@ -64,7 +64,7 @@ def test_the_file_that_mlflow_stores_imports_only_the_public_name_of_the_registr
 def test_a_bundle_with_damaged_content_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     folder = bundle.save(tmp_path / "bundle")
     (folder / "bundle.json").write_text("{")
-    with pytest.raises(DamagedError, match="no whole Bundle"):
+    with pytest.raises(DamagedError, match="no complete Bundle"):
         Bundle.load(folder)
 
 

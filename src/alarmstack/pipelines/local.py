@@ -44,8 +44,9 @@ from alarmstack.training.trial import simulated_trial
 def train_latest(
     plant: Plant, settings: Settings, *, seed: int = 0, progress: Progress = silent
 ) -> tuple[list[Trained], list[str]]:
-    """Train on the store's latest run and register; the trained models, and the names that were
-    promoted.
+    """Train on the store's latest run and register the models.
+
+    Returns the trained models, and the names of those that were promoted.
     """
     latest, manifest = latest_examples(plant, settings)
     block = read_intervals(plant, Store.of(settings), manifest)
@@ -70,11 +71,11 @@ def latest_examples(plant: Plant, settings: Settings) -> tuple[Examples, dict[st
     store = Store.of(settings)
     manifest = store.latest()
     if manifest is None:
-        raise StorageError(f"{settings.store} holds no run: `alarmstack etl SOURCE` makes one")
-    made_with = manifest["plant_fingerprint"]
-    if made_with != plant.fingerprint:
+        raise StorageError(f"{settings.store} contains no run: run `alarmstack etl SOURCE`")
+    fingerprint = manifest["plant_fingerprint"]
+    if fingerprint != plant.fingerprint:
         raise StorageError(
-            f"run {manifest['run']} was made with another plant.toml ({made_with}, this one is "
+            f"run {manifest['run']} was made with another plant.toml ({fingerprint}, this one is "
             f"{plant.fingerprint}): run the ETL again"
         )
     return read_examples(plant, store, manifest), manifest
@@ -93,7 +94,7 @@ def champions(plant: Plant, settings: Settings) -> dict[str, Bundle]:
     if not bundles:
         raise NotPromotedError(
             f"no model of {plant.name} is promoted in {settings.registry}: "
-            "`alarmstack train`, then `promote`"
+            "run `alarmstack train`, then `alarmstack promote`"
         )
     return bundles
 
@@ -111,7 +112,7 @@ def newest(plant: Plant, settings: Settings) -> dict[str, Bundle]:
             bundles[entry.name] = registry.load(entry.name, version.number)
     if not bundles:
         raise NotPromotedError(
-            f"{settings.registry} holds no model of {plant.name}: `alarmstack train` makes them"
+            f"{settings.registry} contains no model of {plant.name}: run `alarmstack train`"
         )
     return bundles
 
@@ -194,9 +195,7 @@ def _thresholds(bundle: Bundle) -> dict[float, float]:
 
 
 def _baselines(training: Examples, rows: Examples) -> list[ScoredModel]:
-    """Every baseline, fitted on the training rows, with thresholds chosen on rows held back
-    there.
-    """
+    """Every baseline, fitted on the training rows; thresholds are chosen on held-back rows."""
     folds = inner_folds(training)
     baselines = []
     for name in BASELINES:
@@ -210,7 +209,7 @@ def _baselines(training: Examples, rows: Examples) -> list[ScoredModel]:
 def score_source(
     plant: Plant, settings: Settings, source: Path, out: Path, *, operator_log: Path | None = None
 ) -> tuple[Path, Path]:
-    """Score any historian source: model_results.csv and timeline.png."""
+    """Score a historian source. Returns the paths of model_results.csv and timeline.png."""
     refused, read = settings.data / "refused", guarded(settings)
     taken = take_in(plant, source, operator_log=operator_log, refused=refused, read=read)
     return write_scores(plant, taken, champions(plant, settings), out)
@@ -219,18 +218,18 @@ def score_source(
 def write_scores(
     plant: Plant, taken: Intake, bundles: dict[str, Bundle], out: Path
 ) -> tuple[Path, Path]:
-    """Write every model's score of every row as a table and a picture.
+    """Write the scores of all models as a table and a plot.
 
-    No warning is active while a limit rule is met: limit rules are known live.
+    No warning is active while a limit rule is met, as in live operation.
     """
     results = score_block(plant, taken.block, bundles, any_rule(plant, taken.block))
     labelled = results.with_columns(**{LABEL: taken.alarm.astype(np.int64)})
-    table, picture = out / "model_results.csv", out / "timeline.png"
+    table, plot = out / "model_results.csv", out / "timeline.png"
     write_csv(plant, labelled, table)
     quiet_rows = plant.rows(plant.time.quiet_gap)
     alarm_episodes = episodes(taken.alarm, taken.block.segment, quiet_rows)
-    timeline(plant, taken.block, results, alarm_episodes, picture)
-    return table, picture
+    timeline(plant, taken.block, results, alarm_episodes, plot)
+    return table, plot
 
 
 __all__ = [

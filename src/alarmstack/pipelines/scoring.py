@@ -1,7 +1,7 @@
-"""Scores of every model for every row, and the warnings that follow from them. Batch and live
-scoring call this.
+"""Scores of every model for every row, and the warnings that the scores raise.
 
-Features are built once for all models, and the alarm engine decides on warnings.
+Batch and live scoring call this. Features are built once for all models, and the alarm engine
+decides on warnings.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def score_block(
 ) -> pl.DataFrame:
     """model_results: `timestamp` and the models' scores, one row an interval.
 
-    The columns of a model that is not promoted are empty. A row's scores use that row and earlier
-    ones only, and are known at the row's end. While `in_alarm` no warning is active: the alarm has
-    taken its place.
+    The columns of a model without a Bundle are empty. A row's scores use that row and earlier ones
+    only, and are known at the row's end. No warning is active in rows `in_alarm`: the alarm
+    replaces it.
     """
     scores = {**row_scores(plant, block, bundles), **series_scores(plant, block, bundles)}
     return results(plant, block, bundles, scores, in_alarm)

@@ -217,11 +217,12 @@ class Bundle:
             )
         except ValidationError as error:
             raise DamagedError(
-                f"{folder} holds no whole Bundle ({_first_problem(error)}): publish the model again"
+                f"{folder} holds no complete Bundle ({_first_problem(error)}): "
+                "publish the model again"
             ) from error
         except (OSError, ValueError, DamagedError) as error:
             raise DamagedError(
-                f"{folder} holds no whole Bundle ({error}): publish the model again"
+                f"{folder} holds no complete Bundle ({error}): publish the model again"
             ) from error
 
     @cached_property

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""A JVM that lives for a minute spends half its time on optimising and on threads that collect."""
+"""A JVM that runs for a minute spends half its time on optimisation and garbage collection."""
 
 
 @pytest.fixture(scope="module", autouse=True)

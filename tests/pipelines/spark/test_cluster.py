@@ -1,6 +1,4 @@
-"""A real cluster does what this machine does, row for row and bit for bit, whatever happens to its
-workers.
-"""
+"""A real cluster gives the same results as the local pipelines, also when a worker is lost."""
 
 import json
 import threading
@@ -40,7 +38,7 @@ TABLES = ("intervals", "train", "train_smote", "valid", "windows_1h", "windows_3
 
 @pytest.fixture(scope="module")
 def fleet(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A hundred assets: a year of one, three days of each other."""
+    """A hundred assets: a year of one, and three days of each of the others."""
     folder = tmp_path_factory.mktemp("fleet") / "drops"
     alarmstack(
         home,
@@ -61,7 +59,7 @@ def fleet(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def some_of(fleet: Path, folder: Path, *assets: str) -> Path:
-    """A fleet of some of the assets."""
+    """A folder with some of the assets."""
     folder.mkdir()
     for asset in assets:
         (folder / asset).symlink_to((fleet / asset).resolve())
@@ -69,7 +67,7 @@ def some_of(fleet: Path, folder: Path, *assets: str) -> Path:
 
 
 def same_tables(plant: Plant, one: Store, other: Store) -> None:
-    """Both stores' latest runs hold the same tables, bit for bit, of the same data."""
+    """Assert that the latest runs of both stores contain the same tables, bit for bit."""
     first, second = one.latest(), other.latest()
     assert first is not None and second is not None
     for key in (
@@ -121,7 +119,7 @@ def test_a_hundred_assets_on_s3_equal_the_local_job_with_a_small_driver(
         )
 
 
-def test_a_worker_that_dies_in_the_middle_changes_nothing(
+def test_the_loss_of_a_worker_during_a_run_does_not_change_the_tables(
     spark_cluster: SparkCluster, fleet: Path, plant: Plant, tmp_path: Path
 ) -> None:
     source = some_of(fleet, tmp_path / "some", "asset_000", "asset_001")

@@ -1,6 +1,4 @@
-"""Live readings of many assets are scored as they come, each interval once, and as the batch scores
-them.
-"""
+"""Live readings of many assets are scored on arrival, each interval once, as the batch does."""
 
 import os
 import signal
@@ -33,7 +31,7 @@ GRACE = timedelta(minutes=5)
 
 
 def expected_rows(plant: Plant, home: Path, seed: int) -> pl.DataFrame:
-    """What the batch says of an asset, but for the model that remembers more than a look-back."""
+    """The batch scores of an asset, without the model that depends on all earlier rows."""
     block = close_intervals(plant, readings(plant, HOURS, seed))
     results = score_block(
         plant, block, champions(plant, Settings(data=home)), any_rule(plant, block)
@@ -42,39 +40,39 @@ def expected_rows(plant: Plant, home: Path, seed: int) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("hours", [1, 7, 40])
-def test_a_followed_asset_says_what_the_batch_says(plant: Plant, home: Path, hours: int) -> None:
-    told = readings(plant, HOURS, 1)
-    bundles, first = champions(plant, Settings(data=home)), told["time"].min()
+def test_the_scores_of_a_stream_equal_those_of_the_batch(
+    plant: Plant, home: Path, hours: int
+) -> None:
+    received = readings(plant, HOURS, 1)
+    bundles, first = champions(plant, Settings(data=home)), received["time"].min()
     assert isinstance(first, datetime)
     followed: Followed | None = None
     rows = []
     for begin in range(0, HOURS + 1, hours):
         since = pl.col("time") - first
-        piece = told.filter(
+        piece = received.filter(
             (since >= timedelta(hours=begin)) & (since < timedelta(hours=begin + hours))
         )
         if len(piece):
             followed, table = follow(plant, bundles, followed, piece, GRACE)
             rows += [] if table is None else [table]
-    said = pl.concat(rows).drop(NORMALITY)
-    assert len(said) >= HOURS - 2
-    same_scores(said, expected_rows(plant, home, 1).head(len(said)))
+    scored = pl.concat(rows).drop(NORMALITY)
+    assert len(scored) >= HOURS - 2
+    same_scores(scored, expected_rows(plant, home, 1).head(len(scored)))
 
 
 def drop(plant: Plant, folder: Path, days: range) -> None:
-    """Readings of some days of every asset, as the live feed flushes them: whole files, in the
-    order of time.
-    """
+    """Write the readings of some days of every asset, as the live feed does: one file per day."""
     for asset, seed in ASSETS.items():
-        told = readings(plant, HOURS, seed)
-        first = told["time"].min()
+        received = readings(plant, HOURS, seed)
+        first = received["time"].min()
         assert isinstance(first, datetime)
         for day in days:
             since = pl.col("time") - first
             file = folder / f"asset={asset}" / f"{day:02d}.parquet"
             file.parent.mkdir(parents=True, exist_ok=True)
             partial = file.with_suffix(".partial")
-            told.filter(
+            received.filter(
                 (since >= timedelta(days=day)) & (since < timedelta(days=day + 1))
             ).write_parquet(partial)
             partial.rename(file)
@@ -84,14 +82,14 @@ YEAR = timedelta(days=365)
 STEP = timedelta(days=1)
 
 
-def moved(told: pl.DataFrame, by: timedelta) -> pl.DataFrame:
-    return told.with_columns(pl.col("time") + by)
+def moved(received: pl.DataFrame, by: timedelta) -> pl.DataFrame:
+    return received.with_columns(pl.col("time") + by)
 
 
 def sifted_in_pieces(
     plant: Plant, pieces: list[pl.DataFrame]
 ) -> tuple[AssetClock, pl.DataFrame, pl.DataFrame]:
-    """The clock, the readings that counted and those set aside, after one batch a piece."""
+    """The clock, the accepted readings and those set aside, with one batch per piece."""
     clock, sound, aside = AssetClock(), [], []
     for piece in pieces:
         sifted = sift(plant, clock, piece, STEP)
@@ -104,25 +102,25 @@ def sifted_in_pieces(
 @pytest.mark.parametrize("at", [0, 1, 11])
 @pytest.mark.parametrize("by", [YEAR, -YEAR, timedelta(days=400 * 365), timedelta(days=-400 * 365)])
 @pytest.mark.parametrize("batch", [1, 40])
-def test_one_reading_at_a_wrong_time_is_set_aside_wherever_it_comes(
+def test_one_reading_with_a_wrong_time_is_set_aside_at_any_position(
     plant: Plant, at: int, by: timedelta, batch: int
 ) -> None:
-    told = readings(plant, 24, 1)[:120]
-    wrong = moved(told[at * 10 : at * 10 + 1], by)
-    pieces = [told[begin : begin + batch] for begin in range(0, len(told), batch)]
+    valid = readings(plant, 24, 1)[:120]
+    wrong = moved(valid[at * 10 : at * 10 + 1], by)
+    pieces = [valid[begin : begin + batch] for begin in range(0, len(valid), batch)]
     pieces.insert(at * 10 // batch, wrong)
     clock, sound, aside = sifted_in_pieces(plant, pieces)
-    assert clock.newest == told["time"].max() and clock.held.is_empty()
+    assert clock.newest == valid["time"].max() and clock.held.is_empty()
     assert aside["time"].to_list() == wrong["time"].to_list() and aside["reason"].null_count() == 0
-    assert sound.sort("time", "tag").equals(told.sort("time", "tag"))
+    assert sound.sort("time", "tag").equals(valid.sort("time", "tag"))
 
 
 @pytest.mark.parametrize("batch", [1, 16, 320])
-def test_a_gap_of_a_year_is_believed_when_readings_agree_and_loses_nothing(
+def test_a_gap_of_a_year_is_accepted_without_loss_if_readings_agree(
     plant: Plant, batch: int
 ) -> None:
-    told = readings(plant, 12, 1)[:160]
-    both = pl.concat([told, moved(told, YEAR)])
+    before_gap = readings(plant, 12, 1)[:160]
+    both = pl.concat([before_gap, moved(before_gap, YEAR)])
     clock, sound, aside = sifted_in_pieces(
         plant, [both[begin : begin + batch] for begin in range(0, len(both), batch)]
     )
@@ -130,41 +128,41 @@ def test_a_gap_of_a_year_is_believed_when_readings_agree_and_loses_nothing(
     assert sound.sort("time", "tag").equals(both.sort("time", "tag")) and aside.is_empty()
 
 
-def test_one_instrument_with_a_wrong_clock_does_not_move_the_assets(plant: Plant) -> None:
-    told = readings(plant, 48, 1)
-    wrong = moved(told.filter(tag=plant.signals[0]), YEAR)
-    both = pl.concat([told.filter(pl.col("tag") != plant.signals[0]), wrong]).sample(
+def test_one_instrument_with_a_wrong_clock_does_not_advance_the_assets_clock(
+    plant: Plant,
+) -> None:
+    received = readings(plant, 48, 1)
+    wrong = moved(received.filter(tag=plant.signals[0]), YEAR)
+    both = pl.concat([received.filter(pl.col("tag") != plant.signals[0]), wrong]).sample(
         fraction=1.0, shuffle=True, seed=1
     )
     clock, _, aside = sifted_in_pieces(plant, [both])
-    assert clock.newest is not None and clock.newest <= told["time"].max()  # type: ignore[operator]
+    assert clock.newest is not None
+    assert clock.newest <= received["time"].max()  # type: ignore[operator]
     assert len(aside) == len(wrong)
 
 
-def test_a_slow_plant_has_longer_steps(plant: Plant) -> None:
+def test_a_plant_with_long_gaps_has_longer_steps(plant: Plant) -> None:
     slow = plant.model_copy(
         update={"time": plant.time.model_copy(update={"longest_gap": timedelta(days=6)})}
     )
     assert longest_step(slow, 86_400) == timedelta(days=6) and longest_step(plant, 86_400) == STEP
 
 
-def test_what_no_plant_can_have_is_set_aside_with_its_reason(plant: Plant) -> None:
-    told = readings(plant, 6, 1)
-    strange = pl.DataFrame(
-        {"tag": [None, "X", "PDT31008"], "time": [told["time"][0]] * 2 + [None], "value": [1.0] * 3}
-    )
-    _, sound, aside = sifted_in_pieces(plant, [told, strange.cast({"time": told.schema["time"]})])
-    assert len(sound) == len(told)
+def test_unknown_tags_and_missing_times_are_set_aside_with_their_reasons(plant: Plant) -> None:
+    valid = readings(plant, 6, 1)
+    times = [valid["time"][0]] * 2 + [None]
+    invalid = pl.DataFrame({"tag": [None, "X", "PDT31008"], "time": times, "value": [1.0] * 3})
+    _, sound, aside = sifted_in_pieces(plant, [valid, invalid.cast({"time": valid.schema["time"]})])
+    assert len(sound) == len(valid)
     assert sorted(aside["reason"].to_list()) == ["no signal of this plant"] * 2 + ["no time"]
 
 
 @pytest.mark.slow
-def test_a_reading_dated_a_year_ahead_neither_makes_rows_nor_ends_the_stream(
+def test_a_reading_dated_a_year_ahead_adds_no_rows_and_the_stream_continues(
     plant: Plant, home: Path, tmp_path: Path
 ) -> None:
-    """The real command: the wrong reading is kept aside and reported, every valid interval is
-    scored.
-    """
+    """The real command: the wrong reading is set aside and reported, every interval is scored."""
     live, out = tmp_path / "live", tmp_path / "scores"
     words = [
         "stream",
@@ -182,19 +180,19 @@ def test_a_reading_dated_a_year_ahead_neither_makes_rows_nor_ends_the_stream(
     alarmstack(home, *words)
     drop(plant, live, range(3, 9))
     moved(first[1:2], -YEAR).write_parquet(live / "asset=south/past.parquet")
-    told = alarmstack(home, *words).stdout
-    assert "2 readings set aside so far" in " ".join(told.split())
+    printed = alarmstack(home, *words).stdout
+    assert "2 readings set aside so far" in " ".join(printed.split())
     aside = pl.read_parquet(sorted((tmp_path / "scores_quarantine").glob("asset=*/*.parquet")))
     assert aside["value"].to_list() == first["value"][:2].to_list()
-    said = read_stream(out)
+    scored = read_stream(out)
     for asset, seed in ASSETS.items():
-        mine = said.filter(pl.col("asset") == asset).drop("asset", NORMALITY).sort("timestamp")
-        assert HOURS - 2 <= len(mine) <= HOURS
-        same_scores(mine, expected_rows(plant, home, seed).head(len(mine)))
+        own = scored.filter(pl.col("asset") == asset).drop("asset", NORMALITY).sort("timestamp")
+        assert HOURS - 2 <= len(own) <= HOURS
+        same_scores(own, expected_rows(plant, home, seed).head(len(own)))
 
 
 @pytest.mark.slow
-def test_every_interval_is_scored_once_though_the_stream_is_killed(
+def test_every_interval_is_scored_once_although_the_stream_is_killed(
     plant: Plant, home: Path, tmp_path: Path
 ) -> None:
     live, out = tmp_path / "live", tmp_path / "scores"
@@ -221,7 +219,7 @@ def test_every_interval_is_scored_once_though_the_stream_is_killed(
             seconds=120,
             process=running,
         )
-        # The next batch begins, and the lights go out.
+        # The stream is killed during the next batch.
         drop(plant, live, range(3, 6))
         batch = tmp_path / "scores_checkpoint/offsets/1"
         until(
@@ -233,20 +231,20 @@ def test_every_interval_is_scored_once_though_the_stream_is_killed(
     drop(plant, live, range(6, 9))
     alarmstack(home, *words, "--once")
     alarmstack(home, *words, "--once")
-    said = read_stream(out)
+    scored = read_stream(out)
     for asset, seed in ASSETS.items():
-        mine = said.filter(pl.col("asset") == asset).drop("asset", NORMALITY).sort("timestamp")
-        assert mine["timestamp"].is_unique().all()
-        assert len(mine) >= HOURS - 2
-        same_scores(mine, expected_rows(plant, home, seed).head(len(mine)))
+        own = scored.filter(pl.col("asset") == asset).drop("asset", NORMALITY).sort("timestamp")
+        assert own["timestamp"].is_unique().all()
+        assert len(own) >= HOURS - 2
+        same_scores(own, expected_rows(plant, home, seed).head(len(own)))
 
 
 def read_stream(out: Path) -> pl.DataFrame:
-    """The files that the sink's log names: others are of batches that never ended."""
-    named = set()
+    """The files in the sink's log. Other files belong to batches that were not completed."""
+    committed = set()
     for entry in sorted((out / "_spark_metadata").iterdir()):
         if entry.name.startswith("."):
             continue
         for line in entry.read_text().splitlines()[1:]:
-            named.add(Path(pl.read_json(line.encode())["path"][0].removeprefix("file://")))
-    return pl.concat(pl.read_parquet(file) for file in sorted(named))
+            committed.add(Path(pl.read_json(line.encode())["path"][0].removeprefix("file://")))
+    return pl.concat(pl.read_parquet(file) for file in sorted(committed))

@@ -1,4 +1,4 @@
-"""The watcher survives any file and any neighbour, and takes the valid file behind it."""
+"""No file and no other server can end the watcher: it still processes the next valid file."""
 
 import asyncio
 import errno
@@ -26,7 +26,7 @@ from alarmstack.core.plant import Plant
 from alarmstack.core.tasks import Tasks
 from alarmstack.pipelines.watcher import Airflow, Watcher, keep_watching
 from alarmstack.pipelines.watcher.drops import Settling, drops_in
-from alarmstack.pipelines.watcher.handlers import LARGEST_ANSWER
+from alarmstack.pipelines.watcher.handlers import LARGEST_RESPONSE
 from alarmstack.pipelines.watcher.ledger import Entry, Ledger
 from alarmstack.pipelines.watcher.watch import LINK
 from alarmstack.preparation.interval_closer import close_intervals
@@ -36,12 +36,12 @@ from alarmstack.sources.limits import Limits
 from tests.blocks import readings
 from tests.conftest import REPOSITORY
 from tests.object_store import free_ports
-from tests.pipelines.watcher.test_watcher import Desk, Recorder, Running, Scene
+from tests.pipelines.watcher.test_watcher import AirflowApi, Recorder, Running, Scene
 from tests.sources import hostile
 from tests.waiting import end_of, until
 
 SETTLED = (0.0, 2.0)
-"""Two looks after which a drop is whole."""
+"""Times of two checks, after which a drop is complete."""
 
 
 @pytest.fixture
@@ -53,10 +53,10 @@ def outcomes(scene: Scene) -> dict[str, tuple[str, str]]:
     return {entry.name: (entry.outcome, entry.detail) for entry in scene.watcher.ledger.entries()}
 
 
-def test_every_suffix_that_can_be_read_is_watched_and_named_where_users_look(scene: Scene) -> None:
+def test_every_readable_suffix_is_watched_and_documented(scene: Scene) -> None:
     for suffix in SUFFIXES:
         scene.drop(f"a{suffix.upper()}", suffix)
-    assert sorted(scene.looks(*SETTLED)) == sorted(f"a{suffix.upper()}" for suffix in SUFFIXES)
+    assert sorted(scene.checks(*SETTLED)) == sorted(f"a{suffix.upper()}" for suffix in SUFFIXES)
     assert set(SUFFIXES) == {".csv", ".parquet", ".xls", ".xlsm", ".xlsx"}
     for page in (
         "docs/full-stack.md",
@@ -75,10 +75,10 @@ def test_a_name_with_newlines_or_invalid_utf_8_is_one_entry_and_survives_a_resta
 ) -> None:
     (scene.folder / os.fsdecode(name)).write_text("content")
     scene.drop("valid.csv")
-    assert len(scene.looks(*SETTLED)) == 2
+    assert len(scene.checks(*SETTLED)) == 2
     assert all(line.isprintable() and line.encode() for line in scene.lines)
     scene.restart()
-    assert len(scene.looks(*SETTLED)) == 2, "nothing is taken twice"
+    assert len(scene.checks(*SETTLED)) == 2, "no drop is processed twice"
     assert {entry.name for entry in scene.watcher.ledger.entries()} == {
         os.fsdecode(name),
         "valid.csv",
@@ -97,17 +97,17 @@ def test_links_are_refused_and_never_followed(scene: Scene, tmp_path: Path) -> N
     (scene.folder / "march" / "LT301031.csv").symlink_to(outside)
     (scene.folder / "notes.txt").symlink_to(outside)
     scene.drop("valid.csv")
-    assert all(len(look) < 4 for look in drops_in(scene.folder).values()), (
+    assert all(len(state) < 4 for state in drops_in(scene.folder).values()), (
         "nothing behind a link is listed"
     )
-    assert scene.looks(*SETTLED) == ["valid.csv"]
+    assert scene.checks(*SETTLED) == ["valid.csv"]
     refused = {name for name, outcome in outcomes(scene).items() if outcome == ("refused", LINK)}
     assert refused == {"root", "up", "secret.csv", "nowhere.csv", "march"}
 
 
 def test_folders_behind_a_link_are_not_watched(tmp_path: Path) -> None:
-    """A link to `/` had the whole computer watched: that takes half a minute, and fails at the
-    first folder of another user.
+    """If a link to `/` were followed, the whole computer would be watched. That takes half a
+    minute, and fails at the first folder of another user.
     """
     outside, folder = tmp_path / "outside", tmp_path / "drop"
     for number in range(20):
@@ -136,7 +136,7 @@ def test_folders_behind_a_link_are_not_watched(tmp_path: Path) -> None:
 
 
 def watched_folders() -> list[str]:
-    """What this process watches by inotify, as the kernel lists it."""
+    """The inotify watches of this process, as the kernel lists them."""
     lines = []
     for info in Path("/proc/self/fdinfo").iterdir():
         with suppress(OSError):
@@ -146,15 +146,16 @@ def watched_folders() -> list[str]:
     return lines
 
 
-def test_a_very_deep_folder_keeps_no_other_drop_waiting(scene: Scene, deep: Path) -> None:
+def test_a_very_deep_folder_delays_no_other_drop(scene: Scene, deep: Path) -> None:
     scene.drop("valid.csv")
-    assert sorted(scene.looks(*SETTLED)) == [deep.name, "valid.csv"]
+    assert sorted(scene.checks(*SETTLED)) == [deep.name, "valid.csv"]
 
 
 @pytest.fixture
 def deep(scene: Scene) -> Iterator[Path]:
-    """A folder deeper than a function can call itself, with a file at its end; removed here, as
-    `shutil.rmtree` cannot.
+    """A folder deeper than the recursion limit, with a file at its end.
+
+    It is removed here, because `shutil.rmtree` fails on it.
     """
     before, levels = Path.cwd(), 1200
     try:
@@ -172,12 +173,12 @@ def deep(scene: Scene) -> Iterator[Path]:
         os.chdir(before)
 
 
-def test_a_file_beyond_the_largest_size_is_refused_unread(scene: Scene) -> None:
-    """A sparse file of a terabyte: reading it takes hours."""
+def test_a_file_that_is_too_large_is_refused_without_being_read(scene: Scene) -> None:
+    """A sparse file of a terabyte: reading it would take hours."""
     with (scene.folder / "huge.csv").open("wb") as file:
         file.truncate(1024**4)
     scene.drop("valid.csv")
-    assert scene.looks(*SETTLED) == ["valid.csv"]
+    assert scene.checks(*SETTLED) == ["valid.csv"]
     outcome, detail = outcomes(scene)["huge.csv"]
     assert (
         outcome == "refused"
@@ -185,7 +186,7 @@ def test_a_file_beyond_the_largest_size_is_refused_unread(scene: Scene) -> None:
         and "ALARMSTACK_READ_UNPACKED_MB" in detail
     )
     scene.restart()
-    scene.looks(*SETTLED)
+    scene.checks(*SETTLED)
     assert len(outcomes(scene)) == 2
 
 
@@ -197,7 +198,7 @@ def test_a_file_beyond_the_largest_size_is_refused_unread(scene: Scene) -> None:
         (SourceError("no export\nand more"), "no export"),
     ],
 )
-def test_an_error_in_one_file_is_its_outcome_and_the_next_file_is_taken(
+def test_an_error_in_one_file_is_its_outcome_and_the_next_file_is_processed(
     scene: Scene, caplog: pytest.LogCaptureFixture, error: Exception, reason: str
 ) -> None:
     def take(path: Path, sha256: str) -> Entry:
@@ -208,13 +209,13 @@ def test_an_error_in_one_file_is_its_outcome_and_the_next_file_is_taken(
     scene.watcher.take = take
     scene.drop("bad.csv")
     scene.drop("valid.csv")
-    assert scene.looks(*SETTLED) == ["valid.csv"]
+    assert scene.checks(*SETTLED) == ["valid.csv"]
     assert outcomes(scene)["bad.csv"] == ("refused", reason)
     assert ("Traceback" in caplog.text) is not isinstance(error, SourceError)
 
 
 def test_a_full_disk_under_the_ledger_loses_no_outcome(scene: Scene) -> None:
-    """The ledger is /dev/full, which has no space for anything; then the disk is freed."""
+    """The ledger is a link to /dev/full, on which every write fails. Then the link is removed."""
     scene.drop("a.csv")
     scene.drop("b.csv")
     ledger = scene.watcher.ledger.path
@@ -223,48 +224,48 @@ def test_a_full_disk_under_the_ledger_loses_no_outcome(scene: Scene) -> None:
         StorageError,
         match=r"ledger.jsonl cannot be written \(No space left on device\): 1 outcomes are kept",
     ):
-        scene.looks(*SETTLED)
-    assert scene.recorder.names == ["a.csv"], "b.csv waits: it could be taken twice"
-    assert "b.csv: not now" in scene.lines[-1] and "No space left" in scene.lines[-1]
+        scene.checks(*SETTLED)
+    assert scene.recorder.names == ["a.csv"], "b.csv is postponed: it could be processed twice"
+    assert "b.csv: failed" in scene.lines[-1] and "No space left" in scene.lines[-1]
     ledger.unlink()
-    assert scene.looks(4.0) == ["a.csv", "b.csv"]
+    assert scene.checks(4.0) == ["a.csv", "b.csv"]
     assert set(outcomes(scene)) == {"a.csv", "b.csv"}
     scene.restart()
-    assert scene.looks(*SETTLED) == ["a.csv", "b.csv"]
+    assert scene.checks(*SETTLED) == ["a.csv", "b.csv"]
 
 
-def test_a_disk_that_is_full_before_a_drop_is_begun_makes_it_wait(scene: Scene) -> None:
+def test_a_drop_is_postponed_if_the_disk_is_full_before_it_begins(scene: Scene) -> None:
     partial = scene.root / "begun.partial"
     partial.symlink_to("/dev/full")
     scene.drop("a.csv")
     with pytest.raises(StorageError, match=os.strerror(errno.ENOSPC)):
-        scene.looks(*SETTLED)
-    assert scene.recorder.names == [] and "a.csv: not now" in scene.lines[-1]
+        scene.checks(*SETTLED)
+    assert scene.recorder.names == [] and "a.csv: failed" in scene.lines[-1]
     partial.unlink()
-    assert scene.looks(4.0) == ["a.csv"]
+    assert scene.checks(4.0) == ["a.csv"]
 
 
-def test_a_half_line_in_the_ledger_does_not_swallow_the_next_one(scene: Scene) -> None:
+def test_an_incomplete_line_in_the_ledger_does_not_damage_the_next_one(scene: Scene) -> None:
     scene.drop("a.csv")
-    scene.looks(*SETTLED)
+    scene.checks(*SETTLED)
     path = scene.root / "ledger.jsonl"
     path.write_bytes(path.read_bytes() + b'{"name": "half\xff')
     scene.restart()
     scene.drop("b.csv")
-    scene.looks(*SETTLED)
+    scene.checks(*SETTLED)
     scene.restart()
-    assert scene.looks(*SETTLED) == ["a.csv", "b.csv"]
+    assert scene.checks(*SETTLED) == ["a.csv", "b.csv"]
 
 
 @pytest.mark.parametrize("damage", [b"\xff\xfe", b"[]", b'{"a": 1}', b'[["a.csv", 1]]', b"null"])
-def test_a_damaged_note_or_line_is_nothing(scene: Scene, damage: bytes) -> None:
+def test_a_damaged_note_or_ledger_line_is_ignored(scene: Scene, damage: bytes) -> None:
     (scene.root / "begun.json").write_bytes(damage)
     (scene.root / "ledger.jsonl").write_bytes(
         damage + b'\n{"name": [1], "sha256": {}, "outcome": 1, "detail": 2}\n'
     )
     scene.restart()
     scene.drop("a.csv")
-    assert scene.looks(*SETTLED) == ["a.csv"]
+    assert scene.checks(*SETTLED) == ["a.csv"]
 
 
 KILLER = """
@@ -279,11 +280,11 @@ def take(path, sha256):
     return Entry(path.name, sha256, "taken", "run")
 root = Path(sys.argv[1])
 watcher = Watcher(root / "drop", Ledger(root / "ledger.jsonl"), take, print, Settling(0.0))
-watcher.look(1.0)
+watcher.check(1.0)
 """
 
 
-def test_a_file_that_ends_the_process_is_refused_after_some_restarts_and_keeps_nothing_waiting(
+def test_a_file_that_ends_the_process_is_refused_after_three_restarts_and_delays_no_other(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "drop").mkdir()
@@ -304,10 +305,10 @@ def test_a_file_that_ends_the_process_is_refused_after_some_restarts_and_keeps_n
     )
 
 
-def test_a_drop_without_an_instrument_prints_no_warning_of_a_library(
+def test_a_drop_without_an_instrument_prints_no_library_warning(
     plant: Plant, tmp_path: Path
 ) -> None:
-    """`ingest` of a drop that lacks an instrument whose spread the regimes are made from."""
+    """The drop lacks an instrument from whose spread the regimes are computed."""
     file = tmp_path / "drop.csv"
     readings(plant, 24 * 5, 5).filter(pl.col("tag") != "PDT31008").write_csv(file)
     taken = read_source(plant, file)
@@ -318,8 +319,8 @@ def test_a_drop_without_an_instrument_prints_no_warning_of_a_library(
         RegimeBands.fit(plant, block)
 
 
-class Stranger:
-    """Something else that answers where Airflow should."""
+class OtherServer:
+    """A server that is not Airflow, at the address of Airflow."""
 
     def __init__(self, port: int, status: int, body: bytes, endless: bool = False) -> None:
         class Handler(BaseHTTPRequestHandler):
@@ -359,54 +360,54 @@ HTML = b"<!doctype html><html><body>Welcome to Airflow</body></html>"
         (200, b'{"access_token": "two\\nlines"}', False),
         (200, b'{"access_token": "right"}', False),
         (200, b"[" * 100_000, False),
-        (200, b"x" * (LARGEST_ANSWER // 4), True),
+        (200, b"x" * (LARGEST_RESPONSE // 4), True),
         (502, b"\xff\xfe", False),
     ],
 )
-def test_an_answer_that_is_not_airflows_is_not_believed(
+def test_a_response_that_is_not_from_airflow_is_not_accepted(
     scene: Scene, status: int, body: bytes, endless: bool
 ) -> None:
     port = free_ports(1)[0]
-    stranger = Stranger(port, status, body, endless)
+    server = OtherServer(port, status, body, endless)
     scene.watcher.take = Airflow(f"http://127.0.0.1:{port}", "admin", "secret")
     scene.drop("a.csv")
     scene.drop("b.csv")
-    scene.looks(*SETTLED)
-    stranger.close()
+    scene.checks(*SETTLED)
+    server.close()
     assert len(scene.lines) == 2 and all(
-        "not now" in line and line.isprintable() for line in scene.lines
+        ": failed (" in line and line.isprintable() for line in scene.lines
     )
     assert outcomes(scene) == {}
-    desk = Desk(port)
-    scene.watcher.look(70.0)
-    desk.close()
-    assert len(desk.runs) == 2 and {outcome for outcome, _ in outcomes(scene).values()} == {
+    api = AirflowApi(port)
+    scene.watcher.check(70.0)
+    api.close()
+    assert len(api.runs) == 2 and {outcome for outcome, _ in outcomes(scene).values()} == {
         "handed over"
     }
 
 
-def test_a_name_that_airflow_cannot_take_is_changed_or_refused(scene: Scene) -> None:
+def test_a_name_that_airflow_does_not_accept_is_changed_or_refused(scene: Scene) -> None:
     port = free_ports(1)[0]
-    desk = Desk(port)
+    api = AirflowApi(port)
     scene.watcher.take = Airflow(f"http://127.0.0.1:{port}", "admin", "secret")
     scene.drop("two\nlines & more.csv")
     (scene.folder / os.fsdecode(b"M\xe4rz.csv")).write_text("content")
-    scene.looks(*SETTLED)
-    desk.close()
-    (name,) = desk.runs
+    scene.checks(*SETTLED)
+    api.close()
+    (name,) = api.runs
     assert name.endswith("-two_lines___more")
     assert sorted(outcome for outcome, _ in outcomes(scene).values()) == ["handed over", "refused"]
 
 
-def test_an_address_that_is_none_is_a_reason() -> None:
+def test_an_invalid_address_is_an_error_with_a_reason() -> None:
     with pytest.raises(ServiceError, match="does not answer"):
         Airflow("http://[", "admin", "secret")(Path("a.csv"), "1" * 64)
 
 
-def test_a_folder_that_goes_away_is_shown_and_watching_goes_on(
+def test_a_folder_that_disappears_is_reported_and_watched_again_when_it_is_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The folder is replaced by a file: nothing can be listed; then it is there again."""
+    """The folder is replaced by a file, which cannot be listed. Then the folder is restored."""
     caplog.set_level(logging.WARNING)
     folder, taken = tmp_path / "drop", []
 
@@ -438,7 +439,7 @@ def test_a_folder_that_goes_away_is_shown_and_watching_goes_on(
 
 
 def mutated(valid: bytes, chance: random.Random) -> bytes:
-    """A valid file with some bytes changed, a piece cut out, or a piece put in twice."""
+    """A valid file with some bytes changed, removed or repeated."""
     content = bytearray(valid)
     for _ in range(chance.randint(1, 20)):
         place, length = chance.randrange(len(content)), chance.randint(1, 200)
@@ -453,21 +454,21 @@ def mutated(valid: bytes, chance: random.Random) -> bytes:
 
 
 def hostile_files(folder: Path, plant: Plant) -> Iterator[Path]:
-    """Every file that we know to do harm, and some that chance made."""
+    """Every known kind of harmful file, and some randomly changed files."""
     small = readings(plant, 6, 5)
     for suffix, write in (
         ("csv", small.write_csv),
         ("parquet", small.write_parquet),
         ("xlsx", small.with_columns(pl.col("time").dt.replace_time_zone(None)).write_excel),
     ):
-        whole = folder / f"whole.{suffix}"
-        write(whole)
+        valid = folder / f"valid.{suffix}"
+        write(valid)
         chance = random.Random(suffix)
         for number in range(3):
             path = folder / f"mutated-{number}.{suffix}"
-            path.write_bytes(mutated(whole.read_bytes(), chance))
+            path.write_bytes(mutated(valid.read_bytes(), chance))
             yield path
-        whole.unlink()
+        valid.unlink()
     yield hostile.corner(folder / "corner.xlsx")
     yield hostile.bomb(folder / "bomb.xlsm", 21)
     yield hostile.bomb(folder / "hidden bomb.xlsx", 21, declared=False)
@@ -490,15 +491,15 @@ def hostile_files(folder: Path, plant: Plant) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-def test_a_running_watcher_takes_the_valid_file_behind_every_hostile_one(
+def test_a_running_watcher_processes_the_valid_file_after_every_hostile_one(
     plant: Plant, tmp_path: Path
 ) -> None:
-    """The real command: each hostile file is refused with a reason or, where chance did no harm,
-    taken; then the valid one is.
+    """The real command: each hostile file is refused with a reason, or processed if a random
+    change did no harm. Then the valid file is processed.
     """
-    made = tmp_path / "made"
-    made.mkdir()
-    files = list(hostile_files(made, plant))
+    source = tmp_path / "hostile"
+    source.mkdir()
+    files = list(hostile_files(source, plant))
     running = Running(
         tmp_path, {"ALARMSTACK_READ_UNPACKED_MB": "20", "ALARMSTACK_READ_MEMORY_MB": "2500"}
     )
@@ -520,10 +521,10 @@ def test_a_running_watcher_takes_the_valid_file_behind_every_hostile_one(
         )
     finally:
         running.kill()
-    found = {entry.name: entry for entry in running.entries}
-    assert found["valid.csv"].outcome == "taken"
-    known = [name for name in found if name != "valid.csv" and "mutated" not in name]
-    assert {name: found[name].outcome for name in known} == dict.fromkeys(known, "refused")
-    assert all(entry.detail.isprintable() and entry.detail for entry in found.values())
+    entries = {entry.name: entry for entry in running.entries}
+    assert entries["valid.csv"].outcome == "taken"
+    harmful = [name for name in entries if name != "valid.csv" and "mutated" not in name]
+    assert {name: entries[name].outcome for name in harmful} == dict.fromkeys(harmful, "refused")
+    assert all(entry.detail.isprintable() and entry.detail for entry in entries.values())
     manifest = json.loads((tmp_path / "data/store/latest/manifest.json").read_text())
-    assert manifest["drop"]["name"] in found
+    assert manifest["drop"]["name"] in entries

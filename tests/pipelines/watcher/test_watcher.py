@@ -1,5 +1,6 @@
-"""The watcher with real files: whole ones only, each once, over restarts, and nothing lost while
-Airflow is away.
+"""The watcher with real files: it processes each complete file once, also after a restart.
+
+No drop is lost while Airflow does not answer.
 """
 
 import json
@@ -24,12 +25,12 @@ from tests.object_store import free_ports
 from tests.waiting import end_of, until
 
 SETTLE = 2.0
-PATIENCE = 60.0
+STOP_SECONDS = 60.0
 
 
 @dataclass
 class Recorder:
-    """Takes drops and remembers them; fails where it is told to."""
+    """Records the drops that it processes, after a number of failures."""
 
     taken: list[tuple[str, str]] = field(default_factory=list)
     failures: int = 0
@@ -48,7 +49,7 @@ class Recorder:
 
 @dataclass
 class Scene:
-    """A drop folder, and looks at it at moments that the test names."""
+    """A watched drop folder that a test checks at given times."""
 
     root: Path
     recorder: Recorder = field(default_factory=Recorder)
@@ -70,10 +71,10 @@ class Scene:
         path.write_text(content)
         return path
 
-    def looks(self, *moments: float) -> list[str]:
-        """Look at those moments; names taken by now."""
-        for moment in moments:
-            self.watcher.look(moment)
+    def checks(self, *times: float) -> list[str]:
+        """Check the folder at these times (seconds). Returns the names processed so far."""
+        for time in times:
+            self.watcher.check(time)
         return self.recorder.names
 
 
@@ -82,92 +83,92 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
 
 
-def test_a_slow_copy_is_taken_when_it_has_come_to_rest(scene: Scene) -> None:
+def test_a_slow_copy_is_processed_when_it_no_longer_changes(scene: Scene) -> None:
     path = scene.drop("a.csv", "half")
-    assert scene.looks(0.0, 1.9) == []
-    path.write_text("half and whole")
-    assert scene.looks(2.0, 3.9) == []
-    assert scene.looks(4.0) == ["a.csv"]
-    assert scene.recorder.taken == [("a.csv", "half and whole")]
+    assert scene.checks(0.0, 1.9) == []
+    path.write_text("half and the rest")
+    assert scene.checks(2.0, 3.9) == []
+    assert scene.checks(4.0) == ["a.csv"]
+    assert scene.recorder.taken == [("a.csv", "half and the rest")]
 
 
-def test_a_file_renamed_into_place_is_taken(scene: Scene) -> None:
+def test_a_file_renamed_into_place_is_processed(scene: Scene) -> None:
     part = scene.drop("a.csv.part")
-    assert scene.looks(0.0, 10.0) == []
+    assert scene.checks(0.0, 10.0) == []
     part.rename(scene.folder / "a.csv")
-    assert scene.looks(11.0, 13.0) == ["a.csv"]
+    assert scene.checks(11.0, 13.0) == ["a.csv"]
 
 
 @pytest.mark.parametrize("name", ["~$a.xlsx", ".a.csv", "a.csv.part", "a.txt", "a.ods"])
 def test_a_file_that_is_not_a_drop_is_ignored(scene: Scene, name: str) -> None:
     scene.drop(name)
-    assert scene.looks(0.0, 10.0) == []
+    assert scene.checks(0.0, 10.0) == []
 
 
-def test_an_empty_file_is_waited_for(scene: Scene) -> None:
+def test_an_empty_file_is_processed_when_it_has_content(scene: Scene) -> None:
     path = scene.drop("a.csv", "")
-    assert scene.looks(0.0, 10.0) == []
-    path.write_text("now")
-    assert scene.looks(11.0, 13.0) == ["a.csv"]
+    assert scene.checks(0.0, 10.0) == []
+    path.write_text("content")
+    assert scene.checks(11.0, 13.0) == ["a.csv"]
 
 
-def test_fifty_files_at_once_are_each_taken_once_in_the_order_they_came(scene: Scene) -> None:
+def test_fifty_files_are_each_processed_once_in_order_of_their_times(scene: Scene) -> None:
     for i in range(50):
         os.utime(scene.drop(f"{i:02}.csv", str(i)), (1000 + i, 1000 + i))
-    assert scene.looks(0.0, 2.0, 4.0, 6.0) == [f"{i:02}.csv" for i in range(50)]
+    assert scene.checks(0.0, 2.0, 4.0, 6.0) == [f"{i:02}.csv" for i in range(50)]
 
 
 def test_the_same_name_with_other_content_is_another_drop(scene: Scene) -> None:
     scene.drop("a.csv", "first")
-    scene.looks(0.0, 2.0)
+    scene.checks(0.0, 2.0)
     scene.drop("a.csv", "second, longer")
-    scene.looks(3.0, 5.0)
+    scene.checks(3.0, 5.0)
     os.utime(scene.drop("a.csv", "second, longer"), (1, 1))
-    scene.looks(6.0, 8.0)
+    scene.checks(6.0, 8.0)
     assert scene.recorder.taken == [("a.csv", "first"), ("a.csv", "second, longer")]
 
 
 def test_a_folder_of_exports_is_one_drop(scene: Scene) -> None:
     (scene.folder / "march").mkdir()
     scene.drop("march/PDT31008.csv")
-    assert scene.looks(0.0) == []
+    assert scene.checks(0.0) == []
     scene.drop("march/LT301031.csv")
-    assert scene.looks(2.0) == []
-    assert scene.looks(4.0) == ["march"]
+    assert scene.checks(2.0) == []
+    assert scene.checks(4.0) == ["march"]
 
 
-def test_a_restart_takes_nothing_twice_and_forgets_nothing(scene: Scene) -> None:
+def test_after_a_restart_every_drop_is_still_processed_exactly_once(scene: Scene) -> None:
     scene.drop("a.csv")
-    scene.looks(0.0, 2.0)
+    scene.checks(0.0, 2.0)
     scene.drop("b.csv")
-    scene.looks(3.0)
+    scene.checks(3.0)
     scene.restart()
-    assert scene.looks(0.0, 2.0) == ["a.csv", "b.csv"]
+    assert scene.checks(0.0, 2.0) == ["a.csv", "b.csv"]
 
 
-def test_a_ledger_line_that_a_power_cut_left_half_is_no_entry(scene: Scene) -> None:
+def test_an_incomplete_ledger_line_after_a_power_cut_is_ignored(scene: Scene) -> None:
     scene.drop("a.csv")
-    scene.looks(0.0, 2.0)
+    scene.checks(0.0, 2.0)
     ledger = scene.root / "ledger.jsonl"
     ledger.write_text(ledger.read_text()[:-20])
     scene.restart()
-    assert scene.looks(0.0, 2.0) == ["a.csv", "a.csv"]
+    assert scene.checks(0.0, 2.0) == ["a.csv", "a.csv"]
 
 
-def test_what_cannot_be_taken_now_is_tried_again_with_longer_pauses(scene: Scene) -> None:
+def test_a_failed_drop_is_retried_with_longer_pauses(scene: Scene) -> None:
     scene.recorder.failures = 2
     scene.drop("a.csv")
-    assert scene.looks(0.0, 2.0, 2.9) == []
-    assert scene.looks(3.0, 4.9) == []
-    assert scene.looks(5.0) == ["a.csv"]
+    assert scene.checks(0.0, 2.0, 2.9) == []
+    assert scene.checks(3.0, 4.9) == []
+    assert scene.checks(5.0) == ["a.csv"]
     assert [line.split(";")[-1] for line in scene.lines] == [
-        " again in 1 s",
-        " again in 2 s",
+        " retry in 1 s",
+        " retry in 2 s",
         "a.csv: taken: run",
     ]
 
 
-def test_a_drop_is_known_by_name_and_content(tmp_path: Path) -> None:
+def test_a_drop_is_identified_by_name_and_content(tmp_path: Path) -> None:
     one, other = tmp_path / "a.csv", tmp_path / "b.csv"
     one.write_text("x")
     other.write_text("x")
@@ -175,28 +176,26 @@ def test_a_drop_is_known_by_name_and_content(tmp_path: Path) -> None:
     assert list(drops_in(tmp_path)) == [one, other]
 
 
-class Desk:
-    """Airflow's two endpoints as the watcher meets them, with a login and runs that
-    are made once.
-    """
+class AirflowApi:
+    """The two endpoints of Airflow that the watcher uses; a run of the same name is refused."""
 
     def __init__(self, port: int) -> None:
         self.runs: dict[str, str] = {}
         self.logins = 0
-        desk = self
+        api = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 if self.path == "/auth/token":
-                    desk.logins += 1
+                    api.logins += 1
                     right = body == {"username": "admin", "password": "secret"}
-                    self.answer(201 if right else 401, {"access_token": f"token-{desk.logins}"})
-                elif self.headers["Authorization"] != f"Bearer token-{desk.logins}":
+                    self.answer(201 if right else 401, {"access_token": f"token-{api.logins}"})
+                elif self.headers["Authorization"] != f"Bearer token-{api.logins}":
                     self.answer(401, {})
                 else:
-                    known = body["dag_run_id"] in desk.runs
-                    desk.runs[body["dag_run_id"]] = body["conf"]["source_path"]
+                    known = body["dag_run_id"] in api.runs
+                    api.runs[body["dag_run_id"]] = body["conf"]["source_path"]
                     self.answer(409, {"detail": "exists"}) if known else self.answer(
                         200, {"dag_run_id": body["dag_run_id"]}
                     )
@@ -222,51 +221,51 @@ def port() -> int:
     return free_ports(1)[0]
 
 
-def test_airflow_away_for_a_while_loses_no_drop(scene: Scene, port: int) -> None:
+def test_no_drop_is_lost_while_airflow_does_not_answer(scene: Scene, port: int) -> None:
     scene.watcher.take = Airflow(f"http://127.0.0.1:{port}", "admin", "secret")
     paths = [scene.drop("a.csv", "a"), scene.drop("b.csv", "b")]
-    scene.looks(0.0, 2.0, 3.0, 5.0)
+    scene.checks(0.0, 2.0, 3.0, 5.0)
     assert len(scene.lines) == 6 and all("does not answer" in line for line in scene.lines)
-    desk = Desk(port)
-    scene.looks(70.0)
-    assert sorted(desk.runs.values()) == [str(path.resolve()) for path in paths]
-    desk.close()
+    api = AirflowApi(port)
+    scene.checks(70.0)
+    assert sorted(api.runs.values()) == [str(path.resolve()) for path in paths]
+    api.close()
 
 
 def test_a_drop_handed_over_before_a_crash_is_not_run_twice(scene: Scene, port: int) -> None:
-    desk = Desk(port)
+    api = AirflowApi(port)
     scene.watcher.take = Airflow(f"http://127.0.0.1:{port}", "admin", "secret")
     path = scene.drop("a.csv")
     sha256 = fingerprint(path)
     scene.watcher.take(path, sha256)
     assert scene.watcher.take(path, sha256).outcome == "handed over"
-    assert len(desk.runs) == 1
-    desk.close()
+    assert len(api.runs) == 1
+    api.close()
 
 
-def test_a_token_that_has_run_out_is_asked_for_again(scene: Scene, port: int) -> None:
-    desk = Desk(port)
+def test_an_expired_token_is_replaced(scene: Scene, port: int) -> None:
+    api = AirflowApi(port)
     take = Airflow(f"http://127.0.0.1:{port}", "admin", "secret")
     take(scene.drop("a.csv"), "1" * 64)
-    desk.logins += 1
+    api.logins += 1
     take(scene.drop("b.csv"), "2" * 64)
-    assert len(desk.runs) == 2
-    desk.close()
+    assert len(api.runs) == 2
+    api.close()
 
 
 def test_a_wrong_login_names_the_settings_to_correct(scene: Scene, port: int) -> None:
-    desk = Desk(port)
+    api = AirflowApi(port)
     with pytest.raises(
         ServiceError, match=r"refuses the login 'admin' \(401\): correct AIRFLOW_ADMIN_USER"
     ):
         Airflow(f"http://127.0.0.1:{port}", "admin", "wrong")(scene.drop("a.csv"), "1" * 64)
-    desk.close()
+    api.close()
 
 
 @pytest.mark.parametrize("polling", [False, True])
 def test_files_that_come_while_it_watches_are_noticed(tmp_path: Path, polling: bool) -> None:
-    """The loop itself, with the system's notices and without: a file copied slowly by another
-    process comes whole.
+    """The loop itself, with file notifications and with polling: a file that another process
+    copies slowly is read when it is complete.
     """
     recorder, stop = Recorder(), threading.Event()
     folder = tmp_path / "drop"
@@ -275,7 +274,7 @@ def test_files_that_come_while_it_watches_are_noticed(tmp_path: Path, polling: b
     )
 
     class EndedError(BaseException):
-        """Nothing that an error in a file can be: it ends the loop."""
+        """Ends the loop, which no error in a file can do."""
 
     def take(path: Path, sha256: str) -> Entry:
         if path.name == "stop.csv":
@@ -291,7 +290,7 @@ def test_files_that_come_while_it_watches_are_noticed(tmp_path: Path, polling: b
 
     thread = threading.Thread(target=loop)
     thread.start()
-    until(folder.exists, lambda: f"{folder} is not made")
+    until(folder.exists, lambda: f"{folder} does not exist")
     writer = (
         "import sys,time\nwith open(sys.argv[1],'w') as f:\n"
         " for i in range(5): f.write('x'*1000); f.flush(); time.sleep(0.1)"
@@ -299,21 +298,21 @@ def test_files_that_come_while_it_watches_are_noticed(tmp_path: Path, polling: b
     subprocess.run([sys.executable, "-c", writer, str(folder / "slow.csv")], check=True)
     until(lambda: recorder.names == ["slow.csv"], lambda: recorder.names)
     (folder / "stop.csv").write_text("stop")
-    assert stop.wait(PATIENCE)
+    assert stop.wait(STOP_SECONDS)
     thread.join()
     assert recorder.taken == [("slow.csv", "x" * 5000)]
 
 
 @dataclass
 class Running:
-    """`alarmstack watch` as a process of its own."""
+    """`alarmstack watch` in its own process."""
 
     home: Path
     settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        told = {
+        variables = {
             "ALARMSTACK_DATA_DIR": str(self.home / "data"),
             "ALARMSTACK_SETTLE_SECONDS": "0.5",
             "COLUMNS": "300",
@@ -326,7 +325,7 @@ class Running:
         with (self.home / "log").open("a") as log:
             self.process = subprocess.Popen(
                 command,
-                env=os.environ | told | self.settings,
+                env=os.environ | variables | self.settings,
                 cwd=REPOSITORY,
                 stdout=log,
                 stderr=log,
@@ -343,7 +342,7 @@ class Running:
         return Ledger(self.home / "data/watcher/ledger.jsonl").entries()
 
     def has_entries(self, number: int) -> None:
-        """Wait until so many files have been dealt with."""
+        """Wait until the ledger has this number of entries."""
         until(
             lambda: len(self.entries) == number,
             lambda: end_of(self.home / "log"),
@@ -353,17 +352,17 @@ class Running:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
-    made = Running(tmp_path)
+    watcher = Running(tmp_path)
     (tmp_path / "data_drop").mkdir()
-    made.start()
-    yield made
-    made.kill()
+    watcher.start()
+    yield watcher
+    watcher.kill()
 
 
 @pytest.mark.slow
 def test_a_dataset_becomes_a_run_and_a_bad_one_is_set_aside(running: Running, home: Path) -> None:
-    """The real command: a good file is published in the store, a refused one kept with its verdict;
-    a restart repeats nothing.
+    """The real command: a valid file is published in the store, a refused one is kept with the
+    reasons, and a restart repeats nothing.
     """
     from tests.home import alarmstack
 
@@ -388,4 +387,4 @@ def test_a_dataset_becomes_a_run_and_a_bad_one_is_set_aside(running: Running, ho
     running.has_entries(4)
     assert (running.entries[-1].name, running.entries[-1].outcome) == ("mislabelled.csv", "refused")
     assert list((running.home / "data/refused").glob("mislabelled-*/verdict.txt"))
-    assert not old.exists(), "refused drops are kept for their time"
+    assert not old.exists(), "refused drops are removed after ALARMSTACK_KEEP_DROPS_DAYS"

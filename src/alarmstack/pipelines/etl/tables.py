@@ -37,26 +37,24 @@ WINDOWS = "windows"
 
 def tables(examples: Examples, block: IntervalBlock) -> dict[str, pl.DataFrame]:
     """All tables of a run, by name. `block`: the intervals behind the examples."""
-    made = row_tables(examples, block, examples.sealed_from)
-    made |= {"train_smote": evened_out(examples.plant, made["train"])}
-    return (
-        made
-        if examples.between is None
-        else made | {BETWEEN: _between_table(examples.plant, examples.between)}
-    )
+    by_name = row_tables(examples, block, examples.sealed_from)
+    by_name["train_smote"] = balanced_table(examples.plant, by_name["train"])
+    if examples.between is not None:
+        by_name[BETWEEN] = _between_table(examples.plant, examples.between)
+    return by_name
 
 
 def row_tables(
     examples: Examples, block: IntervalBlock, sealed_from: int
 ) -> dict[str, pl.DataFrame]:
-    """All tables except `train_smote`. Each of their rows depends on one example only.
+    """All tables except `train_smote` and `between`. Each row depends on one example only.
 
     `sealed_from`: the first sealed row of these examples.
     """
     plant = examples.plant
     sealed = min(max(sealed_from, 0), len(examples))
     point = _point_table(examples)
-    made = {
+    by_name = {
         "train": point.head(sealed),
         "valid": point.slice(sealed),
         "intervals": _interval_table(block),
@@ -66,20 +64,19 @@ def row_tables(
         *_feature_columns(plant, examples.window, "window"),
     )
     if not plant.time.horizons:
-        return made | {WINDOWS: windows}
+        return by_name | {WINDOWS: windows}
     for horizon in plant.time.horizons:
         target = pl.Series("onset", examples.onset_target(horizon)).fill_nan(None)
-        made[_windows_of(horizon)] = windows.with_columns(target)
-    return made
+        by_name[_windows_of(horizon)] = windows.with_columns(target)
+    return by_name
 
 
-def evened_out(plant: Plant, train: pl.DataFrame) -> pl.DataFrame:
-    """Training rows with missing values filled by their medians and the rarer label filled up by
-    SMOTE; `synthetic` marks new rows.
+def balanced_table(plant: Plant, train: pl.DataFrame) -> pl.DataFrame:
+    """The training rows, balanced by SMOTE: rows of the rarer label are added.
 
-    Its rows have no time: they belong in no sequence, no calibration set and no test. With too few
-    alarms to find neighbours among, no row is added. Raises SourceError without any row: nothing
-    can be learned from such a drop.
+    The column `synthetic` marks added rows; medians replace missing values. The rows have no time:
+    they belong in no sequence, no calibration set and no test. No row is added if there are too few
+    alarms for SMOTE. Raises SourceError if there is no row.
     """
     if train.is_empty():
         raise SourceError(
@@ -235,7 +232,7 @@ def _matrix(plant: Plant, table: pl.DataFrame, group: Group) -> Floats:
 
 __all__ = [
     "as_parquet",
-    "evened_out",
+    "balanced_table",
     "read_examples",
     "read_intervals",
     "read_table",

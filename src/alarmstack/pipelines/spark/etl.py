@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from alarmstack.features.examples import examples, sealed_row
 from alarmstack.pipelines.etl.local import Archive, manifest_facts, run_name, schemas
-from alarmstack.pipelines.etl.tables import as_parquet, evened_out, row_tables
+from alarmstack.pipelines.etl.tables import as_parquet, balanced_table, row_tables
 from alarmstack.pipelines.spark.pieces import (
     REFUSED,
     RESULT_SCHEMA,
@@ -146,7 +146,8 @@ def _balanced(
                     for file in row["files"]
                     if file.startswith("train/")
                 ]
-                table = evened_out(job.plant, pl.concat(pl.read_parquet(part) for part in parts))
+                train = pl.concat(pl.read_parquet(part) for part in parts)
+                table = balanced_table(job.plant, train)
                 content = as_parquet(table)
                 store.put(f"runs/{row['run']}/{SMOTE}.parquet", content)
                 facts = json.dumps(schemas({SMOTE: table}))

@@ -25,11 +25,11 @@ from alarmstack.storage.files import Store
 DAG = "ingest_etl_local_drop"
 CONFLICT = 409
 """Airflow's status if a run of this name exists: the drop was handed over before a restart."""
-PATIENCE = 10.0
+STEP_TIMEOUT = 10.0
 """Wall seconds for one step of a request to Airflow: connect, send, wait for the next part."""
-LONGEST_QUESTION = 30.0
+REQUEST_TIMEOUT = 30.0
 """Wall seconds for the whole request: a response can arrive in very small parts."""
-LARGEST_ANSWER = 1024 * 1024
+LARGEST_RESPONSE = 1024 * 1024
 """Bytes. The responses of Airflow have some hundreds."""
 NOT_IN_A_RUN_ID = re.compile(r"[^A-Za-z0-9_.~:+-]")
 """Characters that Airflow refuses in the name of a run (`[scheduler] allowed_run_id_pattern`)."""
@@ -84,7 +84,7 @@ class Airflow:
         self, url: str, user: str, password: str, client: Callable[[], httpx.Client] | None = None
     ) -> None:
         self.url, self._login = url.rstrip("/"), {"username": user, "password": password}
-        self._client = client or (lambda: httpx.Client(timeout=PATIENCE))
+        self._client = client or (lambda: httpx.Client(timeout=STEP_TIMEOUT))
         self._token = ""
 
     def __call__(self, path: Path, sha256: str) -> Entry:
@@ -103,7 +103,7 @@ class Airflow:
         if answer.status == CONFLICT and answer.body:
             return Entry(path.name, sha256, "handed over", name)
         if not answer.success:
-            raise ServiceError(f"Airflow at {self.url} did not take {file_name(path)}: {answer}")
+            raise ServiceError(f"Airflow at {self.url} did not accept {file_name(path)}: {answer}")
         if answer.body.get("dag_run_id") != name:
             raise ServiceError(
                 f"{self.url} does not answer like Airflow ({answer}): check ALARMSTACK_AIRFLOW_URL"
@@ -166,11 +166,11 @@ def _json_object(content: bytes) -> dict[str, Any]:
 
 def _post(client: httpx.Client, url: str, body: dict[str, Any], headers: dict[str, str]) -> Answer:
     """Send a request; the size and the time of the response are limited."""
-    end, content = monotonic() + LONGEST_QUESTION, b""
+    end, content = monotonic() + REQUEST_TIMEOUT, b""
     with client.stream("POST", url, json=body, headers=headers) as answer:
         for part in answer.iter_bytes():
             content += part
-            if len(content) > LARGEST_ANSWER or monotonic() > end:
+            if len(content) > LARGEST_RESPONSE or monotonic() > end:
                 raise httpx.ReadTimeout("the response is too long or too slow")
         return Answer(answer.status_code, content)
 

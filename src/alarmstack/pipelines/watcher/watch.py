@@ -34,8 +34,8 @@ from alarmstack.sources.limits import MEGABYTE, Limits
 from alarmstack.sources.problems import printable
 
 LONGEST_PAUSE = 60.0
-"""Wall seconds, at most, before a drop that could not be taken is tried again."""
-IDLE_LOOK_MS = 5000
+"""Longest pause in wall seconds before a failed drop is processed again."""
+IDLE_CHECK_MS = 5000
 """Milliseconds between two checks of an idle folder, in case a file notification is lost."""
 MOST_BEGUN = 3
 """A drop is refused if the process ended this often while it was processed."""
@@ -59,9 +59,9 @@ class Watcher:
     limits: Limits = field(default_factory=Limits)
     _done: dict[Path, Snapshot] = field(default_factory=dict)
     _tries: dict[Path, tuple[float, int]] = field(default_factory=dict)
-    """When a drop may be tried again, and how often it could not be taken."""
+    """When a failed drop may be processed again, and how often it has failed."""
 
-    def look(self, now: float) -> list[Entry]:
+    def check(self, now: float) -> list[Entry]:
         """Check the folder once. Returns the drops with an outcome.
 
         `now`: seconds of a monotonic clock. Raises StorageError if the folder cannot be read or the
@@ -78,7 +78,7 @@ class Watcher:
         for path in self._in_order(self.settling.complete(now, fresh)):
             if (
                 now >= self._tries.get(path, (now, 0))[0]
-                and (entry := self._deal(path, now)) is not None
+                and (entry := self._process(path, now)) is not None
             ):
                 done.append(entry)
         self.ledger.write()
@@ -89,12 +89,12 @@ class Watcher:
         """Whether the folder contains drops without an outcome."""
         return self.settling.waiting
 
-    def _in_order(self, whole: list[Path]) -> list[Path]:
-        """In the given order; last, the drops during which the process ended before."""
+    def _in_order(self, complete: list[Path]) -> list[Path]:
+        """The drops in the given order; those during which the process ended come last."""
         unfinished = self.ledger.unfinished
-        return sorted(whole, key=lambda path: path.name in unfinished)
+        return sorted(complete, key=lambda path: path.name in unfinished)
 
-    def _deal(self, path: Path, now: float) -> Entry | None:
+    def _process(self, path: Path, now: float) -> Entry | None:
         state = snapshot(path)
         if not state:
             return None
@@ -162,7 +162,7 @@ class Watcher:
         seconds = pause(failures, LONGEST_PAUSE)
         self._tries[path] = (now + seconds, failures)
         reason = printable(reason_of(error))
-        self.tell(f"{printable(path.name)}: not now ({reason}); again in {seconds:.0f} s")
+        self.tell(f"{printable(path.name)}: failed ({reason}); retry in {seconds:.0f} s")
 
 
 def watch(watcher: Watcher, *, polling: bool, once: bool = False) -> None:
@@ -173,7 +173,7 @@ def watch(watcher: Watcher, *, polling: bool, once: bool = False) -> None:
     """
     _make(watcher.folder)
     asyncio.run(
-        _look_once(watcher, polling) if once else keep_watching(watcher, Tasks(), polling=polling)
+        _until_done(watcher, polling) if once else keep_watching(watcher, Tasks(), polling=polling)
     )
 
 
@@ -183,7 +183,7 @@ async def keep_watching(watcher: Watcher, tasks: Tasks, *, polling: bool) -> Non
     async def work(task: Task) -> None:
         _make(watcher.folder)
         while True:
-            await asyncio.to_thread(watcher.look, monotonic())
+            await asyncio.to_thread(watcher.check, monotonic())
             task.progress()
             with task.waiting():
                 await _change(watcher, polling)
@@ -192,9 +192,9 @@ async def keep_watching(watcher: Watcher, tasks: Tasks, *, polling: bool) -> Non
     await tasks.keep_running("watcher", work, stalls_after=STALLS_AFTER, restart_stalled=False)
 
 
-async def _look_once(watcher: Watcher, polling: bool) -> None:
+async def _until_done(watcher: Watcher, polling: bool) -> None:
     while True:
-        watcher.look(monotonic())
+        watcher.check(monotonic())
         if not watcher.waiting:
             return
         await _change(watcher, polling)
@@ -207,7 +207,7 @@ async def _change(watcher: Watcher, polling: bool) -> None:
     next check detects their changes.
     """
     timeout = (
-        round(max(50, 1000 * watcher.settling.seconds / 2)) if watcher.waiting else IDLE_LOOK_MS
+        round(max(50, 1000 * watcher.settling.seconds / 2)) if watcher.waiting else IDLE_CHECK_MS
     )
     notices = changes(
         watcher.folder,
