@@ -19,7 +19,7 @@ from sqlalchemy import Engine, select
 from alarmstack.core.intervals import Floats, Mask
 from alarmstack.storage.database.engine import plain_engine
 from alarmstack.storage.database.outputs import join
-from alarmstack.storage.database.plant_history import Past
+from alarmstack.storage.database.plant_history import Past, newest_with_assessments
 from alarmstack.storage.database.tables import PlantAssessed, PlantInterval, PlantVersions
 
 Forecasts = list[tuple[str, int, float | None]]
@@ -64,21 +64,8 @@ def read_course(
         PlantAssessed.in_alarm,
         PlantAssessed.versions_id,
     )
-    query = (
-        select(*first, *values, *scores)
-        .outerjoin(
-            PlantAssessed,
-            (PlantAssessed.plant == PlantInterval.plant)
-            & (PlantAssessed.start == PlantInterval.start),
-        )
-        .where(PlantInterval.plant == plant)
-        .order_by(PlantInterval.start.desc())
-        .limit(most)
-    )
-    if begin is not None:
-        query = query.where(PlantInterval.start >= begin)
-    if end is not None:
-        query = query.where(PlantInterval.start < end)
+    selected = select(*first, *values, *scores)
+    query = newest_with_assessments(selected, plant, begin, end, most)
     with _engine(url).connect() as connection:
         rows = connection.execute(query).all()[::-1]
         shared = connection.execute(select(PlantVersions.id, PlantVersions.versions)).tuples().all()
@@ -110,19 +97,7 @@ def read_past(
         PlantAssessed.outputs,
         PlantAssessed.versions_id,
     )
-    query = (
-        select(*first, *values)
-        .outerjoin(
-            PlantAssessed,
-            (PlantAssessed.plant == PlantInterval.plant)
-            & (PlantAssessed.start == PlantInterval.start),
-        )
-        .where(PlantInterval.plant == plant)
-        .order_by(PlantInterval.start.desc())
-        .limit(most)
-    )
-    if end is not None:
-        query = query.where(PlantInterval.start < end)
+    query = newest_with_assessments(select(*first, *values), plant, None, end, most)
     with _engine(url).connect() as connection:
         rows = connection.execute(query).all()[::-1]
         stored = connection.execute(select(PlantVersions.id, PlantVersions.versions)).tuples().all()

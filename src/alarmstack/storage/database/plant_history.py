@@ -240,19 +240,29 @@ async def _read(session: AsyncSession, query: Select[Any]) -> list[Past]:
 def _within(
     query: Select[Any], plant: str, begin: datetime | None, end: datetime | None, most: int
 ) -> Select[Any]:
-    """The query for the newest `most` intervals that start in [begin, end).
+    """`newest_with_assessments` with the columns that `_read` needs.
 
-    It also selects the start, the stored outputs, whether the row is in alarm, and the number of
-    the versions.
+    They are the start, the stored outputs, whether the row is in alarm, and the number of the
+    versions.
+    """
+    query = query.add_columns(
+        PlantInterval.start,
+        PlantAssessed.outputs,
+        PlantAssessed.in_alarm,
+        PlantAssessed.versions_id,
+    )
+    return newest_with_assessments(query, plant, begin, end, most)
+
+
+def newest_with_assessments(
+    query: Select[Any], plant: str, begin: datetime | None, end: datetime | None, most: int
+) -> Select[Any]:
+    """The query for the newest `most` intervals that start in [begin, end), newest first.
+
+    Each interval is joined with its assessment, if it has one.
     """
     query = (
-        query.add_columns(
-            PlantInterval.start,
-            PlantAssessed.outputs,
-            PlantAssessed.in_alarm,
-            PlantAssessed.versions_id,
-        )
-        .outerjoin(
+        query.outerjoin(
             PlantAssessed,
             (PlantAssessed.plant == PlantInterval.plant)
             & (PlantAssessed.start == PlantInterval.start),
@@ -328,6 +338,7 @@ __all__ = [
     "forget_intervals",
     "newest_assessed",
     "newest_starts",
+    "newest_with_assessments",
     "past",
     "rows",
     "rows_until",
