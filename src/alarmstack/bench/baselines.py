@@ -23,7 +23,7 @@ from alarmstack.models.normality import TrainingSegment, known
 EXPLAINED = 0.9
 """Share of the variance that the principal components hold."""
 LARGEST_DISTANCE = 20.0
-"""Standardised values are clipped here: one broken instrument must not dominate the score."""
+"""Standardised values are clipped here: one faulty instrument must not dominate the score."""
 IQR_PER_SIGMA = 1.349
 """Interquartile range of a normal distribution, in standard deviations."""
 

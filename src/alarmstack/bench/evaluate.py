@@ -62,7 +62,7 @@ def evaluate(
     contender: Contender,
     progress: Progress = silent,
 ) -> list[EvaluatedRun]:
-    """Evaluate one contender on every run of a set that holds rows to evaluate."""
+    """Evaluate one contender on every run of a set that has rows to evaluate."""
     by_protocol = _by_other_assets if description.protocol.hold_out else _by_training_rows
     return by_protocol(plant, description, runs, contender, progress)
 

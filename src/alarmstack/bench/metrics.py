@@ -207,7 +207,7 @@ def _detection_rate(runs: Runs, options: Options) -> Estimate:
 def _delay(runs: Runs, options: Options) -> Estimate:
     """Median delay over events, in rows from the onset to the first row with an active alarm.
 
-    A missed event counts with its whole length.
+    A missed event counts with its full length.
     """
     delays = [_delay_rows(result, first, last) for result in runs for first, last in result.events]
     return Estimate(float(np.median(delays)) if delays else float("nan"), count=len(delays))

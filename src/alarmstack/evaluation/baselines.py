@@ -37,7 +37,7 @@ def fit_baseline(
 ) -> Scorer:
     """A function from examples to scores in [0, 1]; higher means worse.
 
-    A baseline that learns does so from `rows` (default: all).
+    A baseline with a trained model is trained on `rows` (default: all).
     """
     training_rows = np.asarray(range(len(examples)) if rows is None else rows, np.intp)
     makers = {
@@ -52,7 +52,7 @@ def fit_baseline(
 def out_of_fold(
     name: str, examples: Examples, folds: Sequence[Fold], horizon: timedelta | None = None
 ) -> Floats:
-    """Scores of a baseline on rows that it did not learn from; NaN in other rows."""
+    """Scores of a baseline on rows that it was not trained on; NaN in other rows."""
     scores = np.full(len(examples), np.nan)
     for fold in folds:
         scorer = fit_baseline(name, examples, fold.train.tolist(), horizon)
@@ -99,7 +99,7 @@ def _last_value(examples: Examples, rows: Rows, horizon: timedelta) -> Scorer:
 
 
 def _constant(examples: Examples) -> Floats:
-    """The scores of a baseline that has nothing to learn from: no limit rule, or no onset."""
+    """The scores of a baseline without a limit rule, or without an onset to train on."""
     return np.zeros(len(examples))
 
 

@@ -115,7 +115,7 @@ def outcome(examples: EvaluatedRows, scores: Floats, threshold: float) -> Outcom
     longest_lead = plant.time.longest_useful_lead // examples.step
     hours_per_row = examples.step / timedelta(hours=1)
     lead = np.full(len(onsets), np.nan)
-    # From the last activation to the first, so that the first of several has the last word.
+    # From the last activation to the first: the first of several overwrites the others.
     for onset, rows in zip(next_onset[::-1], rows_to_onset[::-1], strict=True):
         if rows <= longest_lead:
             lead[onset] = rows * hours_per_row

@@ -1,5 +1,4 @@
-"""Row metrics and event metrics of one model on rows that it did not see, and the comparison with
-its baseline.
+"""Row metrics and event metrics of one model on unseen rows, and the comparison with its baseline.
 
 | target | metric compared | baseline |
 | --- | --- | --- |

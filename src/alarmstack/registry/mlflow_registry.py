@@ -69,10 +69,10 @@ class ServingVersions:
 
 
 class Registry:
-    """Versions of Bundles in MLflow: an SQLite file with its artefacts beside it, or a server.
+    """Versions of Bundles in MLflow: an SQLite file with a folder of artefacts, or a server.
 
-    Publishing points MLflow's process-wide tracking address at this registry. Runs are logged to
-    the experiment `<prefix>_<purpose>`.
+    Each call sets the tracking address of MLflow, which is global to the process, to this registry.
+    Runs are logged to the experiment `<prefix>_<purpose>`.
     """
 
     def __init__(self, uri: str, purpose: str = "training") -> None:
@@ -89,7 +89,7 @@ class Registry:
         by_fold: Mapping[str, Sequence[float]] | None = None,
         artefacts: Sequence[Path] = (),
     ) -> str:
-        """Log a run that registers no model; return its id.
+        """Log a run that registers no model. Returns its id.
 
         `by_fold`: metrics with one value per fold, logged as steps. Values that are not finite are
         left out.
@@ -154,7 +154,7 @@ class Registry:
                 self._client.delete_registered_model_alias(name, CHALLENGER)
 
     def roll_back(self, name: str) -> str:
-        """Make the previous champion the champion again; return its number.
+        """Make the previous champion the champion again. Returns its number.
 
         Raises RegistryError if there was none.
         """
@@ -169,7 +169,7 @@ class Registry:
             return champions[-2]
 
     def challenge(self, name: str, version: str | None) -> str:
-        """Let a version be scored in shadow beside the champion; return its number.
+        """Let a version be scored in shadow beside the champion. Returns its number.
 
         Without `version`, the newest. Raises RegistryError if there is no such version, or if it
         is the champion.
@@ -178,7 +178,7 @@ class Registry:
         with self._translated(f"{name} version {version} cannot become challenger"):
             if self._aliases(name).get(CHAMPION) == version:
                 raise RegistryError(
-                    f"{name} version {version} is @{CHAMPION}: train another to challenge it"
+                    f"{name} version {version} is @{CHAMPION}: choose or train another version"
                 )
             self._client.set_registered_model_alias(name, CHALLENGER, version)
         return version
@@ -189,7 +189,7 @@ class Registry:
             self._client.delete_registered_model_alias(checked_name(name), CHALLENGER)
 
     def promote_best(self, name: str, metric: str) -> str:
-        """Promote the version that is best by a logged metric; return its number.
+        """Promote the version that is best by a logged metric. Returns its number.
 
         Among equal versions, the newest. Raises RegistryError that names the logged metrics.
         """
@@ -301,12 +301,12 @@ class Registry:
         return next(iter(records), None)
 
     def _champions(self, name: str) -> list[str]:
-        """Versions that were champion, the present one last."""
+        """Versions that were champion, the current one last."""
         tag = self._client.get_registered_model(checked_name(name)).tags.get(CHAMPIONS, "")
-        present = self._aliases(name).get(CHAMPION)
+        current = self._aliases(name).get(CHAMPION)
         listed = [number for number in tag.split(",") if number]
-        # Somebody may have moved the alias by hand: the alias decides, the tag is only history.
-        return listed if present is None or listed[-1:] == [present] else [*listed, present]
+        # A user may have moved the alias by hand: the alias decides, the tag is only history.
+        return listed if current is None or listed[-1:] == [current] else [*listed, current]
 
     def _serving_versions(self, aliases: Mapping[str, str] | None, name: str) -> ServingVersions:
         if aliases is None:
@@ -320,7 +320,7 @@ class Registry:
         return ServingVersions(None, str(newest.version), challenger, self._loses(name, newest))
 
     def _loses(self, name: str, record: Any) -> str | None:
-        """That a version loses to its baseline, as text; None if it does not.
+        """A text if a version loses to its baseline; None otherwise.
 
         Its run is read once, because logged metrics do not change.
         """

@@ -1,6 +1,4 @@
-"""Plots of results: a month of measurements, model outputs, warnings and alarms; and
-event recall.
-"""
+"""Plots of results: a timeline of measurements, model outputs and alarms, and event recall."""
 
 from __future__ import annotations
 
@@ -86,9 +84,7 @@ def timeline_plot(
 
 
 def recall_plot(rows: Sequence[TableRow], path: Path) -> None:
-    """Write a PNG: event recall of each model and every baseline at each budget, with 95 %
-    intervals.
-    """
+    """Write a PNG: event recall of models and baselines at each budget, with 95 % intervals."""
     recalls = [row for row in rows if row.metric.startswith("event_recall")]
     models = list(dict.fromkeys(row.model for row in recalls))
     budgets = [row.metric.removeprefix("event_recall") for row in recalls if row.model == models[0]]
@@ -198,7 +194,7 @@ def _horizons(plant: Plant) -> list[timedelta]:
 
 
 def _whole_rows(on: Mask) -> Mask:
-    """A row that is on is drawn up to the start of the next row."""
+    """A mask with which an active row is drawn up to the start of the next row."""
     return np.asarray(on | np.concatenate(([False], on[:-1])))
 
 

@@ -144,10 +144,8 @@ def importance_plot(bundles: Mapping[str, Bundle]) -> Figure:
 def contributions_plot(bundle: Bundle, examples: Examples) -> Figure:
     """Contribution of each feature to the scores of many rows: one dot per row.
 
-    The colour is the value of the feature.
-
-    Shapley values of boosted trees, decision paths of forests, products of linear models
-    (`models.contributions`).
+    The colour is the value of the feature. Contributions are Shapley values of boosted trees,
+    decision paths of forests, and products of linear models (`models.contributions`).
     """
     rows = _sample(bundle, examples)
     explained = [explain(bundle.native_form, bundle.native, bundle.kind, row) for row in rows]

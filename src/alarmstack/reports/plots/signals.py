@@ -53,9 +53,7 @@ EVENT_TITLE = 8.5
 def unit_plot(
     plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.DataFrame, unit: str
 ) -> Figure:
-    """All instruments of a process unit over time: medians, minimum to maximum, ranges
-    and limits.
-    """
+    """The instruments of a process unit over time: median, minimum to maximum, range and limits."""
     shown = [i for i in plant.instruments if i.process_unit == unit]
     title = next(u.title for u in plant.units if u.key == unit)
     figure, axes = sheet(len(shown), 1, 13, 1.0 + 1.45 * len(shown), sharex=True)
@@ -321,9 +319,7 @@ def _most_deviating(plant: Plant, block: IntervalBlock, inside: Mask) -> list[st
 def volatility_plot(
     plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.DataFrame
 ) -> Figure:
-    """Rolling standard deviations over time, with limits and the quantiles that define a
-    transition.
-    """
+    """Rolling standard deviations over time, with limits and the quantile of transitions."""
     tags = plant.derived.short_statistics
     window = write_duration(plant.time.short_window)
     figure, axes = sheet(len(tags), 1, 13, 0.8 + 1.6 * len(tags), sharex=True)

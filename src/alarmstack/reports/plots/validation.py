@@ -227,9 +227,7 @@ def sweep_plot(walk: Walk) -> Figure:
 
 
 def reliability_bins(walk: Walk, fewest: int) -> list[Bin]:
-    """Reliability of every model with probabilities, in tenths of the probability, on
-    unseen rows.
-    """
+    """Reliability of every model with probabilities on unseen rows, by tenths of probability."""
     week = WEEK // walk.examples.step
     bins: list[Bin] = []
     for model in walk.models:
@@ -239,9 +237,7 @@ def reliability_bins(walk: Walk, fewest: int) -> list[Bin]:
 
 
 def horizons_plot(walk: Walk, rows: Sequence[TableRow]) -> Figure:
-    """The forecasters side by side: recall and baselines, average precision and base
-    rate, leads.
-    """
+    """The forecasters: recall with baselines, average precision with base rate, and leads."""
     plant = walk.examples.plant
     budget = plant.warnings.false_alarms_per_day
     figure, axes = sheet(1, 3, 13, 3.9)
@@ -470,7 +466,7 @@ def folds_table(walk: Walk) -> pl.DataFrame:
 
 
 def rows_table(walk: Walk, rows: Sequence[TableRow]) -> pl.DataFrame:
-    """TableRow metrics of every model on unseen rows. F1 uses the threshold chosen in each fold."""
+    """Row metrics of every model on unseen rows. F1 uses the threshold chosen in each fold."""
     prefix = walk.examples.plant.registry_prefix
     table: list[dict[str, object]] = []
     for model in walk.models:
