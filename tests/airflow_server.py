@@ -23,7 +23,7 @@ DONE = ("success", "failed")
 
 @dataclass
 class AirflowServer:
-    """Where it listens, and what can be asked of it."""
+    """A running server, with the requests that tests send to it."""
 
     home: Path
     environment: dict[str, str]
@@ -36,7 +36,7 @@ class AirflowServer:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Run until the DAGs can be triggered."""
+        """Start, and wait until the DAGs can be triggered."""
         run = own_environment("airflow") / "airflow"
         with (self.home / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -73,13 +73,13 @@ class AirflowServer:
         self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def trigger(self, dag: str, **conf: object) -> httpx.Response:
-        """Ask for a run as a person does by REST."""
+        """Trigger a run of a DAG by REST, as a user does."""
         return self.client.post(
             f"{self.url}/api/v2/dags/{dag}/dagRuns", json={"logical_date": None, "conf": conf}
         )
 
     def finished(self, dag: str, run: str, seconds: float) -> str:
-        """How a run ended."""
+        """Wait for the end of a run. Returns its state."""
         until(
             lambda: self._state(dag, run) in DONE,
             lambda: (self._state(dag, run), self.tasks(dag, run), end_of(self.home / "log")),
@@ -89,15 +89,15 @@ class AirflowServer:
         return self._state(dag, run)
 
     def tasks(self, dag: str, run: str) -> dict[str, str]:
-        """State of every task of a run."""
-        found = self.get(f"dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
-        return {one["task_id"]: one["state"] for one in found}
+        """The state of every task of a run."""
+        tasks = self.get(f"dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
+        return {task["task_id"]: task["state"] for task in tasks}
 
     def tries(self, dag: str, run: str, task: str) -> int:
         return int(self.get(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}")["try_number"])
 
     def log(self, dag: str, run: str, task: str) -> str:
-        """What the log of a task's first try says."""
+        """The log of the first try of a task."""
         lines = self.get(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/1")["content"]
         return "\n".join(map(str, lines))
 
@@ -123,9 +123,9 @@ class AirflowServer:
 def airflow_server(
     home: Path, database: str, variables: Mapping[str, str]
 ) -> Iterator[AirflowServer]:
-    """A running Airflow whose tasks see those variables."""
+    """A running Airflow whose tasks have these environment variables."""
     port, worker_log, trigger_log = free_ports(3)
-    told = {
+    settings = {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "infra/airflow/dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
@@ -146,7 +146,7 @@ def airflow_server(
         "PATH": os.pathsep.join([str(own_environment("airflow")), os.environ["PATH"]]),
     }
     (home / "passwords.json").write_text(json.dumps({USER: PASSWORD}))
-    server = AirflowServer(home, os.environ | told | dict(variables), port)
+    server = AirflowServer(home, os.environ | settings | dict(variables), port)
     try:
         server.start()
         yield server

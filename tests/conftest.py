@@ -25,7 +25,7 @@ __all__ = [
     "spark_cluster",
 ]
 
-# A busy machine is not a failure of an example.
+# On a busy computer an example may be slow: that is not a failure.
 settings.register_profile("alarmstack", deadline=None)
 settings.load_profile("alarmstack")
 REPOSITORY = Path(__file__).parent.parent
@@ -38,11 +38,11 @@ FURNISHED = "furnished"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Check that test names are unique, and sort slow files first, so that they do not end last."""
+    """Check that test names are unique, and run slow files first, so that no worker ends late."""
     twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
     if twice:
         raise pytest.UsageError(
-            f"tests with the same name, of which workers would run one: {', '.join(twice)}"
+            f"several tests with the same name, of which only one would run: {', '.join(twice)}"
         )
     long = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in long)
@@ -66,10 +66,10 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with promoted models, which takes a minute to make.
+    """A data folder with promoted models, which takes a minute to create.
 
-    `ALARMSTACK_TEST_HOME` names an existing one. Workers of one run share it: the first one makes
-    it, the others wait.
+    `ALARMSTACK_TEST_HOME` names an existing one. The workers of a test run share it: the first one
+    creates it, and the others wait.
     """
     from tests.home import furnish
 

@@ -94,10 +94,10 @@ class Postgres:
             if os.geteuid() == 0
             else []
         )
-        found = find(program)
-        assert found is not None, f"{program} of Postgres is missing"
+        path = find(program)
+        assert path is not None, f"{program} of Postgres is missing"
         done = subprocess.run(
-            [*as_postgres, found, *options],
+            [*as_postgres, path, *options],
             capture_output=True,
             text=True,
             cwd="/",
@@ -107,7 +107,7 @@ class Postgres:
 
 
 def find(program: str) -> str | None:
-    """A program of Postgres. On Debian they are not on the path."""
+    """The path of a program of Postgres. On Debian these are not on PATH."""
     places = [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
     return shutil.which(program, path=os.pathsep.join([*places, os.environ["PATH"]]))
 

@@ -1,4 +1,4 @@
-"""A data folder with promoted models, made by the command line once for all tests."""
+"""A data folder with promoted models, created by the command line once for all tests."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from tests.conftest import FURNISHED, REPOSITORY
 
 
 def alarmstack(home: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run the command line on a data folder of its own."""
+    """Run a command with this data folder. With `check`, it must succeed."""
     environment = os.environ | {
         "ALARMSTACK_DATA_DIR": str(home),
         "MODEL_PROMOTION_MODE": "auto",

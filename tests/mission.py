@@ -1,4 +1,4 @@
-"""The promises of the founding text: commands, ports, endpoints, names and files, by kind."""
+"""Reads the promises of the mission text: commands, ports, endpoints, names and files, by kind."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -68,7 +68,7 @@ def services(text: Text) -> Iterator[str]:
 
 
 def files(text: Text) -> Iterator[str]:
-    """Names of files in all sections, and of the folders in the drawing of the last section."""
+    """Names of files in all sections, and of the folders in the tree of the last section."""
     for name in re.findall(rf"[\w{{}},./~-]*[\w*]\.(?:{ENDINGS})\b", text):
         if not name.startswith("/"):
             yield name.removeprefix("./")
@@ -113,5 +113,5 @@ KINDS: Mapping[str, Callable[[Text], Iterator[str]]] = {
 
 
 def promises(text: Text) -> dict[str, list[str]]:
-    """The promises of the text by kind, each once, in their order."""
+    """The promises of the text by kind, each once, in the order of the text."""
     return {kind: list(dict.fromkeys(find(text))) for kind, find in KINDS.items()}

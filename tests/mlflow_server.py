@@ -20,7 +20,7 @@ READY_SECONDS = 240
 
 @dataclass
 class MlflowServer:
-    """Where it listens, and how to end it and start it again."""
+    """The server, which can be stopped and started again."""
 
     url: str
     command: list[str]
@@ -29,7 +29,7 @@ class MlflowServer:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Run until it answers."""
+        """Start, and wait until it answers."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -48,14 +48,14 @@ class MlflowServer:
         )
 
     def stop(self) -> None:
-        """End it and its workers."""
+        """Stop the server and its workers."""
         assert self.process is not None
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, 15)
         self.process.wait()
 
     def emptied(self) -> str:
-        """Its address, with no model registered: what another test published is not this one's."""
+        """Delete all registered models, which other tests published. Returns the URL."""
         client = MlflowClient(tracking_uri=self.url, registry_uri=self.url)
         for model in client.search_registered_models():
             client.delete_registered_model(model.name)

@@ -1,4 +1,4 @@
-"""A real S3 server for the tests: SeaweedFS, with an owner and a user who may only read."""
+"""A real S3 server for tests: SeaweedFS, with an owner and a user who may only read."""
 
 import json
 import os
@@ -95,13 +95,13 @@ class ObjectStore:
         until(self._answers, lambda: end_of(self.folder / "log"), process=self._process)
 
     def kill(self) -> None:
-        """End the server as a power cut would."""
+        """Kill the server, as a power cut would."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
 
     def client(self, who: Identity = OWNER) -> object:
-        """Amazon's client, to look at the server from outside."""
+        """A boto3 client of the server."""
         quick = Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 0})
         keys = {
             "aws_access_key_id": who.key,

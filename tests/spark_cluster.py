@@ -33,7 +33,7 @@ class SparkCluster:
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        """Run until both workers have reported to the master."""
+        """Start, and wait until both workers have registered at the master."""
         self.master = self._run(
             "master.Master",
             "--host",
@@ -46,7 +46,7 @@ class SparkCluster:
         self.start_workers()
 
     def start_workers(self) -> None:
-        """Run as many workers as there should be, and wait until the master knows them."""
+        """Start the missing workers, and wait until they have registered at the master."""
         self.workers = [worker for worker in self.workers if worker.poll() is None]
         while len(self.workers) < WORKERS:
             self.workers.append(
@@ -70,7 +70,7 @@ class SparkCluster:
         )
 
     def kill_a_worker(self) -> None:
-        """End a worker and its executors as a power cut does."""
+        """Kill a worker and its executors, as a power cut would."""
         worker = self.workers.pop(0)
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
@@ -84,7 +84,7 @@ class SparkCluster:
     def submit(
         self, job: Path, *arguments: str, environment: dict[str, str], options: tuple[str, ...] = ()
     ) -> str:
-        """Run a job by spark-submit and return what it prints."""
+        """Run a job by spark-submit. Returns what it prints."""
         command = [str(self.home / "bin/spark-submit"), "--master", self.url]
         job_environment = {
             **os.environ,

@@ -1,4 +1,4 @@
-"""Links of README and docs lead to a page, and pages of docs/ link to no page outside docs/."""
+"""Links of README and docs have a target, and pages of docs/ link only to pages of docs/."""
 
 import re
 from pathlib import Path
@@ -32,6 +32,6 @@ def test_every_link_leads_to_a_page(page: Path) -> None:
         assert target.exists(), f"{page.name}: {link} does not exist"
         assert target.is_relative_to(root), f"{page.name}: {link} is outside {root.name}/"
         assert target.suffix in {".md", ".png", ".svg"} or root == REPOSITORY, (
-            f"{page.name}: {link} is no page"
+            f"{page.name}: {link} is not a page or an image"
         )
         assert not anchor or anchor in anchors(target), f"{page.name}: {link} has no such heading"

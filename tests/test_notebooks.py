@@ -1,4 +1,4 @@
-"""The notebooks define nothing, have no output in git, and run, also on the real month."""
+"""The notebooks define no function, have no output in git, and run, also on the real month."""
 
 import ast
 import json
@@ -21,8 +21,9 @@ NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 ALLOWED = {"alarmstack", "numpy", "polars", "matplotlib"}
 DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 FIGURES = {"01_eda": 8, "02_models": 8, "03_validation": 7}
-"""Pictures of each notebook."""
-RELIABILITY_NEEDS_A_TWIN = 1
+"""Plots of each notebook."""
+PLOTS_OF_AN_UNSEEN_PLANT = 1
+"""Plots that need a simulated plant, and are missing for the user's own data."""
 
 
 def cells(path: Path, kind: str) -> list[dict[str, Any]]:
@@ -34,12 +35,12 @@ def code(path: Path) -> ast.Module:
     return ast.parse("\n".join(line for line in lines if not line.startswith("%")))
 
 
-def test_there_are_three() -> None:
+def test_there_are_three_notebooks() -> None:
     assert [path.stem for path in NOTEBOOKS] == list(FIGURES)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_git_holds_no_output_and_stable_ids(path: Path) -> None:
+def test_the_files_in_git_have_no_output_and_stable_ids(path: Path) -> None:
     content = json.loads(path.read_text())
     assert all(
         cell["outputs"] == [] and cell["execution_count"] is None for cell in cells(path, "code")
@@ -50,7 +51,7 @@ def test_git_holds_no_output_and_stable_ids(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_nothing_is_defined_and_only_the_package_is_used(path: Path) -> None:
+def test_no_function_is_defined_and_only_known_packages_are_imported(path: Path) -> None:
     tree = code(path)
     assert not [node for node in ast.walk(tree) if isinstance(node, DEFINING)]
     names = [
@@ -64,7 +65,7 @@ def test_nothing_is_defined_and_only_the_package_is_used(path: Path) -> None:
 
 
 def execute(home: Path, *names: str, **variables: str) -> dict[str, str]:
-    """Execute notebooks in their own folder, as somebody who opens them does; the HTML of each."""
+    """Execute notebooks in their own folder, as a user does. Returns the HTML of each."""
     program = Path(sys.executable).with_name("jupyter-nbconvert")
     if not program.exists():
         missing("nbconvert", "`make components` installs it")
@@ -86,19 +87,20 @@ def execute(home: Path, *names: str, **variables: str) -> dict[str, str]:
     return {name: (home / "notebooks" / f"{name}.html").read_text() for name in names}
 
 
-def pictures(html: str) -> int:
+def count_plots(html: str) -> int:
     return len(re.findall(r'<img[^>]+src="data:image/png;base64,', html))
 
 
 def logged(uri: str, experiment: str) -> list[Any]:
+    """The runs of an experiment; empty if it does not exist."""
     client = Registry(uri)._client
-    found = client.get_experiment_by_name(experiment)
-    return list(client.search_runs([found.experiment_id])) if found else []
+    stored = client.get_experiment_by_name(experiment)
+    return list(client.search_runs([stored.experiment_id])) if stored else []
 
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """All three, on a store of three months: a year takes longer."""
+    """The HTML of all notebooks on a run of three months, because a year takes longer."""
     home = tmp_path_factory.mktemp("notebooks")
     alarmstack(
         home,
@@ -117,14 +119,14 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
 
 
 @pytest.mark.slow
-def test_they_run_and_draw(simulated: tuple[Path, dict[str, str]]) -> None:
+def test_the_notebooks_run_and_show_their_plots(simulated: tuple[Path, dict[str, str]]) -> None:
     for name, html in simulated[1].items():
-        assert pictures(html) == FIGURES[name]
+        assert count_plots(html) == FIGURES[name]
         assert "Traceback" not in html and "Warning" not in html
 
 
 @pytest.mark.slow
-def test_the_labelled_dataset_is_what_ingest_writes(
+def test_the_datasets_equal_those_that_ingest_writes(
     simulated: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
     home = simulated[0]
@@ -145,7 +147,7 @@ def test_models_are_registered_and_none_is_promoted(simulated: tuple[Path, dict[
 
 
 @pytest.mark.slow
-def test_the_validation_is_on_record(simulated: tuple[Path, dict[str, str]]) -> None:
+def test_the_validation_is_logged_to_the_registry(simulated: tuple[Path, dict[str, str]]) -> None:
     home = simulated[0]
     [run] = logged(f"sqlite:///{home / 'mlflow.db'}", "plant_alarm_validation")
     assert run.data.params["folds"] == "5" and run.data.params["gap"] == "24h"
@@ -167,13 +169,14 @@ def test_the_validation_is_on_record(simulated: tuple[Path, dict[str, str]]) -> 
 
 
 @pytest.mark.slow
-def test_the_real_month_is_shown_and_nothing_is_claimed(real_data: Path, tmp_path: Path) -> None:
+def test_the_real_month_is_shown_without_a_claim(real_data: Path, tmp_path: Path) -> None:
     source = real_data / "gas_plant/labeled_dataset.csv"
-    found = execute(tmp_path, *FIGURES, ALARMSTACK_NOTEBOOK_DATA=str(source))
-    assert pictures(found["01_eda"]) == FIGURES["01_eda"]
-    assert pictures(found["02_models"]) == FIGURES["02_models"] - RELIABILITY_NEEDS_A_TWIN
-    assert pictures(found["03_validation"]) == FIGURES["03_validation"]
-    assert all("No claim." in html and "labels are not causal" in html for html in found.values())
+    html_of = execute(tmp_path, *FIGURES, ALARMSTACK_NOTEBOOK_DATA=str(source))
+    assert count_plots(html_of["01_eda"]) == FIGURES["01_eda"]
+    assert count_plots(html_of["02_models"]) == FIGURES["02_models"] - PLOTS_OF_AN_UNSEEN_PLANT
+    assert count_plots(html_of["03_validation"]) == FIGURES["03_validation"]
+    for html in html_of.values():
+        assert "No claim." in html and "labels are not causal" in html
     ours, theirs = (
         pl.read_csv(path).select("timestamp", "anomaly_label", "regime")
         for path in (tmp_path / "notebooks/labeled_dataset.csv", source)

@@ -10,14 +10,19 @@ from alarmstack.models import recipes
 from tests.conftest import REPOSITORY
 
 HYPER_V = [(7914, 8113), (9202, 9801)]
-"""Ports that Windows keeps for itself on typical machines, as the founding text lists them."""
+"""Ports that Windows reserves on typical computers, as the mission text lists them."""
 
 
-def test_services_listen_where_the_founding_text_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_services_have_the_default_ports_of_the_mission(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SENSORS", "GATEWAY", "INFERENCE", "PAGE"):
         monkeypatch.delenv(f"ALARMSTACK_{name}_PORT", raising=False)
-    told = Settings()
-    ports = (told.page_port, told.sensors_port, told.gateway_port, told.inference_port)
+    default = Settings()
+    ports = (
+        default.page_port,
+        default.sensors_port,
+        default.gateway_port,
+        default.inference_port,
+    )
     assert ports == (5173, 7500, 7501, 7502)
     assert not [port for port in ports for low, high in HYPER_V if low <= port <= high]
 
@@ -33,14 +38,14 @@ def test_services_listen_where_the_founding_text_says(monkeypatch: pytest.Monkey
         ("AIRFLOW_ADMIN_USER", "anna", "airflow_user"),
     ],
 )
-def test_variables_of_the_founding_text_are_read(
+def test_variables_of_the_mission_are_read(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, field: str
 ) -> None:
     monkeypatch.setenv(variable, value)
     assert getattr(load_settings(), field) == value
 
 
-def test_nobody_is_promoted_unasked_and_the_metric_is_the_texts(
+def test_promotion_is_manual_by_default_with_the_metric_of_the_mission(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("MODEL_PROMOTION_MODE", raising=False)
@@ -57,18 +62,18 @@ def test_nobody_is_promoted_unasked_and_the_metric_is_the_texts(
 def test_the_stack_is_started_watched_and_stopped_by_either_engine(
     recipe: str, ends: str, engine: list[str], program: str
 ) -> None:
-    # What would be done, without doing it: `make compose-test` does it where a container engine is.
-    told = subprocess.run(
+    # `make -n` prints the commands without running them. `make compose-test` runs them.
+    done = subprocess.run(
         ["make", "-n", "--no-print-directory", recipe, *engine],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert told.stdout.splitlines()[-1] == f"{program} -f infra/compose.yml {ends}"
+    assert done.stdout.splitlines()[-1] == f"{program} -f infra/compose.yml {ends}"
 
 
-def test_the_isolation_forest_has_as_many_trees_as_asked(plant: Plant) -> None:
+def test_the_isolation_forest_has_the_trees_of_the_mission(plant: Plant) -> None:
     recipe = next(one for one in recipes(plant) if one.name == "plant_alarm_isolation_forest")
     (make,) = recipe.candidates.values()
     assert vars(make(0))["model"].n_estimators == 300

@@ -1,4 +1,4 @@
-"""The stories of ui/e2e: the screen in a browser, with real services and the test models."""
+"""The browser tests of ui/e2e: the screen with real services and the test models."""
 
 import os
 import re
@@ -49,7 +49,7 @@ class Running:
             "CI": "1",
         }
         command = ["npm", "run", script]
-        told = subprocess.run(
+        done = subprocess.run(
             command,
             cwd=UI,
             env=environment | more,
@@ -58,13 +58,14 @@ class Running:
             check=False,
             timeout=1800,
         )
-        assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-2000:]
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
-def needed(what: str, found: bool) -> None:
-    if not found and os.environ.get("ALARMSTACK_TEST_ALL") == "1":
+def needed(what: str, present: bool) -> None:
+    """Skip the test, or fail with ALARMSTACK_TEST_ALL=1, unless a component is present."""
+    if not present and os.environ.get("ALARMSTACK_TEST_ALL") == "1":
         pytest.fail(f"{what}, and ALARMSTACK_TEST_ALL=1 allows no skipped test")
-    if not found:
+    if not present:
         pytest.skip(what)
 
 
@@ -95,13 +96,13 @@ def running(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
 
 def _ready(services: "subprocess.Popen[str]", page_port: str) -> Running:
     assert services.stdout is not None
-    told: dict[str, str] = {}
+    login: dict[str, str] = {}
     for line in services.stdout:
-        if found := re.match(r"\s*(name|password)\s+(\S+)", line):
-            told[found[1]] = found[2]
+        if match := re.match(r"\s*(name|password)\s+(\S+)", line):
+            login[match[1]] = match[2]
         if "Ctrl-C" in line:
             return Running(
-                f"http://127.0.0.1:{page_port}", told["name"], told["password"], services.pid
+                f"http://127.0.0.1:{page_port}", login["name"], login["password"], services.pid
             )
     raise AssertionError("the services ended before they were ready")
 
@@ -141,7 +142,7 @@ def answering(name: str) -> Iterator[str]:
         server.server_close()
 
 
-def test_the_development_server_passes_requests_on_to_gateway_and_feed(tmp_path: Path) -> None:
+def test_the_development_server_forwards_requests_to_gateway_and_feed(tmp_path: Path) -> None:
     needed(
         "the page's packages are missing: `make test` installs them",
         (UI / "node_modules/vite").is_dir(),
@@ -164,13 +165,13 @@ def test_the_development_server_passes_requests_on_to_gateway_and_feed(tmp_path:
             vite = subprocess.Popen(command, cwd=UI, env=environment, stdout=log, stderr=log)
         try:
             until(partial(listens, port), lambda: end_of(tmp_path / "log"), process=vite)
-            asked = {
+            responses = {
                 path: httpx.get(f"http://127.0.0.1:{port}{path}", timeout=30)
                 for path in ("/api/plant", "/sensors/health", "/")
             }
         finally:
             vite.terminate()
             vite.wait()
-    assert asked["/api/plant"].text == "gateway /api/plant"
-    assert asked["/sensors/health"].text == "sensors /health"
-    assert "<title>" in asked["/"].text
+    assert responses["/api/plant"].text == "gateway /api/plant"
+    assert responses["/sensors/health"].text == "sensors /health"
+    assert "<title>" in responses["/"].text

@@ -1,4 +1,4 @@
-"""Pages that state a setting state the one in plant.toml: each sentence is made from the plant."""
+"""Pages state the settings of plant.toml: each expected sentence is generated from the plant."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 
 def stated(plant: Plant) -> Iterator[tuple[str, str]]:
-    """Page and what it must say."""
+    """Each page, with a sentence that it must contain."""
     warnings = plant.warnings
     on, off, least = (
         _written(one) for one in (warnings.on_delay, warnings.off_delay, warnings.minimum_on)

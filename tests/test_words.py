@@ -52,7 +52,7 @@ READERS = re.compile(r"[Tt]his (page|index) is for ")
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Where, and the text."""
+    """The place of each text, and the text."""
     for page in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
         yield page, (REPOSITORY / page).read_text()
     for file in sorted((REPOSITORY / "docs").glob("*.md")):
@@ -102,8 +102,8 @@ def rejected(where: str, text: str) -> list[str]:
 
 
 def test_no_rejected_word_is_in_a_text_that_users_read() -> None:
-    found = [complaint for where, text in texts() for complaint in rejected(where, text)]
-    assert not found, "\n".join(found)
+    complaints = [complaint for where, text in texts() for complaint in rejected(where, text)]
+    assert not complaints, "\n".join(complaints)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_no_rejected_word_is_in_a_text_that_users_read() -> None:
         ("The model speaks.", "model output; the model serves"),
     ],
 )
-def test_a_rejected_word_is_found(text: str, instead: str) -> None:
+def test_a_rejected_word_is_reported(text: str, instead: str) -> None:
     assert any(complaint.endswith(f"(write: {instead})") for complaint in rejected("a page", text))
 
 

@@ -89,7 +89,7 @@ class Feed:
         return BEGIN if newest is None else newest + HOUR
 
     def close_hour(self, sent: bool = True, **values: float | None) -> Observation:
-        """Add an interval; `sent=False`: listeners do not get it."""
+        """Add an interval. With `sent=False` it is not sent to listeners."""
         interval = row(self.plant, self.now, **values)
         self.intervals.append(interval)
         if sent:
@@ -98,7 +98,7 @@ class Feed:
         return interval
 
     def reach_stride(self, minutes: int, **values: float | None) -> Observation:
-        """Add the intervals that end so many minutes after the last hour, and send the newest."""
+        """Add the intervals that end this many minutes after the last hour, and send the newest."""
         past = [
             row(self.plant, self.now + timedelta(minutes=minutes) - n * HOUR)
             for n in range(3, 1, -1)
@@ -166,7 +166,7 @@ class Feed:
         return answer
 
     async def _meta(self, _: Request) -> Response:
-        return said(
+        return json_response(
             FeedMeta(
                 plant=self.plant.name,
                 fingerprint=self.plant.fingerprint,
@@ -184,19 +184,19 @@ class Feed:
     async def _intervals(self, request: Request) -> Response:
         kept = self.intervals[-int(request.query_params["n"]) :]
         rows = [*self.extra, *(one.model_dump(mode="json") for one in kept)]
-        # As feeds of other vendors may write it: with NaN and Infinity, which JSON does not have.
+        # With NaN and Infinity, which JSON does not allow, but feeds of other vendors may send.
         return Response(
             json.dumps({"intervals": rows, "count": len(rows)}), media_type="application/json"
         )
 
     async def _rolling(self, request: Request) -> Response:
         kept = self.rolling[-int(request.query_params["n"]) :]
-        return said(Intervals(intervals=kept, count=len(kept)))
+        return json_response(Intervals(intervals=kept, count=len(kept)))
 
     async def _history(self, request: Request) -> Response:
         kept = self.readings[-int(request.query_params["n"]) :]
         readings, setpoints = [one.reading for one in kept], [one.setpoints for one in kept]
-        return said(
+        return json_response(
             Readings(
                 readings=readings,
                 count=len(kept),
@@ -218,7 +218,7 @@ class Feed:
             return refusal(404, f"scenario {wanted.name!r} is unknown")
         self.scenario = wanted.name
         self.send("scenario", self.live())
-        return said(self.live())
+        return json_response(self.live())
 
     async def _stream(self, _: Request) -> Response:
         waiting: asyncio.Queue[str | None] = asyncio.Queue()
@@ -237,7 +237,7 @@ class Feed:
         return StreamingResponse(events(), media_type="text/event-stream")
 
 
-class Models_:  # noqa: N801 - beside the wire's Models
+class Models_:  # noqa: N801 - `Models` is a schema of the API
     """The inference API: every score is what `score` returns for the last row."""
 
     def __init__(self, plant: Plant, score: Callable[[Observation], float] = lambda _: 0.1) -> None:
@@ -247,7 +247,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
         self.shadow: float | None = None
         self.version, self.fingerprint = "7", "code 1"
         self.answering = asyncio.Event()
-        """While this is not set, requests wait for their answer."""
+        """While this is not set, no request is answered."""
         self.answering.set()
         self.asked = 0
         """Requests for an assessment."""
@@ -264,7 +264,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
             "/assess": (AssessRequest, self._assess),
         }
         posts = [
-            Route(path, self._asking(*how), methods=["POST"]) for path, how in endpoints.items()
+            Route(path, self._endpoint(*how), methods=["POST"]) for path, how in endpoints.items()
         ]
         return Starlette(
             routes=[
@@ -276,36 +276,38 @@ class Models_:  # noqa: N801 - beside the wire's Models
             ]
         )
 
-    def _asking(self, kind: type[Any], say: Callable[[Any], BaseModel]) -> Callable[[Request], Any]:
+    def _endpoint(
+        self, kind: type[Any], respond: Callable[[Any], BaseModel]
+    ) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
             if self.away:
                 return refusal(503, "no promoted version of plant_alarm_champion: promote one")
             try:
                 self.asked += kind is AssessRequest
-                asked = kind.model_validate_json(await request.body())
-                last = asked.intervals[-1].timestamp if kind is AssessRequest else None
+                body = kind.model_validate_json(await request.body())
+                last = body.intervals[-1].timestamp if kind is AssessRequest else None
                 await self.answering.wait()
                 if last in self.fails:
                     return Response("Internal Server Error", 500)
                 if last in self.refuses:
                     return refusal(422, "not this one")
-                return said(say(asked))
+                return json_response(respond(body))
             except (ValidationError, ObservationError, ValueError) as error:
                 return refusal(422, str(error).splitlines()[0])
 
         return answer
 
-    def _spoke(self, name: str = "plant_alarm_champion") -> ModelRef:
+    def _model(self, name: str = "plant_alarm_champion") -> ModelRef:
         return ModelRef(name=name, version="7")
 
-    def _predict(self, asked: PredictRequest) -> Prediction:
-        unknown = set(asked.features) - set(feature_names(self.plant, "point"))
+    def _predict(self, request: PredictRequest) -> Prediction:
+        unknown = set(request.features) - set(feature_names(self.plant, "point"))
         if unknown:
             raise ValueError(f"unknown features: {sorted(unknown)}")
         inputs = Inputs(
-            given=len(asked.features),
+            given=len(request.features),
             of=98,
-            text=f"{len(asked.features)} of 98 inputs had a value.",
+            text=f"{len(request.features)} of 98 inputs had a value.",
         )
         return Prediction(
             inputs=inputs,
@@ -314,36 +316,36 @@ class Models_:  # noqa: N801 - beside the wire's Models
             threshold=0.5,
             missing=["te301020"],
             out_of_range=[],
-            model=self._spoke(),
+            model=self._model(),
         )
 
-    def _forecast(self, asked: ForecastRequest) -> Forecast:
+    def _forecast(self, request: ForecastRequest) -> Forecast:
         horizons = {one.horizon: one for one in model_list(self.plant) if one.horizon}
-        forecaster = horizons.get(asked.ahead) if asked.ahead else None
+        forecaster = horizons.get(request.ahead) if request.ahead else None
         if forecaster is None:
-            raise ValueError(f"horizon {asked.horizon}: use 1h, 3h or 6h")
-        if len(asked.recent_observations) < 12:
-            raise ValueError(f"{len(asked.recent_observations)} rows: at least 12")
-        to_block(self.plant, asked.recent_observations)
-        last = asked.recent_observations[-1]
+            raise ValueError(f"horizon {request.horizon}: use 1h, 3h or 6h")
+        if len(request.recent_observations) < 12:
+            raise ValueError(f"{len(request.recent_observations)} rows: at least 12")
+        to_block(self.plant, request.recent_observations)
+        last = request.recent_observations[-1]
         return Forecast(
             anomaly_probability=self.score(last),
             alarm=0,
             horizon=forecaster.horizon_text,
             horizon_hours=forecaster.horizon_hours,
-            n_observations=len(asked.recent_observations),
+            n_observations=len(request.recent_observations),
             in_alarm_now=False,
             threshold=0.5,
             known_at=last.timestamp + HOUR if last.timestamp else None,
             missing=[],
             out_of_range=[],
             stale=[],
-            model=self._spoke(forecaster.name),
+            model=self._model(forecaster.name),
         )
 
-    def _explain(self, asked: ExplainRequest) -> Explanation:
-        if asked.recent_observations:
-            to_block(self.plant, asked.recent_observations)
+    def _explain(self, request: ExplainRequest) -> Explanation:
+        if request.recent_observations:
+            to_block(self.plant, request.recent_observations)
         return Explanation(
             score=0.9,
             score_on_scale=2.0,
@@ -351,13 +353,13 @@ class Models_:  # noqa: N801 - beside the wire's Models
             scale="log-odds",
             method="m",
             contributions=[],
-            model=self._spoke(),
+            model=self._model(),
         )
 
-    def _assess(self, asked: AssessRequest) -> Assessment:
-        to_block(self.plant, asked.intervals)
-        last = asked.intervals[-1]
-        self.block_sizes.append(len(asked.intervals))
+    def _assess(self, request: AssessRequest) -> Assessment:
+        to_block(self.plant, request.intervals)
+        last = request.intervals[-1]
+        self.block_sizes.append(len(request.intervals))
         if last.timestamp is not None:
             self.assessed.append(last.timestamp)
         score = self.score(last)
@@ -371,7 +373,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
                 horizon_hours=one.horizon_hours,
                 score=None if one.kind == "classes" else score,
                 threshold=0.5,
-                model=None if self.silent else self._spoke(one.name),
+                model=None if self.silent else self._model(one.name),
                 reason="not promoted" if self.silent else None,
             )
             for one in model_list(self.plant)
@@ -379,7 +381,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
         return Assessment(
             timestamp=last.timestamp,
             known_at=last.timestamp + HOUR if last.timestamp else None,
-            n_intervals=len(asked.intervals),
+            n_intervals=len(request.intervals),
             in_alarm_now=(last.numbers.get("pdt31008_max") or 0.0) > 300.0,
             models=models,
             shadows=[]
@@ -409,7 +411,7 @@ class Models_:  # noqa: N801 - beside the wire's Models
 
     async def _ready(self, _: Request) -> Response:
         ready = not (self.away or self.silent)
-        told = Ready(
+        body = Ready(
             ready=ready,
             registry="r",
             registry_reachable=True,
@@ -417,30 +419,30 @@ class Models_:  # noqa: N801 - beside the wire's Models
             models=self._statuses(),
             fingerprint=self.fingerprint,
         )
-        return said(told, 200 if ready else 503)
+        return json_response(body, 200 if ready else 503)
 
     async def _models(self, _: Request) -> Response:
-        return said(Models(models=self._statuses()))
+        return json_response(Models(models=self._statuses()))
 
     async def _reference(self, _: Request) -> Response:
         if self.away:
             return refusal(503, "away")
-        usual = ReferenceValues(edges=[1000.0], shares=[0.5, 0.5], bound=0.25)
-        values = {i.key: usual for i in self.plant.modelled}
+        reference = ReferenceValues(edges=[1000.0], shares=[0.5, 0.5], bound=0.25)
+        values = {i.key: reference for i in self.plant.modelled}
         models = [
-            Reference(name=o.name, column=o.column, version="7", score=usual, values=values)
+            Reference(name=o.name, column=o.column, version="7", score=reference, values=values)
             for o in model_list(self.plant)
         ]
-        return said(References(models=models))
+        return json_response(References(models=models))
 
     async def _importance(self, request: Request) -> Response:
         name = request.query_params["model"]
         if name not in {one.name for one in model_list(self.plant)}:
             return refusal(404, f"model {name!r} is unknown")
-        return said(Importances(model=self._spoke(name), method="m", features=[]))
+        return json_response(Importances(model=self._model(name), method="m", features=[]))
 
 
-def said(body: BaseModel, status: int = 200) -> Response:
+def json_response(body: BaseModel, status: int = 200) -> Response:
     return Response(body.model_dump_json(), status, media_type="application/json")
 
 
@@ -472,7 +474,7 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[str]:
-    """The app on a free port, without its lifespan; its URL."""
+    """Serve the app on a free port, without its lifespan. Yields its URL."""
     socket = listen("127.0.0.1", 0)
     server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", proxy_headers=False))
     task = asyncio.create_task(server.serve([socket]))

@@ -21,9 +21,9 @@ def until(
     every: float = 0.1,
     process: Popen[Any] | None = None,
 ) -> None:
-    """Check until `true` gives a true value.
+    """Wait until `true` returns a true value.
 
-    Fail with the `state` after this many seconds, or as soon as the process has ended.
+    Fails with the `state` after this many seconds, or as soon as the process has ended.
     """
     end = time.monotonic() + seconds
     while not true():

@@ -59,7 +59,7 @@ async def settle() -> None:
 
 @dataclass
 class World:
-    """What a test reads and controls."""
+    """The gateway and its environment, which a test reads and controls."""
 
     app: FastAPI
     settings: Settings
@@ -74,7 +74,7 @@ class World:
         return state
 
     def browser(self) -> httpx.AsyncClient:
-        """A new browser: keeps cookies, names its origin."""
+        """A new browser, which keeps cookies and sends its origin."""
         client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app),
             base_url=ORIGIN,
@@ -117,7 +117,7 @@ async def world(
     feed: Feed | None = None,
     **options: Any,
 ) -> AsyncIterator[World]:
-    """A gateway on that database. With `monitored` the live loop runs."""
+    """A gateway with this database. With `monitored`, the live loop runs."""
     feed, models, clock = (
         feed or Feed(plant, hours),
         options.pop("models", None) or Models_(plant),

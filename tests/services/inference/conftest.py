@@ -14,14 +14,14 @@ from alarmstack.services.inference import Shelf, create_app
 
 @pytest.fixture(scope="session")
 def shelf(home: Path, plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
-    made = Shelf(
+    loaded = Shelf(
         plant,
         Registry(f"sqlite:///{home / 'mlflow.db'}"),
         tmp_path_factory.mktemp("shelf"),
         unpromoted=True,
     )
-    made.refresh()
-    return made
+    loaded.refresh()
+    return loaded
 
 
 @pytest.fixture(scope="session")
@@ -31,5 +31,5 @@ def service(shelf: Shelf) -> FastAPI:
 
 @pytest.fixture(scope="session")
 def client(service: FastAPI) -> Iterator[TestClient]:
-    # Without the lifespan: what is on the shelf stays there.
+    # Without the lifespan, no models are reloaded.
     yield TestClient(service)

@@ -29,35 +29,35 @@ TROUBLE = {
 START = datetime(2026, 5, 1, tzinfo=UTC)
 
 
-def ordinary(plant: Plant) -> dict[str, float]:
+def normal_values(plant: Plant) -> dict[str, float]:
     return {i.key: sum(i.normal) / 2 for i in plant.modelled}
 
 
 def window(plant: Plant, rows: int = 12, **more: Any) -> list[dict[str, Any]]:
-    return [ordinary(plant) | more for _ in range(rows)]
+    return [normal_values(plant) | more for _ in range(rows)]
 
 
 def intervals(plant: Plant, rows: int = 61) -> list[dict[str, Any]]:
     return [row.model_dump(mode="json") for row in to_rows(plant, block(plant, rows, 3))]
 
 
-def test_the_contracts_example_and_an_ordinary_plant(client: TestClient, plant: Plant) -> None:
+def test_the_example_of_the_mission_and_a_normal_plant(client: TestClient, plant: Plant) -> None:
     trouble = client.post("/predict", json={"features": TROUBLE}).json()
     assert trouble["risk_score"] >= 0.9 and trouble["alarm"] == 1
-    calm = client.post("/predict", json={"features": ordinary(plant)}).json()
+    calm = client.post("/predict", json={"features": normal_values(plant)}).json()
     assert calm["risk_score"] <= 0.2 and calm["alarm"] == 0
     assert calm["model"] == {"name": "plant_alarm_champion", "version": "1", "unpromoted": False}
 
 
 def test_null_counts_as_missing_and_impossible_values_are_named(client: TestClient) -> None:
-    given = client.post(
+    answer = client.post(
         "/predict", json={"features": TROUBLE | {"fq31050": None, "te301020": 900.0}}
     ).json()
-    assert "fq31050" in given["missing"] and "te301020" not in given["missing"]
-    assert given["out_of_range"] == ["te301020"]
+    assert "fq31050" in answer["missing"] and "te301020" not in answer["missing"]
+    assert answer["out_of_range"] == ["te301020"]
 
 
-def test_an_answer_states_first_how_many_inputs_it_had_and_none_is_refused(
+def test_a_response_begins_with_the_number_of_inputs_and_no_input_is_refused(
     client: TestClient,
 ) -> None:
     answer = client.post("/predict", json={"features": TROUBLE | {"fq31050": None}})
@@ -105,15 +105,15 @@ DATES += [
 ]
 
 
-def test_no_extreme_value_makes_an_error_of_ours(service: FastAPI, plant: Plant) -> None:
+def test_no_extreme_value_causes_a_server_error(service: FastAPI, plant: Plant) -> None:
     client = TestClient(service, raise_server_exceptions=False)
-    calm = ordinary(plant)
+    calm = normal_values(plant)
     bodies: list[tuple[str, Any]] = []
     for extreme in EXTREMES:
-        every = dict.fromkeys(calm, extreme)
+        all_extreme = dict.fromkeys(calm, extreme)
         rows = [calm] * 11
         for last in (
-            every,
+            all_extreme,
             calm | {"pdt31008_count": extreme},
             calm | {"pdt31008_age": extreme},
             calm | {"segment": extreme},
@@ -125,8 +125,8 @@ def test_no_extreme_value_makes_an_error_of_ours(service: FastAPI, plant: Plant)
             bodies.append(("/explain", {"horizon": 1, "recent_observations": [*rows, last]}))
             bodies.append(("/explain", {"recent_observations": [*rows, last]}))
         bodies += [
-            ("/predict", {"features": every}),
-            ("/explain", {"features": every}),
+            ("/predict", {"features": all_extreme}),
+            ("/explain", {"features": all_extreme}),
             ("/predict", {"features": extreme}),
         ]
         bodies.append(("/forecast", {"horizon": extreme, "recent_observations": [calm] * 12}))
@@ -152,7 +152,7 @@ def test_no_extreme_value_makes_an_error_of_ours(service: FastAPI, plant: Plant)
 @pytest.mark.parametrize(
     "body", [b"\xff\xfe", b"[" * 100_000, b"", b"\x00", b"null", b'{"features": {"\\ud800": 1}}']
 )
-def test_no_body_makes_an_error_of_ours(service: FastAPI, body: bytes) -> None:
+def test_no_body_causes_a_server_error(service: FastAPI, body: bytes) -> None:
     client = TestClient(service, raise_server_exceptions=False)
     for path in ("/predict", "/forecast", "/explain", "/assess", "/recommend"):
         answer = client.post(path, content=body, headers={"content-type": "application/json"})
@@ -170,7 +170,9 @@ def test_no_body_makes_an_error_of_ours(service: FastAPI, body: bytes) -> None:
         ("{", "JSON"),
     ],
 )
-def test_what_cannot_be_taken_is_refused_by_name(client: TestClient, body: str, names: str) -> None:
+def test_an_invalid_body_is_refused_and_the_field_is_named(
+    client: TestClient, body: str, names: str
+) -> None:
     answer = client.post("/predict", content=body, headers={"content-type": "application/json"})
     assert (
         answer.status_code == 422 and answer.headers["content-type"] == "application/problem+json"
@@ -194,8 +196,8 @@ def test_twelve_rows_of_nine_keys_are_enough_for_a_forecast(
     assert "time_of_day_sin" in answer["missing"] and answer["known_at"] is None
 
 
-def test_a_forecast_of_a_plant_in_alarm_says_so(client: TestClient, plant: Plant) -> None:
-    rows = [*window(plant, 11), ordinary(plant) | {"pdt31008": 320.0, "pdt31008_max": 340.0}]
+def test_a_forecast_states_that_the_plant_is_in_alarm(client: TestClient, plant: Plant) -> None:
+    rows = [*window(plant, 11), normal_values(plant) | {"pdt31008": 320.0, "pdt31008_max": 340.0}]
     assert (
         client.post("/forecast", json={"horizon": 3, "recent_observations": rows}).json()[
             "in_alarm_now"
@@ -204,11 +206,11 @@ def test_a_forecast_of_a_plant_in_alarm_says_so(client: TestClient, plant: Plant
     )
 
 
-def test_a_column_that_begins_to_flood_is_seen_before_the_limit(
+def test_the_start_of_flooding_in_a_column_is_forecast_before_the_limit_is_exceeded(
     client: TestClient, plant: Plant
 ) -> None:
-    """Twelve rows of nine keys; in the last five, pressure drops and flows move together, all
-    far from any limit.
+    """Twelve rows of nine keys. In the last five, differential pressures and flows change
+    together, all far from any limit.
     """
     signs = {
         "pdt31008": 12,
@@ -223,15 +225,16 @@ def test_a_column_that_begins_to_flood_is_seen_before_the_limit(
         {k: v + signs.get(k, 0) * max(n - 7, 0) / 4 for k, v in row.items()}
         for n, row in enumerate(calm)
     ]
-    told = [
+    forecasts = [
         client.post("/forecast", json={"horizon": 3, "recent_observations": rows}).json()
         for rows in (calm, rising)
     ]
-    assert [t["alarm"] for t in told] == [0, 1] and not told[1]["in_alarm_now"]
+    assert [forecast["alarm"] for forecast in forecasts] == [0, 1]
+    assert not forecasts[1]["in_alarm_now"]
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "reason"),
     [
         ({"horizon": 2}, "use one of 1h, 3h, 6h"),
         ({"rows": 11}, "at least 12"),
@@ -241,8 +244,8 @@ def test_a_column_that_begins_to_flood_is_seen_before_the_limit(
         ({"rows": 1001}, "1000"),
     ],
 )
-def test_windows_that_cannot_be_right_are_refused(
-    client: TestClient, plant: Plant, change: dict[str, Any], says: str
+def test_invalid_windows_are_refused(
+    client: TestClient, plant: Plant, change: dict[str, Any], reason: str
 ) -> None:
     rows = window(plant, change.get("rows", 12), **change.get("extra", {}))
     if step := change.get("step"):
@@ -250,7 +253,7 @@ def test_windows_that_cannot_be_right_are_refused(
     answer = client.post(
         "/forecast", json={"horizon": change.get("horizon", 3), "recent_observations": rows}
     )
-    assert answer.status_code == 422 and says in answer.json()["detail"]
+    assert answer.status_code == 422 and reason in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -264,7 +267,7 @@ def test_windows_that_cannot_be_right_are_refused(
         (2, 0.59, "low"),
     ],
 )
-def test_recommendations_by_rung(
+def test_urgency_of_recommendations(
     client: TestClient, frequency: float, risk: float, urgency: str
 ) -> None:
     answer = client.post(
@@ -273,11 +276,11 @@ def test_recommendations_by_rung(
     assert answer["urgency"] == urgency and answer["recommendation"]
 
 
-def test_an_explanation_adds_up_to_the_score_it_explains(
+def test_the_contributions_of_an_explanation_add_up_to_the_score(
     client: TestClient, shelf: Shelf, plant: Plant
 ) -> None:
     features = {"features": TROUBLE}
-    asked: list[tuple[str, dict[str, Any], float]] = [
+    requests: list[tuple[str, dict[str, Any], float]] = [
         (
             "plant_alarm_champion",
             features,
@@ -287,58 +290,56 @@ def test_an_explanation_adds_up_to_the_score_it_explains(
     for horizon in (1, 3, 6):
         body: dict[str, Any] = {"horizon": horizon, "recent_observations": intervals(plant)}
         name = f"plant_alarm_forecaster_{horizon}h"
-        asked.append(
-            (name, body, client.post("/forecast", json=body).json()["anomaly_probability"])
-        )
-    for name, body, score in asked:
-        told = client.post("/explain", json=body).json()
-        assert told["model"]["name"] == name and told["score"] == pytest.approx(score, abs=1e-9)
-        total = told["base_value"] + sum(c["contribution"] for c in told["contributions"])
-        assert total == pytest.approx(told["score_on_scale"], abs=1e-6)
-        assert all(
-            c["text"].endswith("missing") == (c["value"] is None) for c in told["contributions"]
-        )
-        raw = 1 / (1 + math.exp(-total)) if told["scale"] == "log-odds" else total
+        forecast = client.post("/forecast", json=body).json()
+        requests.append((name, body, forecast["anomaly_probability"]))
+    for name, body, score in requests:
+        explained = client.post("/explain", json=body).json()
+        assert explained["model"]["name"] == name
+        assert explained["score"] == pytest.approx(score, abs=1e-9)
+        contributions = explained["contributions"]
+        total = explained["base_value"] + sum(c["contribution"] for c in contributions)
+        assert total == pytest.approx(explained["score_on_scale"], abs=1e-6)
+        assert all(c["text"].endswith("missing") == (c["value"] is None) for c in contributions)
+        raw = 1 / (1 + math.exp(-total)) if explained["scale"] == "log-odds" else total
         calibration = shelf.model(name).bundle.calibration
-        back = raw if calibration is None else float(calibration(np.array([raw]))[0])
-        assert back == pytest.approx(score, abs=1e-4)
+        calibrated = raw if calibration is None else float(calibration(np.array([raw]))[0])
+        assert calibrated == pytest.approx(score, abs=1e-4)
 
 
-def test_an_explanation_of_both_or_neither_is_refused(client: TestClient) -> None:
+def test_an_explanation_without_features_and_observations_is_refused(client: TestClient) -> None:
     assert "either" in client.post("/explain", json={}).json()["detail"]
 
 
-def test_all_models_answer_in_one_assessment(client: TestClient, plant: Plant) -> None:
+def test_an_assessment_contains_the_output_of_every_model(client: TestClient, plant: Plant) -> None:
     rows = intervals(plant)
-    told = client.post("/assess", json={"intervals": rows}).json()
-    assert [m["name"] for m in told["models"]] == [one.name for one in model_list(plant)] and all(
-        m["model"] for m in told["models"]
-    )
-    assert {m["horizon_hours"] for m in told["models"]} == {None, 1, 3, 6}
-    regime = next(m for m in told["models"] if m["kind"] == "classes")
+    assessed = client.post("/assess", json={"intervals": rows}).json()
+    models, drivers = assessed["models"], assessed["drivers"]
+    assert [m["name"] for m in models] == [entry.name for entry in model_list(plant)]
+    assert all(m["model"] for m in models)
+    assert {m["horizon_hours"] for m in models} == {None, 1, 3, 6}
+    regime = next(m for m in models if m["kind"] == "classes")
     assert sum(regime["probabilities"].values()) == pytest.approx(1)
-    assert told["drivers"] and all(d["contribution"] > 0 and d["text"] for d in told["drivers"])
-    assert [q["key"] for q in told["quality"]] == [i.key for i in plant.modelled]
-    assert datetime.fromisoformat(told["known_at"]) - datetime.fromisoformat(
-        told["timestamp"]
-    ) == timedelta(hours=1)
+    assert drivers and all(d["contribution"] > 0 and d["text"] for d in drivers)
+    assert [q["key"] for q in assessed["quality"]] == [i.key for i in plant.modelled]
+    known_at, start = (datetime.fromisoformat(assessed[key]) for key in ("known_at", "timestamp"))
+    assert known_at - start == timedelta(hours=1)
 
 
 def test_a_tag_that_leaves_its_normal_behaviour_is_named(client: TestClient, plant: Plant) -> None:
     rows = intervals(plant)
-    usual = client.post("/explain", json={"recent_observations": rows}).json()
+    before = client.post("/explain", json={"recent_observations": rows}).json()
     rows[-1] |= {"te301020": rows[-1]["te301020"] + 8.0}
-    told = client.post("/explain", json={"recent_observations": rows}).json()
-    assert told["model"]["name"] == "plant_alarm_normality"
-    assert told["score"] > usual["score"]
-    assert told["contributions"][0]["key"] == "te301020"
-    assert re.fullmatch(r"Amine temperature: [\d.]+ °C", told["contributions"][0]["text"])
-    assert told["base_value"] + sum(
-        c["contribution"] for c in told["contributions"]
-    ) == pytest.approx(told["score_on_scale"])
+    explained = client.post("/explain", json={"recent_observations": rows}).json()
+    contributions = explained["contributions"]
+    assert explained["model"]["name"] == "plant_alarm_normality"
+    assert explained["score"] > before["score"]
+    assert contributions[0]["key"] == "te301020"
+    assert re.fullmatch(r"Amine temperature: [\d.]+ °C", contributions[0]["text"])
+    total = explained["base_value"] + sum(c["contribution"] for c in contributions)
+    assert total == pytest.approx(explained["score_on_scale"])
     assessed = client.post("/assess", json={"intervals": rows}).json()
-    said = next(m for m in assessed["models"] if m["column"] == "normality")
-    assert said["score"] == pytest.approx(told["score"]) and said["alarm"] == 1
+    output = next(m for m in assessed["models"] if m["column"] == "normality")
+    assert output["score"] == pytest.approx(explained["score"]) and output["alarm"] == 1
     assert next(d for d in assessed["drivers"] if d["column"] == "normality")["key"] == "te301020"
     importances = client.get("/importance?model=plant_alarm_normality").json()["features"]
     assert sum(f["share"] for f in importances) == pytest.approx(1)
@@ -347,15 +348,13 @@ def test_a_tag_that_leaves_its_normal_behaviour_is_named(client: TestClient, pla
     }
 
 
-def test_what_cannot_be_known_is_refused_and_not_called_normal(
-    client: TestClient, plant: Plant
-) -> None:
+def test_too_few_rows_give_no_normality_score(client: TestClient, plant: Plant) -> None:
     answer = client.post("/explain", json={"recent_observations": intervals(plant, 2)})
     assert answer.status_code == 422 and "2 rows" in answer.json()["detail"]
-    said = client.post("/assess", json={"intervals": intervals(plant, 2)}).json()
-    normality = next(m for m in said["models"] if m["column"] == "normality")
+    assessed = client.post("/assess", json={"intervals": intervals(plant, 2)}).json()
+    normality = next(m for m in assessed["models"] if m["column"] == "normality")
     assert normality["score"] is None and normality["alarm"] is None
-    assert not [d for d in said["drivers"] if d["column"] == "normality"]
+    assert not [d for d in assessed["drivers"] if d["column"] == "normality"]
 
 
 def test_fewer_intervals_leave_features_missing_and_stale_sensors_are_named(
@@ -369,22 +368,21 @@ def test_fewer_intervals_leave_features_missing_and_stale_sensors_are_named(
             "fq31050_min": None,
             "fq31050_age": 9 * 3600.0,
         }
-    told = client.post("/assess", json={"intervals": rows}).json()
-    assert all(m["missing"] for m in told["models"])
-    assert {q["key"]: q["status"] for q in told["quality"]}["fq31050"] == "stale"
+    assessed = client.post("/assess", json={"intervals": rows}).json()
+    assert all(m["missing"] for m in assessed["models"])
+    assert {q["key"]: q["status"] for q in assessed["quality"]}["fq31050"] == "stale"
 
 
 def test_importances_are_shares_and_unknown_models_are_named(client: TestClient) -> None:
-    told = client.get("/importance").json()
-    assert told["model"]["name"] == "plant_alarm_champion"
-    assert sum(f["share"] for f in told["features"]) == pytest.approx(1)
-    assert "Column D304 differential pressure, highest within 1 h" in [
-        f["text"] for f in told["features"]
-    ]
+    importances = client.get("/importance").json()
+    features = importances["features"]
+    assert importances["model"]["name"] == "plant_alarm_champion"
+    assert sum(f["share"] for f in features) == pytest.approx(1)
+    assert "Column D304 differential pressure, highest within 1 h" in [f["text"] for f in features]
     assert client.get("/importance?model=oracle").status_code == 404
 
 
-def test_models_tell_version_metrics_and_card(client: TestClient, plant: Plant) -> None:
+def test_models_have_version_metrics_and_card(client: TestClient, plant: Plant) -> None:
     models = client.get("/models").json()["models"]
     assert [m["name"] for m in models] == [one.name for one in model_list(plant)]
     assert all(
@@ -397,7 +395,7 @@ def test_models_tell_version_metrics_and_card(client: TestClient, plant: Plant) 
     assert client.get("/ready").status_code == 200
 
 
-def test_figures_of_scores_versions_and_missing_inputs(client: TestClient) -> None:
+def test_metrics_of_scores_versions_and_missing_inputs(client: TestClient) -> None:
     client.post("/predict", json={"features": TROUBLE})
     text = client.get("/metrics").text
     for name in (
@@ -409,7 +407,9 @@ def test_figures_of_scores_versions_and_missing_inputs(client: TestClient) -> No
     assert 'endpoint="/predict",method="POST",status="200"' in text
 
 
-def test_with_nothing_promoted_every_question_gets_the_reason(plant: Plant, tmp_path: Path) -> None:
+def test_without_a_promoted_model_requests_are_refused_with_the_reason(
+    plant: Plant, tmp_path: Path
+) -> None:
     shelf = Shelf(plant, Registry(f"sqlite:///{tmp_path / 'mlflow.db'}"), tmp_path / "kept")
     shelf.refresh()
     client = TestClient(create_app(shelf))

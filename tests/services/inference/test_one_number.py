@@ -1,5 +1,5 @@
-"""One hour has one forecast: the monitor, `/infer/auto` and a window that the page sends give
-the same number, to the bit.
+"""An hour has one forecast: the monitor, `/infer/auto` and a window from the screen give exactly
+the same number.
 """
 
 import asyncio
@@ -15,20 +15,20 @@ from tests.world import world
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
-def restless(plant: Plant, hours: int, without: range) -> Feed:
-    """A feed whose readings wander, and which never closed some of its hours."""
+def varying_feed(plant: Plant, hours: int, without: range) -> Feed:
+    """A feed with random readings, in which some hours are missing."""
     feed, random = Feed(plant), np.random.default_rng(3)
     for hour in (one for one in range(hours) if one not in without):
-        usual = {
+        values = {
             i.key: sum(i.normal) / 2 + random.normal() * (i.normal[1] - i.normal[0]) / 4
             for i in plant.modelled
         }
-        spread = {
-            f"{key}_{part}": value + way
-            for key, value in usual.items()
-            for part, way in (("max", 2.0), ("min", -2.0))
+        extremes = {
+            f"{key}_{part}": value + distance
+            for key, value in values.items()
+            for part, distance in (("max", 2.0), ("min", -2.0))
         }
-        feed.intervals.append(row(plant, BEGIN + hour * HOUR, **usual, **spread))
+        feed.intervals.append(row(plant, BEGIN + hour * HOUR, **values, **extremes))
     return feed
 
 
@@ -40,7 +40,7 @@ def restless(plant: Plant, hours: int, without: range) -> Feed:
 async def test_every_view_gives_the_same_number(
     service: FastAPI, plant: Plant, tmp_path: object, without: range
 ) -> None:
-    feed = restless(plant, 100, without)
+    feed = varying_feed(plant, 100, without)
     async with (
         serving(service) as url,
         world(
@@ -58,10 +58,13 @@ async def test_every_view_gives_the_same_number(
         anna = await w.person("anna")
         rows = (await anna.get("/infer/window")).json()["intervals"]
         assert len(rows) == plant.lookback == latest.assessment.n_intervals
-        for said in (one for one in latest.assessment.models if one.horizon_hours is not None):
-            auto = (await anna.post("/infer/auto", params={"horizon": said.horizon_hours})).json()
-            asked = {"horizon": said.horizon_hours, "recent_observations": rows}
-            sent = (await anna.post("/infer/forecast", json=asked)).json()
-            assert auto["anomaly_probability"] == sent["anomaly_probability"] == said.score
+        for output in latest.assessment.models:
+            if output.horizon_hours is None:
+                continue
+            horizon = output.horizon_hours
+            auto = (await anna.post("/infer/auto", params={"horizon": horizon})).json()
+            body = {"horizon": horizon, "recent_observations": rows}
+            sent = (await anna.post("/infer/forecast", json=body)).json()
+            assert auto["anomaly_probability"] == sent["anomaly_probability"] == output.score
             assert auto["known_at"] == sent["known_at"] == "2026-03-05T04:00:00Z"
             assert auto["text"] == sent["text"] and "%" in auto["text"]

@@ -1,5 +1,5 @@
-"""Other plants, trained and served as the gas plant is: those of the benchmark sets, and one
-with horizons of minutes.
+"""Other plants are trained and served like the gas plant: those of the benchmark sets, and one
+with horizons in minutes.
 """
 
 from collections.abc import Iterator
@@ -42,9 +42,9 @@ BENCHMARKS = (
     "tep",
 )
 INTERVALS, LONGER = 150, {"cranfield": 620}
-"""Of each benchmark set: enough to train, few enough for a test.
+"""Intervals of each benchmark set: enough to train, and few enough for a test.
 
-One needs ten minutes of seconds.
+Cranfield has intervals of a second and needs ten minutes.
 """
 
 
@@ -67,13 +67,13 @@ def rows_of(plant: Plant, block: IntervalBlock, count: int) -> list[dict[str, An
 
 
 def beyond_normal(plant: Plant, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with all monitored instruments far above normal in the last twenty of them."""
+    """The rows, with all monitored instruments far above normal in the last twenty."""
     top = {one.key: 2 * one.normal[1] - one.normal[0] for one in monitored(plant)}
     return [*rows[:-20], *(row | top for row in rows[-20:])]
 
 
 def without_trees(plant: Plant) -> Plant:
-    """The plant with linear experts in the place of trees, which take a minute to train."""
+    """The plant with linear experts instead of trees, which take a minute to train."""
     assert plant.normality is not None
     experts = tuple(one.model_copy(update={"trees": False}) for one in plant.normality.experts)
     return plant.model_copy(
@@ -97,7 +97,7 @@ def slice_of(described: SetDescription, plant: Plant, data: Path, folder: Path) 
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
-def test_a_benchmark_plant_without_labels_has_one_model_and_it_answers(
+def test_a_benchmark_plant_without_labels_has_one_model_and_it_is_served(
     name: str, real_data: Path, tmp_path: Path
 ) -> None:
     described = read_set(REPOSITORY / "benchmarks/sets" / name / "set.toml")
@@ -255,7 +255,7 @@ def test_a_horizon_that_the_plant_does_not_have_names_those_that_it_has(
         assert "use one of 10min, 20min, 30min" in refused.json()["detail"]
 
 
-def test_all_models_of_the_minute_plant_answer_in_one_assessment(
+def test_an_assessment_contains_the_output_of_every_model_of_the_heater(
     heater: tuple[Plant, TestClient],
 ) -> None:
     plant, client = heater

@@ -38,12 +38,10 @@ def test_replay_equals_offline(client: TestClient, shelf: Shelf, plant: Plant) -
         rows = [
             row.model_dump(mode="json") for row in to_rows(plant, join(closed[-plant.lookback :]))
         ]
-        said = client.post("/assess", json={"intervals": rows}).json()
-        live = {m["column"]: m["score"] for m in said["models"] if m["kind"] != "classes"}
+        models = client.post("/assess", json={"intervals": rows}).json()["models"]
+        live = {m["column"]: m["score"] for m in models if m["kind"] != "classes"}
         live |= {
-            f"regime_{name}": p
-            for m in said["models"]
-            for name, p in (m["probabilities"] or {}).items()
+            f"regime_{name}": p for m in models for name, p in (m["probabilities"] or {}).items()
         }
         row = offline.row(hour, named=True)
         for name, value in live.items():

@@ -1,5 +1,5 @@
-"""The shelf keeps up with the registry: aliases move under traffic, the registry goes away,
-copies on disk go on.
+"""The shelf follows the registry: aliases move during requests, and the copies on disk serve while
+the registry is unavailable.
 """
 
 import json
@@ -34,7 +34,7 @@ NAME = "plant_alarm_champion"
 
 @pytest.fixture(scope="session")
 def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a registry in which nothing is registered; making it takes MLflow seconds."""
+    """The file of an empty registry, which MLflow takes seconds to create."""
     file = tmp_path_factory.mktemp("empty") / "mlflow.db"
     assert not Registry(f"sqlite:///{file}").versions("nobody")
     return file
@@ -42,10 +42,10 @@ def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def registry(shelf: Shelf, empty_registry: Path, tmp_path: Path) -> Registry:
-    """A registry of its own with one promoted champion."""
-    made = new_registry(empty_registry, tmp_path)
-    made.promote(NAME, register(made, shelf.model(NAME).bundle))
-    return made
+    """A registry for one test, with one promoted champion."""
+    own = new_registry(empty_registry, tmp_path)
+    own.promote(NAME, register(own, shelf.model(NAME).bundle))
+    return own
 
 
 def new_registry(empty_registry: Path, folder: Path) -> Registry:
@@ -58,8 +58,9 @@ def new_registry(empty_registry: Path, folder: Path) -> Registry:
 def register(
     registry: Registry, bundle: Bundle, name: str | None = None, tags: dict[str, str] | None = None
 ) -> str:
-    """Register a Bundle as MLflow's own client does, without a run: a tenth of the time that
-    `publish` takes.
+    """Register a Bundle by MLflow's client, without a run. Returns the number of the version.
+
+    This takes a tenth of the time of `publish`.
     """
     client, name = registry._client, name or bundle.name
     assert registry._file is not None
@@ -73,7 +74,7 @@ def register(
     )
 
 
-def test_an_alias_moves_without_one_failed_request(
+def test_no_request_fails_while_an_alias_moves(
     registry: Registry, shelf: Shelf, plant: Plant, tmp_path: Path
 ) -> None:
     mine = Shelf(plant, registry, tmp_path / "kept")
@@ -86,25 +87,25 @@ def test_an_alias_moves_without_one_failed_request(
     )
     done, seen = threading.Event(), []
 
-    def ask() -> None:
+    def send_requests() -> None:
         while not done.is_set():
             answer = client.post("/predict", json={"features": {"lt301031": 8.0}})
             seen.append(
                 (answer.status_code, answer.json()["model"]["version"], answer.json()["threshold"])
             )
 
-    asking = threading.Thread(target=ask)
-    asking.start()
+    requests = threading.Thread(target=send_requests)
+    requests.start()
     mine.refresh()
     done.set()
-    asking.join()
+    requests.join()
     after = client.post("/predict", json={"features": {"lt301031": 8.0}}).json()
     assert after["model"]["version"] == "2" and after["threshold"] == 0.123
     assert seen and {status for status, _, _ in seen} == {200}
     assert {(v, t == 0.123) for _, v, t in seen} <= {("1", False), ("2", True)}
 
 
-def test_exported_models_serve_where_there_is_no_registry(
+def test_exported_models_serve_without_a_registry(
     registry: Registry, plant: Plant, tmp_path: Path
 ) -> None:
     store = Store.at(tmp_path / "models")
@@ -130,10 +131,10 @@ def test_exported_models_replace_a_damaged_copy_and_a_damaged_export_is_refused(
     nowhere = Registry(f"sqlite:///{tmp_path / 'nowhere' / 'mlflow.db'}")
 
     def started() -> Shelf:
-        made = Shelf(plant, nowhere, folder, supply=partial(fetch, store, folder))
-        made.open_kept()
-        made.refresh()
-        return made
+        new = Shelf(plant, nowhere, folder, supply=partial(fetch, store, folder))
+        new.open_kept()
+        new.refresh()
+        return new
 
     assert predicted(started())[0] == 200, "an empty folder"
     (folder / NAME / "1" / "model.onnx").write_bytes(b"half")
@@ -141,7 +142,7 @@ def test_exported_models_replace_a_damaged_copy_and_a_damaged_export_is_refused(
     (run,) = (tmp_path / "models" / "runs").iterdir()
     (run / NAME / "1" / "model.onnx").write_bytes(b"half too")
     (folder / NAME / "1" / "model.onnx").write_bytes(b"half")
-    code, ready = asked(started())
+    code, ready = readiness(started())
     assert code == 503 and f"{NAME}/1/model.onnx of run" in ready["reason"]
 
 
@@ -159,13 +160,13 @@ def test_exported_models_replace_a_damaged_copy_and_a_damaged_export_is_refused(
 def test_an_export_never_names_a_path(plant: Plant, tmp_path: Path, manifest: str) -> None:
     store = Store.at(tmp_path / "models")
     store.put("latest/manifest.json", manifest.encode())
-    with pytest.raises((RegistryError, StorageError)) as told:
+    with pytest.raises((RegistryError, StorageError)) as error:
         fetch(store, tmp_path / "deep" / "kept")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
     assert not (tmp_path / "deep").exists()
 
 
-def test_an_export_of_the_unpromoted_says_what_each_is(
+def test_an_export_of_unpromoted_models_marks_them(
     plant: Plant, shelf: Shelf, registry: Registry, tmp_path: Path
 ) -> None:
     regime = "plant_alarm_regime_classifier"
@@ -184,7 +185,7 @@ def test_an_export_of_the_unpromoted_says_what_each_is(
     }
 
 
-def test_nothing_promoted_is_nothing_to_export(
+def test_an_export_without_a_promoted_model_is_refused(
     plant: Plant, shelf: Shelf, empty_registry: Path, tmp_path: Path
 ) -> None:
     empty = new_registry(empty_registry, tmp_path)
@@ -194,7 +195,7 @@ def test_nothing_promoted_is_nothing_to_export(
     assert Store.at(tmp_path / "models").latest() is None
 
 
-def test_the_last_good_copy_speaks_when_the_registry_is_away(
+def test_the_last_good_copy_serves_when_the_registry_is_unavailable(
     registry: Registry, plant: Plant, tmp_path: Path
 ) -> None:
     Shelf(plant, registry, tmp_path / "kept").refresh()
@@ -217,7 +218,7 @@ def test_the_last_good_copy_speaks_when_the_registry_is_away(
     )
 
 
-def test_a_model_that_loses_its_alias_falls_silent(
+def test_a_model_that_loses_its_alias_no_longer_serves(
     registry: Registry, plant: Plant, tmp_path: Path
 ) -> None:
     mine = Shelf(plant, registry, tmp_path / "kept")
@@ -231,7 +232,7 @@ def test_a_model_that_loses_its_alias_falls_silent(
     assert not again.loaded
 
 
-def test_the_newest_speaks_unpromoted_only_where_that_is_allowed(
+def test_the_newest_version_serves_unpromoted_only_if_that_is_allowed(
     registry: Registry, plant: Plant, tmp_path: Path
 ) -> None:
     registry._client.delete_registered_model_alias(NAME, "champion")
@@ -242,38 +243,41 @@ def test_the_newest_speaks_unpromoted_only_where_that_is_allowed(
 
 
 def service(shelf: Shelf) -> TestClient:
-    """The service over a shelf, without its reload: made once, as that takes longer than an
-    answer.
+    """A client of the service over a shelf, without its reload.
+
+    It is created once per shelf, because that takes longer than a request.
     """
-    made: TestClient | None = vars(shelf).get("client")
-    if made is None:
-        made = vars(shelf)["client"] = TestClient(create_app(shelf), raise_server_exceptions=False)
-    return made
+    client: TestClient | None = vars(shelf).get("client")
+    if client is None:
+        client = TestClient(create_app(shelf), raise_server_exceptions=False)
+        vars(shelf)["client"] = client
+    return client
 
 
-def asked(shelf: Shelf) -> tuple[int, Any]:
-    """Whether the service over a shelf is ready: its status and its body."""
+def readiness(shelf: Shelf) -> tuple[int, Any]:
+    """Status and body of `/ready`."""
     answer = service(shelf).get("/ready")
     return answer.status_code, answer.json()
 
 
 def status_of(shelf: Shelf, name: str = NAME) -> dict[str, Any]:
-    """What `/ready` says of one model."""
-    return next(one for one in asked(shelf)[1]["models"] if one["name"] == name)
+    """The status of one model in `/ready`."""
+    return next(one for one in readiness(shelf)[1]["models"] if one["name"] == name)
 
 
 def predicted(shelf: Shelf) -> tuple[int, Any]:
-    """The answer to a prediction."""
+    """Status and body of a prediction."""
     answer = service(shelf).post("/predict", json={"features": {"lt301031": 8.0}})
     return answer.status_code, answer.json()
 
 
-def away(plant: Plant, folder: Path) -> Shelf:
-    """A shelf with the copies in a folder, whose registry is not there."""
-    made = Shelf(plant, Registry(f"sqlite:///{folder.parent / 'nowhere' / 'mlflow.db'}"), folder)
-    made.open_kept()
-    made.refresh()
-    return made
+def without_registry(plant: Plant, folder: Path) -> Shelf:
+    """A shelf with the copies in a folder, whose registry does not exist."""
+    registry = Registry(f"sqlite:///{folder.parent / 'nowhere' / 'mlflow.db'}")
+    shelf = Shelf(plant, registry, folder)
+    shelf.open_kept()
+    shelf.refresh()
+    return shelf
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -284,14 +288,14 @@ def test_a_damaged_copy_is_not_used_and_fetched_again(
     damaged = tmp_path / "kept" / NAME / "1" / file
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[: len(whole) // 2])
-    alone = away(plant, tmp_path / "kept")
+    alone = without_registry(plant, tmp_path / "kept")
     assert predicted(alone)[0] == 503
-    code, ready = asked(alone)
+    code, ready = readiness(alone)
     assert code == 503 and file in ready["reason"] and NAME in ready["reason"]
     mine = Shelf(plant, registry, tmp_path / "kept")
     mine.open_kept()
     mine.refresh()
-    assert predicted(mine)[0] == 200 and asked(mine)[0] == 200
+    assert predicted(mine)[0] == 200 and readiness(mine)[0] == 200
     assert damaged.read_bytes() == whole
 
 
@@ -302,7 +306,7 @@ def test_edited_thresholds_of_a_copy_are_not_used(
     file = tmp_path / "kept" / NAME / "1" / "bundle.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"thresholds": {"operating": 0.99}}))
     (file.parent / "manifest.json").unlink()
-    assert not away(plant, tmp_path / "kept").loaded
+    assert not without_registry(plant, tmp_path / "kept").loaded
 
 
 def test_no_content_of_current_json_prevents_the_start(
@@ -320,7 +324,7 @@ def test_no_content_of_current_json_prevents_the_start(
     for content in contents:
         Shelf(plant, registry, tmp_path / "kept").refresh()
         current.write_text(content)
-        away(plant, tmp_path / "kept")
+        without_registry(plant, tmp_path / "kept")
     current.write_text("[]")
     mine = Shelf(plant, registry, tmp_path / "kept")
     with TestClient(create_app(mine)) as client:
@@ -335,7 +339,7 @@ def test_a_copy_of_an_earlier_release_is_used_until_the_registry_gives_one_with_
     home = tmp_path / "kept" / NAME
     (home / "current.json").write_text('{"version": "1", "promoted": true}')
     (home / "1" / "manifest.json").unlink()
-    assert predicted(away(plant, tmp_path / "kept"))[0] == 200
+    assert predicted(without_registry(plant, tmp_path / "kept"))[0] == 200
     mine = Shelf(plant, registry, tmp_path / "kept")
     mine.open_kept()
     mine.refresh()
@@ -347,7 +351,7 @@ def test_a_copy_of_an_earlier_release_is_used_until_the_registry_gives_one_with_
 def test_a_copy_that_is_not_what_the_registry_has_under_its_version_is_fetched_again(
     registry: Registry, shelf: Shelf, empty_registry: Path, plant: Plant, tmp_path: Path
 ) -> None:
-    """As after the registry was made anew: its version 1 is another model."""
+    """This happens if the registry was created again: its version 1 is another model."""
     Shelf(plant, registry, tmp_path / "kept").refresh()
     bundle = shelf.model(NAME).bundle
     other = new_registry(empty_registry, tmp_path / "other")
@@ -358,10 +362,10 @@ def test_a_copy_that_is_not_what_the_registry_has_under_its_version_is_fetched_a
     assert predicted(mine)[1]["threshold"] == 0.123
 
 
-HALVES: dict[str, Callable[[Bundle], Bundle]] = {
+FAULTS: dict[str, Callable[[Bundle], Bundle]] = {
     "half a graph": lambda b: replace(b, graph=b.graph[: len(b.graph) // 2]),
     "no graph": lambda b: replace(b, graph=b""),
-    "half of what explains": lambda b: replace(b, native=b.native[: len(b.native) // 2]),
+    "half a native model": lambda b: replace(b, native=b.native[: len(b.native) // 2]),
     "another kind": lambda b: replace(b, kind="value"),
     "classes of another": lambda b: replace(b, classes=("a", "b")),
     "other features": lambda b: replace(b, names=b.names[:-1]),
@@ -369,25 +373,25 @@ HALVES: dict[str, Callable[[Bundle], Bundle]] = {
 }
 
 
-def test_a_new_version_replaces_the_old_one_only_after_it_has_given_an_answer(
+def test_a_new_version_replaces_the_old_one_only_after_a_successful_trial(
     registry: Registry, shelf: Shelf, plant: Plant, tmp_path: Path
 ) -> None:
     mine = Shelf(plant, registry, tmp_path / "kept")
     mine.refresh()
     before = predicted(mine)
     bundle = shelf.model(NAME).bundle
-    for fault, half in HALVES.items():
-        version = register(registry, half(bundle))
+    for fault, damaged in FAULTS.items():
+        version = register(registry, damaged(bundle))
         registry.promote(NAME, version)
         mine.refresh()
         assert predicted(mine) == before, fault
-        found = status_of(mine)
-        assert found["status"] == "kept" and found["version"] == "1", fault
+        status = status_of(mine)
+        assert status["status"] == "kept" and status["version"] == "1", fault
         assert (
-            f"version {version} cannot be used" in found["reason"]
-            and "version 1 is used instead" in found["reason"]
+            f"version {version} cannot be used" in status["reason"]
+            and "version 1 is used instead" in status["reason"]
         ), fault
-        assert asked(mine)[0] == 200, "the last good version answers"
+        assert readiness(mine)[0] == 200, "the last good version answers"
         fresh = Shelf(plant, registry, tmp_path / f"kept {fault}")
         fresh.refresh()
         ready = fresh.ready()
@@ -423,16 +427,14 @@ def test_a_native_model_with_a_pickled_object_is_refused_and_runs_no_code(
     assert not (tmp_path / "harm").exists()
 
 
-def test_a_bundle_never_names_the_folder_that_it_is_kept_in(
+def test_the_name_in_a_bundle_is_never_used_as_a_path(
     registry: Registry, shelf: Shelf, plant: Plant, tmp_path: Path
 ) -> None:
-    """A Bundle of another name: its copies would be written, and other folders removed, where
-    that name leads.
-    """
+    """Otherwise a Bundle with such a name would write and remove folders at that path."""
     precious = tmp_path / "precious" / "7"
     precious.mkdir(parents=True)
     bundle = shelf.model(NAME).bundle
-    folder = tmp_path / "made" / "bundle"
+    folder = tmp_path / "saved" / "bundle"
     replace(bundle, name="../precious").save(folder)
     (tmp_path / "kept" / NAME).mkdir(parents=True)
     shutil.copytree(folder, tmp_path / "kept" / NAME / "1")
@@ -442,7 +444,7 @@ def test_a_bundle_never_names_the_folder_that_it_is_kept_in(
     assert not mine.loaded
     registry.promote(NAME, register(registry, replace(bundle, name="../precious"), NAME))
     mine.refresh()
-    assert not mine.loaded and asked(mine)[0] == 503
+    assert not mine.loaded and readiness(mine)[0] == 503
     assert precious.exists()
 
 
@@ -460,17 +462,17 @@ def test_only_copies_of_versions_are_removed(
     assert (tmp_path / "elsewhere").is_dir()
 
 
-def test_a_model_serves_although_no_copy_of_it_can_be_kept_and_says_so(
+def test_a_model_serves_if_no_copy_of_it_can_be_kept_and_the_reason_is_shown(
     registry: Registry, plant: Plant, tmp_path: Path
 ) -> None:
     (tmp_path / "kept").write_text("a file where the folder should be")
     mine = Shelf(plant, registry, tmp_path / "kept")
     mine.refresh()
-    assert predicted(mine)[0] == 200 and asked(mine)[0] == 200
+    assert predicted(mine)[0] == 200 and readiness(mine)[0] == 200
     assert "no copy can be kept on disk: Not a directory" in status_of(mine)["reason"]
     (tmp_path / "kept").unlink()
     mine.refresh()
-    assert status_of(mine)["reason"] is None and away(plant, tmp_path / "kept").loaded
+    assert status_of(mine)["reason"] is None and without_registry(plant, tmp_path / "kept").loaded
 
 
 def test_an_unusable_challenger_affects_only_itself(
@@ -478,19 +480,19 @@ def test_an_unusable_challenger_affects_only_itself(
 ) -> None:
     bundle = shelf.model(NAME).bundle
     mine = Shelf(plant, registry, tmp_path / "kept")
-    registry.challenge(NAME, register(registry, HALVES["half a graph"](bundle)))
+    registry.challenge(NAME, register(registry, FAULTS["half a graph"](bundle)))
     mine.refresh()
-    code, ready = asked(mine)
-    found = status_of(mine)
-    assert (code, ready["registry_reachable"], found["status"], found["reason"]) == (
+    code, ready = readiness(mine)
+    status = status_of(mine)
+    assert (code, ready["registry_reachable"], status["status"], status["reason"]) == (
         200,
         True,
         "loaded",
         None,
     )
     assert (
-        found["challenger"] is None
-        and "version 2 cannot be the challenger" in found["challenger_reason"]
+        status["challenger"] is None
+        and "version 2 cannot be the challenger" in status["challenger_reason"]
     )
     body = {"intervals": [{i.key: i.normal[0] for i in plant.modelled}]}
     assessed = service(mine).post("/assess", json=body).json()
@@ -512,11 +514,11 @@ def test_a_model_that_loses_to_its_baseline_is_listed_and_the_service_is_ready(
     registry.publish(shelf.model(waiting).bundle, {"beats_floor": 1.0})
     mine = Shelf(plant, registry, tmp_path / "kept")
     mine.refresh()
-    assert asked(mine)[0] == 200
-    found = status_of(mine, linear)
-    assert found["status"] == "not_promoted"
+    assert readiness(mine)[0] == 200
+    status = status_of(mine, linear)
+    assert status["status"] == "not_promoted"
     assert (
-        found["reason"] == f"not promoted: {linear} version 1 loses to its baseline "
+        status["reason"] == f"not promoted: {linear} version 1 loses to its baseline "
         "(f1 0.31 against 0.35 (limit rules alone))"
     )
     assert f"waits for `alarmstack promote {waiting}`" in status_of(mine, waiting)["reason"]
@@ -536,7 +538,7 @@ def test_a_damaged_registry_file_is_reported_and_the_last_good_models_serve(
     (tmp_path / "damaged.db").write_bytes((tmp_path / "mlflow.db").read_bytes()[:20_000])
     mine.registry = Registry(f"sqlite:///{tmp_path / 'damaged.db'}")
     mine.refresh()
-    code, ready = asked(mine)
+    code, ready = readiness(mine)
     assert (code, ready["registry_reachable"]) == (200, False)
     assert "damaged.db is damaged" in ready["reason"] and "\n" not in ready["reason"]
     assert predicted(mine)[0] == 200
@@ -549,7 +551,7 @@ def test_the_fingerprint_changes_with_the_models_and_not_with_a_restart(
     seen = [mine.ready().fingerprint]
     mine.refresh()
     seen.append(mine.ready().fingerprint)
-    again = away(plant, tmp_path / "kept")
+    again = without_registry(plant, tmp_path / "kept")
     assert again.ready().fingerprint == seen[-1]
     registry.promote(NAME, register(registry, shelf.model(NAME).bundle))
     mine.refresh()
@@ -557,7 +559,7 @@ def test_the_fingerprint_changes_with_the_models_and_not_with_a_restart(
     assert len(set(seen)) == 3 and all(seen)
 
 
-def test_a_registry_that_does_not_answer_is_shown_and_the_models_go_on(
+def test_a_registry_that_does_not_answer_is_reported_and_the_models_serve(
     registry: Registry, plant: Plant, tmp_path: Path
 ) -> None:
     Shelf(plant, registry, tmp_path / "kept").refresh()
@@ -587,7 +589,7 @@ def test_a_registry_that_does_not_answer_is_shown_and_the_models_go_on(
 def test_an_unexpected_error_of_the_reload_is_shown_and_followed_by_another_attempt(
     registry: Registry, plant: Plant, tmp_path: Path
 ) -> None:
-    """An error of a library that nobody translates."""
+    """An error of a library that is not translated."""
 
     class Broken(Registry):
         def serving_versions(self, prefix: str, names: Any) -> Any:
@@ -602,7 +604,7 @@ def test_an_unexpected_error_of_the_reload_is_shown_and_followed_by_another_atte
         assert client.post("/predict", json={"features": {"lt301031": 8.0}}).status_code == 200
 
 
-def test_no_assessment_is_half_said_while_models_are_on_their_way(
+def test_assessments_are_refused_while_models_are_being_loaded(
     registry: Registry, plant: Plant, tmp_path: Path
 ) -> None:
     Shelf(plant, registry, tmp_path / "kept").refresh()
@@ -615,7 +617,7 @@ def test_no_assessment_is_half_said_while_models_are_on_their_way(
     assert client.post("/assess", json=body).status_code == 200
 
 
-def test_another_model_can_stand_behind_predict_but_not_any(
+def test_only_models_of_the_current_row_can_be_chosen_for_predict(
     shelf: Shelf, plant: Plant, tmp_path: Path
 ) -> None:
     soft = "plant_alarm_rf_soft_alarm"
