@@ -49,7 +49,9 @@ async function expectNoValues(page: Page): Promise<void> {
   await expect(page.getByText('Feed live')).toHaveCount(0);
 }
 
-test('when the server hangs, the screen says so and shows no value as live', async ({ page }) => {
+test('when the server hangs, the screen reports it and shows no value as live', async ({
+  page,
+}) => {
   await logIn(page);
   await visit(page, 'dashboard');
   const lost = page.getByText(/Connection to the server lost at \d\d:\d\d:\d\d/);

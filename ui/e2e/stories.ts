@@ -255,7 +255,7 @@ for (const [name, other] of Object.entries(OTHER_PLANTS)) {
   });
 }
 
-test('without the server the screen says so and shows no value as live', async ({
+test('without the server, the screen reports it and shows no value as live', async ({
   page,
   context,
 }) => {

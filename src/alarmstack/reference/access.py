@@ -14,7 +14,7 @@ from alarmstack.reference.markdown import page, table
 from alarmstack.services.gateway.access import least_role
 from alarmstack.services.schemas.gateway import ROLES, Role
 
-NOBODY = "nobody"
+NOBODY = "not logged in"
 WHO = (NOBODY, *ROLES)
 """Columns of the matrix: a caller who is not logged in, and each role."""
 ALLOWED = "yes"

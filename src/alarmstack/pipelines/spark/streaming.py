@@ -232,11 +232,11 @@ def aside_of(out: Path) -> Path:
 
 
 async def keep_scoring(
-    begin: Callable[[], StreamingQuery], tasks: Tasks, tell: Callable[[], None]
+    begin: Callable[[], StreamingQuery], tasks: Tasks, report: Callable[[], None]
 ) -> None:
     """Run a stream until it ends. After an error it is started again and resumes at its checkpoint.
 
-    `begin` starts a stream; `tell` is called after every batch.
+    `begin` starts a stream; `report` is called after every batch.
     """
 
     async def work(task: Task) -> None:
@@ -249,7 +249,7 @@ async def keep_scoring(
                     task.progress()
                 if newest != batch:
                     batch = newest
-                    await asyncio.to_thread(tell)
+                    await asyncio.to_thread(report)
         finally:
             query.stop()
 

@@ -43,18 +43,18 @@ STALLS_AFTER = 1800.0
 """Wall seconds for one check, including the ETL of its drops, which can take minutes."""
 LINK = "a symbolic link is not followed: copy the file itself into the folder"
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Watcher:
-    """Processes the drops in a folder. `tell` receives one line for each drop."""
+    """Processes the drops in a folder. `report` receives one line for each drop."""
 
     folder: Path
     ledger: Ledger
     take: Handler
-    tell: Tell
+    report: Report
     settling: Settling
     limits: Limits = field(default_factory=Limits)
     _done: dict[Path, Snapshot] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class Watcher:
         self.ledger.note(entry)
         self._tries.pop(path, None)
         self._done[path] = state
-        self.tell(f"{printable(path.name)}: {entry.outcome}: {entry.detail}")
+        self.report(f"{printable(path.name)}: {entry.outcome}: {entry.detail}")
         return entry
 
     def _too_large(self, state: Snapshot) -> str:
@@ -162,7 +162,7 @@ class Watcher:
         seconds = pause(failures, LONGEST_PAUSE)
         self._tries[path] = (now + seconds, failures)
         reason = printable(reason_of(error))
-        self.tell(f"{printable(path.name)}: failed ({reason}); retry in {seconds:.0f} s")
+        self.report(f"{printable(path.name)}: failed ({reason}); retry in {seconds:.0f} s")
 
 
 def watch(watcher: Watcher, *, polling: bool, once: bool = False) -> None:
@@ -228,4 +228,4 @@ def _make(folder: Path) -> None:
         raise StorageError(f"{folder} cannot be watched: {error.strerror}") from error
 
 
-__all__ = ["Tell", "Watcher", "keep_watching", "watch"]
+__all__ = ["Report", "Watcher", "keep_watching", "watch"]

@@ -174,7 +174,7 @@ test('a status that is older than the newest assessment does not claim a gap', (
   expect(headline(context({ plantNow: later(24), latest: newest })).kind).toBe('normal');
 });
 
-test('without assessments the headline says so, and still states the limits', () => {
+test('without assessments the headline states that, and the limits', () => {
   const down = { plantNow: later(2), status: { ...STATUS, down: [DOWN] } };
   expect(headline(context(down))).toMatchObject({
     kind: 'unknown',
@@ -192,7 +192,7 @@ test('the headline names a missing forecast', () => {
   );
 });
 
-test('a plant without forecasts has a headline that says so', () => {
+test('the headline of a plant without forecasts states that there are none', () => {
   for (const plant of [NO_HORIZONS_PLANT, UNLABELLED_PLANT]) {
     const state = stateWith({ warnings: [] });
     expect(headline(context({ plant, state }))).toMatchObject({

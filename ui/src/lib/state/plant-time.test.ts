@@ -4,7 +4,7 @@ import { PlantTime } from './plant-time';
 
 const berlin = new PlantTime('Europe/Berlin');
 
-test('the repeated hour of a clock change is told apart by the offset', () => {
+test('the offset distinguishes the two repeated hours of a clock change', () => {
   const [first, second] = ['2026-10-25T00:30:00Z', '2026-10-25T01:30:00Z'];
   expect(berlin.full(first)).toBe('2026-10-25 02:30 +02:00');
   expect(berlin.full(second)).toBe('2026-10-25 02:30 +01:00');

@@ -1,6 +1,6 @@
 /**
- * Times in the plant's time zone, on a 24-hour clock. Full times include the UTC offset: it tells
- * the two hours apart that a clock change repeats.
+ * Times in the plant's time zone, on a 24-hour clock. Full times include the UTC offset, which
+ * distinguishes the two hours that a clock change repeats.
  */
 export class PlantTime {
   readonly #parts: Intl.DateTimeFormat;
