@@ -20,8 +20,8 @@ from tests.home import alarmstack
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 ALLOWED = {"alarmstack", "numpy", "polars", "matplotlib"}
 DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-FIGURES = {"01_eda": 8, "02_models": 8, "03_validation": 7}
-"""Plots of each notebook."""
+PLOTS = {"01_eda": 8, "02_models": 8, "03_validation": 7}
+"""Number of plots of each notebook."""
 PLOTS_OF_AN_UNSEEN_PLANT = 1
 """Plots that need a simulated plant, and are missing for the user's own data."""
 
@@ -36,7 +36,7 @@ def code(path: Path) -> ast.Module:
 
 
 def test_there_are_three_notebooks() -> None:
-    assert [path.stem for path in NOTEBOOKS] == list(FIGURES)
+    assert [path.stem for path in NOTEBOOKS] == list(PLOTS)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -115,13 +115,13 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
         str(home / "training"),
     )
     alarmstack(home, "etl", str(home / "training"))
-    return home, execute(home, *FIGURES)
+    return home, execute(home, *PLOTS)
 
 
 @pytest.mark.slow
 def test_the_notebooks_run_and_show_their_plots(simulated: tuple[Path, dict[str, str]]) -> None:
     for name, html in simulated[1].items():
-        assert count_plots(html) == FIGURES[name]
+        assert count_plots(html) == PLOTS[name]
         assert "Traceback" not in html and "Warning" not in html
 
 
@@ -171,10 +171,10 @@ def test_the_validation_is_logged_to_the_registry(simulated: tuple[Path, dict[st
 @pytest.mark.slow
 def test_the_real_month_is_shown_without_a_claim(real_data: Path, tmp_path: Path) -> None:
     source = real_data / "gas_plant/labeled_dataset.csv"
-    html_of = execute(tmp_path, *FIGURES, ALARMSTACK_NOTEBOOK_DATA=str(source))
-    assert count_plots(html_of["01_eda"]) == FIGURES["01_eda"]
-    assert count_plots(html_of["02_models"]) == FIGURES["02_models"] - PLOTS_OF_AN_UNSEEN_PLANT
-    assert count_plots(html_of["03_validation"]) == FIGURES["03_validation"]
+    html_of = execute(tmp_path, *PLOTS, ALARMSTACK_NOTEBOOK_DATA=str(source))
+    assert count_plots(html_of["01_eda"]) == PLOTS["01_eda"]
+    assert count_plots(html_of["02_models"]) == PLOTS["02_models"] - PLOTS_OF_AN_UNSEEN_PLANT
+    assert count_plots(html_of["03_validation"]) == PLOTS["03_validation"]
     for html in html_of.values():
         assert "No claim." in html and "labels are not causal" in html
     ours, theirs = (

@@ -162,13 +162,13 @@ def test_the_alias_is_moved_by_the_http_request_of_the_mission(
     mlflow_server: MlflowServer, bundle: Bundle
 ) -> None:
     registry = Registry(mlflow_server.url)
-    versions = [registry.publish(replace(bundle, name="plant_alarm_asked_for")) for _ in range(2)]
-    request = {"name": "plant_alarm_asked_for", "alias": "champion", "version": versions[0]}
+    versions = [registry.publish(replace(bundle, name="plant_alarm_by_http")) for _ in range(2)]
+    request = {"name": "plant_alarm_by_http", "alias": "champion", "version": versions[0]}
     answer = httpx.post(f"{mlflow_server.url}/api/2.0/mlflow/registered-models/alias", json=request)
     assert answer.status_code == 200, answer.text
     assert (
-        registry.serving_versions("plant_alarm", ["plant_alarm_asked_for"])[
-            "plant_alarm_asked_for"
+        registry.serving_versions("plant_alarm", ["plant_alarm_by_http"])[
+            "plant_alarm_by_http"
         ].champion
         == versions[0]
     )
@@ -299,7 +299,7 @@ def test_a_second_alias_does_not_hide_the_champion(own: Registry, bundle: Bundle
 
 
 def recording(recorded: list[str], name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, which notes its name at each call."""
+    """A function that records its name at each call and then calls the real function."""
 
     def record(*arguments: Any, **named: Any) -> Any:
         recorded.append(name)
@@ -363,20 +363,20 @@ def test_the_number_of_calls_does_not_grow_with_the_number_of_versions(
     assert calls() == calls_for_few and len(calls_for_few) <= 10
 
 
-def test_a_version_that_loses_to_its_baseline_is_reported_with_the_comparison(
+def test_a_version_that_is_not_better_than_its_baseline_is_reported_with_the_comparison(
     own: Registry, bundle: Bundle
 ) -> None:
-    for name, beats in (("plant_alarm_loser", 0.0), ("plant_alarm_waiting", 1.0)):
+    for name, better in (("plant_alarm_worse", 0.0), ("plant_alarm_waiting", 1.0)):
         own.publish(
             replace(bundle, name=name),
-            {"beats_floor": beats},
+            {"beats_floor": better},
             comparison="f1 0.31 against 0.35 (last value)",
         )
-    names = ["plant_alarm_loser", "plant_alarm_waiting", bundle.name]
+    names = ["plant_alarm_worse", "plant_alarm_waiting", bundle.name]
     versions = own.serving_versions("plant_alarm", names)
     assert (
-        versions["plant_alarm_loser"].loses
-        == "loses to its baseline (f1 0.31 against 0.35 (last value))"
+        versions["plant_alarm_worse"].loses
+        == "is not better than its baseline (f1 0.31 against 0.35 (last value))"
     )
     assert versions["plant_alarm_waiting"].loses is None and versions[bundle.name].loses is None
 

@@ -59,7 +59,7 @@ class ServingVersions:
     """Numbers of the versions of one name that a service may load.
 
     `champion`; without a champion the `newest`; and the `challenger`, which is scored in shadow.
-    `loses`: why the newest version was not promoted, if it loses to its baseline; None otherwise.
+    `loses`: a text if the newest version is not better than its baseline; None otherwise.
     """
 
     champion: str | None = None
@@ -320,14 +320,14 @@ class Registry:
         return ServingVersions(None, str(newest.version), challenger, self._loses(name, newest))
 
     def _loses(self, name: str, record: Any) -> str | None:
-        """A text if a version loses to its baseline; None otherwise.
+        """A text if a version is not better than its baseline; None otherwise.
 
         Its run is read once, because logged metrics do not change.
         """
         version = (name, str(record.version))
         if version not in self._losses:
             comparison = record.tags.get(COMPARISON)
-            text = "loses to its baseline" + (f" ({comparison})" if comparison else "")
+            text = "is not better than its baseline" + (f" ({comparison})" if comparison else "")
             loses = self._metrics(record).get(BEATS_BASELINE) == 0
             self._losses[version] = text if loses else None
         return self._losses[version]

@@ -502,7 +502,7 @@ def test_an_unusable_challenger_affects_only_itself(
     assert status_of(mine)["challenger"] == "3" and status_of(mine)["challenger_reason"] is None
 
 
-def test_a_model_that_loses_to_its_baseline_is_listed_and_the_service_is_ready(
+def test_a_model_that_is_not_better_than_its_baseline_is_listed_and_the_service_is_ready(
     registry: Registry, shelf: Shelf, plant: Plant, tmp_path: Path
 ) -> None:
     linear, waiting = "plant_alarm_lr_soft_alarm", "plant_alarm_rf_soft_alarm"
@@ -518,7 +518,7 @@ def test_a_model_that_loses_to_its_baseline_is_listed_and_the_service_is_ready(
     status = status_of(mine, linear)
     assert status["status"] == "not_promoted"
     assert (
-        status["reason"] == f"not promoted: {linear} version 1 loses to its baseline "
+        status["reason"] == f"not promoted: {linear} version 1 is not better than its baseline "
         "(f1 0.31 against 0.35 (limit rules alone))"
     )
     assert f"waits for `alarmstack promote {waiting}`" in status_of(mine, waiting)["reason"]
