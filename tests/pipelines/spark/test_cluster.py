@@ -19,8 +19,10 @@ from alarmstack.pipelines.spark.cluster import cluster
 from alarmstack.pipelines.spark.etl import run_assets
 from alarmstack.pipelines.spark.pieces import Job
 from alarmstack.pipelines.spark.scoring import score_assets
+from alarmstack.preparation import intake
 from alarmstack.preparation.assets import assets_in
 from alarmstack.preparation.intake import take_in
+from alarmstack.preparation.quality import GateResult
 from alarmstack.storage.buckets import make_buckets
 from alarmstack.storage.files import Store
 from tests.conftest import REPOSITORY
@@ -107,6 +109,8 @@ def test_a_hundred_assets_on_s3_equal_the_local_job_with_a_small_driver(
         JOBS / "etl_job.py", str(fleet), environment=environment, options=SMALL_DRIVER
     )
     assert printed.count(" rows, ") == 100
+    # The job checks every asset. The local tables need no second check of the same data.
+    monkeypatch.setattr(intake, "validate", lambda *_, **__: GateResult(True, ()))
     here = Settings(data=tmp_path / "here")
     drops = assets_in(fleet)
     assert len(drops) == 100
