@@ -4,18 +4,21 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
+from alarmstack.core.errors import ClusterError
+from alarmstack.core.intervals import READING_SCHEMA
 from alarmstack.core.model_list import NORMALITY
 from alarmstack.core.plant import Plant
 from alarmstack.core.settings import Settings
 from alarmstack.pipelines.local import champions
 from alarmstack.pipelines.scoring import score_block
-from alarmstack.pipelines.spark.streaming import Followed, follow
+from alarmstack.pipelines.spark.streaming import Followed, Remembered, follow
 from alarmstack.pipelines.spark.validation import AssetClock, longest_step, sift
 from alarmstack.preparation.derived import any_rule
 from alarmstack.preparation.interval_closer import close_intervals
@@ -25,6 +28,7 @@ from tests.home import alarmstack
 from tests.pipelines.spark import same_scores
 from tests.waiting import end_of, until
 
+STATE_OF_RELEASE_0_1 = Path(__file__).with_name("state_of_release_0_1.pickle")
 HOURS = 24 * 8
 ASSETS = {"north": 1, "south": 2, "west": 3}
 GRACE = timedelta(minutes=5)
@@ -140,6 +144,36 @@ def test_one_instrument_with_a_wrong_clock_does_not_advance_the_assets_clock(
     assert clock.newest is not None
     assert clock.newest <= received["time"].max()  # type: ignore[operator]
     assert len(aside) == len(wrong)
+
+
+def six_hours(plant: Plant, begin: datetime) -> pl.DataFrame:
+    """Readings of every signal every 20 minutes, as in the stored state."""
+    rows = [
+        (tag, begin + timedelta(minutes=20 * step), 100.0 + step % 7 + place)
+        for step in range(18)
+        for place, tag in enumerate(plant.signals)
+    ]
+    return pl.DataFrame(rows, schema=READING_SCHEMA, orient="row")
+
+
+def test_a_stream_continues_from_a_checkpoint_of_release_0_1(plant: Plant) -> None:
+    """That release stored the state with the module names of that time."""
+    begin = datetime(2026, 3, 1, tzinfo=UTC)
+    stored = Remembered.of(STATE_OF_RELEASE_0_1.read_bytes())
+    assert stored.clock.newest == begin + timedelta(hours=6)
+    here, _ = follow(plant, {}, None, six_hours(plant, begin))
+    later = six_hours(plant, begin + timedelta(hours=6))
+    (_, continued), (_, expected) = (
+        follow(plant, {}, state, later) for state in (stored.followed, here)
+    )
+    assert continued is not None and expected is not None
+    assert_frame_equal(continued, expected)
+
+
+def test_a_state_of_an_unknown_version_is_refused_by_name() -> None:
+    state = STATE_OF_RELEASE_0_1.read_bytes().replace(b"CloserState", b"CloserStat9")
+    with pytest.raises(ClusterError, match=r"another version.*CloserStat9"):
+        Remembered.of(state)
 
 
 def test_a_plant_with_long_gaps_has_longer_steps(plant: Plant) -> None:

@@ -11,6 +11,7 @@ unknown tag are set aside in a folder of their own (`validation`).
 from __future__ import annotations
 
 import asyncio
+import io
 import pickle
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -54,6 +55,13 @@ POLL_SECONDS = 1.0
 """Wall seconds between two checks of a running stream."""
 STALLS_AFTER = 1800.0
 """Wall seconds for one batch: the first one can contain a year of many assets."""
+MOVED_MODULES = {
+    "alarmstack.clean": "alarmstack.preparation.interval_closer",
+    "alarmstack.intervals": "alarmstack.core.intervals",
+    "alarmstack.spark.sift": "alarmstack.pipelines.spark.validation",
+    "alarmstack.spark.streaming": "alarmstack.pipelines.spark.streaming",
+}
+"""Modules that stored states name, by their names in version 0.1."""
 READINGS = "asset string, tag string, time timestamp, value double"
 
 
@@ -83,14 +91,30 @@ class Remembered:
 
     @classmethod
     def of(cls, state: bytes | None) -> Remembered:
-        """The state from the checkpoint. An earlier version stored `Followed` only."""
+        """The state from the checkpoint. An earlier version stored `Followed` only.
+
+        Raises ClusterError if no version of this program wrote the state.
+        """
         if state is None:
             return cls()
         # Unpickling is safe: only this job writes to its checkpoint.
-        stored: Remembered | Followed = pickle.loads(state)
+        try:
+            stored: Remembered | Followed = _StateReader(io.BytesIO(state)).load()
+        except (ImportError, AttributeError, pickle.UnpicklingError) as error:
+            raise ClusterError(
+                f"the checkpoint was written by another version and cannot be read: {error}; "
+                "start the stream with a new checkpoint folder"
+            ) from error
         if isinstance(stored, Remembered):
             return stored
         return cls(AssetClock(instant_of(stored.closer.begin)), stored)
+
+
+class _StateReader(pickle.Unpickler):
+    """Reads a state, also of a version whose modules had other names."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        return super().find_class(MOVED_MODULES.get(module, module), name)
 
 
 def follow(
