@@ -10,7 +10,7 @@ import numpy as np
 
 from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
-from alarmstack.services.monitor.warning import said
+from alarmstack.services.monitor.warning import outputs_of
 from alarmstack.services.schemas.inference import (
     Assessment,
     Driver,
@@ -70,7 +70,7 @@ async def fill(
                     plant.name,
                     start,
                     body,
-                    said(assessment),
+                    outputs_of(assessment),
                     assessment.in_alarm_now,
                     start,
                 )

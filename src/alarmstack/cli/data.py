@@ -61,29 +61,29 @@ def validate(
 
     Example: alarmstack validate data/labeled_dataset.csv
     """
-    from alarmstack.preparation.intake import judge
+    from alarmstack.preparation.intake import check_source
     from alarmstack.preparation.quality import forget_refused
     from alarmstack.preparation.quality import set_aside as keep
     from alarmstack.sources import guarded
 
     settings = load_settings()
-    verdict, problems = judge(plant_of(plant), source, read=guarded(settings))
+    gate_result, problems = check_source(plant_of(plant), source, read=guarded(settings))
     print_problems(problems)
-    console.print("\n".join(verdict.lines()), markup=False, highlight=False)
+    console.print("\n".join(gate_result.lines()), markup=False, highlight=False)
     write_json(
         json_file,
         {
-            "passed": verdict.passed,
-            "lines": verdict.lines(),
+            "passed": gate_result.passed,
+            "lines": gate_result.lines(),
             "problems": [str(problem) for problem in problems],
         },
     )
     refused = settings.data / "refused"
     if set_aside:
         forget_refused(refused, settings.keep_drops_days)
-    if verdict.passed:
+    if gate_result.passed:
         return
-    copy = keep(source, refused, verdict) if set_aside else None
+    copy = keep(source, refused, gate_result) if set_aside else None
     note = f"; kept in {copy}" if set_aside else ""
     raise GateRefused(f"{source}: refused by the gate{note}")
 

@@ -39,7 +39,7 @@ class Intake:
 
     block: IntervalBlock
     alarm: Mask
-    verdict: GateResult
+    gate_result: GateResult
     problems: tuple[Problem, ...]
     files: tuple[Path, ...]
     between: tuple[tuple[IntervalBlock, Mask], ...] = ()
@@ -62,18 +62,18 @@ def take_in(
     """
     drop = read(plant, source, operator_log=operator_log, now=now)
     block, table = _intervals(plant, drop)
-    verdict = validate(plant, table, labelled=drop.labelled, now=now)
-    if not verdict.passed and refused is not None:
-        set_aside(source, refused, verdict)
-    refuse_or_pass(verdict)
+    gate_result = validate(plant, table, labelled=drop.labelled, now=now)
+    if not gate_result.passed and refused is not None:
+        set_aside(source, refused, gate_result)
+    refuse_or_pass(gate_result)
     if block is None:
         block = block_from_table(plant, table)
     log = None if drop.labelled else known_periods(plant, drop.operator_log)
     alarm = _given_label(table, block) if drop.labelled else in_alarm(plant, block, log)
-    return Intake(block, alarm, verdict, drop.problems, drop.files, _between(plant, drop, log))
+    return Intake(block, alarm, gate_result, drop.problems, drop.files, _between(plant, drop, log))
 
 
-def judge(
+def check_source(
     plant: Plant, source: Path, *, now: datetime | None = None, read: Reader = read_source
 ) -> tuple[GateResult, tuple[Problem, ...]]:
     """The report of the gate and the problems of a source, which is not refused."""
@@ -147,4 +147,4 @@ def _given_label(table: pl.DataFrame, block: IntervalBlock) -> Mask:
     return alarm
 
 
-__all__ = ["Intake", "datasets", "ingest", "judge", "known_periods", "take_in"]
+__all__ = ["Intake", "check_source", "datasets", "ingest", "known_periods", "take_in"]

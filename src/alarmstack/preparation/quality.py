@@ -48,7 +48,7 @@ LONGEST_STEM = 200
 EXAMPLES_SHOWN = 3
 """Unexpected values that a failed check shows."""
 log = logging.getLogger(__name__)
-VERDICT_TEXT, VERDICT_JSON = "verdict.txt", "verdict.json"
+REPORT_TEXT, REPORT_JSON = "verdict.txt", "verdict.json"
 
 
 @dataclass(frozen=True)
@@ -129,13 +129,13 @@ def validate(
     return GateResult(all(c.passed for c in checks if c.severity == "refuse"), checks)
 
 
-def refuse_or_pass(verdict: GateResult) -> None:
+def refuse_or_pass(gate_result: GateResult) -> None:
     """Raise GateRefused with the lines of the report when the gate refuses."""
-    if not verdict.passed:
-        raise GateRefused(str(verdict))
+    if not gate_result.passed:
+        raise GateRefused(str(gate_result))
 
 
-def set_aside(path: Path, folder: Path, verdict: GateResult) -> Path:
+def set_aside(path: Path, folder: Path, gate_result: GateResult) -> Path:
     """Keep a copy of a refused drop and the report (text and JSON) in a new folder inside `folder`.
 
     Returns the new folder, which is complete or does not exist. The same drop with the same report
@@ -146,7 +146,7 @@ def set_aside(path: Path, folder: Path, verdict: GateResult) -> Path:
             f"{folder} is inside the drop {path} and would be copied into itself: "
             "use a folder outside the drop"
         )
-    report = json.dumps(asdict(verdict), ensure_ascii=False, indent=1)
+    report = json.dumps(asdict(gate_result), ensure_ascii=False, indent=1)
     try:
         target = folder / f"{_shortened(path.stem)}-{_fingerprint(path, report)}"
         if target.exists():
@@ -165,8 +165,8 @@ def set_aside(path: Path, folder: Path, verdict: GateResult) -> Path:
                 )
             else:
                 shutil.copyfile(path, staged / path.name)
-            (staged / VERDICT_TEXT).write_text(str(verdict) + "\n", encoding="utf-8")
-            (staged / VERDICT_JSON).write_text(report + "\n", encoding="utf-8")
+            (staged / REPORT_TEXT).write_text(str(gate_result) + "\n", encoding="utf-8")
+            (staged / REPORT_JSON).write_text(report + "\n", encoding="utf-8")
             staged.rename(target)
     except OSError as error:
         raise StorageError(
@@ -182,13 +182,13 @@ def forget_refused(folder: Path, days: float, now: datetime | None = None) -> in
     """
     before = (now or datetime.now(UTC)) - timedelta(days=days)
     removed = 0
-    for verdict in list(folder.glob(f"*/{VERDICT_JSON}")):
+    for report in list(folder.glob(f"*/{REPORT_JSON}")):
         try:
-            if _written_at(verdict) < before:
-                shutil.rmtree(verdict.parent)
+            if _written_at(report) < before:
+                shutil.rmtree(report.parent)
                 removed += 1
         except OSError as error:
-            log.warning("%s could not be removed: %s", verdict.parent, error)
+            log.warning("%s could not be removed: %s", report.parent, error)
     return removed
 
 

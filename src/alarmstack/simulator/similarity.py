@@ -128,9 +128,9 @@ def render(lines: Sequence[Similarity]) -> Table:
     ):
         table.add_column(name, justify="left" if name == "instrument" else "right")
     for line in lines:
-        verdict = ("yes" if line.within else "NO") if line.held else "no bounds"
+        within_bounds = ("yes" if line.within else "NO") if line.held else "no bounds"
         if line.real is None or line.simulated is None:
-            table.add_row(line.note, *[""] * 6, verdict)
+            table.add_row(line.note, *[""] * 6, within_bounds)
             continue
         pairs = [
             f"{a:.2f} | {b:.2f}"
@@ -142,7 +142,7 @@ def render(lines: Sequence[Similarity]) -> Table:
             f"{line.simulated.spread / line.real.spread:.2f}",
             f"{line.real.lag:.2f} | {line.simulated.lag:.2f}",
             f"{line.real.unchanged:.2f} | {line.simulated.unchanged:.2f}",
-            verdict,
+            within_bounds,
         )
     return table
 

@@ -57,7 +57,7 @@ def make_normal(
     """
     entry = next(entry for entry in model_list(plant) if entry.column == NORMALITY)
     metrics, comparison = _evaluate(plant, block, examples)
-    segment = normal_lesson(plant, block)
+    segment = normal_segment(plant, block)
     model = learn_normal(plant, [segment]).with_usual_shares([segment])
     thresholds = normal_thresholds(plant, model)
     score_reference = reference_of_scores(plant, model(block).score)
@@ -101,7 +101,7 @@ def _evaluate(
     """
     cut, budget = examples.sealed_from, plant.warnings.false_alarms_per_day
     open_rows, sealed = examples.rows(0, cut), examples.rows(cut, len(examples))
-    model = learn_normal(plant, [normal_lesson(plant, block.rows(0, cut))])
+    model = learn_normal(plant, [normal_segment(plant, block.rows(0, cut))])
     threshold = threshold_or_never(_threshold(plant, model.held_back, budget))
     inner = outcome(open_rows, model.held_back[0].scores, threshold)
     later = outcome(sealed, model(block).score[cut:], threshold)
@@ -145,7 +145,7 @@ def budget_comparison(plant: Plant, later: Outcome) -> BaselineComparison:
     )
 
 
-def normal_lesson(plant: Plant, block: IntervalBlock) -> TrainingSegment:
+def normal_segment(plant: Plant, block: IntervalBlock) -> TrainingSegment:
     """What may be learnt from a series: its rows that exceed no limit."""
     normal = _normal(plant, block)
     return TrainingSegment(plant.name, block, normal, ~normal)
@@ -172,7 +172,7 @@ def normal_scores(plant: Plant, bundle: Bundle, blocks: tuple[IntervalBlock, ...
 __all__ = [
     "budget_comparison",
     "make_normal",
-    "normal_lesson",
     "normal_scores",
+    "normal_segment",
     "normal_thresholds",
 ]

@@ -25,7 +25,7 @@ from alarmstack.features.matrix import build, feature_names, source_of
 from alarmstack.models import Recipe, fit, recipes
 from alarmstack.models.normality import learn_normal
 from alarmstack.registry import Bundle
-from alarmstack.training.normal import normal_lesson, normal_thresholds
+from alarmstack.training.normal import normal_segment, normal_thresholds
 from alarmstack.training.train import OPERATING, choose_thresholds, target_of
 from alarmstack.training.trial import Trial
 
@@ -223,7 +223,7 @@ def _trained(
 ) -> Iterator[tuple[str, np.ndarray, float]]:
     """Name, scores of the trial and threshold of each model that can be trained on these rows."""
     if plant.normality is not None:
-        model = learn_normal(plant, [normal_lesson(plant, block)])
+        model = learn_normal(plant, [normal_segment(plant, block)])
         scores = np.concatenate([model(of_trial).score for of_trial in trial.blocks])
         threshold = _threshold(normal_thresholds(plant, model))
         yield f"{plant.registry_prefix}_normality", scores, threshold

@@ -18,9 +18,7 @@ from tests.world import ORIGIN, World, world
 pytestmark = pytest.mark.anyio
 
 
-async def past_of(
-    w: World, plant: Plant, hours: int, without: tuple[int, ...] = (), **said: float
-) -> None:
+async def past_of(w: World, plant: Plant, hours: int, without: tuple[int, ...] = ()) -> None:
     """A past in which pdt31008 climbs by 1 an hour, and an alarm lasts from hour 10 to 12."""
     async with w.state.database.begin() as session:
         for hour in range(hours):

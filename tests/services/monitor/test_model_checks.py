@@ -7,6 +7,7 @@ from alarmstack.alarms.drift import reference_distribution
 from alarmstack.core.plant import Plant
 from alarmstack.services.monitor.model_checks import Recalibration, compare, drift
 from alarmstack.services.schemas.inference import Reference, References, ReferenceValues
+from alarmstack.storage.database.outputs import CHALLENGERS, CHAMPIONS
 from alarmstack.storage.database.plant_history import Past
 from tests.upstreams import BEGIN, HOUR
 
@@ -46,8 +47,8 @@ def stored(plant: Plant, hours: int, temperature: float) -> list[Past]:
         row["te301020"] = temperature + float(noise[hour, 0])
         assessment = {
             "scores": {"forecast_3h": 0.25},
-            "spoken": {"forecast_3h": [0.25, 0.5, "1"]},
-            "shadows": {"forecast_3h": [0.75, 0.5, "2"]},
+            CHAMPIONS: {"forecast_3h": [0.25, 0.5, "1"]},
+            CHALLENGERS: {"forecast_3h": [0.75, 0.5, "2"]},
             "forecasts": [],
         }
         intervals.append(Past(BEGIN + hour * HOUR, row, assessment, in_alarm=False))

@@ -8,7 +8,7 @@ from alarmstack.core.plant import Plant
 from alarmstack.services.monitor.plan import block, missing
 from alarmstack.services.monitor.validation import Bounds, Validator
 from alarmstack.services.monitor.warning import warnings
-from alarmstack.storage.database.outputs import join, split
+from alarmstack.storage.database.outputs import CHALLENGERS, CHAMPIONS, join, split
 from alarmstack.storage.database.plant_history import Past
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -67,15 +67,15 @@ def test_warnings_carry_their_horizon_as_a_duration_and_in_hours(plant: Plant) -
     ]
     forecasts = [one | {"score": 0.9, "threshold": 0.5} for one in stored]
     scores = {str(one["column"]): 0.9 for one in stored}
-    said = {
+    outputs = {
         "scores": scores,
-        "spoken": {},
+        CHAMPIONS: {},
         "forecasts": forecasts,
-        "shadows": {},
+        CHALLENGERS: {},
         "rules": [],
     }
-    assert join(*split(said)) == said
-    (shown,) = warnings(plant, [Past(NOON, {"segment": 0}, said)])
+    assert join(*split(outputs)) == outputs
+    (shown,) = warnings(plant, [Past(NOON, {"segment": 0}, outputs)])
     assert [(one.horizon, one.horizon_hours, one.standing) for one in shown] == [
         ("10min", 0.1667, True),
         ("20min", 0.3333, True),

@@ -41,7 +41,7 @@ from alarmstack.services.monitor.validation import (
     reason_for,
     written,
 )
-from alarmstack.services.monitor.warning import LEAD_IN, said, warned, warnings
+from alarmstack.services.monitor.warning import LEAD_IN, outputs_of, warned, warnings
 from alarmstack.services.runtime.broadcast import Event, Hub
 from alarmstack.services.schemas.gateway import (
     Comparison,
@@ -458,7 +458,7 @@ class Monitor:
         in_alarm = assessment.in_alarm_now
         async with self._writing, self._database.begin() as session:
             kept = await plant_history.store_assessment(
-                session, name, start, body, said(assessment), in_alarm, now, versions
+                session, name, start, body, outputs_of(assessment), in_alarm, now, versions
             )
         if not kept:
             log.info(
@@ -516,7 +516,9 @@ class Monitor:
         self._since_closed = [
             interval for interval in self._since_closed if self._newest < interval.start < start
         ]
-        self._since_closed.append(Past(start, sent[-1], said(assessment), assessment.in_alarm_now))
+        self._since_closed.append(
+            Past(start, sent[-1], outputs_of(assessment), assessment.in_alarm_now)
+        )
         closed = await self._past(LEAD_IN)
         active = warnings(self._plant, [*closed, *self._since_closed])[-1]
         self.provisional = PlantAssessment(

@@ -22,6 +22,7 @@ from alarmstack.alarms.retraining import (
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.services.schemas.gateway import Comparison, Contest, Drift, Drifting, Nuisance
 from alarmstack.services.schemas.inference import References, ReferenceValues
+from alarmstack.storage.database.outputs import CHALLENGERS, CHAMPIONS
 from alarmstack.storage.database.plant_history import Past
 
 
@@ -59,15 +60,15 @@ def compare(plant: Plant, past: Sequence[Past]) -> Comparison:
 
 
 def assessed(interval: Past) -> AssessedInterval:
-    """A stored interval. The stored parts of an assessment keep their first names."""
+    """A stored interval."""
     parts = interval.outputs or {}
     return AssessedInterval(
         start=interval.start,
         values=interval.row,
         in_alarm=interval.in_alarm,
         scores=parts.get("scores", {}),
-        champions=_outputs(parts.get("spoken", {})),
-        challengers=_outputs(parts.get("shadows", {})),
+        champions=_outputs(parts.get(CHAMPIONS, {})),
+        challengers=_outputs(parts.get(CHALLENGERS, {})),
     )
 
 

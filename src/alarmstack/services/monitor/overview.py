@@ -14,6 +14,7 @@ from alarmstack.services.schemas.gateway import IntervalSummary, PlantAssessment
 from alarmstack.services.schemas.inference import Assessment
 from alarmstack.services.schemas.observations import Observation
 from alarmstack.storage.database import plant_history
+from alarmstack.storage.database.outputs import CHAMPIONS
 from alarmstack.storage.database.plant_history import Past
 from alarmstack.storage.database.tables import Body
 
@@ -45,7 +46,7 @@ async def overview(
 def summary(plant: Plant, interval: Past, row: Body, active: list[WarningState]) -> IntervalSummary:
     """One interval as charts draw it."""
     assessment = interval.outputs or {}
-    outputs = assessment.get("spoken", {})
+    outputs = assessment.get(CHAMPIONS, {})
     return IntervalSummary(
         timestamp=interval.start,
         values={instrument.key: row.get(instrument.key) for instrument in plant.modelled},

@@ -15,6 +15,7 @@ from alarmstack.core.plant import Plant, duration_in_hours, parse_duration, writ
 from alarmstack.services.monitor.alarm_state import Warned
 from alarmstack.services.schemas.gateway import PlantAssessment, WarningState
 from alarmstack.services.schemas.inference import Assessment
+from alarmstack.storage.database.outputs import CHALLENGERS, CHAMPIONS
 from alarmstack.storage.database.plant_history import Past
 from alarmstack.storage.database.tables import Body
 
@@ -26,19 +27,19 @@ NO_THRESHOLD = 1.0
 """Threshold of a rule for an unknown score, which never reaches it."""
 
 
-def said(assessment: Assessment) -> Body:
+def outputs_of(assessment: Assessment) -> Body:
     """The part of an assessment that is stored for trends, warnings and comparisons.
 
     It holds scores with thresholds and versions, and the limit rules that were met.
     """
     return {
         "scores": {output.column: output.score for output in assessment.models},
-        "spoken": {
+        CHAMPIONS: {
             output.column: (output.score, output.threshold, output.model.version)
             for output in assessment.models
             if output.model and output.score is not None
         },
-        "shadows": {
+        CHALLENGERS: {
             shadow.column: (shadow.score, shadow.threshold, shadow.version)
             for shadow in assessment.shadows
         },
@@ -149,4 +150,4 @@ def _shown(interval: Past, column: str, horizon: timedelta, state: State) -> War
     )
 
 
-__all__ = ["LEAD_IN", "OLDEST_ASSESSMENT", "said", "warned", "warnings"]
+__all__ = ["LEAD_IN", "OLDEST_ASSESSMENT", "outputs_of", "warned", "warnings"]

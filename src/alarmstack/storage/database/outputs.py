@@ -1,10 +1,10 @@
 """The stored form of model outputs: values of one interval apart from values that intervals share.
 
-The outputs, as the monitor uses them, have `scores` (column → score), `spoken` (column → score,
-threshold, version), `forecasts` (column, horizon as a duration and in hours, score, threshold),
-`shadows` (challengers) and `rules` (limits exceeded). They contain scores up to three times, and
-thresholds and versions change only with a new model. The database therefore stores the scores once,
-and a number for the thresholds and versions.
+The outputs, as the monitor uses them, have `scores` (column → score), CHAMPIONS and CHALLENGERS
+(column → score, threshold, version), `forecasts` (column, horizon as a duration and in hours,
+score, threshold) and `rules` (limits exceeded). They contain scores up to three times, and
+thresholds and versions change only with a new model. The database therefore stores the scores
+once, and a number for the thresholds and versions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import json
 
 from alarmstack.storage.database.tables import Body
 
-OWN = ("shadows", "rules")
+CHAMPIONS, CHALLENGERS = "spoken", "shadows"
+"""Keys of the outputs of champions and of challengers. Stored pasts have these two names."""
+OWN = (CHALLENGERS, "rules")
 """Further parts of one interval, stored when they are not empty."""
 
 
@@ -22,9 +24,9 @@ def split(outputs: Body) -> tuple[Body, Body]:
     """The part of one interval, and the part that intervals share."""
     own = {"scores": outputs.get("scores", {})}
     own |= {part: outputs[part] for part in OWN if outputs.get(part)}
-    spoken = {
+    champions = {
         column: [threshold, version]
-        for column, (_, threshold, version) in outputs.get("spoken", {}).items()
+        for column, (_, threshold, version) in outputs.get(CHAMPIONS, {}).items()
     }
     forecasts, horizons = [], {}
     for forecast in outputs.get("forecasts", []):
@@ -32,22 +34,22 @@ def split(outputs: Body) -> tuple[Body, Body]:
         forecasts.append([column, forecast["horizon_hours"], forecast["threshold"]])
         if "horizon" in forecast:
             horizons[column] = forecast["horizon"]
-    shared: Body = {"spoken": spoken, "forecasts": forecasts}
+    shared: Body = {CHAMPIONS: champions, "forecasts": forecasts}
     return own, shared | ({"horizons": horizons} if horizons else {})
 
 
 def join(own: Body, shared: Body) -> Body:
     """The outputs from the two parts that `split` gives.
 
-    >>> outputs = {"scores": {"risk": 0.5}, "spoken": {"risk": (0.5, 0.4, "7")}}
-    >>> outputs |= {"forecasts": [], "shadows": {}, "rules": ["flood"]}
+    >>> outputs = {"scores": {"risk": 0.5}, CHAMPIONS: {"risk": (0.5, 0.4, "7")}}
+    >>> outputs |= {"forecasts": [], CHALLENGERS: {}, "rules": ["flood"]}
     >>> join(*split(outputs)) == outputs
     True
     """
     scores, horizons = own["scores"], shared.get("horizons", {})
-    spoken = {
+    champions = {
         column: (scores.get(column), threshold, version)
-        for column, (threshold, version) in shared["spoken"].items()
+        for column, (threshold, version) in shared[CHAMPIONS].items()
     }
     forecasts = [
         {
@@ -61,9 +63,9 @@ def join(own: Body, shared: Body) -> Body:
     ]
     return {
         "scores": scores,
-        "spoken": spoken,
+        CHAMPIONS: champions,
         "forecasts": forecasts,
-        "shadows": own.get("shadows", {}),
+        CHALLENGERS: own.get(CHALLENGERS, {}),
         "rules": own.get("rules", []),
     }
 
@@ -73,4 +75,4 @@ def digest(shared: Body) -> str:
     return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
 
 
-__all__ = ["digest", "join", "split"]
+__all__ = ["CHALLENGERS", "CHAMPIONS", "digest", "join", "split"]
