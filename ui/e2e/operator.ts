@@ -56,7 +56,7 @@ const NORMAL_HOURS = 12;
 /**
  * Start rises of pressure until `warning` appears. Not every rise has a warning, and fewer have one
  * while the last alarm is still in the window of the models. The tests of the models check how many
- * do (tests/inference/test_scenarios.py).
+ * do (tests/services/inference/test_scenarios.py).
  */
 export async function startUntilWarned(page: Page, warning: Locator): Promise<void> {
   const state = page.getByRole('region', { name: 'State of the plant' });
