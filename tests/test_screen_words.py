@@ -1,6 +1,8 @@
 """The texts of the screen: numbers that it repeats from the server, and words that it avoids."""
 
 import re
+import tomllib
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,6 +36,7 @@ WORDS = (
     r"moments?|figures?",
     r"mainly|made from|deleted ones|of the feed|auto off",
     r"is no \w+|there is an account",
+    r"beyond a limit in the last",
 )
 """Words that the screen avoids, as regular expressions: metaphors, and parts of its old texts."""
 REJECTED = re.compile(rf"\b({'|'.join(WORDS)})\b", re.I)
@@ -83,6 +86,28 @@ def test_the_screen_has_no_rejected_word() -> None:
     assert len(texts) > 1000
     rejected = [f"{path.name}: {text}" for path, text in texts if REJECTED.search(text)]
     assert rejected == []
+
+
+def plant_texts(node: object) -> Iterator[str]:
+    """Titles and descriptions of a plant's files, which the screen shows, at any depth."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in ("title", "description") and isinstance(value, str):
+                yield value
+            else:
+                yield from plant_texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from plant_texts(value)
+
+
+def test_the_titles_of_a_plant_have_no_rejected_word() -> None:
+    files = sorted((REPOSITORY / "plants").rglob("*.toml"))
+    texts = [
+        (file.name, text) for file in files for text in plant_texts(tomllib.loads(file.read_text()))
+    ]
+    assert len(texts) > 20
+    assert [text for text in texts if REJECTED.search(text[1])] == []
 
 
 @pytest.mark.parametrize(

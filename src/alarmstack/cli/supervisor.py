@@ -112,7 +112,7 @@ class Supervisor:
             await asyncio.gather(*keepers, stopping, starting, return_exceptions=True)
 
     async def _all_healthy(self) -> None:
-        # A service that is starting refuses connections: this is no reason for a warning.
+        # A service that is starting refuses connections, so a retry logs no warning.
         stamina.instrumentation.set_on_retry_hooks([])
         async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
             for service in self.services:
