@@ -31,7 +31,7 @@ After a recalibration an instrument needs one for its new reference; comparisons
 """
 ROWS_PER_BIN = 2
 """Rows that a PSI needs for each bin of its reference."""
-State = Literal["usual", "drifted", "few rows", "learning"]
+DriftState = Literal["usual", "drifted", "learning", "few rows"]
 """`usual`: no drift; `learning`: recalibrated, too few rows since. API bodies use these values."""
 
 
@@ -70,7 +70,7 @@ class QuantityDrift:
     title: str
     psi: float | None
     bound: float
-    state: State
+    state: DriftState
     recalibrated_at: datetime | None = None
 
 
@@ -162,7 +162,7 @@ def _measured(
     if np.isfinite(values).sum() < ROWS_PER_BIN * bins:
         return QuantityDrift(key, title, None, reference.bound, "few rows", recalibrated_at)
     index = psi(reference, values)
-    state: State = "drifted" if index > reference.bound else "usual"
+    state: DriftState = "drifted" if index > reference.bound else "usual"
     return QuantityDrift(key, title, index, reference.bound, state, recalibrated_at)
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from alarmstack.bench.lines import Line
 from alarmstack.bench.sets import SetDescription, WantedMetric
+from alarmstack.core.clock import FIRST_DAY
 from alarmstack.core.errors import BenchError
 from alarmstack.core.progress import Progress
 from alarmstack.core.settings import load_settings
 from alarmstack.evaluation.table import TableRow
 from alarmstack.pipelines.local import champions, evaluate_file, evaluate_simulated
 
-FIRST_DAY = datetime(2023, 1, 1, tzinfo=UTC)
 DAYS = 365
 
 
@@ -57,4 +56,4 @@ def _line(description: SetDescription, wanted: WantedMetric, rows: dict[str, Tab
     )
 
 
-__all__ = ["FIRST_DAY", "evaluate_own_models"]
+__all__ = ["evaluate_own_models"]

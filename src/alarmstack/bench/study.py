@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.box import SIMPLE
 from rich.table import Table
 
-from alarmstack.bench.own_models import FIRST_DAY
+from alarmstack.core.clock import FIRST_DAY
 from alarmstack.core.plant import Plant
 from alarmstack.core.progress import Progress, silent
 from alarmstack.core.settings import Settings

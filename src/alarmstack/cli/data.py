@@ -19,11 +19,13 @@ from alarmstack.cli.options import (
 )
 from alarmstack.cli.output import console, log_to_stderr, print_problems, write_json
 from alarmstack.core.errors import GateRefused, PlantError
+from alarmstack.core.formats import NAMES
 from alarmstack.core.plant import Plant
 from alarmstack.core.progress import bar
 from alarmstack.core.settings import Settings, load_settings
 
 commands = typer.Typer(rich_markup_mode=None)
+DATA_FILES = f"A file, or a folder of files: {NAMES}."
 
 
 @commands.command()
@@ -48,7 +50,7 @@ def plant(plant: PlantFile = None, json_file: JsonFile = None) -> None:
 
 @commands.command()
 def validate(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="A file, or a folder of files.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE", help=DATA_FILES)],
     plant: PlantFile = None,
     json_file: JsonFile = None,
     set_aside: Annotated[
@@ -90,7 +92,7 @@ def validate(
 
 @commands.command()
 def ingest(
-    source: Annotated[Path, typer.Argument(help="A file, or a folder of files.")],
+    source: Annotated[Path, typer.Argument(help=DATA_FILES)],
     out: Out = Path("data"),
     operator_log: OperatorLog = None,
     plant: PlantFile = None,
@@ -99,9 +101,8 @@ def ingest(
 
     Writes cleaned_dataset.csv and labeled_dataset.csv.
 
-    Formats: xlsx, xls, csv, parquet. Layouts: one file for each instrument or controller, as the
-    historian exports it; the columns tag, time, value; a timestamp and one column for each tag; or
-    a finished dataset.
+    Layouts: one file for each instrument or controller, as the historian exports it; the columns
+    tag, time, value; a timestamp and one column for each tag; or a finished dataset.
 
     Example: alarmstack ingest data/drop --out data
     """

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from alarmstack.core import clock
 from alarmstack.core.plant import Plant, load_plant, parse_duration
 from alarmstack.core.settings import Engine, load_settings
 
@@ -25,7 +26,8 @@ LONGEST_GRACE = 86_400.0
 """Wall seconds."""
 LONGEST_SHOWN = 50
 """Characters of a wrong value that an error message shows."""
-FIRST_DAY = datetime(2023, 1, 1)
+FIRST_DAY = clock.FIRST_DAY.replace(tzinfo=None)
+"""Dates of the command line have no time zone."""
 
 PlantFile = Annotated[
     Path | None,

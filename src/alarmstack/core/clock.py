@@ -8,6 +8,8 @@ from typing import Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """Grids of intervals are counted from here: an hourly grid begins at whole hours UTC."""
+FIRST_DAY = datetime(2023, 1, 1, tzinfo=UTC)
+"""The first day of a simulated plant, unless another one is given."""
 
 
 class Clock(Protocol):
@@ -34,4 +36,4 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
-__all__ = ["EPOCH", "Clock", "SystemClock"]
+__all__ = ["EPOCH", "FIRST_DAY", "Clock", "SystemClock"]

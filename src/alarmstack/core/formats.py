@@ -10,6 +10,8 @@ EXCEL = (*PACKED, ".xls")
 TEXT = (".csv",)
 PARQUET = (".parquet",)
 SUFFIXES = EXCEL + TEXT + PARQUET
+NAMES = ", ".join(suffix.removeprefix(".") for suffix in SUFFIXES)
+"""The formats as help texts list them."""
 
 
 def is_data_file(path: Path) -> bool:
@@ -21,4 +23,4 @@ def is_data_file(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-__all__ = ["EXCEL", "PACKED", "PARQUET", "SUFFIXES", "TEXT", "is_data_file"]
+__all__ = ["EXCEL", "NAMES", "PACKED", "PARQUET", "SUFFIXES", "TEXT", "is_data_file"]

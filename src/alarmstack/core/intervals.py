@@ -1,7 +1,8 @@
 """Readings and intervals: the two forms of plant data.
 
 A *reading* is (tag, instant, value): one line of a historian. Readings are passed on as a Polars
-frame with `READING_SCHEMA`. Instants are UTC. A bad value never becomes a reading.
+frame with `READING_SCHEMA`. Instants are UTC. A bad value never becomes a reading. The periods of
+an operator log are a frame with `LOG_SCHEMA`.
 
 An *interval* is [start, start + cadence). For each signal it has the median, minimum and maximum of
 the readings inside, their count, and the age of the last reading at the interval's end. A row has
@@ -27,6 +28,11 @@ READING_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "tag": pl.String,
     "time": pl.Datetime("us", "UTC"),
     "value": pl.Float64,
+}
+LOG_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "start": pl.Datetime("us", "UTC"),
+    "end": pl.Datetime("us", "UTC"),
+    "description": pl.String,
 }
 STATISTICS = ("median", "min", "max")
 NO_SEGMENT = -1
@@ -109,6 +115,7 @@ def join(blocks: Sequence[IntervalBlock]) -> IntervalBlock:
 
 
 __all__ = [
+    "LOG_SCHEMA",
     "NO_SEGMENT",
     "READING_SCHEMA",
     "STATISTICS",

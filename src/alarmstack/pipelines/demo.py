@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from rich.console import Console
 
 from alarmstack import __version__
+from alarmstack.core.clock import FIRST_DAY
 from alarmstack.core.plant import Plant, load_plant
 from alarmstack.core.progress import Progress
 from alarmstack.core.settings import Settings
 from alarmstack.pipelines.steps import Steps
 
-FIRST_DAY = datetime(2023, 1, 1, tzinfo=UTC)
 YEAR, MONTH = 365, 28
 TRAINING_SEED, DROP_SEED = 1, 7
 TRIAL_SEEDS = (101, 102)

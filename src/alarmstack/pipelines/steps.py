@@ -17,6 +17,7 @@ from time import monotonic
 from rich.console import Console
 
 from alarmstack.core.progress import Progress, bar
+from alarmstack.core.whole_files import replacing
 
 Work = Callable[[Progress], str]
 
@@ -47,11 +48,9 @@ class Steps:
         self.console.print(
             f"  [green]✓[/] {title}: {summary} [dim]({monotonic() - begin:.0f} s)[/]"
         )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = stamp.with_suffix(".partial")
         content = {"chain": self.chain, "title": title, "summary": summary}
-        partial.write_text(json.dumps(content, ensure_ascii=False))
-        partial.replace(stamp)
+        with replacing(stamp) as partial:
+            partial.write_text(json.dumps(content, ensure_ascii=False))
         self.ran.append(title)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
+from alarmstack.core.clock import FIRST_DAY
 from alarmstack.core.errors import AlarmstackError
 from alarmstack.core.intervals import IntervalBlock
 from alarmstack.core.model_list import model_list
@@ -24,7 +25,7 @@ from alarmstack.core.settings import Settings, load_settings
 from alarmstack.evaluation.splits import GAP
 from alarmstack.evaluation.table import FEW_EVENTS, TableRow
 from alarmstack.features.examples import Examples, examples
-from alarmstack.pipelines.demo import DROP_SEED, FIRST_DAY, MONTH, TRAINING_SEED, TRIAL_SEEDS, YEAR
+from alarmstack.pipelines.demo import DROP_SEED, MONTH, TRAINING_SEED, TRIAL_SEEDS, YEAR
 from alarmstack.pipelines.etl.local import Archive, manifest_facts, run
 from alarmstack.pipelines.etl.tables import read_intervals
 from alarmstack.pipelines.local import latest_examples, newest

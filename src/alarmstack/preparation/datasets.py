@@ -15,6 +15,7 @@ import polars as pl
 from alarmstack.core.errors import SourceError
 from alarmstack.core.intervals import STATISTICS, IntervalBlock, number_segments
 from alarmstack.core.plant import Plant, write_duration
+from alarmstack.core.whole_files import replacing
 from alarmstack.preparation.derived import column
 
 LABEL, REGIME = "anomaly_label", "regime"
@@ -118,10 +119,8 @@ def block_from_table(plant: Plant, table: pl.DataFrame) -> IntervalBlock:
 
 def write_csv(plant: Plant, table: pl.DataFrame, path: Path) -> None:
     """Write a table in plant time, with UTC offsets when they differ. The file is never partial."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    _in_plant_time(plant, table).write_csv(partial)
-    partial.replace(path)
+    with replacing(path) as partial:
+        _in_plant_time(plant, table).write_csv(partial)
 
 
 def as_csv(plant: Plant, table: pl.DataFrame) -> bytes:

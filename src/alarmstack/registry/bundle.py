@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from alarmstack.alarms.drift import ReferenceDistribution
+from alarmstack.core.checksum import fingerprint
 from alarmstack.core.errors import DamagedError, FeatureError, RegistryError
 from alarmstack.core.intervals import Floats
 from alarmstack.core.model_list import Kind, ModelEntry
@@ -31,7 +32,7 @@ from alarmstack.models.graph import INPUT, OUTPUT, open_graph
 from alarmstack.models.native import to_native
 from alarmstack.models.normality import NormalModel
 from alarmstack.preparation.labels import REGIMES
-from alarmstack.registry.manifest import manifest_of, read_folder, sha256, write_folder
+from alarmstack.registry.manifest import manifest_of, read_folder, write_folder
 
 KINDS: dict[str, Kind] = {
     "alarm": "probability",
@@ -193,7 +194,7 @@ class Bundle:
     @cached_property
     def digest(self) -> str:
         """The digest of the folder that `save` writes: Bundles with equal digests are equal."""
-        return sha256(manifest_of(self._files))
+        return fingerprint(manifest_of(self._files))
 
     @classmethod
     def load(cls, folder: Path, digest: str | None = None, what: str = "") -> Bundle:

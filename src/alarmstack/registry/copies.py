@@ -14,10 +14,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 
 from alarmstack.core.errors import DamagedError
+from alarmstack.core.whole_files import PARTIAL, replacing
 from alarmstack.registry.bundle import Bundle, checked_name
 from alarmstack.registry.manifest import Digest
 
-CURRENT, PARTIAL = "current.json", ".partial"
+CURRENT = "current.json"
 VERSION = "^[0-9]{1,18}$"
 
 
@@ -76,9 +77,8 @@ class Copies:
         _remove(final_folder)
         partial_folder.rename(final_folder)
         current = Current(version=copy.version, promoted=copy.promoted, digest=copy.bundle.digest)
-        partial_file = home / f"{CURRENT}{PARTIAL}"
-        partial_file.write_text(json.dumps(current.model_dump()), encoding="utf-8")
-        partial_file.replace(home / CURRENT)
+        with replacing(home / CURRENT) as partial_file:
+            partial_file.write_text(json.dumps(current.model_dump()), encoding="utf-8")
         self._tidy(home, copy.version)
 
     def remove(self, name: str) -> None:

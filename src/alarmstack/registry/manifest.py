@@ -7,7 +7,6 @@ together.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from alarmstack.core.checksum import fingerprint
 from alarmstack.core.errors import DamagedError
 
 MANIFEST = "manifest.json"
@@ -37,13 +37,8 @@ def manifest_of(files: Mapping[str, bytes]) -> bytes:
     >>> manifest_of({"b": b"", "a": b""}) == manifest_of({"a": b"", "b": b""})
     True
     """
-    listed = {name: sha256(files[name]) for name in sorted(files)}
+    listed = {name: fingerprint(files[name]) for name in sorted(files)}
     return json.dumps({"files": listed}, indent=1).encode()
-
-
-def sha256(content: bytes) -> str:
-    """SHA-256 in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> str:
@@ -53,7 +48,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> str:
         (folder / name).write_bytes(content)
     manifest = manifest_of(files)
     (folder / MANIFEST).write_bytes(manifest)
-    return sha256(manifest)
+    return fingerprint(manifest)
 
 
 def read_folder(
@@ -74,16 +69,16 @@ def read_folder(
         )
         return content
     text = manifest.read_bytes()
-    if digest is not None and sha256(text) != digest:
+    if digest is not None and fingerprint(text) != digest:
         raise DamagedError(f"{MANIFEST} is not the one that was published")
     try:
         listed = Manifest.model_validate_json(text).files
     except ValidationError as error:
         raise DamagedError(f"{MANIFEST} is not readable") from error
     for name in names:
-        if listed.get(name) != sha256(content[name]):
+        if listed.get(name) != fingerprint(content[name]):
             raise DamagedError(f"{name} is not the file that its manifest lists")
     return content
 
 
-__all__ = ["MANIFEST", "Digest", "manifest_of", "read_folder", "sha256", "write_folder"]
+__all__ = ["MANIFEST", "Digest", "manifest_of", "read_folder", "write_folder"]

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from rich.table import Table
 
+from alarmstack.core.clock import FIRST_DAY
 from alarmstack.core.errors import SourceError
 from alarmstack.core.intervals import Floats, IntervalBlock
 from alarmstack.core.plant import Plant
@@ -25,7 +25,6 @@ from alarmstack.preparation.interval_closer import close_intervals
 from alarmstack.preparation.labels import episodes, in_alarm
 from alarmstack.simulator.simulation import simulate
 
-FIRST_DAY = datetime(2023, 1, 1, tzinfo=UTC)
 DAYS = 112
 RATE_DAYS = 28
 """The number of onsets is given for this many days."""

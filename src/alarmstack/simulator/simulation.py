@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from alarmstack.core.intervals import READING_SCHEMA
+from alarmstack.core.intervals import LOG_SCHEMA, READING_SCHEMA
 from alarmstack.core.plant import Plant
 from alarmstack.preparation.derived import any_rule
 from alarmstack.preparation.interval_closer import close_intervals
@@ -38,11 +38,6 @@ TRUTH_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "breakout": UTC_TIME,
     "limit_crossing": UTC_TIME,
     "end": UTC_TIME,
-}
-LOG_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "start": UTC_TIME,
-    "end": UTC_TIME,
-    "description": pl.String,
 }
 
 

@@ -11,17 +11,12 @@ from pathlib import Path
 import polars as pl
 
 from alarmstack.core.errors import SourceError
+from alarmstack.core.intervals import LOG_SCHEMA
 from alarmstack.core.plant import Plant
 from alarmstack.sources.cells import cells_of, read_instants
 from alarmstack.sources.grids import DEFAULT_LIMITS, read_grid
 from alarmstack.sources.limits import Limits
 from alarmstack.sources.problems import FINDING_SCHEMA, Problem, as_problems
-
-LOG_SCHEMA = {
-    "start": pl.Datetime("us", "UTC"),
-    "end": pl.Datetime("us", "UTC"),
-    "description": pl.String(),
-}
 
 
 def read_operator_log(
@@ -74,4 +69,4 @@ def read_operator_log(
     return good.select(*LOG_SCHEMA).sort("start", maintain_order=True), problems
 
 
-__all__ = ["LOG_SCHEMA", "read_operator_log"]
+__all__ = ["read_operator_log"]

@@ -8,7 +8,6 @@ files of `latest/` are copies for people.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import obstore
 from obstore.store import LocalStore, ObjectStore, S3Store
 
+from alarmstack.core.checksum import fingerprint
 from alarmstack.core.errors import StorageError
 from alarmstack.core.settings import Settings
 
@@ -185,9 +185,4 @@ def _opened(url: str, endpoint: str | None) -> ObjectStore:
     )
 
 
-def fingerprint(content: bytes) -> str:
-    """SHA-256 in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()
-
-
-__all__ = ["Store", "fingerprint"]
+__all__ = ["Store"]

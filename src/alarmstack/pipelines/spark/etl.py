@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pyarrow as pa
 
+from alarmstack.core.checksum import fingerprint
 from alarmstack.features.examples import examples, sealed_row
 from alarmstack.pipelines.etl.local import Archive, manifest_facts, run_name, schemas
 from alarmstack.pipelines.etl.tables import as_parquet, balanced_table, row_tables
@@ -31,7 +32,6 @@ from alarmstack.pipelines.spark.pieces import (
 )
 from alarmstack.preparation.intake import Intake
 from alarmstack.preparation.labels import RegimeBands, episodes
-from alarmstack.storage.files import fingerprint
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from alarmstack.core.checksum import fingerprint
 from alarmstack.core.intervals import Floats
 from alarmstack.core.plant import Plant
 from alarmstack.pipelines.scoring import results, row_scores, series_scores
@@ -37,7 +38,7 @@ from alarmstack.preparation.datasets import LABEL, as_csv
 from alarmstack.preparation.derived import any_rule
 from alarmstack.registry import Bundle
 from alarmstack.registry.bundle import BLOCK
-from alarmstack.storage.files import Store, fingerprint
+from alarmstack.storage.files import Store
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

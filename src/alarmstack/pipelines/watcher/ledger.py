@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from alarmstack.core.errors import StorageError
+from alarmstack.core.whole_files import replacing
 
 Outcome = Literal["taken", "handed over", "refused"]
 Key = tuple[str, str]
@@ -117,10 +118,8 @@ class Ledger:
         self._unwritten.clear()
 
     def _write_begun(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._note.with_suffix(".partial")
-        partial.write_text(json.dumps([[*key, times] for key, times in self._begun.items()]))
-        partial.replace(self._note)
+        with replacing(self._note) as partial:
+            partial.write_text(json.dumps([[*key, times] for key, times in self._begun.items()]))
         self._begun_changed = False
 
 

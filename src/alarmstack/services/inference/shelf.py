@@ -20,6 +20,7 @@ from typing import Any
 
 import alarmstack
 from alarmstack import __version__
+from alarmstack.core.checksum import fingerprint
 from alarmstack.core.errors import AlarmstackError, NotPromotedError, RegistryError, ServiceError
 from alarmstack.core.model_list import ModelEntry, model_list
 from alarmstack.core.plant import Plant, write_duration
@@ -29,7 +30,6 @@ from alarmstack.models.normality import NormalModel, monitored
 from alarmstack.registry import Bundle, Registry
 from alarmstack.registry.bundle import BLOCK
 from alarmstack.registry.copies import Copies, Copy
-from alarmstack.registry.manifest import sha256
 from alarmstack.registry.mlflow_registry import ServingVersions
 from alarmstack.services.inference.probe import probed
 from alarmstack.services.schemas.inference import ModelRef, ModelStatus, Ready, TaskState
@@ -367,9 +367,8 @@ class Shelf:
             (name, loaded.version, loaded.digest or loaded.bundle.digest)
             for name, loaded in self.loaded.items()
         )
-        return sha256(json.dumps([code_fingerprint(), self.plant.fingerprint, models]).encode())[
-            :16
-        ]
+        everything = json.dumps([code_fingerprint(), self.plant.fingerprint, models])
+        return fingerprint(everything.encode())[:16]
 
     def ready(self, tasks: Collection[TaskState] = ()) -> Ready:
         """Whether all required models are loaded and all tasks are running, and the state of
@@ -491,10 +490,10 @@ def code_fingerprint() -> str:
     """SHA-256 of the version and of every source file of alarmstack, at the first call."""
     home = Path(alarmstack.__file__).parent
     sources = {
-        str(file.relative_to(home)): sha256(file.read_bytes())
+        str(file.relative_to(home)): fingerprint(file.read_bytes())
         for file in sorted(home.rglob("*.py"))
     }
-    return sha256(json.dumps([__version__, sources]).encode())
+    return fingerprint(json.dumps([__version__, sources]).encode())
 
 
 __all__ = ["LoadedModel", "Shelf", "code_fingerprint"]

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from alarmstack.alarms.retraining import DriftState
 from alarmstack.core.model_list import Kind
 from alarmstack.services.schemas.horizons import Horizon, HorizonHours, WithHorizon
 from alarmstack.services.schemas.inference import (
@@ -470,9 +471,6 @@ class Overview(_Body):
     )
     status: FeedStatus
     state: PlantState
-
-
-DriftState = Literal["usual", "drifted", "learning", "few rows"]
 
 
 class Drifting(_Body):

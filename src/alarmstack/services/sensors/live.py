@@ -27,6 +27,7 @@ from alarmstack.core.clock import EPOCH
 from alarmstack.core.errors import ServiceError
 from alarmstack.core.intervals import READING_SCHEMA, IntervalBlock, join
 from alarmstack.core.plant import Plant
+from alarmstack.core.whole_files import replacing
 from alarmstack.preparation.interval_closer import CloserState, close, instant_of, open_at
 from alarmstack.services.schemas.sensors import KEPT_READINGS
 from alarmstack.simulator import SIMULATOR_VERSION
@@ -325,10 +326,8 @@ class LivePlant:
 
 def write_saved(path: Path, content: str) -> None:
     """Replace the saved plant: the old or the new file, never a partial one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(content, encoding="utf-8")
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_text(content, encoding="utf-8")
 
 
 def past_events(plant: Plant, days: float, seed: int) -> list[Happening]:

@@ -9,9 +9,9 @@ once, and a number for the thresholds and versions.
 
 from __future__ import annotations
 
-import hashlib
 import json
 
+from alarmstack.core.checksum import fingerprint
 from alarmstack.storage.database.tables import Body
 
 CHAMPIONS, CHALLENGERS = "spoken", "shadows"
@@ -72,7 +72,7 @@ def join(own: Body, shared: Body) -> Body:
 
 def digest(shared: Body) -> str:
     """A key that is equal for equal thresholds and versions."""
-    return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
+    return fingerprint(json.dumps(shared, sort_keys=True).encode())
 
 
 __all__ = ["CHALLENGERS", "CHAMPIONS", "digest", "join", "split"]

@@ -6,13 +6,13 @@ rows are kept.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alarmstack.core.checksum import fingerprint
 from alarmstack.storage.database.tables import Quarantined
 
 LONGEST_CONTENT = 4000
@@ -23,7 +23,7 @@ async def store(
     session: AsyncSession, plant: str, content: str, reason: str, now: datetime
 ) -> datetime | None:
     """Store a row. Returns when the same row last arrived; None for a new one."""
-    digest = hashlib.sha256(content.encode(errors="replace")).hexdigest()
+    digest = fingerprint(content.encode(errors="replace"))
     same = select(Quarantined).where(Quarantined.plant == plant, Quarantined.digest == digest)
     stored = (await session.scalars(same)).one_or_none()
     if stored is None:
