@@ -102,14 +102,12 @@ UNITS: Mapping[str, Mapping[str, Unit]] = {
 """Quantity → unit → what it is. Spellings are compared without regard to case. A unit that differs
 from another one in case alone (mW, MW) is therefore left out.
 """
-ALLOWED_UNITS = tuple(
-    name for units in UNITS.values() for name, unit in units.items() if unit.in_plant
-)
+_UNITS = {name: unit for units in UNITS.values() for name, unit in units.items()}
+ALLOWED_UNITS = tuple(name for name, unit in _UNITS.items() if unit.in_plant)
 """The units that plant.toml may use."""
 _NAMES = {
     spelling.casefold(): name
-    for units in UNITS.values()
-    for name, unit in units.items()
+    for name, unit in _UNITS.items()
     for spelling in (name, *unit.spellings)
 }
 _QUANTITIES = {name: quantity for quantity, units in UNITS.items() for name in units}

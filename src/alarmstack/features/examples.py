@@ -166,11 +166,14 @@ def with_between(base: Examples, blocks: Sequence[tuple[IntervalBlock, Mask]]) -
         return base
     phases = len(blocks) + 1
     parts = [_between(base, block, alarm, phases) for block, alarm in blocks]
+    targets = {}
+    for horizon in base.plant.time.horizons:
+        targets[horizon] = np.concatenate([part.target[horizon] for part in parts])
     between = Between(
-        np.concatenate([p.row for p in parts]),
-        np.concatenate([p.start for p in parts]),
-        np.concatenate([p.window for p in parts]),
-        {h: np.concatenate([p.target[h] for p in parts]) for h in base.plant.time.horizons},
+        np.concatenate([part.row for part in parts]),
+        np.concatenate([part.start for part in parts]),
+        np.concatenate([part.window for part in parts]),
+        targets,
         phases,
     )
     return replace(base, between=between)

@@ -178,11 +178,14 @@ def _portrait(blocks: Sequence[IntervalBlock], tag: str) -> Portrait:
     )
 
 
+def _values(block: IntervalBlock, tags: Sequence[str]) -> Floats:
+    """The medians of some tags: float64 [tags, rows]."""
+    return np.stack([block.statistic(tag) for tag in tags])
+
+
 def _correlations(blocks: Sequence[IntervalBlock], tags: Sequence[str]) -> Floats:
     """Correlations of all pairs of tags: float64 [pairs]."""
-    values = np.concatenate(
-        [np.stack([block.statistic(tag) for tag in tags]) for block in blocks], axis=1
-    )
+    values = np.concatenate([_values(block, tags) for block in blocks], axis=1)
     known = ~np.isnan(values).any(axis=0)
     return np.asarray(np.corrcoef(values[:, known])[np.triu_indices(len(tags), 1)])
 

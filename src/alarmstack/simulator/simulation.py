@@ -20,7 +20,7 @@ from alarmstack.core.plant import Plant
 from alarmstack.preparation.derived import any_rule
 from alarmstack.preparation.interval_closer import close_intervals
 from alarmstack.simulator.dynamics import BATCH, Motion, State, jittered
-from alarmstack.simulator.events import Happening, schedule
+from alarmstack.simulator.events import HOUR, Happening, schedule
 from alarmstack.simulator.historian import since, written
 from alarmstack.simulator.parameters import Parameters, load_parameters
 
@@ -130,7 +130,7 @@ def _operator_log(
     ]
     if len(logged) > 1:
         logged.pop(int(random.integers(len(logged))))
-    low, high = (d.total_seconds() / 3600 for d in parameters.late_log)
+    low, high = (late.total_seconds() / HOUR for late in parameters.late_log)
     rows = [
         (
             since(begin, float(np.floor(happened.breakout + random.uniform(low, high)))),

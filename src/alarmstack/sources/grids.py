@@ -170,7 +170,8 @@ def _csv(path: Path, limits: Limits) -> Grid:
         truncate_ragged_lines=True,
         missing_columns="insert",
     )
-    head, below = _split_header([[cell or "" for cell in row] for row in frame.head(1).rows()])
+    first_row = frame.head(1).fill_null("")
+    head, below = _split_header(first_row.rows())
     body = frame.slice(below)
     return Grid(
         head,

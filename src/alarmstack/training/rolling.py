@@ -199,13 +199,21 @@ def join(parts: Sequence[Rolling]) -> Rolling:
     return Rolling(
         first.plant,
         first.step,
-        np.concatenate([p.quiet for p in parts]),
+        np.concatenate([part.quiet for part in parts]),
         np.concatenate(onsets),
         np.concatenate(segments),
-        {name: np.concatenate([p.scores[name] for p in parts]) for name in first.scores},
-        {name: np.concatenate([p.held[name] for p in parts]) for name in first.held},
-        np.concatenate([p.precursor for p in parts]),
+        _concatenated([part.scores for part in parts]),
+        _concatenated([part.held for part in parts]),
+        np.concatenate([part.precursor for part in parts]),
     )
+
+
+def _concatenated(parts: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
+    """The scores of several plants, one after the other, by name."""
+    scores = {}
+    for name in parts[0]:
+        scores[name] = np.concatenate([part[name] for part in parts])
+    return scores
 
 
 __all__ = ["AS_REGISTERED", "Rolling", "evaluate_stride", "join", "roll"]

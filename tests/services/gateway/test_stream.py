@@ -126,6 +126,7 @@ async def test_an_idle_stream_carries_a_heartbeat(plant: Plant, tmp_path: object
 
 
 async def _until_comment(answer: httpx.Response) -> AsyncIterator[str]:
+    """The lines up to the first comment. `EventSource` skips comments, so it is not used here."""
     async for line in answer.aiter_lines():
         yield line
         if line.startswith(":"):

@@ -28,10 +28,14 @@ async def csv_lines(database: Database, user_id: int, wanted: entries.Filter) ->
             rows = await entries.lines(session, user_id, wanted, before, LINES_AT_A_TIME)
         if not rows:
             return
-        yield _written([cell(value) for value in line] for line in rows)
+        yield _written(map(_cells, rows))
         before = rows[-1][0]
         # A fast client must not keep the event loop from other requests.
         await asyncio.sleep(0)
+
+
+def _cells(line: Sequence[object]) -> list[object]:
+    return [cell(value) for value in line]
 
 
 def _written(lines: Iterable[Sequence[object]]) -> str:

@@ -7,11 +7,13 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from typing import Any
 
 from fastapi import FastAPI, HTTPException, Query
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Lifespan
 
 from alarmstack import __version__
 from alarmstack.core.errors import (
@@ -54,6 +56,9 @@ from alarmstack.services.schemas.observations import Observation, preset_rows
 REFRESH_SECONDS = 5.0
 """Wall seconds between two checks of the registry."""
 BINS = tuple(i / 10 for i in range(1, 11))
+"""Bucket bounds of scores."""
+WITHOUT_MODEL = answers(400, 404, 413, 422, 503)
+"""Errors of a request to a model that the plant may not have, or that may not be available."""
 
 
 class ScoreMeter:
@@ -103,6 +108,34 @@ def create_app(
 ) -> FastAPI:
     """The inference API of a shelf of models."""
     tasks = tasks or Tasks()
+    app = FastAPI(
+        title="alarmstack inference API",
+        version=__version__,
+        lifespan=_lifespan(shelf, tasks, refresh_seconds),
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    serve_docs(app)
+    meter = Meter()
+    scores = ScoreMeter(meter, shelf)
+    _serve_predictions(app, shelf, scores)
+    handle_errors(app)
+    limit_bodies(app)
+    _handle_own_errors(app)
+    meter.watch(app)
+    _serve_state(app, shelf, tasks)
+    _serve_forecasts(app, shelf, scores)
+    _serve_recommendations(app)
+    _serve_explanations(app, shelf)
+    _serve_assessments(app, shelf, scores)
+    _give_examples(app, shelf.plant)
+    return app
+
+
+def _lifespan(shelf: Shelf, tasks: Tasks, refresh_seconds: float) -> Lifespan[FastAPI]:
+    """While the app runs, a task checks the registry."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -116,46 +149,34 @@ def create_app(
         with suppress(asyncio.CancelledError):
             await task
 
-    app = FastAPI(
-        title="alarmstack inference API",
-        version=__version__,
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
-        telemetry={"tracing": False, "metrics": False, "logs": False},
-    )
-    serve_docs(app)
-    meter = Meter()
-    scores = ScoreMeter(meter, shelf)
-    plant, champion = shelf.plant, shelf.predictor
-    default_model = champion or next((entry.name for entry in shelf.entries), "")
-    refused = answers(400, 413, 422)
-    unavailable, without_model = answers(400, 413, 422, 503), answers(400, 404, 413, 422, 503)
+    return lifespan
+
+
+def _serve_predictions(app: FastAPI, shelf: Shelf, scores: ScoreMeter) -> None:
+    """The most frequent request: matched before all other routes, and its body is parsed and
+    validated in one pass.
+    """
 
     async def predict(request: Request) -> Response:
         """Risk of alarm now from one row of features, or any subset of them."""
-        asked = parsed(PredictRequest, await request.body())
-        answer = outputs.predict(shelf, asked.features)
-        scores.note(champion, answer.risk_score, len(answer.missing))
+        body = parsed(PredictRequest, await request.body())
+        answer = outputs.predict(shelf, body.features)
+        scores.note(shelf.predictor, answer.risk_score, len(answer.missing))
         return Response(answer.model_dump_json(), media_type="application/json")
 
-    # The most frequent request: matched before all other routes, and its body is parsed and
-    # validated in one pass.
-    body = body_of(PredictRequest)
     route = Plain(
         "/predict",
         predict,
         methods=["POST"],
         response_model=Prediction,
-        responses=without_model,
-        openapi_extra=body,
+        responses=WITHOUT_MODEL,
+        openapi_extra=body_of(PredictRequest),
     )
     app.router.routes.insert(0, route)
-    handle_errors(app)
-    limit_bodies(app)
-    _handle_own_errors(app)
-    meter.watch(app)
+
+
+def _serve_state(app: FastAPI, shelf: Shelf, tasks: Tasks) -> None:
+    """Whether the service is ready, its models, and their reference distributions."""
 
     @app.get("/health")
     async def health() -> Health:
@@ -187,20 +208,30 @@ def create_app(
         """Reference distributions of the training data, against which drift is measured."""
         return outputs.references(shelf)
 
-    @app.post("/forecast", responses=without_model)
+
+def _serve_forecasts(app: FastAPI, shelf: Shelf, scores: ScoreMeter) -> None:
+    @app.post("/forecast", responses=WITHOUT_MODEL)
     def forecast(asked: ForecastRequest) -> Forecast:
         """Probability that an alarm begins within the horizon after the last of the rows."""
         assert asked.ahead is not None, "the body requires a horizon"
-        answer = outputs.forecast(plant, shelf, asked.ahead, asked.recent_observations)
+        answer = outputs.forecast(shelf.plant, shelf, asked.ahead, asked.recent_observations)
         scores.note(answer.model.name, answer.anomaly_probability, len(answer.missing))
         return answer
 
-    @app.post("/recommend", responses=refused)
+
+def _serve_recommendations(app: FastAPI) -> None:
+    @app.post("/recommend", responses=answers(400, 413, 422))
     async def recommend(asked: RecommendRequest) -> Recommendation:
         """What to do about a risk, and how urgently."""
         return outputs.recommend(asked.failure_frequency_48, asked.risk_score)
 
-    @app.post("/explain", responses=without_model)
+
+def _serve_explanations(app: FastAPI, shelf: Shelf) -> None:
+    """The contributions to one score, and the importance of a model's inputs."""
+    plant, names = shelf.plant, [entry.name for entry in shelf.entries]
+    default_model = shelf.predictor or next(iter(names), "")
+
+    @app.post("/explain", responses=WITHOUT_MODEL)
     def explain(asked: ExplainRequest) -> Explanation:
         """Contribution of each input to a score."""
         features, rows, horizon = asked.features, asked.recent_observations, asked.ahead
@@ -220,15 +251,13 @@ def create_app(
         model: str = Query(default=default_model, max_length=200, description="Registry name."),
     ) -> Importances:
         """Importance of each input of a model."""
-        if model not in {entry.name for entry in shelf.entries}:
-            raise HTTPException(
-                404,
-                f"model {model!r} is unknown: use one of "
-                f"{', '.join(entry.name for entry in shelf.entries)}",
-            )
+        if model not in names:
+            raise HTTPException(404, f"model {model!r} is unknown: use one of {', '.join(names)}")
         return outputs.importances(plant, shelf.model(model))
 
-    @app.post("/assess", responses=unavailable)
+
+def _serve_assessments(app: FastAPI, shelf: Shelf, scores: ScoreMeter) -> None:
+    @app.post("/assess", responses=answers(400, 413, 422, 503))
     def assess(asked: AssessRequest) -> Assessment:
         """Outputs of all models for the last of the intervals."""
         answer = _assess(shelf, asked.intervals)
@@ -238,9 +267,6 @@ def create_app(
                 scores.note(output.name, score, len(output.missing))
         return answer
 
-    _give_examples(app, plant)
-    return app
-
 
 def _give_examples(app: FastAPI, plant: Plant) -> None:
     """Add the plant's presets to the OpenAPI document, as examples of bodies."""
@@ -249,16 +275,7 @@ def _give_examples(app: FastAPI, plant: Plant) -> None:
         p.name: {"summary": p.title, "value": {"features": p.features}}
         for p in plant.screen.predict_presets
     }
-    windows = {
-        p.name: (
-            p.title,
-            [
-                row.model_dump(exclude={"timestamp", "segment"})
-                for row in preset_rows(plant, p.name)
-            ],
-        )
-        for p in plant.screen.forecast_presets
-    }
+    windows = {p.name: (p.title, _window(plant, p.name)) for p in plant.screen.forecast_presets}
     horizons = [entry.horizon for entry in model_list(plant) if entry.horizon is not None]
     forecasts = {
         name: {
@@ -282,6 +299,12 @@ def _give_examples(app: FastAPI, plant: Plant) -> None:
         schema["paths"][path]["post"]["requestBody"]["content"]["application/json"]["examples"] = (
             examples
         )
+
+
+def _window(plant: Plant, preset: str) -> list[dict[str, Any]]:
+    """The rows of a forecast preset, as they are written in a body."""
+    rows = preset_rows(plant, preset)
+    return [row.model_dump(exclude={"timestamp", "segment"}) for row in rows]
 
 
 def _assess(shelf: Shelf, rows: list[Observation]) -> Assessment:

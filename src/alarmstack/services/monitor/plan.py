@@ -40,7 +40,11 @@ def block(validator: Validator, rows: Sequence[Body], cadence: timedelta) -> lis
     segments = [row["segment"] for row in sent if row.get("segment", -1) not in (None, -1)]
     if all(before <= after for before, after in pairwise(segments)):
         return sent
-    return [{key: value for key, value in row.items() if key != "segment"} for row in sent]
+    return [_without_segment(row) for row in sent]
+
+
+def _without_segment(row: Body) -> Body:
+    return {key: value for key, value in row.items() if key != "segment"}
 
 
 def _start(row: Body) -> datetime:

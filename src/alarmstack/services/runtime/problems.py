@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -78,13 +79,14 @@ def handle_errors(app: FastAPI, *, secret_paths: Sequence[str] = ()) -> None:
         return response
 
 
-def _complaint(error: dict[str, object], *, shown: bool = True) -> str:
+def _complaint(error: Mapping[str, Any], *, shown: bool = True) -> str:
     """What is wrong with which value.
 
     The value itself is repeated where it is `shown`, short, and neither named nor written like a
     secret.
     """
-    where = ".".join(str(part) for part in error["loc"] if part != "body")[:LONGEST_SHOWN]  # type: ignore[attr-defined]
+    place = [str(part) for part in error["loc"] if part != "body"]
+    where = ".".join(place)[:LONGEST_SHOWN]
     if not shown and error["type"] == "extra_forbidden":
         where = ""  # An unknown name was chosen by the sender: it may contain anything.
     given = error.get("input")

@@ -24,6 +24,7 @@ import polars as pl
 from fastapi import FastAPI, HTTPException, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from prometheus_client import Gauge
+from starlette.types import Lifespan
 
 from alarmstack import __version__
 from alarmstack.core.clock import EPOCH
@@ -51,6 +52,7 @@ from alarmstack.services.schemas.sensors import (
 )
 from alarmstack.services.sensors.live import (
     KEPT_DAYS,
+    KEPT_HOURS,
     LivePlant,
     Snapshot,
     TagReading,
@@ -69,6 +71,7 @@ LARGEST_SEED = 2**63 - 1
 HISTORY_DAYS = KEPT_DAYS
 CALM_DAYS = 2
 """Days before the start without events, so that a new scenario is easy to see."""
+SECONDS_AN_HOUR = 3600
 TICK = 0.2
 """Wall seconds between two steps of the clock."""
 LONGEST_MOVE = 12.0
@@ -124,7 +127,7 @@ class Player:
     def due(self) -> float:
         """The hour that the plant's clock should show."""
         wall, hours = self._origin
-        return hours + (self._clock() - wall) * self.speed / 3600
+        return hours + (self._clock() - wall) * self.speed / SECONDS_AN_HOUR
 
     def tick(self) -> None:
         """Move the plant to its clock, and publish what happened."""
@@ -343,12 +346,38 @@ def start_player(
             now - timedelta(days=HISTORY_DAYS),
             events=past_events(plant, HISTORY_DAYS - CALM_DAYS, seed),
         )
-        live.advance(HISTORY_DAYS * 24)
+        live.advance(KEPT_HOURS)
     return Player(live, speed, saved, flush, unflushed=unflushed, keep_days=keep_days)
 
 
 def create_app(player: Player) -> FastAPI:
     """The sensor API over a player."""
+    tasks = Tasks()
+    app = FastAPI(
+        title="alarmstack sensor API",
+        version=__version__,
+        lifespan=_lifespan(player, tasks),
+        docs_url=None,
+        redoc_url=None,
+    )
+    serve_docs(app)
+    handle_errors(app)
+    limit_bodies(app)
+    meter = Meter()
+    meter.watch(app)
+    _add_metrics(meter, player)
+    meter.watch_tasks(tasks)
+    serve_ready(app, tasks)
+    _serve_health(app)
+    _serve_readings(app, player)
+    _serve_intervals(app, player)
+    _serve_feed(app, player)
+    _serve_scenarios(app, player)
+    return app
+
+
+def _lifespan(player: Player, tasks: Tasks) -> Lifespan[FastAPI]:
+    """While the app runs, the player's tasks run. At the end the plant is saved."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -359,49 +388,43 @@ def create_app(player: Player) -> FastAPI:
             await running
         player.end()
 
-    live, tasks = player.live, Tasks()
-    app = FastAPI(
-        title="alarmstack sensor API",
-        version=__version__,
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-    )
-    serve_docs(app)
-    handle_errors(app)
-    limit_bodies(app)
-    meter = Meter()
-    meter.watch(app)
-    clock = Gauge(
-        "alarmstack_plant_time_seconds", "The plant's clock, Unix seconds.", registry=meter.registry
-    )
-    clock.set_function(lambda: live.now.timestamp())
-    closed = Gauge(
-        "alarmstack_intervals_closed",
-        "Closed intervals since the plant began.",
-        registry=meter.registry,
-    )
-    closed.set_function(lambda: live.closed_hours)
+    return lifespan
 
-    waiting = Gauge(
-        "alarmstack_unflushed_readings",
-        "Readings that wait for the store.",
-        registry=meter.registry,
-    )
-    waiting.set_function(lambda: player.unflushed)
-    dropped = Gauge(
-        "alarmstack_dropped_readings",
-        "Readings dropped because the store did not answer.",
-        registry=meter.registry,
-    )
-    dropped.set_function(lambda: player.dropped)
-    meter.watch_tasks(tasks)
-    serve_ready(app, tasks)
 
+def _add_metrics(meter: Meter, player: Player) -> None:
+    """The plant's clock, and the readings that wait for the store or were dropped."""
+    live = player.live
+    gauges: dict[str, tuple[str, Callable[[], float]]] = {
+        "alarmstack_plant_time_seconds": (
+            "The plant's clock, Unix seconds.",
+            lambda: live.now.timestamp(),
+        ),
+        "alarmstack_intervals_closed": (
+            "Closed intervals since the plant began.",
+            lambda: live.closed_hours,
+        ),
+        "alarmstack_unflushed_readings": (
+            "Readings that wait for the store.",
+            lambda: player.unflushed,
+        ),
+        "alarmstack_dropped_readings": (
+            "Readings dropped because the store did not answer.",
+            lambda: player.dropped,
+        ),
+    }
+    for name, (description, value) in gauges.items():
+        Gauge(name, description, registry=meter.registry).set_function(value)
+
+
+def _serve_health(app: FastAPI) -> None:
     @app.get("/health")
     async def health() -> Health:
         """The process is running."""
         return Health(version=__version__)
+
+
+def _serve_readings(app: FastAPI, player: Player) -> None:
+    """The newest reading and the last ones."""
 
     @app.get("/sensors/live")
     async def newest() -> Live:
@@ -415,17 +438,20 @@ def create_app(player: Player) -> FastAPI:
         ] = 60,
     ) -> Readings:
         """The last readings, one for each step of the plant, oldest first."""
-        kept = list(live.readings)[-n:]
+        kept = list(player.live.readings)[-n:]
         readings = [player.reading(snapshot) for snapshot in kept]
         ages = [player.ages(snapshot) for snapshot in kept]
         setpoints = [player.setpoints(snapshot) for snapshot in kept]
         return Readings(readings=readings, count=len(kept), ages=ages, setpoints=setpoints)
 
+
+def _serve_intervals(app: FastAPI, player: Player) -> None:
+    """The closed intervals, and those that end at a stride."""
+    live = player.live
+
     @app.get("/sensors/intervals")
     async def intervals(
-        n: Annotated[
-            int, Query(ge=1, le=KEPT_DAYS * 24, description="How many of the newest.")
-        ] = 20,
+        n: Annotated[int, Query(ge=1, le=KEPT_HOURS, description="How many of the newest.")] = 20,
     ) -> Intervals:
         """The last closed intervals at the plant's cadence, oldest first."""
         block = live.intervals
@@ -434,9 +460,7 @@ def create_app(player: Player) -> FastAPI:
 
     @app.get("/sensors/rolling")
     async def rolling(
-        n: Annotated[
-            int, Query(ge=1, le=KEPT_DAYS * 24, description="How many of the newest.")
-        ] = 20,
+        n: Annotated[int, Query(ge=1, le=KEPT_HOURS, description="How many of the newest.")] = 20,
     ) -> Intervals:
         """The last intervals of one cadence, oldest first. The newest ends at the last stride.
 
@@ -446,10 +470,14 @@ def create_app(player: Player) -> FastAPI:
         rows = [] if block is None else to_rows(live.plant, block)
         return Intervals(intervals=rows, count=len(rows))
 
+
+def _serve_feed(app: FastAPI, player: Player) -> None:
+    """The description of the feed, and its events."""
+
     @app.get("/sensors/meta")
     async def meta() -> FeedMeta:
         """The plant and its clock."""
-        plant = live.plant
+        live, plant = player.live, player.live.plant
         return FeedMeta(
             plant=plant.name,
             fingerprint=plant.fingerprint,
@@ -479,6 +507,11 @@ def create_app(player: Player) -> FastAPI:
                 for event in await listener.take():
                     yield event.server_sent()
 
+
+def _serve_scenarios(app: FastAPI, player: Player) -> None:
+    """The scenarios of the plant, and a change of scenario."""
+    live = player.live
+
     @app.get("/scenarios")
     async def scenarios() -> list[Scenario]:
         """The scenarios that the plant can run."""
@@ -500,8 +533,6 @@ def create_app(player: Player) -> FastAPI:
         except ServiceError as error:
             raise HTTPException(404, str(error)) from error
         return player.now()
-
-    return app
 
 
 __all__ = ["SPEED", "Player", "create_app", "start_player"]

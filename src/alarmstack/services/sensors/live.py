@@ -39,6 +39,10 @@ from alarmstack.simulator.parameters import Parameters, load_parameters
 CALM = "normal"
 KEPT_DAYS = 10
 """Days of closed intervals that a client can still get."""
+HOURS_A_DAY = 24
+KEPT_HOURS = KEPT_DAYS * HOURS_A_DAY
+HOURS_A_BASE = HOURS_A_DAY
+"""Plant hours between two stored bases, from one of which a restart computes the plant again."""
 ENDLESS_HOURS = 1e300
 """JSON has no infinity: an event without an end is saved with this one."""
 ROUNDING_STEPS = 1e-9
@@ -88,7 +92,7 @@ class LivePlant:
         self._motion = Motion(self.plant, self.parameters, self.seed)
         self._bases = deque([Base(State(), {}, open_at(self.plant, self.begin))])
         self._head = self._bases[0]
-        self._blocks: deque[IntervalBlock] = deque(maxlen=KEPT_DAYS * 24)
+        self._blocks: deque[IntervalBlock] = deque(maxlen=KEPT_HOURS)
         self.readings: deque[Snapshot] = deque(maxlen=KEPT_READINGS)
         self._shown: deque[TagReading] = deque()
         """Readings that were shown since the oldest base, oldest first."""
@@ -232,9 +236,9 @@ class LivePlant:
         if len(block):
             self._blocks.extend(block.rows(row, row + 1) for row in range(len(block)))
         self._head = replace(self._next, closer=closer)
-        if self._head.motion.hour % 24 == 0:
+        if self._head.motion.hour % HOURS_A_BASE == 0:
             self._bases.append(self._head)
-            while self._head.motion.hour - self._bases[1].motion.hour >= KEPT_DAYS * 24:
+            while self._head.motion.hour - self._bases[1].motion.hour >= KEPT_HOURS:
                 self._bases.popleft()
             oldest = instant_of(self._bases[0].closer.begin)
             while self._shown and self._shown[0][1] < oldest:
@@ -334,7 +338,7 @@ def past_events(plant: Plant, days: float, seed: int) -> list[Happening]:
     """The events of the first days of a plant with that seed, which end before these days do."""
     tags = [instrument.tag for instrument in plant.modelled]
     events = schedule(load_parameters(plant), days, np.random.default_rng(seed), tags)
-    return [event for event in events if event.end < days * 24]
+    return [event for event in events if event.end < days * HOURS_A_DAY]
 
 
 def _saved_event(event: Happening) -> dict[str, Any]:

@@ -59,7 +59,11 @@ class Table(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: Instant, Body: JSON, list[Body]: JSON}  # noqa: RUF012 - SQLAlchemy requires it
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy requires it
+        datetime: Instant,
+        Body: JSON,
+        list[Body]: JSON,
+    }
 
 
 class User(Table):
