@@ -7,7 +7,6 @@ one cadence. All durations stay durations here; `Plant.rows` gives the number of
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tomllib
 from datetime import timedelta
@@ -30,6 +29,7 @@ from pydantic import (
     model_validator,
 )
 
+from alarmstack.core.checksum import fingerprint
 from alarmstack.core.errors import PlantError
 from alarmstack.core.units import ABSOLUTE, ALLOWED_UNITS, GAUGE, PRESSURE, TEMPERATURE, quantity_of
 
@@ -829,9 +829,7 @@ def load_plant(path: Path | str) -> Plant:
         plant = Plant.model_validate(content)
     except ValidationError as error:
         raise PlantError(f"{path}: {_first_reason(error)}") from error
-    return plant.model_copy(
-        update={"folder": path.parent, "fingerprint": hashlib.sha256(text).hexdigest()[:16]}
-    )
+    return plant.model_copy(update={"folder": path.parent, "fingerprint": fingerprint(text)[:16]})
 
 
 def _first_reason(error: ValidationError) -> str:

@@ -6,12 +6,12 @@ quickly.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 from rich.console import Console
 
 from alarmstack import __version__
+from alarmstack.core.checksum import fingerprint
 from alarmstack.core.clock import FIRST_DAY
 from alarmstack.core.plant import Plant, load_plant
 from alarmstack.core.progress import Progress
@@ -161,7 +161,7 @@ class _Work:
 
 def _simulation(plant: Plant) -> str:
     """Fingerprint of the parameters of the simulated plant."""
-    return hashlib.sha256((plant.folder / "simulation.toml").read_bytes()).hexdigest()[:12]
+    return fingerprint((plant.folder / "simulation.toml").read_bytes())[:12]
 
 
 __all__ = ["run_demo"]

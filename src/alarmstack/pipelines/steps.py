@@ -7,7 +7,6 @@ write its results atomically.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from time import monotonic
 
 from rich.console import Console
 
+from alarmstack.core.checksum import fingerprint
 from alarmstack.core.progress import Progress, bar
 from alarmstack.core.whole_files import replacing
 
@@ -36,8 +36,8 @@ class Steps:
 
         `inputs`: a text that changes when the inputs of the step change.
         """
-        self.chain = hashlib.sha256(f"{self.chain}|{title}|{inputs}".encode()).hexdigest()[:16]
-        stamp = self.folder / f"{hashlib.sha256(title.encode()).hexdigest()[:12]}.json"
+        self.chain = fingerprint(f"{self.chain}|{title}|{inputs}".encode())[:16]
+        stamp = self.folder / f"{fingerprint(title.encode())[:12]}.json"
         earlier = _read(stamp)
         if earlier and earlier["chain"] == self.chain and all(path.exists() for path in results):
             self.console.print(f"  [dim]✓[/] {title}: {earlier['summary']} [dim](unchanged)[/]")

@@ -216,9 +216,9 @@ def test_the_open_row_at_its_end_is_the_closed_row(readings: list[tuple[str, int
     opened = rows.block(last)
     for tag in TAGS:
         place = plant.signals.index(tag)
-        spoke = closed.count[-1, place] > 0
+        reported = closed.count[-1, place] > 0
         np.testing.assert_array_equal(
-            opened.values[-1, place], closed.values[-1, place], err_msg=f"{tag}, spoke: {spoke}"
+            opened.values[-1, place], closed.values[-1, place], err_msg=f"{tag}, reported: {reported}"
         )
 
 

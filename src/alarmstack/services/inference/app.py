@@ -211,19 +211,19 @@ def _serve_state(app: FastAPI, shelf: Shelf, tasks: Tasks) -> None:
 
 def _serve_forecasts(app: FastAPI, shelf: Shelf, scores: ScoreMeter) -> None:
     @app.post("/forecast", responses=WITHOUT_MODEL)
-    def forecast(asked: ForecastRequest) -> Forecast:
+    def forecast(body: ForecastRequest) -> Forecast:
         """Probability that an alarm begins within the horizon after the last of the rows."""
-        assert asked.ahead is not None, "the body requires a horizon"
-        answer = outputs.forecast(shelf.plant, shelf, asked.ahead, asked.recent_observations)
+        assert body.ahead is not None, "the body requires a horizon"
+        answer = outputs.forecast(shelf.plant, shelf, body.ahead, body.recent_observations)
         scores.note(answer.model.name, answer.anomaly_probability, len(answer.missing))
         return answer
 
 
 def _serve_recommendations(app: FastAPI) -> None:
     @app.post("/recommend", responses=answers(400, 413, 422))
-    async def recommend(asked: RecommendRequest) -> Recommendation:
+    async def recommend(body: RecommendRequest) -> Recommendation:
         """What to do about a risk, and how urgently."""
-        return outputs.recommend(asked.failure_frequency_48, asked.risk_score)
+        return outputs.recommend(body.failure_frequency_48, body.risk_score)
 
 
 def _serve_explanations(app: FastAPI, shelf: Shelf) -> None:
@@ -232,9 +232,9 @@ def _serve_explanations(app: FastAPI, shelf: Shelf) -> None:
     default_model = shelf.predictor or next(iter(names), "")
 
     @app.post("/explain", responses=WITHOUT_MODEL)
-    def explain(asked: ExplainRequest) -> Explanation:
+    def explain(body: ExplainRequest) -> Explanation:
         """Contribution of each input to a score."""
-        features, rows, horizon = asked.features, asked.recent_observations, asked.ahead
+        features, rows, horizon = body.features, body.recent_observations, body.ahead
         if features is not None and rows is None and horizon is None:
             return outputs.explain_features(plant, outputs.predictor(shelf), features)
         if features is None and rows is not None:
@@ -258,9 +258,9 @@ def _serve_explanations(app: FastAPI, shelf: Shelf) -> None:
 
 def _serve_assessments(app: FastAPI, shelf: Shelf, scores: ScoreMeter) -> None:
     @app.post("/assess", responses=answers(400, 413, 422, 503))
-    def assess(asked: AssessRequest) -> Assessment:
+    def assess(body: AssessRequest) -> Assessment:
         """Outputs of all models for the last of the intervals."""
-        answer = _assess(shelf, asked.intervals)
+        answer = _assess(shelf, body.intervals)
         for output in answer.models:
             if output.model is not None:
                 score = output.score if output.kind == "probability" else None
