@@ -218,7 +218,9 @@ def test_the_open_row_at_its_end_is_the_closed_row(readings: list[tuple[str, int
         place = plant.signals.index(tag)
         reported = closed.count[-1, place] > 0
         np.testing.assert_array_equal(
-            opened.values[-1, place], closed.values[-1, place], err_msg=f"{tag}, reported: {reported}"
+            opened.values[-1, place],
+            closed.values[-1, place],
+            err_msg=f"{tag}, reported: {reported}",
         )
 
 
