@@ -111,7 +111,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 def python_texts(folder: str) -> Iterator[tuple[str, str]]:
     """Strings with a space, among them docstrings, and comments of all modules in a folder."""
-    for file in sorted((REPOSITORY / folder).rglob("*.py")):
+    for file in committed(folder, "*.py"):
         code = file.read_text()
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
@@ -119,6 +119,12 @@ def python_texts(folder: str) -> Iterator[tuple[str, str]]:
         for token in tokenize.generate_tokens(io.StringIO(code).readline):
             if token.type == tokenize.COMMENT:
                 yield f"{named(file)}:{token.start[0]}", token.string
+
+
+def committed(folder: str, pattern: str) -> list[Path]:
+    """The files in a folder, without those of environments that are installed there."""
+    files = sorted((REPOSITORY / folder).rglob(pattern))
+    return [file for file in files if ".venv" not in file.parts]
 
 
 def plant_texts() -> Iterator[tuple[str, str]]:
@@ -132,7 +138,7 @@ def plant_texts() -> Iterator[tuple[str, str]]:
 def container_texts() -> Iterator[tuple[str, str]]:
     """Comments of the container files, annotations of the alerts, texts of the dashboards."""
     for pattern in COMMENTED:
-        for file in sorted((REPOSITORY / "infra").rglob(pattern)):
+        for file in committed("infra", pattern):
             yield named(file), "\n".join(COMMENT.findall(file.read_text()))
     alerts = REPOSITORY / "infra/prometheus/rules/alerts.yml"
     yield (
