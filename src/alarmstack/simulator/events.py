@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 
@@ -175,8 +176,8 @@ def _sequence(
     return happenings
 
 
-def _between(bounds: tuple[object, object], random: np.random.Generator) -> float:
-    low, high = (b.total_seconds() / HOUR for b in bounds)  # type: ignore[attr-defined]
+def _between(bounds: tuple[timedelta, timedelta], random: np.random.Generator) -> float:
+    low, high = (bound.total_seconds() / HOUR for bound in bounds)
     return float(random.uniform(low, high))
 
 

@@ -82,18 +82,27 @@ def _write_files(simulation: Simulation, plant: Plant, folder: Path, form: str) 
 
 
 def _workbook(plant: Plant, path: Path, series: Mapping[str, Series]) -> None:
-    layout = plant.historian
+    header_rows, columns = plant.historian.header_rows, _columns(plant)
     with xlsxwriter.Workbook(path, {"default_date_format": "yyyy-mm-dd hh:mm:ss"}) as workbook:
         workbook.set_properties({"created": DOCUMENT_TIME})
         sheet = workbook.add_worksheet("Data")
         for signal, (times, values) in series.items():
-            value_column, time_column = (layout.simple.value, layout.simple.time)
-            if len(series) > 1:
-                value_column, time_column = layout.controller[signal.rpartition("_")[2]]  # type: ignore[index]
+            value_column, time_column = columns[signal]
             sheet.write(0, value_column, signal)
             sheet.write(0, time_column, "Timestamp")
-            sheet.write_column(layout.header_rows, value_column, values)
-            sheet.write_column(layout.header_rows, time_column, times)
+            sheet.write_column(header_rows, value_column, values)
+            sheet.write_column(header_rows, time_column, times)
+
+
+def _columns(plant: Plant) -> dict[str, tuple[int, int]]:
+    """The columns of every signal in its workbook: values, times."""
+    layout = plant.historian
+    columns = {i.tag: (layout.simple.value, layout.simple.time) for i in plant.instruments}
+    for controller in plant.controllers:
+        columns[controller.pv] = layout.controller["PV"]
+        columns[controller.op] = layout.controller["OP"]
+        columns[controller.sp] = layout.controller["SP"]
+    return columns
 
 
 def _series(local: pl.DataFrame, signal: str) -> Series:

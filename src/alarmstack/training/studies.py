@@ -18,6 +18,7 @@ from alarmstack.core.intervals import Floats, IntervalBlock, Mask
 from alarmstack.core.plant import Plant
 from alarmstack.core.progress import Progress, silent
 from alarmstack.evaluation.events import outcome
+from alarmstack.evaluation.metrics import threshold_or_never
 from alarmstack.evaluation.splits import inner_folds
 from alarmstack.evaluation.table import INTERVAL, RESAMPLES
 from alarmstack.features.examples import Examples
@@ -155,7 +156,8 @@ def sensor_loss(
         window = np.concatenate([build(plant, block, "window") for block in blocks])
         without = instrument.tag if instrument else "nothing"
         for recipe, bundle in _forecasters(plant, bundles):
-            result = outcome(trial.examples, bundle.score(window), _threshold(bundle.thresholds))
+            threshold = threshold_or_never(bundle.thresholds.get(OPERATING))
+            result = outcome(trial.examples, bundle.score(window), threshold)
             hit = ~np.isnan(result.lead)
             recall, precursor_recall = float(np.mean(hit)), float("nan")
             if trial.precursor.any():
@@ -225,7 +227,7 @@ def _trained(
     if plant.normality is not None:
         model = learn_normal(plant, [normal_segment(plant, block)])
         scores = np.concatenate([model(of_trial).score for of_trial in trial.blocks])
-        threshold = _threshold(normal_thresholds(plant, model))
+        threshold = threshold_or_never(normal_thresholds(plant, model)[OPERATING])
         yield f"{plant.registry_prefix}_normality", scores, threshold
     if labelled and len(part.onsets):
         names = feature_names(plant, recipe.group)
@@ -233,7 +235,8 @@ def _trained(
         sources = [source_of(plant, name) for name in names]
         features, target = part.features(recipe.group), target_of(recipe, part)
         fitted = fit(recipe, names, sources, features, target, folds)
-        threshold = _threshold(choose_thresholds(recipe, fitted.out_of_fold, part))
+        thresholds = choose_thresholds(recipe, fitted.out_of_fold, part)
+        threshold = threshold_or_never(thresholds[OPERATING])
         yield recipe.name, fitted.predict(trial.examples.window), threshold
 
 
@@ -261,11 +264,6 @@ def _without(plant: Plant, block: IntervalBlock, tag: str) -> IntervalBlock:
     return replace(block, values=values)
 
 
-def _threshold(thresholds: Mapping[str, float | None]) -> float:
-    threshold = thresholds.get(OPERATING)
-    return float("inf") if threshold is None else threshold
-
-
 def study_rows(
     bins: Sequence[Bin], losses: Sequence[Loss], curve: Sequence[Learnt]
 ) -> list[dict[str, object]]:
@@ -276,12 +274,12 @@ def study_rows(
         name: str,
         value: float,
         baseline: float | None,
-        about: object,
+        about: Bin | Loss | Learnt,
         aim: float | None = None,
     ) -> dict[str, object]:
         ratio = value / baseline if baseline else None
         met = None if aim is None else abs(value - (baseline or 0.0)) <= aim
-        result = {
+        result: dict[str, object] = {
             "name": f"{study}: {name}",
             "value": value,
             "baseline": baseline,
@@ -289,7 +287,7 @@ def study_rows(
             "aim": aim,
             "met": met,
         }
-        return result | asdict(about)  # type: ignore[call-overload,no-any-return]
+        return result | asdict(about)
 
     whole = {loss.model: loss.recall for loss in losses if loss.without == "nothing"}
     return [

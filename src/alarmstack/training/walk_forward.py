@@ -21,6 +21,7 @@ from alarmstack.core.plant import Plant
 from alarmstack.core.progress import Progress, silent
 from alarmstack.evaluation.baselines import BASELINES, fit_baseline, out_of_fold
 from alarmstack.evaluation.events import Outcome, outcome
+from alarmstack.evaluation.metrics import threshold_or_never
 from alarmstack.evaluation.splits import GAP, Fold, inner_folds, walk_forward
 from alarmstack.evaluation.table import ScoredModel, TableRow, evaluate, row_metrics_of
 from alarmstack.evaluation.thresholds import threshold_for
@@ -32,7 +33,6 @@ from alarmstack.training.train import OPERATING, choose_thresholds, target_of
 
 INNER = 3
 """Inner folds of a fold's training rows, for calibration and thresholds."""
-NEVER = float("inf")
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _fold_model(
     part = examples.rows(0, len(fold.train))
     target, names = target_of(recipe, part), feature_names(plant, recipe.group)
     if not _has_both_labels(target):
-        return np.full(len(fold.held_back), np.nan), NEVER
+        return np.full(len(fold.held_back), np.nan), threshold_or_never(None)
     inner = [
         (f.train, f.held_back)
         for f in inner_folds(part, INNER)
@@ -167,7 +167,7 @@ def _fold_model(
     fitted = fit(recipe, names, sources, part.features(recipe.group), target, inner, seed=seed)
     threshold = choose_thresholds(recipe, fitted.out_of_fold, part)[OPERATING]
     scores = fitted.predict(examples.features(recipe.group)[fold.held_back])
-    return scores, NEVER if threshold is None else threshold
+    return scores, threshold_or_never(threshold)
 
 
 def _fold_baseline(name: str, examples: Examples, fold: Fold, budget: float) -> FoldScores:
