@@ -1,14 +1,16 @@
 """Walk-forward evaluation: trains on the past alone, and evaluates each fold by events."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from alarmstack.core.errors import SplitError
 from alarmstack.core.plant import Plant
 from alarmstack.evaluation.events import outcome
-from alarmstack.evaluation.splits import GAP, purge_rows, walk_forward
+from alarmstack.evaluation.splits import purge_rows, walk_forward, walk_forward_gap
 from alarmstack.features.examples import Examples, examples
 from alarmstack.preparation.interval_closer import close_intervals
 from alarmstack.preparation.labels import in_alarm
@@ -23,6 +25,7 @@ from alarmstack.training.walk_forward import (
     walk_rows,
 )
 from tests.evaluation.test_splits import LETTERS
+from tests.heater import odd_history
 from tests.training.stories import drawn, scores
 
 
@@ -35,13 +38,37 @@ def test_folds_advance_with_a_gap_and_split_no_event(plant: Plant, letters: str)
     assert evaluated == list(range(len(series) - len(evaluated), len(series)))
     for fold in folds:
         begin = int(fold.held_back[0])
-        assert fold.train.tolist() == list(range(begin - plant.rows(GAP)))
+        assert fold.train.tolist() == list(range(begin - plant.rows(walk_forward_gap(plant))))
         assert not any(e.first < begin <= e.last for e in series.episodes)
 
 
 def test_a_gap_is_never_shorter_than_window_and_horizon(plant: Plant) -> None:
     folds = walk_forward(drawn(plant, ("." * 40 + "AA") * 12), gap=timedelta(hours=1))
     assert [int(f.held_back[0]) - len(f.train) for f in folds] == [purge_rows(plant)] * len(folds)
+
+
+def test_the_gap_follows_the_durations_of_the_plant(plant: Plant, tmp_path: Path) -> None:
+    heater, _, rows = odd_history("minute horizons", tmp_path)
+    assert walk_forward_gap(plant) == timedelta(hours=24)
+    assert walk_forward_gap(heater) == timedelta(minutes=12 + 30 + 30)
+    folds = walk_forward(rows)
+    assert [int(f.held_back[0]) - len(f.train) for f in folds] == [72] * 5
+
+
+def test_a_history_without_a_fold_is_an_error_that_names_the_rows_and_the_gap(
+    tmp_path: Path,
+) -> None:
+    heater, _, rows = odd_history("minute horizons", tmp_path)
+    with pytest.raises(SplitError, match=r"80 rows with 1 onsets .* 72min \(72 rows\)"):
+        walk(heater, rows.rows(0, 80))
+
+
+def test_a_missing_score_neither_raises_nor_clears_a_warning(plant: Plant) -> None:
+    letters = "." * 18 + "|" + "." * 18
+    result, one = two_folds(plant, letters, "....5????????5....|" + "?" * 18, (0.4, 0.4))
+    assert result.outcome(one).activation.tolist() == [4]
+    result, one = two_folds(plant, letters, "?" * 18 + "|" + "?" * 18, (float("inf"), 0.4))
+    assert result.outcome(one).activation.tolist() == []
 
 
 def two_folds(

@@ -8,6 +8,7 @@ AlarmstackError
 ├── ClusterError        Spark is not available
 ├── BenchError          a benchmark set is described wrongly or its files are missing
 ├── FeatureError        a feature name is unknown, or a block cannot give features
+├── SplitError          a history is too short to be split for an evaluation
 ├── NoModelError        the plant has no model for the request
 ├── ObservationError    rows of plant data are refused: unknown keys, wrong order or cadence
 ├── ServiceError        a service cannot start or cannot be reached
@@ -53,6 +54,10 @@ class BenchError(AlarmstackError):
 
 class FeatureError(AlarmstackError):
     """An unknown feature name, or a block that features cannot be built from."""
+
+
+class SplitError(AlarmstackError):
+    """A history is too short for a walk-forward fold."""
 
 
 class NoModelError(AlarmstackError):
@@ -120,6 +125,7 @@ __all__ = [
     "RegistryError",
     "ServiceError",
     "SourceError",
+    "SplitError",
     "StorageError",
     "UpstreamError",
 ]

@@ -20,8 +20,6 @@ from alarmstack.features.examples import Examples
 
 Rows = npt.NDArray[np.intp]
 FOLDS = 5
-GAP = timedelta(hours=24)
-"""Time between the training rows of a walk-forward fold and its evaluated rows."""
 FEWEST_WALK_FORWARD_ONSETS = 30
 """Onsets from which walk-forward folds hold equal numbers of onsets.
 
@@ -42,6 +40,18 @@ def purge_rows(plant: Plant) -> int:
     return plant.rows(plant.time.window) + plant.rows(plant.time.farthest_horizon)
 
 
+def walk_forward_gap(plant: Plant) -> timedelta:
+    """Time between the training rows of a walk-forward fold and its evaluated rows.
+
+    A training row contains data up to the farthest horizon after it. The first evaluated row may be
+    an onset, which warnings may precede by the longest useful lead, and the scores of those rows
+    read a window back. The sum of the three durations separates all of these data from training.
+    With the default durations of plant.toml it is 24 cadences: 24 h for hourly rows.
+    """
+    time = plant.time
+    return time.window + time.farthest_horizon + time.longest_useful_lead
+
+
 def inner_folds(examples: Examples, count: int = FOLDS) -> tuple[Fold, ...]:
     """Folds whose held-back blocks have about equal numbers of onsets, in order of time."""
     inner_edges = [_edge(examples, share / count) for share in range(1, count)]
@@ -56,16 +66,20 @@ def inner_folds(examples: Examples, count: int = FOLDS) -> tuple[Fold, ...]:
     return tuple(folds)
 
 
-def walk_forward(examples: Examples, count: int = FOLDS, gap: timedelta = GAP) -> tuple[Fold, ...]:
+def walk_forward(
+    examples: Examples, count: int = FOLDS, gap: timedelta | None = None
+) -> tuple[Fold, ...]:
     """Folds with about equal numbers of onsets, in order of time.
 
-    Each trains on all rows that end at least `gap` before it. Rows before the first fold are not
-    evaluated. With few onsets, the folds have equal lengths instead. The gap is never shorter than
-    a window and the longest horizon, and no fold begins inside an event.
+    Each trains on all rows that end at least `gap` (default: `walk_forward_gap`) before it. Rows
+    before the first fold are not evaluated. With few onsets, the folds have equal lengths instead.
+    The gap is never shorter than a window and the longest horizon, and no fold begins inside an
+    event. A fold without a row to train on is left out: a short history gives fewer folds, or none.
     """
     shares = [number / (count + 1) for number in range(1, count + 1)]
     begins = [_edge(examples, share, FEWEST_WALK_FORWARD_ONSETS) for share in shares]
-    gap_rows = max(examples.plant.rows(gap), purge_rows(examples.plant))
+    plant = examples.plant
+    gap_rows = max(plant.rows(gap or walk_forward_gap(plant)), purge_rows(plant))
     return tuple(
         Fold(np.arange(begin - gap_rows), np.arange(begin, end))
         for begin, end in pairwise([*begins, len(examples)])
@@ -85,4 +99,4 @@ def _edge(examples: Examples, share: float, fewest_onsets: int = FOLDS) -> int:
     return examples.before_episode(max(row - longest_horizon, 0))
 
 
-__all__ = ["FOLDS", "GAP", "Fold", "inner_folds", "purge_rows", "walk_forward"]
+__all__ = ["FOLDS", "Fold", "inner_folds", "purge_rows", "walk_forward", "walk_forward_gap"]

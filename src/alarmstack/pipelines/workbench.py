@@ -22,7 +22,7 @@ from alarmstack.core.intervals import IntervalBlock
 from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant, load_plant, write_duration
 from alarmstack.core.settings import Settings, load_settings
-from alarmstack.evaluation.splits import GAP
+from alarmstack.evaluation.splits import walk_forward_gap
 from alarmstack.evaluation.table import FEW_EVENTS, TableRow
 from alarmstack.features.examples import Examples, examples
 from alarmstack.pipelines.demo import DROP_SEED, MONTH, TRAINING_SEED, TRIAL_SEEDS, YEAR
@@ -232,7 +232,7 @@ class Workbench:
             "data_fingerprint": self.rows.fingerprint,
             "plant_fingerprint": self.plant.fingerprint,
             "folds": len(validation.folds),
-            "gap": write_duration(GAP),
+            "gap": write_duration(walk_forward_gap(self.plant)),
             "judged_rows": len(validation.examples),
             "judged_onsets": len(validation.examples.onsets),
             "claim": "none: too few onsets" if self.rows.few else "see the intervals",

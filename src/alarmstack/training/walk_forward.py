@@ -1,9 +1,9 @@
 """Walk-forward evaluation: train on the past, evaluate on the rows after it, and repeat.
 
-Each fold trains on all rows that end at least a day before it. Within a fold everything is chosen
-on its training rows: calibration and thresholds come from rows held back there. The candidate of
-each model is chosen beforehand. Folds are joined as separate series, so that no warning continues
-from one into the next.
+Each fold trains on all rows that end at least a gap before it (`splits.walk_forward_gap`). Within a
+fold everything is chosen on its training rows: calibration and thresholds come from rows held back
+there. The candidate of each model is chosen beforehand. Folds are joined as separate series, so
+that no warning continues from one into the next.
 """
 
 from __future__ import annotations
@@ -16,13 +16,20 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import f1_score, roc_auc_score
 
+from alarmstack.core.errors import SplitError
 from alarmstack.core.intervals import Floats
-from alarmstack.core.plant import Plant
+from alarmstack.core.plant import Plant, write_duration
 from alarmstack.core.progress import Progress, silent
 from alarmstack.evaluation.baselines import BASELINES, fit_baseline, out_of_fold
 from alarmstack.evaluation.events import Outcome, outcome
 from alarmstack.evaluation.metrics import threshold_or_never
-from alarmstack.evaluation.splits import GAP, Fold, inner_folds, walk_forward
+from alarmstack.evaluation.splits import (
+    FOLDS,
+    Fold,
+    inner_folds,
+    walk_forward,
+    walk_forward_gap,
+)
 from alarmstack.evaluation.table import ScoredModel, TableRow, evaluate, row_metrics_of
 from alarmstack.evaluation.thresholds import threshold_for
 from alarmstack.features.examples import Examples, join
@@ -71,9 +78,10 @@ class Walk:
     def levelled(self, one: Walked) -> Floats:
         """Scores divided by the threshold of their fold: 1 raises a warning.
 
-        The release level is a share of the threshold, so that the warnings do not change.
+        The release level is a share of the threshold, so that the warnings do not change. A missing
+        score stays NaN: the alarm engine neither raises nor clears a warning for it.
         """
-        return np.asarray(np.nan_to_num(one.scores) / np.array(one.thresholds)[self.fold])
+        return np.asarray(one.scores / np.array(one.thresholds)[self.fold])
 
     def outcome(self, one: Walked) -> Outcome:
         """The warnings of a model compared with the onsets of all folds."""
@@ -94,16 +102,19 @@ def walk(
     examples: Examples,
     *,
     settled: Mapping[str, str] | None = None,
-    gap: timedelta = GAP,
+    gap: timedelta | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Walk:
     """Evaluate the models whose score is the risk of an alarm, and the baselines, in five folds.
 
     `settled` maps a model's name to the candidate chosen before (`random forest`). The default is
-    the first candidate.
+    the first candidate. A plant without labels has no such model: only the baselines are in the
+    result. `gap`: default `walk_forward_gap`. Raises SplitError if the rows give no fold.
     """
     folds = walk_forward(examples, gap=gap)
+    if not folds:
+        raise _no_fold(plant, examples, gap or walk_forward_gap(plant))
     evaluated = join([examples.rows(int(f.held_back[0]), int(f.held_back[-1]) + 1) for f in folds])
     fold = np.concatenate([np.full(len(f.held_back), number) for number, f in enumerate(folds)])
     scored = [
@@ -130,6 +141,15 @@ def walk(
         of_folds = [_fold_baseline(name, examples, f, budget) for f in folds]
         baselines.append(Walked(name, _joined(of_folds), no_target, _thresholds(of_folds)))
     return Walk(examples, folds, evaluated, fold, tuple(models), tuple(baselines))
+
+
+def _no_fold(plant: Plant, examples: Examples, gap: timedelta) -> SplitError:
+    return SplitError(
+        f"{plant.name}: {len(examples)} rows with {len(examples.onsets)} onsets give none of the "
+        f"{FOLDS} walk-forward folds, because no fold has a training row more than "
+        f"{write_duration(gap)} ({plant.rows(gap)} rows) before it: use a longer history, or "
+        "shorten time.window, time.horizons or time.longest_useful_lead in plant.toml"
+    )
 
 
 FoldScores = tuple[Floats, float]

@@ -3,7 +3,6 @@ with horizons in minutes.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from alarmstack.bench.sets import SetDescription, load_runs, read_set
-from alarmstack.core.intervals import READING_SCHEMA, IntervalBlock
+from alarmstack.core.intervals import IntervalBlock
 from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant, load_plant
 from alarmstack.core.settings import Settings
@@ -30,6 +29,7 @@ from alarmstack.services.inference import Shelf, create_app
 from alarmstack.services.schemas.observations import to_rows
 from alarmstack.storage.files import Store
 from tests.conftest import REPOSITORY
+from tests.heater import HEATER, heating_up
 
 pytestmark = pytest.mark.slow
 BENCHMARKS = (
@@ -131,73 +131,6 @@ def test_a_benchmark_plant_without_labels_has_one_model_and_it_is_served(
     view = plant_view(plant, simulated=False)
     assert view.horizons == [] and view.predict_fields == []
     assert [one.name for one in view.models] == [entry.name]
-
-
-HEATER = """
-name = "heater"
-title = "Heater"
-timezone = "UTC"
-registry_prefix = "heater"
-
-[time]
-cadence = "1min"
-horizons = ["10min", "20min", "30min"]
-longest_useful_lead = "30min"
-frequency_window = "20min"
-
-[[units]]
-key = "h1"
-title = "Heater H1"
-
-[[instruments]]
-tag = "T1"
-title = "Outlet temperature"
-process_unit = "h1"
-unit = "°C"
-range = [0.0, 150.0]
-normal = [60.0, 85.0]
-stale_after = "5min"
-
-[[instruments]]
-tag = "F1"
-title = "Feed flow"
-process_unit = "h1"
-unit = "m³/h"
-range = [0.0, 50.0]
-normal = [15.0, 25.0]
-stale_after = "5min"
-
-[[labels.rules]]
-name = "hot"
-column = "T1"
-above = 90.0
-unit = "°C"
-
-[warnings]
-false_alarms_per_day = 24.0
-on_delay = "0min"
-off_delay = "5min"
-minimum_on = "5min"
-hysteresis = 0.8
-"""
-MINUTES = 900
-BEGIN = datetime(2026, 5, 1, tzinfo=UTC)
-
-
-def heating_up() -> pl.DataFrame:
-    """Readings of a heater whose temperature rises for 25 minutes to an alarm, every 90 minutes."""
-    random = np.random.default_rng(1)
-    place = np.arange(MINUTES) % 90
-    rise = np.clip((place - 55) / 25, 0, 1) * 24 * (place < 87)
-    values = {
-        "T1": 70 + rise + random.normal(0, 0.5, MINUTES),
-        "F1": 20 - rise / 8 + random.normal(0, 0.3, MINUTES),
-    }
-    times = [BEGIN + timedelta(minutes=minute) for minute in range(MINUTES)]
-    return pl.concat(
-        pl.DataFrame({"tag": tag, "time": times, "value": numbers}, schema=READING_SCHEMA)
-        for tag, numbers in values.items()
-    ).sort("time")
 
 
 @pytest.fixture(scope="module")
