@@ -1,18 +1,29 @@
 """The studies give the known results of constructed forecasters."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from alarmstack.bench.study import NOTHING_TO_STUDY, StudyResults
+from alarmstack.core.model_list import model_list
 from alarmstack.core.plant import Plant
 from alarmstack.features.examples import examples
 from alarmstack.preparation.interval_closer import close_intervals
 from alarmstack.preparation.labels import in_alarm
 from alarmstack.simulator import simulate
-from alarmstack.training.studies import Bin, learning_curve, reliability, sensor_loss, study_rows
+from alarmstack.training.studies import (
+    Bin,
+    learning_curve,
+    middle_forecaster,
+    reliability,
+    sensor_loss,
+    study_rows,
+)
 from alarmstack.training.trial import Trial
+from tests.heater import ODD_PLANTS, odd_history
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +85,46 @@ def test_without_an_event_only_the_normal_behaviour_model_is_trained(
         ("plant_alarm_normality", 0, 14.0)
     ]
     assert curve[0].lowest <= curve[0].recall <= curve[0].highest
+
+
+@pytest.mark.parametrize(
+    ("name", "points"),
+    [
+        ("minute horizons", [("forecaster_20min", 1), ("forecaster_20min", 3)]),
+        ("few onsets", [("forecaster_20min", 1), ("forecaster_20min", 3)]),
+        ("no horizons", []),
+        ("no labels", [("normality", 0)]),
+        ("no labels and no normality", []),
+    ],
+)
+def test_the_studies_cover_the_models_and_the_onsets_that_a_plant_has(
+    name: str, points: list[tuple[str, int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The heater has ten onsets; no variant has thirty.
+    monkeypatch.setattr("alarmstack.training.studies.EVENTS", (0, 1, 3, 30))
+    heater, block, rows = odd_history(name, tmp_path)
+    trial = Trial(rows, (block,), np.ones(len(rows.onsets), bool))
+    curve = learning_curve(heater, rows, block, trial)
+    assert [(one.model, one.events) for one in curve] == [
+        (f"heater_{model}", events) for model, events in points
+    ]
+    losses, bins = sensor_loss(heater, {}, trial), reliability(heater, {}, trial)
+    assert losses == [] and bins == []
+    results = StudyResults("heater", bins, losses, curve)
+    assert results.markdown().count(NOTHING_TO_STUDY) == (2 if points else 3)
+
+
+def test_histories_without_an_event_have_as_many_rows_on_every_plant(tmp_path: Path) -> None:
+    heater, block, rows = odd_history("no labels", tmp_path)
+    trial = Trial(rows, (block,), np.ones(0, bool))
+    (point,) = learning_curve(heater, rows, block, trial)
+    assert point.days * 24 * 60 == pytest.approx(14 * 24)
+
+
+def test_the_middle_forecaster(plant: Plant, tmp_path: Path) -> None:
+    middle = middle_forecaster(model_list(plant))
+    assert middle is not None and middle.name == "plant_alarm_forecaster_3h"
+    without_forecaster = set(ODD_PLANTS) - {"minute horizons", "few onsets"}
+    for name in without_forecaster:
+        heater, _, _ = odd_history(name, tmp_path)
+        assert middle_forecaster(model_list(heater)) is None

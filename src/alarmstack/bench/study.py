@@ -33,6 +33,9 @@ RELIABILITY_PLANTS = 8
 They hold enough events to distinguish a difference of 0.05 from chance.
 """
 
+NOTHING_TO_STUDY = "Nothing to study: the plant has no such model, or too few rows or onsets."
+"""The note of a table without rows."""
+
 
 @dataclass(frozen=True)
 class StudyTable:
@@ -44,7 +47,15 @@ class StudyTable:
 
     def for_terminal(self) -> Table:
         """The table for a terminal."""
-        table = Table(title=self.title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+        note = None if self.cells else NOTHING_TO_STUDY
+        table = Table(
+            title=self.title,
+            title_justify="left",
+            caption=note,
+            caption_justify="left",
+            box=SIMPLE,
+            padding=(0, 1, 0, 0),
+        )
         for place, heading in enumerate(self.headings):
             table.add_column(heading, justify="right" if place > 1 else "left")
         for row in self.cells:
@@ -53,6 +64,8 @@ class StudyTable:
 
     def markdown(self) -> str:
         """The table as Markdown with a heading."""
+        if not self.cells:
+            return f"### {self.title}\n\n{NOTHING_TO_STUDY}\n"
         lines = [self.headings, ("---",) * len(self.headings), *self.cells]
         rows = [f"| {' | '.join(line)} |" for line in lines]
         return f"### {self.title}\n\n" + "\n".join(rows) + "\n"

@@ -4,22 +4,25 @@
 *Sensor loss*: how good is a forecaster without one instrument?
 *Learning curve*: how good are the models on a plant's first days, and after its first, third, tenth
 event?
+
+A study covers the models that the plant has. Without a model to study, its result is empty.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from alarmstack.core.intervals import Floats, IntervalBlock, Mask
 from alarmstack.core.plant import Plant
 from alarmstack.core.progress import Progress, silent
-from alarmstack.evaluation.events import outcome
+from alarmstack.evaluation.events import Outcome, outcome
 from alarmstack.evaluation.metrics import threshold_or_never
-from alarmstack.evaluation.splits import inner_folds
+from alarmstack.evaluation.splits import inner_folds, walk_forward_gap
 from alarmstack.evaluation.table import INTERVAL, RESAMPLES
 from alarmstack.features.examples import Examples
 from alarmstack.features.matrix import build, feature_names, source_of
@@ -40,10 +43,8 @@ EVENTS = (0, 1, 3, 10, 30)
 """Events after which a plant of the learning curve is trained."""
 STARTS = (0.0, 0.25, 0.5)
 """Where a plant's history begins, as shares of the training year."""
-FIRST_DAYS = timedelta(days=14)
-"""History of a plant without an event before it is trained."""
-AFTER = timedelta(hours=24)
-"""Time between the last event and the training."""
+FIRST_ROWS = 14 * 24
+"""Rows of a history without an event: 14 days of hourly rows. A fit needs rows, not days."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,10 @@ class Loss:
 
 @dataclass(frozen=True)
 class Learnt:
-    """The result after a number of events: mean, lowest and highest over several histories."""
+    """The result after a number of events: mean, lowest and highest over several histories.
+
+    `recall` is NaN if the trial has no onset with a precursor.
+    """
 
     model: str
     events: int
@@ -144,7 +148,12 @@ def _interval(rows: Mask, gap: Floats, week: int) -> tuple[float, float]:
 def sensor_loss(
     plant: Plant, bundles: Mapping[str, Bundle], trial: Trial, progress: Progress = silent
 ) -> list[Loss]:
-    """Every forecaster at its operating threshold, with all instruments and without each."""
+    """Every forecaster at its operating threshold, with all instruments and without each.
+
+    Empty if no bundle is a forecaster of the plant.
+    """
+    if not _forecasters(plant, bundles):
+        return []
     instruments = [None, *plant.modelled]
     losses = []
     for done, instrument in enumerate(instruments):
@@ -158,12 +167,9 @@ def sensor_loss(
         for recipe, bundle in _forecasters(plant, bundles):
             threshold = threshold_or_never(bundle.thresholds.get(OPERATING))
             result = outcome(trial.examples, bundle.score(window), threshold)
-            hit = ~np.isnan(result.lead)
-            recall, precursor_recall = float(np.mean(hit)), float("nan")
-            if trial.precursor.any():
-                precursor_recall = float(np.mean(hit[trial.precursor]))
+            precursor_recall = _precursor_recall(result, trial)
             losses.append(
-                Loss(recipe.name, without, recall, precursor_recall, result.false_per_day)
+                Loss(recipe.name, without, result.recall, precursor_recall, result.false_per_day)
             )
     return sorted(losses, key=lambda loss: loss.model)
 
@@ -179,25 +185,58 @@ def learning_curve(
 
     Without an event a forecaster cannot be trained. After few events there may be no threshold that
     keeps the budget; the forecaster then raises no warning, which counts as recall 0.
+
+    Histories begin at each of `STARTS`. One that ends before the number of events is reached is
+    left out, so a training year with few onsets gives fewer numbers of events. The result is empty
+    if the plant has neither a forecaster nor a normal-behaviour model.
     """
-    forecasters = sorted(
-        (r for r in recipes(plant) if r.horizon), key=lambda r: r.horizon or timedelta()
-    )
-    recipe = forecasters[len(plant.time.horizons) // 2]
+    recipe = middle_forecaster(recipes(plant))
+    if recipe is None and plant.normality is None:
+        return []
     reached: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
     for done, events in enumerate(EVENTS):
         for start in STARTS:
             progress(f"{events} events, from {start:.0%} of the year on", done / len(EVENTS))
-            begin, end = _history(training, int(start * len(training)), events)
+            begin = int(start * len(training))
+            end = _end_of_history(training, begin, events)
+            if end is None:
+                continue
             days = (end - begin) * (plant.time.cadence / timedelta(days=1))
             part, intervals = training.rows(begin, end), block.rows(begin, end)
-            for model, scores, threshold in _trained(
-                plant, recipe, part, intervals, trial, labelled=events > 0
-            ):
+            studied = recipe if events else None
+            for model, scores, threshold in _trained(plant, studied, part, intervals, trial):
                 result = outcome(trial.examples, scores, threshold)
-                recall = float(np.mean(~np.isnan(result.lead)[trial.precursor]))
+                recall = _precursor_recall(result, trial)
                 reached.setdefault((model, events), []).append((days, recall, result.false_per_day))
     return [_learnt(model, events, runs) for (model, events), runs in reached.items()]
+
+
+class _WithHorizon(Protocol):
+    """A recipe or an entry of the model list."""
+
+    @property
+    def horizon(self) -> timedelta | None:
+        """How far ahead a forecaster looks; None for another model."""
+        ...
+
+
+Model = TypeVar("Model", bound=_WithHorizon)
+
+
+def middle_forecaster(models: Iterable[Model]) -> Model | None:
+    """The forecaster of the middle horizon; of an even number, the longer of the middle two.
+
+    None if no model is a forecaster.
+    """
+    by_horizon = {model.horizon: model for model in models if model.horizon is not None}
+    horizons = sorted(by_horizon)
+    return by_horizon[horizons[len(horizons) // 2]] if horizons else None
+
+
+def _precursor_recall(result: Outcome, trial: Trial) -> float:
+    """Share of the onsets with a precursor that were warned of; NaN without such an onset."""
+    hit = ~np.isnan(result.lead[trial.precursor])
+    return float(hit.mean()) if len(hit) else float("nan")
 
 
 def _learnt(model: str, events: int, runs: Sequence[tuple[float, float, float]]) -> Learnt:
@@ -215,40 +254,47 @@ def _learnt(model: str, events: int, runs: Sequence[tuple[float, float, float]])
 
 
 def _trained(
-    plant: Plant,
-    recipe: Recipe,
-    part: Examples,
-    block: IntervalBlock,
-    trial: Trial,
-    *,
-    labelled: bool,
+    plant: Plant, recipe: Recipe | None, part: Examples, block: IntervalBlock, trial: Trial
 ) -> Iterator[tuple[str, np.ndarray, float]]:
-    """Name, scores of the trial and threshold of each model that can be trained on these rows."""
+    """Name, scores of the trial and threshold of each model that can be trained on these rows.
+
+    `recipe`: the forecaster, or None for the normal-behaviour model only.
+    """
     if plant.normality is not None:
         model = learn_normal(plant, [normal_segment(plant, block)])
         scores = np.concatenate([model(of_trial).score for of_trial in trial.blocks])
         threshold = threshold_or_never(normal_thresholds(plant, model)[OPERATING])
         yield f"{plant.registry_prefix}_normality", scores, threshold
-    if labelled and len(part.onsets):
+    if recipe is not None and len(part.onsets):
         names = feature_names(plant, recipe.group)
-        folds = [(fold.train, fold.held_back) for fold in inner_folds(part)]
         sources = [source_of(plant, name) for name in names]
         features, target = part.features(recipe.group), target_of(recipe, part)
+        # In a short history, the rows around a held-back block can be all that there are.
+        folds = [
+            (fold.train, fold.held_back)
+            for fold in inner_folds(part)
+            if not np.isnan(target[fold.train]).all()
+        ]
         fitted = fit(recipe, names, sources, features, target, folds)
         thresholds = choose_thresholds(recipe, fitted.out_of_fold, part)
         threshold = threshold_or_never(thresholds[OPERATING])
         yield recipe.name, fitted.predict(trial.examples.window), threshold
 
 
-def _history(training: Examples, begin: int, events: int) -> tuple[int, int]:
-    """First row of a history, and the row after its last: a day after a number of events.
+def _end_of_history(training: Examples, begin: int, events: int) -> int | None:
+    """The row after the last of a history that begins in row `begin`; None if it is too short.
 
-    Without events, the first days.
+    The history contains `events` onsets and, after the last, as much time as the gap of a
+    walk-forward fold. Without events it has `FIRST_ROWS`.
     """
+    if not events:
+        end = begin + FIRST_ROWS
+        return end if end <= len(training) else None
     onsets = training.onsets[training.onsets >= begin]
-    if events:
-        return begin, min(int(onsets[events - 1]) + training.plant.rows(AFTER), len(training))
-    return begin, begin + training.plant.rows(FIRST_DAYS)
+    if len(onsets) < events:
+        return None
+    after = training.plant.rows(walk_forward_gap(training.plant))
+    return min(int(onsets[events - 1]) + after, len(training))
 
 
 def _forecasters(plant: Plant, bundles: Mapping[str, Bundle]) -> list[tuple[Recipe, Bundle]]:
@@ -310,6 +356,7 @@ __all__ = [
     "Learnt",
     "Loss",
     "learning_curve",
+    "middle_forecaster",
     "reliability",
     "sensor_loss",
     "study_rows",
