@@ -12,9 +12,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from alarmstack.core.errors import PlantError
 from alarmstack.registry import Registry
+from alarmstack.reports.plots import Figure
 from tests.components import missing
 from tests.conftest import REPOSITORY
+from tests.heater import odd_plant, odd_readings
 from tests.home import alarmstack
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -166,6 +169,74 @@ def test_the_validation_is_logged_to_the_registry(simulated: tuple[Path, dict[st
     )
     assert run.data.metrics["plant_alarm_champion.average_precision"] == pytest.approx(value)
     assert (home / "notebooks/validation/events.png").read_bytes().startswith(b"\x89PNG")
+
+
+def results(path: Path) -> dict[str, Any]:
+    """Run the cells of a notebook in this process; the value of each last line, by cell id."""
+    scope: dict[str, Any] = {"display": str}
+    values = {}
+    for cell in cells(path, "code"):
+        body = ast.parse("".join(cell["source"]).removeprefix("%matplotlib inline\n")).body
+        last = body.pop() if isinstance(body[-1], ast.Expr) else None
+        exec(compile(ast.Module(body, []), cell["id"], "exec"), scope)
+        if isinstance(last, ast.Expr):
+            value = eval(compile(ast.Expression(last.value), cell["id"], "eval"), scope)
+            if isinstance(value, Figure):
+                value.canvas.draw()
+            values[cell["id"]] = value
+    return values
+
+
+def shown(value: Any) -> str:
+    """The text of a note, or the text inside the axes of a figure."""
+    if not isinstance(value, Figure):
+        return str(value)
+    return "\n".join(text.get_text() for axis in value.axes for text in axis.texts)
+
+
+MISSING: dict[str, set[str]] = {
+    "minute horizons": set(),
+    "no horizons": {"02-09", "02-14", "02-16", "03-15", "03-17", "03-18"},
+    "no labels": {"02-09", "02-11", "02-13", "02-14", "02-16", "03-13", "03-15", "03-17", "03-18"},
+}
+"""Cells that state why nothing is plotted, beside those for a plant without controllers."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MISSING)
+def test_they_run_on_a_plant_with_few_models(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose_plant(name, tmp_path, monkeypatch)
+    values = {key: value for path in NOTEBOOKS for key, value in results(path).items()}
+    no_controllers = {"01-05", "01-14"}
+    stated = {key for key, value in values.items() if "othing to plot: " in shown(value)}
+    assert stated == MISSING[name] | no_controllers
+    uri = f"sqlite:///{tmp_path / 'data/notebooks/few_events.db'}"
+    [run] = logged(uri, "heater_validation")
+    assert run.data.params["gap"] == "72min"
+
+
+@pytest.mark.slow
+def test_without_any_model_training_names_what_the_plant_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose_plant("no labels and no normality", tmp_path, monkeypatch)
+    data, models, validation = NOTEBOOKS
+    results(data)
+    with pytest.raises(PlantError, match=r"heater has no model to train: add"):
+        results(models)
+    assert "nothing to plot" in shown(results(validation)["03-17"])
+
+
+def choose_plant(name: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the notebooks open a variant of the heater and its readings."""
+    odd_plant(name, home)
+    odd_readings(name).write_parquet(home / "readings.parquet")
+    monkeypatch.setenv("ALARMSTACK_PLANT", str(home / "plant.toml"))
+    monkeypatch.setenv("ALARMSTACK_DATA_DIR", str(home / "data"))
+    monkeypatch.setenv("ALARMSTACK_NOTEBOOK_DATA", str(home / "readings.parquet"))
+    monkeypatch.chdir(REPOSITORY / "notebooks")
 
 
 @pytest.mark.slow

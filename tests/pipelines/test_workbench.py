@@ -9,6 +9,7 @@ from alarmstack.core.errors import AlarmstackError
 from alarmstack.core.settings import Settings
 from alarmstack.pipelines.workbench import (
     NO_CLAIM,
+    NO_SUCH_MODEL,
     NOT_CAUSAL,
     Note,
     Workbench,
@@ -18,6 +19,7 @@ from alarmstack.pipelines.workbench import (
 from alarmstack.preparation.datasets import write_csv
 from alarmstack.preparation.intake import datasets
 from tests.conftest import REPOSITORY
+from tests.heater import odd_plant
 
 
 def settings(home: Path, **named: object) -> Settings:
@@ -66,6 +68,26 @@ def test_a_finished_dataset_of_a_month_is_shown_without_a_claim(
     # Services never load models that were trained on so few events.
     assert named.registry("notebooks").uri != named.settings.registry
     assert named.chosen() == {} and named.unseen is None
+
+
+@pytest.mark.parametrize(
+    ("name", "champion", "forecaster"),
+    [
+        ("minute horizons", "heater_champion", "heater_forecaster_20min"),
+        ("no horizons", "heater_champion", None),
+        ("no labels", None, None),
+        ("no labels and no normality", None, None),
+    ],
+)
+def test_the_shown_models_are_those_that_the_plant_has(
+    name: str, champion: str | None, forecaster: str | None, tmp_path: Path
+) -> None:
+    heater = odd_plant(name, tmp_path)
+    of_heater = Workbench(heater, settings(tmp_path), tmp_path, given=True)
+    assert (of_heater.champion, of_heater.forecaster) == (champion, forecaster)
+    if forecaster is None:
+        assert of_heater.contributions_plot({}, of_heater.forecaster) == NO_SUCH_MODEL
+        assert of_heater.explanation_plot({}) == NO_SUCH_MODEL
 
 
 def test_the_six_known_periods_belong_to_the_real_month(real_data: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import polars as pl
 from alarmstack.core.clock import FIRST_DAY
 from alarmstack.core.errors import AlarmstackError
 from alarmstack.core.intervals import IntervalBlock
-from alarmstack.core.model_list import model_list
+from alarmstack.core.model_list import CHAMPION, model_list
 from alarmstack.core.plant import Plant, load_plant, write_duration
 from alarmstack.core.settings import Settings, load_settings
 from alarmstack.evaluation.splits import walk_forward_gap
@@ -40,7 +40,7 @@ from alarmstack.reports.timeline import save, timeline_plot
 from alarmstack.simulator import export, simulate
 from alarmstack.sources import read_source
 from alarmstack.storage.files import Store
-from alarmstack.training.studies import FEWEST_ROWS, reliability
+from alarmstack.training.studies import FEWEST_ROWS, middle_forecaster, reliability
 from alarmstack.training.train import Trained, train
 from alarmstack.training.trial import Trial, simulated_trial
 from alarmstack.training.walk_forward import Walk, fold_metrics, walk_metrics
@@ -55,6 +55,10 @@ NOT_CAUSAL = (
     "contain later information: minima and maxima that were interpolated between neighbouring "
     "hours, labels of whole days that were written later, or regimes that use quantiles of the "
     "whole file. Its **labels are not causal**, and scores on it are better than live scores."
+)
+NO_SUCH_MODEL = (
+    "> Nothing to plot: the plant has no such model. A champion needs labels (`[[labels.rules]]` "
+    "or `operator_log` in plant.toml). A forecaster also needs `time.horizons`."
 )
 NO_CLAIM = (
     "the following results demonstrate the method. They do not show how good a model is. Models "
@@ -170,11 +174,29 @@ class Workbench:
             return {}
 
     @property
-    def forecaster(self) -> str:
-        """Registry name of the forecaster of the middle horizon."""
-        horizons = sorted(self.plant.time.horizons)
-        middle = horizons[len(horizons) // 2]
-        return next(model.name for model in model_list(self.plant) if model.horizon == middle)
+    def champion(self) -> str | None:
+        """Registry name of the champion; None if the plant has no labels."""
+        names = (model.name for model in model_list(self.plant) if model.column == CHAMPION)
+        return next(names, None)
+
+    @property
+    def forecaster(self) -> str | None:
+        """Registry name of the forecaster of the middle horizon; None if the plant has none."""
+        model = middle_forecaster(model_list(self.plant))
+        return None if model is None else model.name
+
+    def contributions_plot(self, bundles: Mapping[str, Bundle], name: str | None) -> Figure | Note:
+        """Contributions to the scores of a model; a note if the plant does not have it."""
+        if name is None:
+            return Note(NO_SUCH_MODEL)
+        return plots.contributions_plot(bundles[name], self.rows.examples)
+
+    def explanation_plot(self, bundles: Mapping[str, Bundle]) -> Figure | Note:
+        """Explanation of the forecaster's highest score in a quiet row; a note without one."""
+        if self.forecaster is None:
+            return Note(NO_SUCH_MODEL)
+        bundle, rows = bundles[self.forecaster], self.rows.examples
+        return plots.explanation_plot(bundle, rows, plots.highest_row(bundle, rows))
 
     def reliability_plot(self, bundles: Mapping[str, Bundle]) -> Figure | Note:
         """Reliability of the forecasters on an unseen plant; a note if there is none."""

@@ -19,10 +19,12 @@ from alarmstack.registry.bundle import BLOCK
 from alarmstack.reports.plots.style import (
     BLUE,
     GREY,
+    NO_FORECASTER,
     ORANGE,
     SERIES,
     SMALL,
     VERMILLION,
+    empty_plot,
     entitle,
     hide,
     sheet,
@@ -39,6 +41,8 @@ LEAST_VARIANCE = 1e-4
 """Of an observed frequency of 0 or 1, so that its interval is visible."""
 NORMAL_95 = 1.96
 """Half width of a 95 % interval in standard errors."""
+NO_BINS = "nothing to plot: no model with probabilities, or too few rows"
+NO_FEATURES = "nothing to plot: no model of the plant learns from features"
 NATURAL = np.linspace(0.002, 0.985, 400)
 """Raw probabilities for which a calibration is plotted."""
 
@@ -73,10 +77,11 @@ def reliability_plot(bins: Sequence[Bin], prefix: str, of: str) -> Figure:
 
     The numbers are rows. `of`: the name of the data, for the title.
     """
+    if not bins:
+        return empty_plot(f"Reliability on {of}", NO_BINS)
     names = list(dict.fromkeys(b.model for b in bins))
-    count = max(len(names), 1)
-    columns = min(count, 4)
-    lines = ceil(count / columns)
+    columns = min(len(names), 4)
+    lines = ceil(len(names) / columns)
     figure, axes = sheet(lines, columns, 13, 3.9 * lines, sharey=True)
     for axis, name in zip(axes.flat, names, strict=False):
         own_bins = [b for b in bins if b.model == name]
@@ -125,6 +130,8 @@ def reliability_plot(bins: Sequence[Bin], prefix: str, of: str) -> Figure:
 def importance_plot(bundles: Mapping[str, Bundle]) -> Figure:
     """The most important features of each model, as shares of the total importance."""
     shown = [b for b in bundles.values() if b.group != BLOCK]
+    if not shown:
+        return empty_plot("Feature importance", NO_FEATURES)
     columns = 3
     figure, axes = sheet(
         ceil(len(shown) / columns), columns, 13.5, 0.6 + 2.6 * ceil(len(shown) / columns)
@@ -241,7 +248,9 @@ def thresholds_plot(bundles: Mapping[str, Bundle], examples: Examples, of: str) 
     `of`: the name of the rows, for the title.
     """
     shown = [b for b in bundles.values() if b.group == "window"]
-    figure, axes = sheet(1, max(len(shown), 1), 13, 3.2, sharey=True)
+    if not shown:
+        return empty_plot(f"Scores and thresholds: {of}", NO_FORECASTER)
+    figure, axes = sheet(1, len(shown), 13, 3.2, sharey=True)
     ahead = examples.onset_target(max(examples.plant.time.horizons))
     for axis, bundle in zip(axes[0], shown, strict=False):
         scores = bundle.score(examples.window)

@@ -27,6 +27,7 @@ from alarmstack.reports.plots.style import (
     SMALL,
     VERMILLION,
     dated,
+    empty_plot,
     entitle,
     hide,
     limit,
@@ -56,6 +57,8 @@ def unit_plot(
     """The instruments of a process unit over time: median, minimum to maximum, range and limits."""
     shown = [i for i in plant.instruments if i.process_unit == unit]
     title = next(u.title for u in plant.units if u.key == unit)
+    if not shown:
+        return empty_plot(title, "nothing to plot: the unit has no instrument")
     figure, axes = sheet(len(shown), 1, 13, 1.0 + 1.45 * len(shown), sharex=True)
     when = block.start.astype("datetime64[us]")
     for axis, instrument in zip(axes[:, 0], shown, strict=True):
@@ -91,6 +94,8 @@ def controllers_plot(
     plant: Plant, block: IntervalBlock, alarm: Mask, periods: pl.DataFrame
 ) -> Figure:
     """Process value and setpoint of every controller and, below, its output."""
+    if not plant.controllers:
+        return empty_plot("Controllers", "nothing to plot: the plant has no controller")
     figure, axes = sheet(
         2 * len(plant.controllers),
         1,
@@ -322,6 +327,9 @@ def volatility_plot(
     """Rolling standard deviations over time, with limits and the quantile of transitions."""
     tags = plant.derived.short_statistics
     window = write_duration(plant.time.short_window)
+    if not tags:
+        note = "nothing to plot: plant.toml names no instrument in derived.short_statistics"
+        return empty_plot("Volatility", note)
     figure, axes = sheet(len(tags), 1, 13, 0.8 + 1.6 * len(tags), sharex=True)
     when = block.start.astype("datetime64[us]")
     quantile = plant.labels.transition.quantile

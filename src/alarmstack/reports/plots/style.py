@@ -33,6 +33,8 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.
 """Lines differ by dash as well as by colour, so that a grey print is readable."""
 SMALL = 8
 """Font size of labels."""
+NO_FORECASTER = "nothing to plot: the plant has no forecaster (no labels, or no time.horizons)"
+"""The note of a plot of forecasters for a plant without one."""
 Instants = npt.NDArray[np.datetime64]
 
 
@@ -56,6 +58,14 @@ def entitle(figure: Figure, title: str) -> Figure:
     """Add a title above all axes, at the left."""
     figure.suptitle(title, fontsize=11, color=INK, x=0.01, ha="left")
     return figure
+
+
+def empty_plot(title: str, note: str) -> Figure:
+    """A figure without axes that states why nothing is plotted."""
+    figure, axes = sheet(1, 1, 13, 1.2)
+    hide(axes.flat)
+    axes[0, 0].annotate(note, (0, 0.5), xycoords="axes fraction", fontsize=SMALL)
+    return entitle(figure, title)
 
 
 def dated(axis: Axes, when: Instants, zone: str) -> None:
@@ -147,6 +157,7 @@ __all__ = [
     "DASHES",
     "GREEN",
     "GREY",
+    "NO_FORECASTER",
     "ORANGE",
     "PURPLE",
     "SERIES",
@@ -154,6 +165,7 @@ __all__ = [
     "SMALL",
     "VERMILLION",
     "dated",
+    "empty_plot",
     "entitle",
     "hide",
     "limit",

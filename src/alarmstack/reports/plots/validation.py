@@ -26,11 +26,13 @@ from alarmstack.reports.plots.style import (
     BLUE,
     DASHES,
     GREY,
+    NO_FORECASTER,
     ORANGE,
     SERIES,
     SMALL,
     VERMILLION,
     dated,
+    empty_plot,
     entitle,
     sheet,
     short,
@@ -39,12 +41,22 @@ from alarmstack.reports.timeline import INK
 from alarmstack.training.studies import WEEK, Bin, tenths
 from alarmstack.training.walk_forward import FOLD_METRICS, Walk, Walked, row_metrics
 
-BEFORE, AFTER = timedelta(hours=12), timedelta(hours=1)
-"""Time shown before and after an onset."""
+ROWS_AFTER = 1
+"""Rows shown after an onset."""
 NO_EVENTS = "nothing to plot: too few events"
 TICKS = 9
 """Font size of the horizons."""
 BASELINE_MARKS = ("^", "x", "+", "1")
+EVENTS_SCHEMA = {
+    "model": pl.String,
+    "metric": pl.String,
+    "value": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "baseline": pl.String,
+    "baseline value": pl.Float64,
+}
+"""Columns of the table of event metrics."""
 SWEEP_BUDGETS, SWEEP_PERCENT = 4, 40
 """Ranges of the threshold sweep: multiples of the budget, per cent of quiet time."""
 HIGHEST_LEVEL = 2.0
@@ -238,6 +250,8 @@ def reliability_bins(walk: Walk, fewest: int) -> list[Bin]:
 
 def horizons_plot(walk: Walk, rows: Sequence[TableRow]) -> Figure:
     """The forecasters: recall with baselines, average precision with base rate, and leads."""
+    if not walk.forecasters:
+        return empty_plot("Horizons", NO_FORECASTER)
     plant = walk.examples.plant
     budget = plant.warnings.false_alarms_per_day
     figure, axes = sheet(1, 3, 13, 3.9)
@@ -350,13 +364,15 @@ def _leads(axis: Axes, place: int, lead: Floats) -> None:
 
 
 def onsets_plot(walk: Walk) -> Figure:
-    """Every onset as a line: the forecaster's score in the hours before, and the warning.
+    """Every onset as a line: the forecaster's score in the rows before, and the warning.
 
     The colour is the score in units of its threshold. A ring marks the first warning in time. Lines
     without a ring were missed.
     """
+    if not walk.forecasters:
+        return empty_plot("Every onset", NO_FORECASTER)
     plant = walk.examples.plant
-    before, after = plant.rows(BEFORE), plant.rows(AFTER)
+    before = plant.rows(max(plant.time.window, plant.time.longest_useful_lead))
     hour = plant.time.cadence / timedelta(hours=1)
     figure, axes = sheet(1, len(walk.forecasters), 13, 6.2)
     drawn = None
@@ -366,9 +382,9 @@ def onsets_plot(walk: Walk) -> Figure:
         if len(order):
             segment, onsets = walk.examples.segment, outcome.onset[order]
             lines = np.stack(
-                [_around(level, segment, int(onset), before, after) for onset in onsets]
+                [_around(level, segment, int(onset), before, ROWS_AFTER) for onset in onsets]
             )
-            extent = (-(before + 0.5) * hour, (after + 0.5) * hour, -0.5, len(order) - 0.5)
+            extent = (-(before + 0.5) * hour, (ROWS_AFTER + 0.5) * hour, -0.5, len(order) - 0.5)
             drawn = axis.imshow(
                 np.minimum(lines, HIGHEST_LEVEL),
                 aspect="auto",
@@ -422,6 +438,8 @@ def _around(level: Floats, segment: np.ndarray, onset: int, before: int, after: 
 
 def leads_plot(walk: Walk) -> Figure:
     """Number of onsets by lead time."""
+    if not walk.forecasters:
+        return empty_plot("Lead times", NO_FORECASTER)
     plant = walk.examples.plant
     longest = plant.rows(plant.time.longest_useful_lead)
     hour = plant.time.cadence / timedelta(hours=1)
@@ -486,7 +504,10 @@ def rows_table(walk: Walk, rows: Sequence[TableRow]) -> pl.DataFrame:
 
 
 def events_table(rows: Sequence[TableRow]) -> pl.DataFrame:
-    """Event metrics of every forecaster with 95 % intervals, and the best baseline."""
+    """Event metrics of every forecaster with 95 % intervals, and the best baseline.
+
+    Empty for a plant without a forecaster.
+    """
     return pl.DataFrame(
         [
             {
@@ -501,8 +522,8 @@ def events_table(rows: Sequence[TableRow]) -> pl.DataFrame:
             for r in rows
             if "@" in r.metric
         ],
-        infer_schema_length=None,
-    ).with_columns(pl.col("value", "low", "high", "baseline value").cast(pl.Float64).round(3))
+        schema=EVENTS_SCHEMA,
+    ).with_columns(pl.col(pl.Float64).round(3))
 
 
 __all__ = [
