@@ -114,10 +114,13 @@ def test_the_studies_cover_the_models_and_the_onsets_that_a_plant_has(
     assert results.markdown().count(NOTHING_TO_STUDY) == (2 if points else 3)
 
 
-def test_histories_without_an_event_have_as_many_rows_on_every_plant(tmp_path: Path) -> None:
+def test_histories_without_an_event_have_as_many_rows_and_no_recall(tmp_path: Path) -> None:
     heater, block, rows = odd_history("no labels", tmp_path)
     trial = Trial(rows, (block,), np.ones(0, bool))
     (point,) = learning_curve(heater, rows, block, trial)
+    results = StudyResults("heater", [], [], [point])
+    assert [(row["value"], row["recall"]) for row in results.rows()] == [(None, None)]
+    assert "nan" not in results.markdown()
     assert point.days * 24 * 60 == pytest.approx(14 * 24)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 from rich.box import SIMPLE
 from rich.table import Table
@@ -130,8 +131,8 @@ class StudyResults:
             (
                 self._short(loss.model),
                 loss.without,
-                f"{loss.recall:.0%}",
-                f"{loss.precursor_recall:.0%}",
+                _share(loss.recall),
+                _share(loss.precursor_recall),
                 f"{loss.false_alarms_per_day:.2f}",
             )
             for loss in self.losses
@@ -148,8 +149,8 @@ class StudyResults:
                 self._short(point.model),
                 str(point.events),
                 f"{point.days:.0f}",
-                f"{point.recall:.0%}",
-                f"{point.lowest:.0%} … {point.highest:.0%}",
+                _share(point.recall),
+                f"{_share(point.lowest)} … {_share(point.highest)}",
                 f"{point.false_alarms_per_day:.2f}",
             )
             for point in sorted(self.curve, key=lambda point: (point.model, point.events))
@@ -185,6 +186,11 @@ def study(
             plant, training, block, trial, lambda what, share: progress(what, 0.4 + 0.6 * share)
         ),
     )
+
+
+def _share(value: float) -> str:
+    """A share in per cent; a dash where it cannot be measured."""
+    return "–" if isnan(value) else f"{value:.0%}"
 
 
 def _aim_met(group: Bin) -> str:

@@ -313,7 +313,10 @@ def _without(plant: Plant, block: IntervalBlock, tag: str) -> IntervalBlock:
 def study_rows(
     bins: Sequence[Bin], losses: Sequence[Loss], curve: Sequence[Learnt]
 ) -> list[dict[str, object]]:
-    """All results in the form of the other benchmarks: name, value, baseline, ratio, aim, met."""
+    """All results in the form of the other benchmarks: name, value, baseline, ratio, aim, met.
+
+    A value that cannot be measured (NaN) is None, because JSON has no NaN.
+    """
 
     def row(
         study: str,
@@ -333,7 +336,8 @@ def study_rows(
             "aim": aim,
             "met": met,
         }
-        return result | asdict(about)
+        measured = result | asdict(about)
+        return {key: None if _is_nan(value) else value for key, value in measured.items()}
 
     whole = {loss.model: loss.recall for loss in losses if loss.without == "nothing"}
     return [
@@ -347,6 +351,10 @@ def study_rows(
             for c in curve
         ),
     ]
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and bool(np.isnan(value))
 
 
 __all__ = [
