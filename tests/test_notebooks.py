@@ -109,7 +109,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
         home,
         "simulate",
         "--days",
-        "45",
+        "75",
         "--seed",
         "1",
         "--format",
@@ -195,7 +195,6 @@ def shown(value: Any) -> str:
 
 
 MISSING: dict[str, set[str]] = {
-    "minute horizons": set(),
     "no horizons": {"02-09", "02-14", "02-16", "03-15", "03-17", "03-18"},
     "no labels": {"02-09", "02-11", "02-13", "02-14", "02-16", "03-13", "03-15", "03-17", "03-18"},
 }
