@@ -106,6 +106,8 @@ bench-skill: install ## measure early-warning skill on public data (DATA=folder)
 	$(RUN) alarmstack demo --no-serve
 	$(RUN) alarmstack bench skill --data $(DATA) --json benchmarks/skill.json \
 		--report docs/skill_tables.md
+	$(RUN) alarmstack bench transfer --json benchmarks/transfer.json \
+		--report docs/transfer_tables.md
 	$(RUN) alarmstack bench models --json benchmarks/models.json --report docs/models_tables.md
 
 ENGINE ?= docker

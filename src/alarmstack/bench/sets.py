@@ -74,6 +74,13 @@ class Protocol(_Part):
     shortest_own: Duration | None = None
 
 
+class RequestedBudget(_Part):
+    """False alarms per day and share of time in warning that an operator of the plant accepts."""
+
+    false_alarms_per_day: float = Field(gt=0)
+    time_in_warning: float = Field(gt=0, lt=1)
+
+
 class WantedMetric(_Part):
     """One line of the set's table: a metric by name, with published results and our aim.
 
@@ -111,6 +118,7 @@ class SetDescription(_Part):
     columns: Columns | None = None
     truth: Truth | None = None
     protocol: Protocol = Protocol()
+    budget: RequestedBudget | None = None
     metrics: tuple[WantedMetric, ...] = Field(
         default=(), validation_alias=AliasChoices("metrics", "figures")
     )

@@ -109,6 +109,7 @@ def _scores(name: str, result: EvaluatedRun) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "run": result.run.name,
+            "asset": result.run.asset,
             "start": result.run.block.start.astype("datetime64[us]"),
             "event": result.run.event,
             "normal": result.run.normal,

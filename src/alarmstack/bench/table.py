@@ -1,15 +1,27 @@
-"""The benchmark's table for the terminal and for the report."""
+"""The tables of the benchmarks, for the terminal and for the reports."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from rich.box import SIMPLE
 from rich.table import Table
 
 from alarmstack.bench.lines import Line
+from alarmstack.bench.transfer import OURS, Cell, RuleSummary, summaries
 
+CELL_HEADINGS = (
+    "set",
+    "budget",
+    "judged on",
+    "requested a day",
+    "realised",
+    "requested share",
+    "realised share",
+    "ratio",
+)
 MET = {True: "met", False: "missed", None: ""}
 
 
@@ -32,6 +44,86 @@ def skill_table(title: str, lines: Sequence[Line]) -> Table:
             MET[line.met],
         )
     return table
+
+
+def transfer_tables(cells: Sequence[Cell]) -> tuple[Table, Table]:
+    """How well each rule keeps the budgets, and every cell of our rule."""
+    rules = Table(title="Budgets by rule", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    for name in ("rule", "cells", "within 2×", "beyond 4×", "worst", "median"):
+        rules.add_column(name, justify="left" if name == "rule" else "right")
+    for line in summaries(cells):
+        rules.add_row(*_rule_cells(line))
+    ours = Table(title="Our rule", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    for name in CELL_HEADINGS:
+        ours.add_column(name, justify="left" if name in CELL_HEADINGS[:3] else "right")
+    for cell in _ours_of(cells):
+        ours.add_row(*_cell_cells(cell))
+    return rules, ours
+
+
+def transfer_rows(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """Every cell, as `--json` writes it."""
+    return [
+        {
+            "name": f"{cell.set}/{cell.rule}/{cell.factor:g}/{cell.judged_on}",
+            "requested_per_day": cell.requested.per_day,
+            "requested_share": cell.requested.share,
+            "realised_per_day": cell.realised.per_day,
+            "realised_share": cell.realised.share,
+            "threshold": cell.threshold if isfinite(cell.threshold) else None,
+            "ratio": cell.ratio,
+            "kept": cell.kept,
+        }
+        for cell in cells
+    ]
+
+
+def transfer_markdown(cells: Sequence[Cell]) -> str:
+    """Both tables for the docs."""
+    rules = [
+        "### Budgets by rule",
+        "",
+        "| rule | cells | within 2× | beyond 4× | worst | median |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        *[f"| {' | '.join(_rule_cells(line))} |" for line in summaries(cells)],
+    ]
+    ours = [
+        "",
+        "### Our rule",
+        "",
+        f"| {' | '.join(CELL_HEADINGS)} |",
+        f"|{' --- |' * 3}{' ---: |' * (len(CELL_HEADINGS) - 3)}",
+        *[f"| {' | '.join(_cell_cells(cell))} |" for cell in _ours_of(cells)],
+    ]
+    return "\n".join([*rules, *ours]) + "\n"
+
+
+def _ours_of(cells: Sequence[Cell]) -> list[Cell]:
+    return [cell for cell in cells if cell.rule == OURS]
+
+
+def _rule_cells(line: RuleSummary) -> tuple[str, ...]:
+    return (
+        line.rule,
+        str(line.cells),
+        f"{line.kept:.2f}",
+        str(line.far_off),
+        f"{line.worst:.1f}",
+        f"{line.median:.2f}",
+    )
+
+
+def _cell_cells(cell: Cell) -> tuple[str, ...]:
+    return (
+        cell.set,
+        f"{cell.factor:g} ×",
+        cell.judged_on,
+        f"{cell.requested.per_day:.4g}",
+        f"{cell.realised.per_day:.4g}",
+        f"{cell.requested.share:.2%}",
+        f"{cell.realised.share:.2%}",
+        f"{cell.ratio:.1f}",
+    )
 
 
 def benchmark_rows(lines: Sequence[Line]) -> list[dict[str, Any]]:
@@ -93,4 +185,11 @@ def _value(value: float) -> str:
     return f"{value:.3g}"
 
 
-__all__ = ["benchmark_rows", "markdown", "skill_table"]
+__all__ = [
+    "benchmark_rows",
+    "markdown",
+    "skill_table",
+    "transfer_markdown",
+    "transfer_rows",
+    "transfer_tables",
+]

@@ -15,6 +15,7 @@ from alarmstack.cli.options import (
     PlantFile,
     SimulatedDays,
     UnseenSeeds,
+    duration_of,
     plant_of,
     seeds_of,
 )
@@ -42,6 +43,11 @@ STUDY_HEAD = """# Studies of the models
 
 This page is for data scientists. `alarmstack bench models --report` writes it; [skill.md](skill.md)
 explains it.
+"""
+TRANSFER_HEAD = """# Transfer of false-alarm budgets
+
+This page is for data scientists. `alarmstack bench transfer --report` writes it;
+[skill.md](skill.md) explains it.
 """
 """Openings of the reports."""
 Report = Annotated[
@@ -142,6 +148,85 @@ def models(
     write_json(json_file, results.rows())
     if report is not None:
         report.write_text(f"{STUDY_HEAD}\n{results.markdown()}")
+
+
+@benches.command()
+def transfer(
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that `bench skill` wrote; default: bench/ in the data folder.",
+            show_default=False,
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your own scores instead: Parquet or CSV with run, asset, start, score, normal.",
+            show_default=False,
+        ),
+    ] = None,
+    cadence: Annotated[str, typer.Option(help="With --file: time between two rows.")] = "1h",
+    off_delay: Annotated[
+        str | None,
+        typer.Option(help="With --file: off-delay of a warning, such as 1h.", show_default=False),
+    ] = None,
+    per_day: Annotated[
+        float, typer.Option(help="With --file: false alarms a day.", min=1e-6)
+    ] = 0.5,
+    share: Annotated[
+        float, typer.Option(help="With --file: share of time in warning.", min=1e-6, max=0.5)
+    ] = 0.03,
+    contender: Annotated[
+        str, typer.Option(help="Whose scores of `bench skill` are used.")
+    ] = "normality",
+    sets: Annotated[Path, typer.Option(help="Folder with the descriptions of the sets.")] = SETS,
+    json_file: JsonFile = None,
+    report: Report = None,
+) -> None:
+    """Test whether false-alarm budgets hold on data that did not choose the threshold.
+
+    Each set is cut in two: every second asset, run, or the earlier dates. One part chooses a
+    threshold for ½, 1, 2 and 4 times the budget, the other part judges it, in both directions. Our
+    rule is compared with a quantile, 3 sigma, peaks over threshold and conformal p-values.
+
+    Example: alarmstack bench transfer --scores data/bench --report transfer.md
+
+    Example: alarmstack bench transfer --file scores.csv --cadence 1min --per-day 1 --share 0.02
+    """
+    from alarmstack.alarms import WarningRule
+    from alarmstack.alarms.budget import Budget
+    from alarmstack.bench.sets import find_sets
+    from alarmstack.bench.table import transfer_markdown, transfer_rows, transfer_tables
+    from alarmstack.bench.transfer import Cell, ladder, read_scores
+
+    cells: list[Cell] = []
+    if file is not None:
+        delay = duration_of("--off-delay", off_delay).total_seconds() if off_delay else 0.0
+        between_rows = duration_of("--cadence", cadence)
+        own = read_scores(file, contender)
+        budget = Budget(per_day, share)
+        cells += ladder(file.stem, own, WarningRule(0.0, off_delay=delay), between_rows, budget)
+    else:
+        folder = scores or load_settings().data / "bench"
+        described = [one for one in find_sets(sets).values() if one.budget is not None]
+        with bar(console, "bench") as progress:
+            for place, one in enumerate(described):
+                progress(one.name, place / len(described))
+                plant, requested = one.load_plant(), one.budget
+                assert requested is not None
+                cells += ladder(
+                    one.name,
+                    read_scores(folder / one.name / "scores.parquet", contender),
+                    WarningRule.of(plant, 0.0),
+                    plant.time.cadence,
+                    Budget(requested.false_alarms_per_day, requested.time_in_warning),
+                )
+    for table in transfer_tables(cells):
+        console.print(table)
+    write_json(json_file, transfer_rows(cells))
+    if report is not None:
+        report.write_text(f"{TRANSFER_HEAD}\n{transfer_markdown(cells)}")
 
 
 def _run(
