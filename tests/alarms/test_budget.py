@@ -63,7 +63,7 @@ def test_a_long_asset_does_not_decide_for_all() -> None:
     assert realised(WarningRule(2.0), timedelta(minutes=1), rows).share == pytest.approx(1 / 6)
 
 
-def test_a_gap_in_the_scores_is_no_second_warning() -> None:
+def test_a_gap_in_the_scores_is_not_a_second_warning() -> None:
     scores = np.array([3.0, np.nan, 3.0, 0.0])
     counted = realised(WarningRule(2.0), timedelta(days=1), [series(scores)])
     assert (counted.episodes, counted.days) == (1, 3.0)
@@ -79,15 +79,43 @@ def test_a_rare_budget_is_extrapolated_and_says_so(rarer: int) -> None:
     assert "extrapolated" in choice.notes[0]
 
 
-def test_too_few_rows_give_no_warning_and_the_day_from_which_there_are_some() -> None:
+def test_too_few_rows_give_no_warning_and_the_time_that_a_count_takes() -> None:
     minute = timedelta(minutes=1)
     choice = choose_threshold(AT_ONCE, minute, Budget(1.0, 0.01), [series(np.zeros(300))])
-    assert choice.threshold == float("inf") and "no warnings until day 8" in choice.notes[0]
+    assert choice.threshold == float("inf") and "no warnings yet" in choice.notes[0]
+    assert "8 warnings take 8 days" in choice.notes[0]
     assert choose_threshold(AT_ONCE, minute, Budget(1.0, 0.01), []).threshold == float("inf")
 
 
 def test_two_sides_that_contradict_each_other_are_named() -> None:
     rule, minute = WarningRule(0.0, off_delay=3600), timedelta(minutes=1)
     (sentence,) = contradictions(rule, minute, Budget(0.5, 0.01))
-    assert "0.5 warnings a day that each last at least 61min are 2.12% of the time" in sentence
+    assert "0.5 warnings a day that each last at least 61 min are 2.12% of the time" in sentence
     assert contradictions(rule, minute, Budget(0.5, 0.03)) == []
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        np.where(np.arange(20_000) % 200 == 0, 5.0, 0.0),
+        np.where(np.arange(20_000) // 1000 % 2 == 0, 5.0, 0.0),
+    ],
+    ids=["spikes", "blocks"],
+)
+def test_equal_scores_do_not_break_the_budget(scores: np.ndarray) -> None:
+    budget = Budget(0.5, 0.05)
+    choice = choose_threshold(AT_ONCE, timedelta(minutes=1), budget, [series(scores)])
+    assert budget.kept_by(choice.expected)
+
+
+def test_scores_below_zero_are_no_thresholds_where_there_is_a_hysteresis() -> None:
+    """The release level of a negative threshold would be above it."""
+    rule, scores = WarningRule(0.0, hysteresis=0.5), surprise(5000, 3) - 1.0
+    choice = choose_threshold(rule, timedelta(minutes=1), Budget(900.0, 0.6), [series(scores)])
+    assert choice.threshold > 0
+
+
+@pytest.mark.parametrize(("per_day", "share"), [(0.0, 0.1), (1.0, 0.0), (1.0, 1.5)])
+def test_numbers_that_are_not_a_budget_are_refused(per_day: float, share: float) -> None:
+    with pytest.raises(ValueError, match="use numbers above 0"):
+        Budget(per_day, share)

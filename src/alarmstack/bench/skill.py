@@ -116,6 +116,7 @@ def _scores(name: str, result: EvaluatedRun) -> pl.DataFrame:
             "counted": result.counted,
             "score": result.scores,
             "alarm": result.active,
+            "segment": result.run.block.segment,
         }
     ).with_columns(contender=pl.lit(name))
 

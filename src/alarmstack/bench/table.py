@@ -10,12 +10,13 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from alarmstack.bench.lines import Line
-from alarmstack.bench.transfer import OURS, Cell, RuleSummary, summaries
+from alarmstack.bench.transfer import KEPT, OURS, Cell, RuleSummary, summaries
 
+SUMMARY_HEADINGS = ("rule", "cells", "within 2×", "beyond 4×", "worst", "median", "no warning")
 CELL_HEADINGS = (
     "set",
     "budget",
-    "judged on",
+    "tested on",
     "requested a day",
     "realised",
     "requested share",
@@ -47,13 +48,13 @@ def skill_table(title: str, lines: Sequence[Line]) -> Table:
 
 
 def transfer_tables(cells: Sequence[Cell]) -> tuple[Table, Table]:
-    """How well each rule keeps the budgets, and every cell of our rule."""
+    """How well each rule keeps the budgets, and every cell of the rule that counts both sides."""
     rules = Table(title="Budgets by rule", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-    for name in ("rule", "cells", "within 2×", "beyond 4×", "worst", "median"):
+    for name in SUMMARY_HEADINGS:
         rules.add_column(name, justify="left" if name == "rule" else "right")
     for line in summaries(cells):
         rules.add_row(*_rule_cells(line))
-    ours = Table(title="Our rule", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    ours = Table(title=OURS.capitalize(), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     for name in CELL_HEADINGS:
         ours.add_column(name, justify="left" if name in CELL_HEADINGS[:3] else "right")
     for cell in _ours_of(cells):
@@ -62,17 +63,24 @@ def transfer_tables(cells: Sequence[Cell]) -> tuple[Table, Table]:
 
 
 def transfer_rows(cells: Sequence[Cell]) -> list[dict[str, Any]]:
-    """Every cell, as `--json` writes it."""
+    """Every cell, as `--json` writes it.
+
+    `value` is the ratio of realised to requested; `baseline` that of a quantile in the same cell.
+    """
+    quantiles = {_place(cell): cell.ratio for cell in cells if cell.rule == "quantile"}
     return [
         {
-            "name": f"{cell.set}/{cell.rule}/{cell.factor:g}/{cell.judged_on}",
+            "name": f"{cell.set}/{cell.rule}/{cell.factor:g}/{cell.tested_on}",
+            "value": cell.ratio,
+            "baseline": quantiles[_place(cell)],
+            "ratio": cell.ratio / quantiles[_place(cell)] if quantiles[_place(cell)] else None,
+            "aim": f"≤ {KEPT:g}",
+            "met": cell.kept,
             "requested_per_day": cell.requested.per_day,
             "requested_share": cell.requested.share,
             "realised_per_day": cell.realised.per_day,
             "realised_share": cell.realised.share,
             "threshold": cell.threshold if isfinite(cell.threshold) else None,
-            "ratio": cell.ratio,
-            "kept": cell.kept,
         }
         for cell in cells
     ]
@@ -83,19 +91,23 @@ def transfer_markdown(cells: Sequence[Cell]) -> str:
     rules = [
         "### Budgets by rule",
         "",
-        "| rule | cells | within 2× | beyond 4× | worst | median |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        f"| {' | '.join(SUMMARY_HEADINGS)} |",
+        f"| --- |{' ---: |' * (len(SUMMARY_HEADINGS) - 1)}",
         *[f"| {' | '.join(_rule_cells(line))} |" for line in summaries(cells)],
     ]
     ours = [
         "",
-        "### Our rule",
+        f"### {OURS.capitalize()}",
         "",
         f"| {' | '.join(CELL_HEADINGS)} |",
         f"|{' --- |' * 3}{' ---: |' * (len(CELL_HEADINGS) - 3)}",
         *[f"| {' | '.join(_cell_cells(cell))} |" for cell in _ours_of(cells)],
     ]
     return "\n".join([*rules, *ours]) + "\n"
+
+
+def _place(cell: Cell) -> tuple[str, float, str]:
+    return cell.set, cell.factor, cell.tested_on
 
 
 def _ours_of(cells: Sequence[Cell]) -> list[Cell]:
@@ -110,6 +122,7 @@ def _rule_cells(line: RuleSummary) -> tuple[str, ...]:
         str(line.far_off),
         f"{line.worst:.1f}",
         f"{line.median:.2f}",
+        str(line.without_warning),
     )
 
 
@@ -117,7 +130,7 @@ def _cell_cells(cell: Cell) -> tuple[str, ...]:
     return (
         cell.set,
         f"{cell.factor:g} ×",
-        cell.judged_on,
+        cell.tested_on,
         f"{cell.requested.per_day:.4g}",
         f"{cell.realised.per_day:.4g}",
         f"{cell.requested.share:.2%}",

@@ -166,29 +166,42 @@ def transfer(
             show_default=False,
         ),
     ] = None,
-    cadence: Annotated[str, typer.Option(help="With --file: time between two rows.")] = "1h",
+    cadence: Annotated[
+        str | None,
+        typer.Option(help="With --file: time between two rows. Default: 1h.", show_default=False),
+    ] = None,
     off_delay: Annotated[
         str | None,
         typer.Option(help="With --file: off-delay of a warning, such as 1h.", show_default=False),
     ] = None,
     per_day: Annotated[
-        float, typer.Option(help="With --file: false alarms a day.", min=1e-6)
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            help="With --file: false alarms a day. Default: 0.5.", min=1e-6, show_default=False
+        ),
+    ] = None,
     share: Annotated[
-        float, typer.Option(help="With --file: share of time in warning.", min=1e-6, max=0.5)
-    ] = 0.03,
+        float | None,
+        typer.Option(
+            help="With --file: share of time in warning. Default: 0.03.",
+            min=1e-6,
+            max=0.5,
+            show_default=False,
+        ),
+    ] = None,
     contender: Annotated[
-        str, typer.Option(help="Whose scores of `bench skill` are used.")
+        str, typer.Option(help="The model or baseline whose scores are used.")
     ] = "normality",
     sets: Annotated[Path, typer.Option(help="Folder with the descriptions of the sets.")] = SETS,
     json_file: JsonFile = None,
     report: Report = None,
 ) -> None:
-    """Test whether false-alarm budgets hold on data that did not choose the threshold.
+    """Test whether false-alarm budgets hold on data that were not used to choose the threshold.
 
-    Each set is cut in two: every second asset, run, or the earlier dates. One part chooses a
-    threshold for ½, 1, 2 and 4 times the budget, the other part judges it, in both directions. Our
-    rule is compared with a quantile, 3 sigma, peaks over threshold and conformal p-values.
+    Each set is split in two: by asset, by run, or by date. Thresholds for ½, 1, 2 and 4 times the
+    budget are chosen on one part and tested on the other, in both directions. The rule that counts
+    both sides of a budget is compared with quantiles, 3 sigma, peaks over threshold (POT) and
+    conformal p-values.
 
     Example: alarmstack bench transfer --scores data/bench --report transfer.md
 
@@ -200,13 +213,21 @@ def transfer(
     from alarmstack.bench.table import transfer_markdown, transfer_rows, transfer_tables
     from alarmstack.bench.transfer import Cell, ladder, read_scores
 
+    own_options = (cadence, off_delay, per_day, share)
+    if file is None and any(option is not None for option in own_options):
+        raise BenchError("--cadence, --off-delay, --per-day and --share describe your own --file")
+    if file is not None and scores is not None:
+        raise BenchError("give either --scores or --file")
     cells: list[Cell] = []
     if file is not None:
         delay = duration_of("--off-delay", off_delay).total_seconds() if off_delay else 0.0
-        between_rows = duration_of("--cadence", cadence)
-        own = read_scores(file, contender)
-        budget = Budget(per_day, share)
-        cells += ladder(file.stem, own, WarningRule(0.0, off_delay=delay), between_rows, budget)
+        cells += ladder(
+            file.stem,
+            read_scores(file, contender),
+            WarningRule(0.0, off_delay=delay),
+            duration_of("--cadence", cadence or "1h"),
+            Budget(per_day or 0.5, share or 0.03),
+        )
     else:
         folder = scores or load_settings().data / "bench"
         described = [one for one in find_sets(sets).values() if one.budget is not None]
@@ -224,6 +245,8 @@ def transfer(
                 )
     for table in transfer_tables(cells):
         console.print(table)
+    for note in dict.fromkeys(f"{cell.set}: {note}" for cell in cells for note in cell.notes):
+        console.print(note, markup=False, highlight=False)
     write_json(json_file, transfer_rows(cells))
     if report is not None:
         report.write_text(f"{TRANSFER_HEAD}\n{transfer_markdown(cells)}")
