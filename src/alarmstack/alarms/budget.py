@@ -76,7 +76,7 @@ class QuietScores:
     """Scores [rows] of one series of an asset; higher is worse.
 
     NaN if the model was fitted on the row, or if the row is not known to be normal. Rows with the
-    same number in `segment` [rows] follow each other; a warning ends where a segment ends.
+    same number in `segment` [rows] follow each other; the end of a segment clears a warning.
     """
 
     scores: Floats
