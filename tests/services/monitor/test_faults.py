@@ -4,6 +4,7 @@ The monitor reports each one, goes on by itself, and loses or doubles no interva
 """
 
 import asyncio
+import json
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -397,6 +398,50 @@ async def test_refused_intervals_are_shown_and_tried_again_when_the_models_or_th
         await becomes(lambda: not w.state.monitor.status().refused, w)
         await becomes(lambda: len(models.assessed) == 3, w)
         await all_assessed(w, 3)
+
+
+async def test_inference_that_refuses_every_new_interval_is_a_task_that_is_down(
+    plant: Plant, tmp_path: Path
+) -> None:
+    models = Models_(plant)
+    url = f"sqlite:///{tmp_path}/a.db"
+    async with world(plant, url, hours=3, monitored=True, models=models) as w:
+        await all_assessed(w, 3)
+        models.refuses = {BEGIN + hour * HOUR for hour in range(3, 6)}
+        for _ in range(3):
+            w.feed.close_hour()
+        await becomes(lambda: w.state.tasks.down, w)
+        anna = await w.person("anna", "viewer")
+        ready = await anna.get("/ready")
+        assert ready.status_code == 503 and "refuses the newest intervals" in ready.text
+        (down,) = w.state.monitor.status().down
+        assert down.name == "assessments" and "not this one" in (down.reason or "")
+        w.feed.close_hour()
+        await becomes(lambda: not w.state.tasks.down, w)
+
+
+async def test_a_feed_of_invalid_readings_is_not_live_and_a_new_connection_changes_nothing(
+    plant: Plant, tmp_path: Path
+) -> None:
+    """The value in the readings exceeds its limit, and they have one unknown key."""
+    url = f"sqlite:///{tmp_path}/a.db"
+    async with world(plant, url, hours=3, monitored=True) as w:
+        await all_assessed(w, 3)
+        known, connections = [], w.feed.connections
+        for _ in range(120):
+            w.feed.send("interval", w.feed.close_hour(sent=False))
+            live = w.feed.live().model_dump(mode="json")
+            live["reading"] |= {"pdt31008": 337.0, "new_tag": 1.0}
+            w.feed.send_text("reading", json.dumps(live))
+            w.clock.advance(0.5)
+            await asyncio.sleep(0.02)
+            known.append(w.state.monitor.state().known)
+        assert w.feed.connections > connections, "the stalled feed was connected again"
+        stale_from = known.index(False, known.index(True) if True in known else 0)
+        assert not any(known[stale_from:])
+        assert "new_tag" in (w.state.monitor.status().feed_reason or "")
+        w.feed.close_hour()
+        await becomes(lambda: w.state.monitor.state().known, w)
 
 
 async def test_an_interval_that_inference_fails_on_does_not_delay_the_others(

@@ -62,6 +62,11 @@ READY_SECONDS = 10.0
 """How often inference is asked whether its models are available."""
 READY_TIMEOUT = 5.0
 """How long inference may take to answer that; it answers from memory."""
+REFUSED_IN_A_ROW = 3
+"""Newest intervals that inference has refused, one after the other, when assessments count as down.
+
+One of them can be an unusual interval.
+"""
 DRIFT_SECONDS = 60.0
 """How often drift is measured."""
 DRIFT_STALLS_AFTER = 600.0
@@ -296,6 +301,7 @@ class Monitor:
             live = Live.model_validate(content)
             self._validator.check(live.reading, self._sources.plant_clock(now))
         except (ObservationError, ValidationError) as error:
+            self._sources.reading_refused(reason_for(error))
             await self._quarantine_reading(content, reason_for(error))
             return
         self._sources.reading_received(now, live.reading.timestamp)
@@ -389,11 +395,24 @@ class Monitor:
                 self.caught_up.set()
             if start is not None:
                 await self._try_to_assess(start)
-                task.progress()
+                if start not in self._refused:
+                    task.progress()
                 continue
+            self._check_refusals()
             task.progress()
             with task.waiting():
                 await self._work.wait()
+
+    def _check_refusals(self) -> None:
+        """Raise UpstreamError while inference refuses every one of the newest intervals."""
+        if self._newest is None:
+            return
+        cadence = self._plant.time.cadence
+        newest = [self._newest - number * cadence for number in range(REFUSED_IN_A_ROW)]
+        if all(start in self._refused for start in newest):
+            raise UpstreamError(
+                422, f"inference refuses the newest intervals: {self._refused[self._newest]}"
+            )
 
     async def _next_unassessed(self) -> datetime | None:
         """The newest interval without an assessment that inference has not refused.

@@ -24,6 +24,8 @@ class Sources:
     feed_reason: str | None = "not connected yet"
     last_reading_at: datetime | None = None
     """Wall time of the last reading with a new plant time."""
+    invalid_reading: str | None = None
+    """Why the newest reading was quarantined; None if it was valid."""
     silence: timedelta = SHORTEST_SILENCE
     speed: float = 1.0
     plant_time: datetime | None = None
@@ -35,10 +37,12 @@ class Sources:
     ) -> None:
         """The feed answers. `step_seconds`: plant time between two readings, at a clock of `speed`.
 
-        It is not live before `caught_up`: until then its last reading may be an old one.
+        It is not live before `caught_up`: until then its last reading may be an old one. A feed
+        whose readings are all invalid does not become live by a new connection.
         """
         self.speed = speed
-        self.reading_received(now, plant_time)
+        if self.invalid_reading is None:
+            self.reading_received(now, plant_time)
         self.silence = max(
             SHORTEST_SILENCE, timedelta(seconds=SILENT_STEPS * step_seconds / max(speed, 1e-6))
         )
@@ -48,9 +52,14 @@ class Sources:
         self.feed_reason = None
 
     def reading_received(self, now: datetime, plant_time: datetime | None) -> None:
-        """A reading arrived. The same plant time again: the plant's clock does not run."""
+        """A valid reading arrived. The same plant time again: the plant's clock does not run."""
+        self.invalid_reading = None
         if plant_time is not None and plant_time != self.plant_time:
             self.last_reading_at, self.plant_time = now, plant_time
+
+    def reading_refused(self, reason: str) -> None:
+        """An invalid reading arrived: it shows nothing about the plant."""
+        self.invalid_reading = reason
 
     def plant_clock(self, now: datetime) -> datetime | None:
         """The plant's clock now: the time of the last reading, advanced at the clock's speed."""
@@ -105,7 +114,10 @@ class Sources:
             feed = "down"
         elif self._stale(now):
             feed = "stale"
-            reason = None if age is None else f"no reading for {age:.0f} s"
+            if age is not None and self.invalid_reading:
+                reason = f"no valid reading for {age:.0f} s: {self.invalid_reading}"
+            else:
+                reason = None if age is None else f"no reading for {age:.0f} s"
         return FeedStatus(
             feed=feed,
             feed_reason=reason,
