@@ -8,7 +8,7 @@ import json
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from itertools import count
@@ -23,6 +23,7 @@ from alarmstack.storage.database import plant_history
 from tests.components import missing
 from tests.databases import Postgres, find
 from tests.upstreams import BEGIN, HOUR, Models_, row
+from tests.waiting import eventually
 from tests.world import World, world
 
 pytestmark = pytest.mark.anyio
@@ -73,8 +74,15 @@ def down(w: World) -> dict[str, str | None]:
 @asynccontextmanager
 async def locked(path: Path) -> AsyncIterator[None]:
     """Another connection holds the write lock of an SQLite file."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
-        holder.execute("BEGIN IMMEDIATE")
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as holder:
+
+        async def begun() -> bool:
+            # Without waiting: the writer that holds the lock needs this event loop to finish.
+            with suppress(sqlite3.OperationalError):
+                holder.execute("BEGIN IMMEDIATE")
+            return holder.in_transaction
+
+        await eventually(begun)
         yield
         holder.execute("ROLLBACK")
 
