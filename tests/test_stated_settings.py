@@ -1,6 +1,7 @@
 """Pages state the settings of plant.toml: each expected sentence is generated from the plant."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -17,16 +18,15 @@ NUMBERS = {2: "two", 3: "three", 4: "four"}
 def stated(plant: Plant) -> Iterator[tuple[str, str]]:
     """Each page, with a sentence that it must contain."""
     warnings = plant.warnings
-    on, off, least = (
-        _written(one) for one in (warnings.on_delay, warnings.off_delay, warnings.minimum_on)
-    )
+    threshold = f"{percent(warnings.hysteresis)} of the threshold"
+    least = _written(warnings.minimum_on)
     yield README, f"at most {warnings.false_alarms_per_day:g} false alarms a day"
     yield GUIDE, f"at most {warnings.false_alarms_per_day:g} false warnings a day"
-    yield GUIDE, f"at or above its threshold for {on}."
+    yield GUIDE, f"raised {_after(warnings.on_delay, 'at or above its threshold')}."
     yield (
         GUIDE,
-        f"below {percent(warnings.hysteresis)} of the threshold for {off}, "
-        f"and no earlier than {least} after it was raised",
+        f"clears {_after(warnings.off_delay, f'below {threshold}')}, "
+        f"but no earlier than {least} after it was raised",
     )
     yield (
         GUIDE,
@@ -39,6 +39,13 @@ def stated(plant: Plant) -> Iterator[tuple[str, str]]:
     for rule in plant.labels.rules:
         back, clears = deadband(plant, rule), _written(off_delay(plant, rule))
         yield GUIDE, f"| {limit_title(plant, rule)} | {back:g} {rule.unit} | {clears} |"
+
+
+def _after(delay: timedelta, state: str) -> str:
+    """When a warning is raised or cleared: the probability has this state for the delay."""
+    if not delay:
+        return f"as soon as the probability is {state}"
+    return f"when the probability has been {state} for {_written(delay)}"
 
 
 def _written(duration: object) -> str:

@@ -24,7 +24,7 @@ CASES = [
     ("a false alarm", "..............", ".....9........", [], 1),
     ("rows in alarm are not evaluated", "......AAAAAAAA", "........99.99.", [NAN], 0),
     ("a short pause belongs to the episode", ".....AA..AA...", ".......99.....", [NAN], 0),
-    ("a warning ends at the end of a segment", "....|...A.....", "..9..........", [NAN], 1),
+    ("a warning is cleared at the end of a segment", "....|...A.....", "..9..........", [NAN], 1),
     ("an onset needs quiet before it", ".A............", "..............", [], 0),
 ]
 

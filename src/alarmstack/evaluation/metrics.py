@@ -75,7 +75,7 @@ def _alarm(score: Floats, operating: float | None, sealed: Examples) -> Evaluate
 def _anomaly(score: Floats, operating: float | None, sealed: Examples) -> Evaluated:
     metrics = _label_metrics(score, operating, sealed.alarm)
     return finite(metrics), BaselineComparison(
-        "roc_auc_anomaly", metrics["roc_auc_anomaly"], "coin", 0.5
+        "roc_auc_anomaly", metrics["roc_auc_anomaly"], "random score", 0.5
     )
 
 

@@ -1,7 +1,7 @@
 """Cells: the content of a sheet's column before its meaning is known.
 
-A cell is a number, a text, a moment (a clock time without zone), an instant (with zone), or blank.
-`Cells` keeps these as four aligned columns, at most one of them filled in each row, so that a
+A cell is a number, a text, a local time (a clock time without zone), an instant (with zone), or
+blank. `Cells` keeps these as four aligned columns, at most one of them filled in each row, so that a
 million cells are processed as columns and not one by one. `read_numbers` and `read_instants` then
 interpret the column: they give the values, and a fault for each row that has none.
 """
@@ -242,7 +242,7 @@ def read_instants(cells: Cells, zone: ZoneInfo, series: pl.Series | None = None)
 
 
 def _parse(text: pl.Series, offset_form: str) -> pl.Series:
-    """Instants (with an offset form) or moments; null when no form fits."""
+    """Instants (with an offset form) or local times; null when no form fits."""
     dtype = INSTANT if offset_form else MOMENT
     parsed = pl.repeat(None, len(text), dtype=dtype, eager=True)
     if text.null_count() == len(text):

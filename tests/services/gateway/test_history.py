@@ -24,7 +24,7 @@ EXAMPLE = {
 }
 
 
-async def test_what_is_asked_is_kept_and_found_again(plant: Plant, database_url: str) -> None:
+async def test_results_are_stored_and_listed(plant: Plant, database_url: str) -> None:
     async with world(plant, database_url, hours=30) as w:
         anna = await w.person("anna", "viewer")
         view = (await anna.get("/plant")).json()
@@ -194,8 +194,8 @@ async def test_a_refusal_of_the_models_is_passed_on_and_not_kept(
         refused = await anna.post("/infer/predict", json={"features": {"colour": 1.0}})
         assert refused.status_code == 422 and "colour" in refused.json()["detail"]
         w.models.away = True
-        silent = await anna.post("/infer/predict", json={"features": EXAMPLE})
-        assert silent.status_code == 503 and "promote" in silent.json()["detail"]
+        unavailable = await anna.post("/infer/predict", json={"features": EXAMPLE})
+        assert unavailable.status_code == 503 and "promote" in unavailable.json()["detail"]
         w.feed.away = True
         lost = await anna.post("/infer/auto")
         assert lost.status_code == 502 and "sensor API" in lost.json()["detail"]

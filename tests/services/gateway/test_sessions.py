@@ -104,7 +104,7 @@ async def test_an_open_stream_ends_within_seconds_with_its_login(
             async with asyncio.timeout(8):
                 async for _ in received:
                     pass
-            assert len(w.state.hub) == 1, "the stream of somebody else goes on"
+            assert len(w.state.hub) == 1, "the stream of somebody else continues"
             assert (await anna.get("/auth/me")).status_code == 401
             await hers.aclose()
             await his.aclose()

@@ -1,6 +1,6 @@
 """Real faults: a locked database file, a stopped Postgres, a full disk, invalid rows.
 
-The monitor reports each one, goes on by itself, and loses or doubles no interval.
+The monitor reports each one, resumes automatically, and loses or duplicates no interval.
 """
 
 import asyncio

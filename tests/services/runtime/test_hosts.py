@@ -71,7 +71,7 @@ def test_odd_headers_are_read_without_an_error(header: str) -> None:
 
 @contextmanager
 def served(service: str, folder: Path, **environment: str) -> Iterator[int]:
-    """One of the services as its own process, started with the umask of a careless shell."""
+    """One of the services as its own process, started with umask 000."""
     (port,) = free_ports(1)
     away = {
         "ALARMSTACK_SENSORS_URL": "http://127.0.0.1:9",
@@ -156,8 +156,8 @@ def test_a_service_answers_under_its_own_names_alone_and_keeps_its_files_to_itse
     ] == []
 
 
-def test_the_real_gateway_ignores_an_address_that_a_client_writes_itself(tmp_path: Path) -> None:
-    """No proxy is configured: not even a neighbour on loopback may say for whom it asks."""
+def test_x_forwarded_for_from_a_loopback_client_is_ignored(tmp_path: Path) -> None:
+    """No proxy is configured, so the real gateway trusts none, not even on loopback."""
     data = tmp_path / "data"
     with served("gateway", data) as port:
         form = {"username": "anna", "password": "guess"}

@@ -120,7 +120,7 @@ class _Assessed:
             "alarmstack_plant_score", "Score of a model for the newest interval.", labels=names
         )
         threshold = GaugeMetricFamily(
-            "alarmstack_plant_threshold", "Score from which a model warns.", labels=names
+            "alarmstack_plant_threshold", "Threshold of a model's warning.", labels=names
         )
         for output in assessment.models:
             labels = [output.column, output.kind, output.horizon or ""]

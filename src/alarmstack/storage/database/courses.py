@@ -1,6 +1,6 @@
 """Past intervals as columns of numbers, for charts and drift over thousands of intervals.
 
-They are read by a blocking connection of its own. The database extracts only the requested values
+They are read by a separate blocking connection. The database extracts only the requested values
 from the stored rows.
 """
 
