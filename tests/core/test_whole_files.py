@@ -17,6 +17,14 @@ def test_a_file_is_replaced_when_its_content_is_complete(tmp_path: Path) -> None
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_files_that_differ_only_in_their_suffix_are_written_side_by_side(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a.csv") as table, replacing(tmp_path / "a.json") as facts:
+        table.write_text("table")
+        facts.write_text("facts")
+    assert (tmp_path / "a.csv").read_text() == "table"
+    assert (tmp_path / "a.json").read_text() == "facts"
+
+
 def test_after_an_error_the_old_content_stays(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     path.write_text("old")

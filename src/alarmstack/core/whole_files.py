@@ -22,7 +22,7 @@ def replacing(path: Path) -> Iterator[Path]:
     next attempt overwrites it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(PARTIAL)
+    partial = path.with_name(path.name + PARTIAL)
     yield partial
     partial.replace(path)
 

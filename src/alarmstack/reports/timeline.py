@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from alarmstack.core.intervals import IntervalBlock, Mask
 from alarmstack.core.model_list import CHAMPION, NORMALITY, model_list
 from alarmstack.core.plant import Plant, write_duration
+from alarmstack.core.whole_files import replacing
 from alarmstack.evaluation.table import TableRow
 from alarmstack.preparation.derived import column, holds
 from alarmstack.preparation.labels import Episode
@@ -133,11 +134,8 @@ def _recall_line(axis: Axes, rows: Sequence[TableRow], place: int) -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a plot as a PNG. An existing file is replaced when the new one is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with mpl.rc_context({"svg.hashsalt": "alarmstack"}):
+    with replacing(path) as partial, mpl.rc_context({"svg.hashsalt": "alarmstack"}):
         figure.savefig(partial, format="png", dpi=110, metadata={"Software": None})
-    partial.replace(path)
 
 
 def _scores(
