@@ -27,6 +27,12 @@ def write_card(
     else:
         skill = f"**No skill shown**: {comparison.compared}. It is registered but not promoted."
     cadence = write_duration(plant.time.cadence)
+    after_revamp = ["after a revamp, train again."]
+    if plant.operator_log is not None:
+        after_revamp = [
+            "after a revamp, train again. Operators write their log late: labels near its periods",
+            "are uncertain by an hour or two.",
+        ]
     threshold_lines = [
         f"- {_purpose(key)}: {_threshold(value)}" for key, value in thresholds.items()
     ]
@@ -60,8 +66,7 @@ def write_card(
             "## Limits",
             "",
             "The model is valid for the plant and the period named above. For another plant, or",
-            "after a revamp, train again. Operators write their log late: labels near its periods",
-            "are uncertain by an hour or two.",
+            *after_revamp,
             "",
         ]
     )

@@ -300,7 +300,7 @@ def _ended(query: StreamingQuery) -> bool:
     try:
         return bool(query.awaitTermination(POLL_SECONDS))
     except StreamingQueryException as error:
-        raise ClusterError(f"the stream broke off: {_cause(str(error))}") from error
+        raise ClusterError(f"the stream stopped: {_cause(str(error))}") from error
 
 
 def _cause(text: str) -> str:
