@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alarmstack.pipelines.watcher import Airflow
-from alarmstack.pipelines.watcher.drops import fingerprint
+from alarmstack.pipelines.watcher.drops import drop_fingerprint
 from alarmstack.registry import Registry
 from alarmstack.storage.buckets import make_buckets
 from alarmstack.storage.files import Store
@@ -149,7 +149,7 @@ def test_the_watcher_triggers_one_run_for_a_drop(airflow: AirflowServer, folder:
     drop = folder / "data_drop" / "watched.csv"
     drop.write_text("timestamp,anomaly_label\n2024-01-01 00:00:00,7\n")
     take = Airflow(airflow.url, USER, PASSWORD)
-    run = take(drop, fingerprint(drop)).detail
-    assert take(drop, fingerprint(drop)).detail == run
+    run = take(drop, drop_fingerprint(drop)).detail
+    assert take(drop, drop_fingerprint(drop)).detail == run
     assert airflow.finished(DROP_DAG, run, 120) == "failed"
     assert airflow.get(f"dags/{DROP_DAG}/dagRuns/{run}")["conf"] == {"source_path": str(drop)}

@@ -233,7 +233,8 @@ def _read(data: Path, pattern: str) -> pl.DataFrame:
             f"{data}: no file {pattern}: --data must name the folder with one folder for each set"
         )
     tables = [
-        pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path) for path in paths
+        pl.read_csv(path) if path.suffix.lower() == ".csv" else pl.read_parquet(path)
+        for path in paths
     ]
     return pl.concat(tables, how="diagonal_relaxed")
 

@@ -111,7 +111,6 @@ def score_columns(entry: ModelEntry, score: Floats | None, rows: int) -> dict[st
 
 
 __all__ = [
-    "REGIMES",
     "results",
     "row_scores",
     "score_block",

@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from alarmstack.core.intervals import Floats, IntervalBlock, Mask
+from alarmstack.core.model_list import OPERATING
 from alarmstack.core.plant import Plant
 from alarmstack.core.progress import Progress, silent
 from alarmstack.evaluation.events import Outcome, outcome
@@ -30,7 +31,7 @@ from alarmstack.models import Recipe, fit, recipes
 from alarmstack.models.normality import learn_normal
 from alarmstack.registry import Bundle
 from alarmstack.training.normal import normal_segment, normal_thresholds
-from alarmstack.training.train import OPERATING, choose_thresholds, target_of
+from alarmstack.training.train import choose_thresholds, target_of
 from alarmstack.training.trial import Trial
 
 BINS = 10

@@ -271,4 +271,4 @@ def _finite(threshold: float) -> float | None:
     return threshold if np.isfinite(threshold) else None
 
 
-__all__ = ["OPERATING", "Trained", "choose_thresholds", "promote", "target_of", "train"]
+__all__ = ["Trained", "choose_thresholds", "promote", "target_of", "train"]

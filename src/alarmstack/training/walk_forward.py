@@ -18,6 +18,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from alarmstack.core.errors import SplitError
 from alarmstack.core.intervals import Floats
+from alarmstack.core.model_list import OPERATING
 from alarmstack.core.plant import Plant, write_duration
 from alarmstack.core.progress import Progress, silent
 from alarmstack.evaluation.baselines import BASELINES, fit_baseline, out_of_fold
@@ -36,7 +37,7 @@ from alarmstack.features.examples import Examples, join
 from alarmstack.features.matrix import feature_names, source_of
 from alarmstack.models import Recipe, fit, recipes
 from alarmstack.models.fit import SCORED, WITH_SMOTE
-from alarmstack.training.train import OPERATING, choose_thresholds, target_of
+from alarmstack.training.train import choose_thresholds, target_of
 
 INNER = 3
 """Inner folds of a fold's training rows, for calibration and thresholds."""

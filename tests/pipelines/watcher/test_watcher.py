@@ -18,7 +18,7 @@ import pytest
 
 from alarmstack.core.errors import ServiceError
 from alarmstack.pipelines.watcher import Airflow, Watcher, watch
-from alarmstack.pipelines.watcher.drops import Settling, drops_in, fingerprint
+from alarmstack.pipelines.watcher.drops import Settling, drop_fingerprint, drops_in
 from alarmstack.pipelines.watcher.ledger import Entry, Ledger
 from tests.conftest import REPOSITORY
 from tests.object_store import free_ports
@@ -172,7 +172,7 @@ def test_a_drop_is_identified_by_name_and_content(tmp_path: Path) -> None:
     one, other = tmp_path / "a.csv", tmp_path / "b.csv"
     one.write_text("x")
     other.write_text("x")
-    assert fingerprint(one) == fingerprint(one) != fingerprint(other)
+    assert drop_fingerprint(one) == drop_fingerprint(one) != drop_fingerprint(other)
     assert list(drops_in(tmp_path)) == [one, other]
 
 
@@ -236,7 +236,7 @@ def test_a_drop_handed_over_before_a_crash_is_not_run_twice(scene: Scene, port: 
     api = AirflowApi(port)
     scene.watcher.take = Airflow(f"http://127.0.0.1:{port}", "admin", "secret")
     path = scene.drop("a.csv")
-    sha256 = fingerprint(path)
+    sha256 = drop_fingerprint(path)
     scene.watcher.take(path, sha256)
     assert scene.watcher.take(path, sha256).outcome == "handed over"
     assert len(api.runs) == 1

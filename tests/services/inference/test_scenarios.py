@@ -5,13 +5,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from alarmstack.core.model_list import model_list
+from alarmstack.core.model_list import OPERATING, model_list
 from alarmstack.core.plant import Plant
 from alarmstack.pipelines.scoring import score_block
 from alarmstack.preparation.derived import any_rule
 from alarmstack.services.inference import Shelf
 from alarmstack.services.sensors.live import LivePlant
-from alarmstack.training.train import OPERATING
 
 pytestmark = pytest.mark.slow
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)

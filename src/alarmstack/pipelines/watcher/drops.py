@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from alarmstack.core.checksum import fingerprint
 from alarmstack.core.formats import is_data_file
 
 UNFINISHED = ("~$", ".")
@@ -51,7 +52,7 @@ def links_in(path: Path) -> list[Path]:
     return [file for file in _files(path) if file.is_symlink()]
 
 
-def fingerprint(path: Path) -> str:
+def drop_fingerprint(path: Path) -> str:
     """SHA-256 of a drop's names and content, in hexadecimal.
 
     Raises OSError if the drop is gone or cannot be read.
@@ -73,7 +74,7 @@ def fingerprint_of(snapshot: Snapshot) -> str:
         f"{name}\0{size}\0{changed}\n".encode(errors="surrogateescape")
         for name, size, changed in snapshot
     )
-    return hashlib.sha256(b"".join(lines)).hexdigest()
+    return fingerprint(b"".join(lines))
 
 
 @dataclass

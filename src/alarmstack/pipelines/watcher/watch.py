@@ -22,8 +22,8 @@ from alarmstack.core.tasks import Task, Tasks, pause, reason_of
 from alarmstack.pipelines.watcher.drops import (
     Settling,
     Snapshot,
+    drop_fingerprint,
     drops_in,
-    fingerprint,
     fingerprint_of,
     links_in,
     snapshot,
@@ -100,7 +100,7 @@ class Watcher:
             return None
         try:
             too_large = self._too_large(state)
-            sha256 = fingerprint_of(state) if too_large else fingerprint(path)
+            sha256 = fingerprint_of(state) if too_large else drop_fingerprint(path)
             if self.ledger.knows(path.name, sha256):
                 self._done[path] = state
                 return None

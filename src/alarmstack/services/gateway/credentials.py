@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +11,8 @@ from typing import Any
 import jwt
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+
+from alarmstack.core.checksum import fingerprint
 
 ACCESS_LIFE = timedelta(minutes=15)
 REFRESH_LIFE = timedelta(days=14)
@@ -95,7 +96,7 @@ def new_password() -> str:
 
 def token_hash(token: str) -> str:
     """The stored form of a random token: enough to recognise it, useless to a thief."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+    return fingerprint(token.encode("utf-8", "surrogatepass"))
 
 
 def write_access(
