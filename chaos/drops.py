@@ -21,7 +21,7 @@ from time import monotonic
 import xlsxwriter
 from tests.home import alarmstack
 
-from alarmstack.pipelines.watcher.drops import fingerprint
+from alarmstack.pipelines.watcher.drops import drop_fingerprint
 from alarmstack.pipelines.watcher.ledger import Entry, Ledger
 from chaos.faults import Fault, Observed
 from chaos.stack import ExpectationError, Stack
@@ -85,7 +85,7 @@ class Drops:
 
     def entry(self, path: Path) -> Entry | None:
         """The ledger entry of a file; None if the watcher has not processed it."""
-        sha256 = fingerprint(path)
+        sha256 = drop_fingerprint(path)
         entries = Ledger(self.root / "watcher/ledger.jsonl").entries()
         return next((entry for entry in entries if entry.sha256 == sha256), None)
 

@@ -1,8 +1,8 @@
 """Cells: the content of a sheet's column before its meaning is known.
 
 A cell is a number, a text, a local time (a clock time without zone), an instant (with zone), or
-blank. `Cells` keeps these as four aligned columns, at most one of them filled in each row, so that a
-million cells are processed as columns and not one by one. `read_numbers` and `read_instants` then
+blank. `Cells` keeps these as four aligned columns, at most one of them filled in each row, so that
+a million cells are processed as columns and not one by one. `read_numbers` and `read_instants` then
 interpret the column: they give the values, and a fault for each row that has none.
 """
 
