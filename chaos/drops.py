@@ -180,14 +180,14 @@ async def _airflow_page(drops: Drops, stack: Stack | None) -> Observed:
     ):
         (drops.folder / name).write_bytes(drops.valid)
         end = monotonic() + PROCESSED_WITHIN
-        while f"{name}: not now" not in drops.log.read_text(errors="replace"):
+        while f"{name}: failed" not in drops.log.read_text(errors="replace"):
             if drops.process is None or drops.process.poll() is not None or monotonic() > end:
                 raise ExpectationError(
                     f"not reported: {drops.log.read_text(errors='replace')[-300:]}"
                 )
             await asyncio.sleep(CHECK_SECONDS)
     lines = drops.log.read_text(errors="replace").splitlines()
-    report = next(line for line in lines if f"{name}: not now" in line)
+    report = next(line for line in lines if f"{name}: failed" in line)
     begin = monotonic()
     with drops.watched():
         entry = await drops.processed(drops.folder / name)
