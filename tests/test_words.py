@@ -1,7 +1,8 @@
 """Rejected words do not return in texts that users and maintainers read.
 
 The texts are README, docs, commands, messages, docstrings and comments, OpenAPI, notebooks, the
-files of a plant, and the files of the containers with their alerts and dashboards.
+files of a plant, the files of the containers with their alerts and dashboards, the sets of the
+benchmark, and the modules of `chaos`, `benchmarks` and `tools`.
 tests/test_screen_words.py reads the texts of the screen. docs/glossary.md defines the terms.
 """
 
@@ -11,7 +12,7 @@ import json
 import re
 import tokenize
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,14 +25,14 @@ REJECTED = {
     r"\b(breaks?|broke) (no|a|an|any|its|the) limits?\b": "exceeds",
     r"\bno limit is broken\b": "no limit exceeded",
     r"\bwarnings? stands?\b": "active warning",
-    r"\bwarnings? (begins?|ends?)\b": "a warning is raised, is cleared",
+    r"\bwarnings? (that )?(begins?|ends?)\b": "a warning is raised, is cleared",
     r"\bwarns from\b": "threshold 8 %",
     r"\bstands\b": "is, stays, is active, is shown",
     r"\bmodels? (speaks?|says|said|told|spoke)\b": "model output; the model serves",
-    r"\bmodels? (is|are) silent\b": "is not available",
+    r"\bmodels? (is|are) silent\b|\b(was|were) silent\b": "is not available",
     r"(?<!`)\b(speaks?|spoke|spoken)\b": "serves, is available, assesses",
-    r"(?<!`)\b(told|tell of|tells of)\b": "reports, states, is given",
-    r"\bsays the model\b": "the model predicts",
+    r"(?<!`)\b(told|tell of|tells)\b": "reports, states, is given",
+    r"\bsays the (model|forecaster)\b|\bit says \d": "the model predicts",
     r"\bwhat (it|they|the models?) (says?|said)\b": "model output",
     r"\b(is|are|was|were|be|been) said (of|about)\b": "is known about, is stated",
     r"(?<!`)\b(floors?|floor's)\b": "baseline",
@@ -39,6 +40,7 @@ REJECTED = {
     r"\bunlike the\b": "anomaly score",
     r"\b(mend|mends|mended)\b": "fix, correct",
     r"\b(each|every|all|per) moments?\b": "sample, reading, interval, row",
+    r"\bat (any|this|the) moment\b": "now, at any time",
     r"(?<![`/])\bfigures?\b(?!`)": "metric, plot, number",
     r"\b(hardness|likeness)\b": "predictability, similarity",
     r"\bcontests?\b": "champion/challenger comparison",
@@ -95,6 +97,7 @@ def texts() -> Iterator[tuple[str, str]]:
     """The place of each text, and the text."""
     for page in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
         yield page, (REPOSITORY / page).read_text()
+    yield "ui/README.md", (REPOSITORY / "ui/README.md").read_text()
     for file in sorted((REPOSITORY / "docs").glob("*.md")):
         yield str(file.relative_to(REPOSITORY)), file.read_text()
     for notebook in sorted((REPOSITORY / "notebooks").glob("*.ipynb")):
@@ -103,10 +106,13 @@ def texts() -> Iterator[tuple[str, str]]:
                 yield notebook.name, "".join(cell["source"])
     openapi = json.loads((REPOSITORY / "ui/openapi.json").read_text())
     yield "ui/openapi.json", "\n".join(strings(openapi, "description", "summary"))
-    yield from python_texts("src/alarmstack")
-    yield from python_texts("infra")
+    for folder in ("src/alarmstack", "infra", "chaos", "benchmarks", "tools"):
+        yield from python_texts(folder)
     yield from plant_texts()
     yield from container_texts()
+    yield from set_texts()
+    promises = REPOSITORY / "docs/promises.toml"
+    yield named(promises), comments(promises.read_text())
 
 
 def python_texts(folder: str) -> Iterator[tuple[str, str]]:
@@ -116,9 +122,30 @@ def python_texts(folder: str) -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
                 yield f"{named(file)}:{node.lineno}", node.value
-        for token in tokenize.generate_tokens(io.StringIO(code).readline):
-            if token.type == tokenize.COMMENT:
-                yield f"{named(file)}:{token.start[0]}", token.string
+        tokens = tokenize.generate_tokens(io.StringIO(code).readline)
+        found = [(t.start[0], t.string) for t in tokens if t.type == tokenize.COMMENT]
+        for line, comment in adjacent(found):
+            yield f"{named(file)}:{line}", comment
+
+
+def adjacent(found: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Comments, with the number of the first line; those of adjacent lines are one text."""
+    parts: list[str] = []
+    first = last = 0
+    for line, comment in found:
+        if parts and line != last + 1:
+            yield first, " ".join(parts)
+            parts = []
+        first = first if parts else line
+        last = line
+        parts.append(comment.lstrip("# "))
+    if parts:
+        yield first, " ".join(parts)
+
+
+def comments(content: str) -> str:
+    """The comments of a TOML, YAML, shell, Docker, nginx or env file, without their signs."""
+    return "\n".join(COMMENT.findall(content))
 
 
 def committed(folder: str, pattern: str) -> list[Path]:
@@ -132,14 +159,22 @@ def plant_texts() -> Iterator[tuple[str, str]]:
     for file in sorted((REPOSITORY / "plants").rglob("*.toml")):
         content = file.read_text()
         yield named(file), "\n".join(strings(tomllib.loads(content), "title", "description"))
-        yield named(file), "\n".join(COMMENT.findall(content))
+        yield named(file), comments(content)
+
+
+def set_texts() -> Iterator[tuple[str, str]]:
+    """Titles and comments of the sets of the benchmark."""
+    for file in sorted((REPOSITORY / "benchmarks/sets").rglob("*.toml")):
+        content = file.read_text()
+        yield named(file), "\n".join(strings(tomllib.loads(content), "title", "description"))
+        yield named(file), comments(content)
 
 
 def container_texts() -> Iterator[tuple[str, str]]:
     """Comments of the container files, annotations of the alerts, texts of the dashboards."""
     for pattern in COMMENTED:
         for file in committed("infra", pattern):
-            yield named(file), "\n".join(COMMENT.findall(file.read_text()))
+            yield named(file), comments(file.read_text())
     alerts = REPOSITORY / "infra/prometheus/rules/alerts.yml"
     yield (
         named(alerts),
@@ -171,6 +206,7 @@ def strings(node: object, *keys: str) -> Iterator[str]:
 def rejected(where: str, text: str) -> list[str]:
     """The rejected words of a text, each with what to write instead."""
     allowed = QUOTED.get(where.partition(":")[0], ())
+    text = " ".join(text.split())
     return [
         f"{where}: {match[0]!r} (write: {instead})"
         for pattern, instead in REJECTED.items()
@@ -196,6 +232,10 @@ def test_no_rejected_word_is_in_a_text_that_users_read() -> None:
         ("Inputs a model did without, counted by score", "missing inputs"),
         ("what waits is caught up with by itself", "the backlog clears automatically"),
         ("No reasons are told", "reports, states, is given"),
+        ("the limit is\nbroken", "limit exceeded"),
+        ("A hit is a warning that begins early.", "a warning is raised, is cleared"),
+        ("It is likely, says the forecaster", "the model predicts"),
+        ("the risk at this moment", "now, at any time"),
     ],
 )
 def test_a_rejected_word_is_reported(text: str, instead: str) -> None:
@@ -204,11 +244,24 @@ def test_a_rejected_word_is_reported(text: str, instead: str) -> None:
 
 @pytest.mark.parametrize(
     ("group", "least"),
-    [(python_texts("infra"), 100), (plant_texts(), 4), (container_texts(), 30)],
-    ids=["DAGs and init", "plants", "containers"],
+    [
+        (python_texts("infra"), 100),
+        (python_texts("chaos"), 30),
+        (python_texts("benchmarks"), 30),
+        (python_texts("tools"), 5),
+        (plant_texts(), 4),
+        (container_texts(), 30),
+        (set_texts(), 20),
+    ],
+    ids=["DAGs and init", "chaos", "benchmarks", "tools", "plants", "containers", "sets"],
 )
 def test_every_group_of_texts_is_read(group: Iterator[tuple[str, str]], least: int) -> None:
     assert sum(len(text.split()) > 2 for _, text in group) >= least
+
+
+def test_comments_of_adjacent_lines_are_one_text() -> None:
+    found = [(3, "# the limit is"), (4, "# broken"), (9, "# another")]
+    assert list(adjacent(found)) == [(3, "the limit is broken"), (9, "another")]
 
 
 def test_every_page_begins_with_its_readers() -> None:

@@ -1,7 +1,7 @@
 """Evaluation by events: how many onsets were warned of in time, and how many warnings were false.
 
-A row's score is known at the end of the row, so a warning that begins in row a is issued at the end
-of a. An alarm that begins in row o is dated to the end of o, the latest instant at which the row's
+A row's score is known at the end of the row, so a warning of row a is raised at the end of a. An
+alarm that begins in row o is dated to the end of o, the latest instant at which the row's
 data can have crossed the limit. The lead of the warning is therefore o - a rows.
 
 A *hit* is an activation at most the longest useful lead before the onset. A warning that was
