@@ -135,15 +135,32 @@ def test_a_gap_of_a_year_is_accepted_without_loss_if_readings_agree(
 def test_one_instrument_with_a_wrong_clock_does_not_advance_the_assets_clock(
     plant: Plant,
 ) -> None:
-    received = readings(plant, 48, 1)
+    received = readings(plant, 200, 1)
     wrong = moved(received.filter(tag=plant.signals[0]), YEAR)
-    both = pl.concat([received.filter(pl.col("tag") != plant.signals[0]), wrong]).sample(
-        fraction=1.0, shuffle=True, seed=1
-    )
-    clock, _, aside = sifted_in_pieces(plant, [both])
+    valid = received.filter(pl.col("tag") != plant.signals[0])
+    both = pl.concat([valid, wrong]).sample(fraction=1.0, shuffle=True, seed=1)
+    clock, sound, aside = sifted_in_pieces(plant, [both])
     assert clock.newest is not None
     assert clock.newest <= received["time"].max()  # type: ignore[operator]
-    assert len(aside) == len(wrong)
+    assert sound.sort("time", "tag").equals(valid.sort("time", "tag"))
+    assert aside["tag"].unique().to_list() == [plant.signals[0]] and len(aside) == len(wrong)
+
+
+def test_readings_of_one_instrument_that_nothing_confirms_are_held_up_to_a_limit(
+    plant: Plant,
+) -> None:
+    """The others stopped. Its older readings are set aside with a reason; none is lost."""
+    received = readings(plant, 200, 1)
+    begin = received["time"].min()
+    assert isinstance(begin, datetime)
+    first = received.filter(pl.col("time") < begin + timedelta(hours=6))
+    wrong = moved(received.filter(tag=plant.signals[0]), YEAR)
+    pieces = [first, *(wrong[at : at + 25] for at in range(0, len(wrong), 25))]
+    clock, sound, aside = sifted_in_pieces(plant, pieces)
+    assert clock.newest == first["time"].max() and len(sound) == len(first)
+    assert len(wrong) > 300 and len(clock.held) == 100
+    assert clock.held["time"].max() == wrong["time"].max()
+    assert len(aside) + len(clock.held) == len(wrong) and aside["reason"].null_count() == 0
 
 
 def six_hours(plant: Plant, begin: datetime) -> pl.DataFrame:

@@ -3,8 +3,8 @@
 The newest reading closes intervals. A reading dated a year ahead would close a year of empty
 intervals, and every valid reading after it would be too late. So an asset's clock advances by more
 than a *step* only if several readings agree: they have several instants, and come from at least
-half of the asset's signals. Until then such readings are held. If the asset's clock advances
-without them, they are set aside with the reason.
+half of the asset's signals. Until then such readings are held: of each signal the newest hundred.
+If the asset's clock advances without them, they are set aside with the reason.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 """Later times are invalid: they result from empty and damaged timestamps."""
 FEWEST_INSTANTS = 3
 """Instants that must agree before a clock advances by more than a step."""
-MANY_INSTANTS = 100
-"""This many instants are accepted from any signals. It also limits how many readings are held."""
+HELD_PER_SIGNAL = 100
+"""Largest number of readings of one signal that are held. Older ones are set aside."""
 ASIDE_SCHEMA = {**READING_SCHEMA, "reason": pl.String}
 
 
@@ -74,7 +74,7 @@ def sift(plant: Plant, clock: AssetClock, readings: pl.DataFrame, step: timedelt
         old = named["time"] < newest - step
         late = _set_aside(named.filter(old), f"more than {step} behind the asset's newest reading")
         named = named.filter(~old)
-    seen = clock.tags | set(named["tag"].to_list())
+    seen = clock.tags | set(clock.held["tag"].to_list()) | set(named["tag"].to_list())
     accepted, doubtful, advanced = [], [], False
     for group in _groups(pl.concat([clock.held, named]), step):
         first, last = group["time"].min(), group["time"].max()
@@ -86,8 +86,10 @@ def sift(plant: Plant, clock: AssetClock, readings: pl.DataFrame, step: timedelt
         accepted.append(group)
         advanced = advanced or newest is None or last > newest
         newest = last if newest is None else max(last, newest)
-    held = pl.concat([_no_readings(), *([] if advanced else doubtful)])
-    wrong = pl.concat([_no_readings(), *(doubtful if advanced else [])])
+    unconfirmed = pl.concat([_no_readings(), *doubtful])
+    newest_first = pl.int_range(pl.len()).reverse().over("tag")
+    kept = pl.lit(not advanced) & (newest_first < HELD_PER_SIGNAL)
+    held, wrong = unconfirmed.filter(kept), unconfirmed.filter(~kept)
     sound = pl.concat([_no_readings(), *accepted])
     reason = f"more than {step} away from the asset's other readings"
     tags = clock.tags | set(sound["tag"].to_list())
@@ -122,10 +124,8 @@ def _groups(readings: pl.DataFrame, step: timedelta) -> Iterator[pl.DataFrame]:
 
 
 def _agree(group: pl.DataFrame, signals: int) -> bool:
-    instants = group["time"].n_unique()
-    return instants >= MANY_INSTANTS or (
-        instants >= FEWEST_INSTANTS and 2 * group["tag"].n_unique() >= signals
-    )
+    """Whether a group has enough instants, and readings of at least half of the signals."""
+    return group["time"].n_unique() >= FEWEST_INSTANTS and 2 * group["tag"].n_unique() >= signals
 
 
 def _set_aside(readings: pl.DataFrame, reason: str) -> pl.DataFrame:
