@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 
-from alarmstack.core.errors import DamagedError
+from alarmstack.core.errors import DamagedError, RegistryError
 from alarmstack.core.whole_files import PARTIAL, replacing
 from alarmstack.registry.bundle import Bundle, checked_name
 from alarmstack.registry.manifest import Digest
@@ -69,14 +69,16 @@ class Copies:
         return Copy(bundle, current.version, current.promoted, current.digest)
 
     def write(self, name: str, copy: Copy) -> None:
-        """Copy a model: write it completely, then name it as current, then remove the old copy."""
-        home = self.folder / checked_name(name)
+        """Copy a model: write it completely, then name it as current, then remove the old copy.
+
+        Raises RegistryError before any file is changed if the name or the version is not valid.
+        """
+        home, current = self.folder / checked_name(name), _current(copy)
         partial_folder, final_folder = home / f"{copy.version}{PARTIAL}", home / copy.version
         _remove(partial_folder)
         copy.bundle.save(partial_folder)
         _remove(final_folder)
         partial_folder.rename(final_folder)
-        current = Current(version=copy.version, promoted=copy.promoted, digest=copy.bundle.digest)
         with replacing(home / CURRENT) as partial_file:
             partial_file.write_text(json.dumps(current.model_dump()), encoding="utf-8")
         self._tidy(home, copy.version)
@@ -94,6 +96,16 @@ class Copies:
         for old in home.iterdir():
             if old.name.removesuffix(PARTIAL).isdecimal() and old.name != keep:
                 _remove(old)
+
+
+def _current(copy: Copy) -> Current:
+    """The content of `current.json` for a copy. Raises RegistryError if it is not valid."""
+    try:
+        return Current(version=copy.version, promoted=copy.promoted, digest=copy.bundle.digest)
+    except ValidationError as error:
+        raise RegistryError(
+            f"{copy.version!r} is not a version: use a number of at most 18 digits, such as 7"
+        ) from error
 
 
 def _remove(folder: Path) -> None:

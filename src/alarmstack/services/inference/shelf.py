@@ -355,7 +355,7 @@ class Shelf:
                     name, Copy(loaded.bundle, loaded.version, loaded.promoted, loaded.digest)
                 )
                 self.loaded = {**self.loaded, name: replace(loaded, copied=True)}
-        except OSError as error:
+        except (OSError, RegistryError) as error:
             self._note(name, f"no copy can be kept on disk: {reason_of(error)}")
         else:
             self._forget(name)
