@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -122,6 +123,37 @@ def test_a_hung_service_is_killed_and_restarted_within_ten_seconds(tmp_path: Pat
     )
     assert waited[0] >= HUNG_AFTER - CHECK_SECONDS - ANSWER_SECONDS, (
         "one slow answer must not get a service killed"
+    )
+
+
+def test_a_service_that_hangs_during_a_restart_is_killed_and_restarted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first start is healthy. Its second start never answers."""
+    one, started = server("one"), tmp_path / "started"
+    command = [
+        sys.executable,
+        "-c",
+        "import pathlib, sys, threading\n"
+        f"started = pathlib.Path({str(started)!r})\n"
+        "if started.exists(): threading.Event().wait()\n"
+        f"started.touch()\n{SERVER}",
+        *one.command[-1:],
+    ]
+
+    async def events(supervisor: Supervisor) -> None:
+        monkeypatch.setattr("alarmstack.cli.supervisor.HEALTHY_WITHIN", 1.0)
+        pids = [supervisor.pid("one")]
+        os.kill(pids[0], signal.SIGKILL)
+        async with asyncio.timeout(15):
+            while len(pids) < 3:
+                await asyncio.sleep(0.1)
+                if (pid := supervisor.pid("one")) != pids[-1]:
+                    pids.append(pid)
+
+    lines = supervised([replace(one, command=command)], tmp_path / "logs", events)
+    assert any(
+        line.startswith("one: not healthy within 1 s after its start, killed") for line in lines
     )
 
 

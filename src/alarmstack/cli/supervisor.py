@@ -17,7 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
-from math import inf
 from pathlib import Path
 from time import monotonic
 
@@ -152,7 +151,7 @@ class Supervisor:
             if ended.done():
                 reason = f"ended with code {ended.result()}"
             else:
-                reason = f"no answer for {HUNG_AFTER:.0f} s, killed"
+                reason = f"{hung.result()}, killed"
                 process.kill()
             await ended
         finally:
@@ -175,13 +174,22 @@ class Supervisor:
         self._running[service.name] = process
         return process
 
-    async def _hung(self, service: Service) -> None:
-        """Return when a service that was healthy has given no healthy answer for HUNG_AFTER."""
+    async def _hung(self, service: Service) -> str:
+        """Return the reason when a service that was just started counts as hung.
+
+        Its first healthy answer must come within HEALTHY_WITHIN, each later one within HUNG_AFTER.
+        """
+        begin = monotonic()
         self.answered.pop(service.name, None)
         async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
-            while monotonic() - self.answered.get(service.name, inf) < HUNG_AFTER:
+            while True:
                 if await _is_healthy(client, service):
                     self.answered[service.name] = monotonic()
+                answered = self.answered.get(service.name)
+                if answered is None and monotonic() - begin >= HEALTHY_WITHIN:
+                    return f"not healthy within {HEALTHY_WITHIN:.0f} s after its start"
+                if answered is not None and monotonic() - answered >= HUNG_AFTER:
+                    return f"no answer for {HUNG_AFTER:.0f} s"
                 await asyncio.sleep(CHECK_SECONDS)
 
     async def _rotate_logs(self, task: Task) -> None:
