@@ -223,3 +223,50 @@ async def test_a_cancellation_just_after_a_failure_ends_the_supervision(turns: i
     async with run:
         await asyncio.wait({run.future}, timeout=1)
         assert run.future.cancelled() and len(cancelling) == 1
+
+
+async def test_a_cancellation_inside_the_work_is_a_failure_and_followed_by_a_restart(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    starts = 0
+
+    async def work(task: Task) -> None:
+        nonlocal starts
+        starts += 1
+        if starts == 1:
+            cancelled = asyncio.create_task(asyncio.Event().wait())
+            cancelled.cancel()
+            await cancelled
+        task.progress()
+        with task.waiting():
+            await asyncio.Event().wait()
+
+    async with Running(work) as run:
+        (down,) = run.tasks.down
+        assert (down.state, down.reason) == ("failed", "the work was cancelled unexpectedly")
+        assert "Traceback" in caplog.text and "await cancelled" in caplog.text
+        await run.wait(1)
+        assert starts == 2 and not run.tasks.down
+    assert run.future.cancelled(), "a cancellation of the supervision still ends it"
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_cancellation_just_after_one_inside_the_work_ends_the_supervision(
+    turns: int,
+) -> None:
+    """The loop runs so many turns between the two cancellations."""
+
+    async def cancel() -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        run.future.cancel()
+
+    async def work(task: Task) -> None:
+        cancelling.append(asyncio.create_task(cancel()))
+        raise asyncio.CancelledError
+
+    cancelling: list[asyncio.Task[None]] = []
+    run = Running(work)
+    async with run:
+        await asyncio.wait({run.future}, timeout=1)
+        assert run.future.cancelled() and len(cancelling) == 1

@@ -34,6 +34,8 @@ CANCEL_SECONDS = 5.0
 """How long a stalled task may take to stop when it is cancelled."""
 LONGEST_REASON = 300
 """Characters of an error that are shown."""
+CANCELLED = "the work was cancelled unexpectedly"
+"""Reason of a failure: a cancellation inside the work, while its supervision continues."""
 State = Literal["running", "failed", "stalled"]
 log = logging.getLogger(__name__)
 
@@ -162,6 +164,8 @@ class Tasks:
     ) -> None:
         """Run `work(task)` until it returns or this call is cancelled. Restart it after an error.
 
+        A cancellation that comes from the work itself, and not from the caller, counts as an error.
+
         `work` calls `task.progress()` after each piece of work and waits inside `task.waiting()`.
         `restart_stalled=False` is for work in a thread, which cannot be cancelled. A stall is then
         shown, and lasts until the thread continues.
@@ -173,6 +177,12 @@ class Tasks:
                 await self._watched(task, work, restart_stalled)
                 del self._tasks[name]
                 return
+            except asyncio.CancelledError:
+                if (current := asyncio.current_task()) is not None and current.cancelling():
+                    raise
+                # The work was cancelled, but nobody stopped its supervision.
+                seconds = task.fail(CANCELLED)
+                log.exception("%s failed; next attempt in %.0f s", name, seconds)
             except AlarmstackError as error:
                 seconds = task.fail(reason_of(error))
                 self._report(f"{name}: {task.reason}; next attempt in {seconds:.0f} s")
