@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from alarmstack.services.gateway.credentials import HASH_BYTES
+from alarmstack.services.gateway.logins import _hashing
 from alarmstack.services.gateway.page import FOREVER, HEADERS
 from tests.conftest import REPOSITORY
 
@@ -112,6 +114,14 @@ def test_nothing_is_published_but_what_must_be_and_one_entrance_alone_to_everybo
 def test_all_limits_together_stay_below_8_gb(kind: str) -> None:
     limits = [one["mem_limit"] for one in STACKS[kind]["services"].values()]
     assert sum(int(limit[:-1]) * BYTES[limit[-1]] for limit in limits) < 8 * 2**30
+
+
+@pytest.mark.parametrize("kind", STACKS)
+def test_logins_at_the_same_time_do_not_exceed_the_memory_of_the_gateway(kind: str) -> None:
+    """The gateway takes up to 256 MiB without them."""
+    limit = service(STACKS[kind], "frontend-api")["mem_limit"]
+    needed = 256 * 2**20 + int(_hashing.total_tokens) * HASH_BYTES
+    assert int(limit[:-1]) * BYTES[limit[-1]] >= needed
 
 
 @pytest.mark.parametrize(("stack", "name"), SERVICES)

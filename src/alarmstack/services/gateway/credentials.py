@@ -25,6 +25,8 @@ ROTATION_GRACE = timedelta(seconds=10)
 ISSUER, AUDIENCE, TYPE, DEVICE_TYPE = "alarmstack", "alarmstack-gateway", "access", "device"
 _hasher = PasswordHasher()
 """Argon2id with the defaults of the library (RFC 9106, low memory)."""
+HASH_BYTES = _hasher.memory_cost * 1024
+"""Memory that hashing one password takes."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,7 @@ def _account_hash(username: str) -> str:
 __all__ = [
     "ACCESS_LIFE",
     "DEVICE_LIFE",
+    "HASH_BYTES",
     "INVITATION_LIFE",
     "REFRESH_LIFE",
     "ROTATION_GRACE",

@@ -36,8 +36,10 @@ from alarmstack.storage.database.tables import RefreshSession, User
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
-_hashing = anyio.CapacityLimiter(4)
-"""Passwords hashed at once: each takes 64 MiB."""
+_hashing = anyio.CapacityLimiter(1)
+"""Passwords hashed at once. Each takes 64 MiB (`HASH_BYTES`): the memory limit of the gateway's
+container leaves room for as many.
+"""
 
 
 @dataclass(frozen=True)
@@ -275,7 +277,7 @@ def _check_strength(username: str, password: str) -> None:
 
 
 async def _hashed(work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
-    """Hash a password in a thread, a few at a time."""
+    """Hash a password in a thread. Others wait until it is done."""
     return await anyio.to_thread.run_sync(work, *arguments, limiter=_hashing)
 
 
