@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from alarmstack.core.errors import UpstreamError
 from alarmstack.core.tasks import reason_of
@@ -13,6 +20,8 @@ from alarmstack.services.runtime.problems import PROBLEM, TITLES, handle_errors
 from alarmstack.services.schemas.inference import Problem
 
 UPSTREAM = (502, 503, 504)
+BUGS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+"""Database errors that mean a wrong statement of the gateway: repeating it does not help."""
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, object]]:
@@ -25,7 +34,8 @@ def install(app: FastAPI) -> None:
     """Make every error of the app a problem."""
     handle_errors(app, secret_paths=("/auth", "/api/auth"))
     app.add_exception_handler(UpstreamError, _upstream)
-    app.add_exception_handler(OperationalError, _database)
+    app.add_exception_handler(DatabaseError, _database)
+    app.add_exception_handler(PoolTimeoutError, _database)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -40,10 +50,12 @@ async def _upstream(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _database(_: Request, error: Exception) -> JSONResponse:
-    """A database that is locked, full or unreachable: the request can be repeated."""
-    body = Problem(
-        title=TITLES[503], status=503, detail=f"the database does not answer: {reason_of(error)}"
-    )
+    """A database that is locked, full, damaged or unreachable: the request can be repeated."""
+    if isinstance(error, BUGS):
+        raise error
+    busy = isinstance(error, PoolTimeoutError)
+    reason = "all its connections are in use" if busy else reason_of(error)
+    body = Problem(title=TITLES[503], status=503, detail=f"the database does not answer: {reason}")
     return JSONResponse(body.model_dump(exclude_none=True), 503, media_type=PROBLEM)
 
 
