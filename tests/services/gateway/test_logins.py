@@ -1,6 +1,7 @@
 """Logging in, staying logged in, being logged out: as sequences of events."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import jwt
 import pytest
@@ -254,3 +255,17 @@ async def test_the_same_api_answers_under_api(plant: Plant, tmp_path: object) ->
             lost.status_code == 404 and lost.headers["content-type"] == "application/problem+json"
         )
         assert (await anna.post("/api/auth/refresh", headers={"Origin": ORIGIN})).status_code == 200
+
+
+async def test_refreshing_counts_as_a_request_of_the_account_and_keeps_the_login(
+    plant: Plant, tmp_path: Path
+) -> None:
+    async with world(plant, f"sqlite:///{tmp_path}/a.db", requests_per_minute=10) as w:
+        anna, bert = await w.person("anna"), await w.person("bert")
+        answers = [await anna.post("/auth/refresh") for _ in range(12)]
+        assert [one.status_code for one in answers] == [200] * 10 + [429] * 2
+        assert answers[-1].headers["retry-after"] == "6"
+        assert "set-cookie" not in answers[-1].headers
+        assert (await bert.post("/auth/refresh")).status_code == 200
+        w.clock.advance(60)
+        assert (await anna.post("/auth/refresh")).status_code == 200, "the login continues"

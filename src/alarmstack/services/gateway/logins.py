@@ -28,6 +28,7 @@ from alarmstack.services.gateway.credentials import (
     write_device,
 )
 from alarmstack.services.gateway.passwords import weakness
+from alarmstack.services.gateway.quota import refuse_beyond
 from alarmstack.services.gateway.refusals import Outcome
 from alarmstack.services.gateway.state import State
 from alarmstack.services.schemas.gateway import PasswordChange, Person, Registration, Role, Session
@@ -133,7 +134,8 @@ async def refresh(state: State, token: str) -> Login:
     """Exchange a refresh token for the next one.
 
     A second use of a token ends the whole login, except within the grace period for two tabs that
-    refresh at once.
+    refresh at once. The exchange counts as a request of the account. Beyond the quota the token
+    stays unused, so that it can be sent again later.
     """
     now = state.clock.now()
     async with state.database.begin() as session:
@@ -141,6 +143,8 @@ async def refresh(state: State, token: str) -> Login:
         if login is not None:
             stored, user = login
             usable = _usable(state, stored, user, now)
+            if usable:
+                refuse_beyond(state.requests, user.id, now)
             if usable and (await sessions.rotate(session, stored, now) or _in_grace(stored, now)):
                 return await _begin(state, session, user, stored.family, stored.begun_at, now)
             if stored.rotated_at is not None and stored.revoked_at is None:

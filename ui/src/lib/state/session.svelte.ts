@@ -51,7 +51,8 @@ export class Session {
       this.#accept(await bodyOf(this.api.POST('/auth/refresh')));
     } catch (cause) {
       const problem = problemOf(cause);
-      if (problem.offline || problem.status >= 500) this.problem = problem;
+      const later = problem.status >= 500 || problem.status === 429;
+      if (problem.offline || later) this.problem = problem;
       else this.phase = 'out';
     }
   }

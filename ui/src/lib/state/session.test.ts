@@ -73,6 +73,7 @@ test('an unreachable server is not an expired session', async () => {
 test.each([
   ['a valid cookie', () => tokenFor('again'), 'in', null],
   ['no cookie', () => problem(401, 'no cookie'), 'out', null],
+  ['too many requests', () => problem(429, 'try again later'), 'starting', 'try again later'],
   ['a server that is down', () => problem(503, 'down'), 'starting', 'down'],
 ])('a start with %s', async (_, refresh, phase, problem) => {
   const { send } = serverWith({ 'POST /auth/refresh': refresh });
