@@ -235,7 +235,7 @@ def test_a_full_disk_under_the_ledger_loses_no_outcome(scene: Scene) -> None:
 
 
 def test_a_drop_is_postponed_if_the_disk_is_full_before_it_begins(scene: Scene) -> None:
-    partial = scene.root / "begun.partial"
+    partial = scene.root / "begun.json.partial"
     partial.symlink_to("/dev/full")
     scene.drop("a.csv")
     with pytest.raises(StorageError, match=os.strerror(errno.ENOSPC)):
