@@ -27,6 +27,7 @@ from alarmstack.core.settings import load_settings
 if TYPE_CHECKING:
     from alarmstack.bench.lines import Line
     from alarmstack.bench.sets import SetDescription
+    from alarmstack.bench.transfer import Cell
 
 benches = typer.Typer(
     no_args_is_help=True,
@@ -209,40 +210,27 @@ def transfer(
     """
     from alarmstack.alarms import WarningRule
     from alarmstack.alarms.budget import Budget
-    from alarmstack.bench.sets import find_sets
     from alarmstack.bench.table import transfer_markdown, transfer_rows, transfer_tables
-    from alarmstack.bench.transfer import Cell, ladder, read_scores
+    from alarmstack.bench.transfer import ladder, read_scores
 
     own_options = (cadence, off_delay, per_day, share)
     if file is None and any(option is not None for option in own_options):
         raise BenchError("--cadence, --off-delay, --per-day and --share describe your own --file")
     if file is not None and scores is not None:
         raise BenchError("give either --scores or --file")
-    cells: list[Cell] = []
     if file is not None:
         delay = duration_of("--off-delay", off_delay).total_seconds() if off_delay else 0.0
-        cells += ladder(
-            file.stem,
-            read_scores(file, contender),
-            WarningRule(0.0, off_delay=delay),
-            duration_of("--cadence", cadence or "1h"),
-            Budget(per_day or 0.5, share or 0.03),
+        cells = list(
+            ladder(
+                file.stem,
+                read_scores(file, contender),
+                WarningRule(0.0, off_delay=delay),
+                duration_of("--cadence", cadence or "1h"),
+                Budget(per_day or 0.5, share or 0.03),
+            )
         )
     else:
-        folder = scores or load_settings().data / "bench"
-        described = [one for one in find_sets(sets).values() if one.budget is not None]
-        with bar(console, "bench") as progress:
-            for place, one in enumerate(described):
-                progress(one.name, place / len(described))
-                plant, requested = one.load_plant(), one.budget
-                assert requested is not None
-                cells += ladder(
-                    one.name,
-                    read_scores(folder / one.name / "scores.parquet", contender),
-                    WarningRule.of(plant, 0.0),
-                    plant.time.cadence,
-                    Budget(requested.false_alarms_per_day, requested.time_in_warning),
-                )
+        cells = _cells_of_sets(scores or load_settings().data / "bench", sets, contender)
     for table in transfer_tables(cells):
         console.print(table)
     for note in dict.fromkeys(f"{cell.set}: {note}" for cell in cells for note in cell.notes):
@@ -250,6 +238,29 @@ def transfer(
     write_json(json_file, transfer_rows(cells))
     if report is not None:
         report.write_text(f"{TRANSFER_HEAD}\n{transfer_markdown(cells)}")
+
+
+def _cells_of_sets(folder: Path, sets: Path, contender: str) -> list[Cell]:
+    """The cells of every described set that has a budget, from the scores of `bench skill`."""
+    from alarmstack.alarms import WarningRule
+    from alarmstack.alarms.budget import Budget
+    from alarmstack.bench.sets import find_sets
+    from alarmstack.bench.transfer import ladder, read_scores
+
+    cells: list[Cell] = []
+    budgets = [(one, one.budget) for one in find_sets(sets).values() if one.budget is not None]
+    with bar(console, "bench") as progress:
+        for place, (one, requested) in enumerate(budgets):
+            progress(one.name, place / len(budgets))
+            plant = one.load_plant()
+            cells += ladder(
+                one.name,
+                read_scores(folder / one.name / "scores.parquet", contender),
+                WarningRule.of(plant, 0.0),
+                plant.time.cadence,
+                Budget(requested.false_alarms_per_day, requested.time_in_warning),
+            )
+    return cells
 
 
 def _run(
