@@ -3,7 +3,6 @@ real gateway.
 """
 
 import asyncio
-import os
 import re
 import shutil
 import ssl
@@ -19,6 +18,7 @@ from alarmstack.core.plant import Plant
 from alarmstack.services.gateway.access import COOKIE
 from alarmstack.services.runtime.hosts import Hosts
 from alarmstack.storage.database import journal
+from tests.components import missing
 from tests.conftest import REPOSITORY
 from tests.object_store import free_ports
 from tests.upstreams import serving
@@ -66,12 +66,7 @@ def installed(
     nginx with them.
     """
     if shutil.which("nginx") is None:
-        if os.environ.get("ALARMSTACK_TEST_ALL") == "1":
-            pytest.fail(
-                "nginx is missing, and ALARMSTACK_TEST_ALL=1 allows no skipped test: "
-                "`make system-deps` installs it"
-            )
-        pytest.skip("nginx is missing: `make system-deps` installs it")
+        missing("nginx", "`make system-deps` installs it")
     replacements = {
         "/etc/alarmstack": str(folder / "files"),
         "/tmp/": f"{folder}/tmp/",
